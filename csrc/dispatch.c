@@ -1,0 +1,58 @@
+/* Chooses the kernel table: what the build contains, what CPU and system can run, what FASTCNN_ISA asks for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+const fc_kernels *fc_k = &fc_kernels_scalar;
+
+static int always(void) { return 1; }
+#ifdef FC_HAVE_AVX2
+static int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+#endif
+#ifdef FC_HAVE_AVX512
+static int has_avx512(void) { return __builtin_cpu_supports("avx512f"); }
+#endif
+
+static const struct {
+    const char *name;
+    const fc_kernels *table;
+    int (*usable)(void);
+} levels[] = { /* worst first */
+    {"scalar", &fc_kernels_scalar, always},
+#ifdef FC_HAVE_NEON
+    {"neon", &fc_kernels_neon, always},
+#endif
+#ifdef FC_HAVE_AVX2
+    {"avx2", &fc_kernels_avx2, has_avx2},
+#endif
+#ifdef FC_HAVE_AVX512
+    {"avx512", &fc_kernels_avx512, has_avx512},
+#endif
+};
+
+int fc_isa_count(void) { return (int)(sizeof levels / sizeof *levels); }
+const char *fc_isa_name(int i) { return levels[i].name; }
+int fc_isa_usable(int i) { return levels[i].usable(); }
+const char *fc_active_isa(void) { return fc_k->isa; }
+
+const char *fc_requested_isa(void)
+{
+    const char *name = getenv("FASTCNN_ISA");
+    return name && *name ? name : NULL;
+}
+
+fc_status fc_select_isa(const char *name)
+{
+    if (!name) name = fc_requested_isa();
+    for (int i = fc_isa_count() - 1; i >= 0; i--)
+        if (name ? !strcmp(name, levels[i].name) : levels[i].usable()) {
+            if (!levels[i].usable()) return FC_INVALID;
+            fc_k = levels[i].table;
+            return FC_OK;
+        }
+    return FC_INVALID;
+}

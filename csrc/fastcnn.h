@@ -1,0 +1,164 @@
+/* The whole C API of fastcnn: descriptors, buffers, programs, threads. */
+#ifndef FASTCNN_H
+#define FASTCNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY } fc_status;
+
+typedef enum {
+    FC_CONV2D,
+    FC_MAX_POOL2D,
+    FC_AVG_POOL2D,
+    FC_LRN,
+    FC_DENSE,
+    FC_ACTIVATION,
+    FC_SOFTMAX,
+    FC_LOG_SOFTMAX,
+    FC_DROPOUT,
+    FC_SOFTMAX_CROSS_ENTROPY,
+    FC_CATEGORICAL_CROSS_ENTROPY,
+    FC_BINARY_CROSS_ENTROPY,
+    FC_MEAN_SQUARED_ERROR,
+    FC_SGD,
+    FC_KINDS
+} fc_kind;
+
+typedef enum {
+    FC_LINEAR,
+    FC_RELU,
+    FC_LEAKY_RELU,
+    FC_ELU,
+    FC_SIGMOID,
+    FC_TANH,
+    FC_SCALED_TANH,
+    FC_SOFTPLUS,
+    FC_ACTIVATIONS
+} fc_activation;
+
+/* One pass of one op is a step of a program. */
+typedef enum { FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES } fc_pass;
+
+typedef struct {
+    ptrdiff_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w;
+    ptrdiff_t pad_top, pad_left, groups;
+    ptrdiff_t block_h;     /* output rows a forward item computes */
+    ptrdiff_t data_h;      /* the same for DATA, in rows of the residue grid */
+    ptrdiff_t weights_h;   /* output rows whose dy and x are packed together for WEIGHTS */
+    int joined;            /* DATA: all residue classes as columns of one product */
+} fc_conv2d;
+
+typedef struct {
+    ptrdiff_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right;
+    int count_pad;         /* average: padding counts */
+} fc_pool2d;
+
+typedef struct {
+    ptrdiff_t below, above; /* the window is c - below … c + above */
+    float scale, beta, k;   /* (k + scale · Σ x²)^−beta */
+} fc_lrn;
+
+typedef struct {
+    float momentum, weight_decay;
+    int nesterov;
+} fc_sgd;
+
+/* What an op computes: immutable, without pointers. Sizes are floats per image. */
+typedef struct {
+    fc_kind kind;
+    fc_activation activation; /* fused behind conv2d and dense, or the op itself */
+    float alpha;              /* slope or scale of the activation; rate of dropout */
+    ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c;
+    ptrdiff_t in_size, out_size;
+    ptrdiff_t w_size, b_size;           /* parameters; b_size 0: no bias */
+    ptrdiff_t packed_size, packed_t_size; /* packed weights, forward and DATA */
+    ptrdiff_t scratch;                  /* floats per thread */
+    double cost;                        /* multiply-adds of a forward pass, about */
+    int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
+    int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
+    int from_logits, sparse;            /* losses: target is int32 labels when sparse */
+    union {
+        fc_conv2d conv2d;
+        fc_pool2d pool2d;
+        fc_lrn lrn;
+        fc_sgd sgd;
+    } u;
+} fc_op;
+
+/* One array with a row per image. A local array lives within a chunk: its rows are those of the thread's slot. */
+typedef struct {
+    float *p;
+    ptrdiff_t size; /* floats per image */
+    int local;
+} fc_buf;
+
+/* The buffers of one op. What a pass does not use may be NULL. */
+typedef struct {
+    fc_buf x, y, dy, dx;
+    float *w, *b, *dw, *db;
+    float *packed, *packed_t; /* weights as the microkernel reads them */
+    float *partial;           /* [chunks][w_size + b_size] */
+    float *state;             /* optimizer: velocity */
+    const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
+    const float *sample_weight; /* loss: [batch] or NULL */
+    float *loss;              /* loss: [batch] */
+    float scale;              /* loss: factor of the gradient; update: the learning rate */
+    uint64_t seed, step;      /* dropout */
+} fc_io;
+
+typedef struct {
+    int op;
+    fc_pass pass;
+} fc_step;
+
+/* Steps between two synchronisation points: taken together, a chunk of images at a time, or (parts) cut one by one, each
+ * over the whole batch and independent of the others. chunk is also what the partial sums of the steps are cut by. */
+typedef struct {
+    ptrdiff_t first, count, chunk;
+    int parts;
+} fc_phase;
+
+typedef struct {
+    const fc_op *ops;
+    const fc_io *io;
+    const fc_step *steps;
+    const fc_phase *phases;
+    float *scratch;           /* [threads][scratch_size] */
+    ptrdiff_t scratch_size;
+} fc_program;
+
+/* Runs phases [first, first + count) of a program on `batch` images. Results do not depend on `threads`. */
+void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads);
+
+/* Fill *op from what the caller set in `shape`; nothing is allocated. */
+fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
+                         const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
+fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
+                         const fc_pool2d *window, int ceil_mode);
+fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
+                      int mean);
+fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
+/* activation, softmax, dropout and losses: ops without parameters; rows × c floats per image */
+fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
+fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay);
+
+ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
+const char *fc_op_name(fc_kind kind);
+
+/* ISA: the table is chosen once, by fc_select_isa(NULL) at import. */
+int fc_isa_count(void);                /* levels this build contains, worst first */
+const char *fc_isa_name(int i);
+int fc_isa_usable(int i);              /* can this CPU and OS run it? */
+fc_status fc_select_isa(const char *name); /* NULL: FASTCNN_ISA, else the best usable one */
+const char *fc_active_isa(void);
+const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
+
+/* Threads. */
+int fc_openmp(void);                   /* built with OpenMP? */
+int fc_openmp_threads(void);           /* omp_get_max_threads(), or 1 */
+void fc_init_threads(void);            /* registers the fork handler; call once */
+int fc_forked(void);                   /* in a child forked after fc_init_threads: runs are serial */
+const char *fc_compiler(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* Vector words, sixteen floats wide: AVX-512 F. */
+#ifndef FC_VEC_H
+#define FC_VEC_H
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define V 16
+#define MR 12  /* 24 accumulators + 2 of B + A from memory: 27 of 32 registers */
+#define NRV 2
+
+typedef __m512 vf;
+typedef __mmask16 vm;
+
+static inline __mmask16 v_tail_mask(ptrdiff_t n) { return (__mmask16)((1u << n) - 1u); }
+static inline vf v_zero(void) { return _mm512_setzero_ps(); }
+static inline vf v_set1(float a) { return _mm512_set1_ps(a); }
+static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf v_load_tail(const float *p, ptrdiff_t n) { return _mm512_maskz_loadu_ps(v_tail_mask(n), p); }
+static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { _mm512_mask_storeu_ps(p, v_tail_mask(n), a); }
+static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); } /* b if either is NaN */
+static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf v_rsqrt(vf a) /* 14 bits, then one Newton step */
+{
+    vf r = _mm512_rsqrt14_ps(a);
+    vf half = _mm512_mul_ps(_mm512_set1_ps(-0.5f), _mm512_mul_ps(a, r));
+    return _mm512_mul_ps(r, _mm512_fmadd_ps(half, r, _mm512_set1_ps(1.5f)));
+}
+static inline vf v_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vm v_gt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vm v_isnan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+static inline vm v_or(vm a, vm b) { return (vm)(a | b); }
+static inline vm v_andnot(vm a, vm b) { return (vm)(~a & b); }
+static inline vf v_select(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
+static inline vf v_exp2i(vf n) /* 2^n, n integral in [-126, 127] */
+{
+    __m512i i = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(i, 23));
+}
+static inline vf v_exponent(vf a) /* floor(log2 a), a > 0 normal */
+{
+    __m512i i = _mm512_srli_epi32(_mm512_castps_si512(a), 23);
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_and_si512(i, _mm512_set1_epi32(255)), _mm512_set1_epi32(127)));
+}
+static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
+{
+    __m512i i = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffff));
+    return _mm512_castsi512_ps(_mm512_or_si512(i, _mm512_set1_epi32(0x3f800000)));
+}
+static inline float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
+static inline float v_max_across(vf a) { return _mm512_reduce_max_ps(a); }
+
+/* Flush denormals, and the mode to restore. */
+static inline unsigned v_flush_denormals(void)
+{
+    unsigned old = _mm_getcsr();
+    _mm_setcsr(old | 0x8040u);
+    return old;
+}
+static inline void v_restore_denormals(unsigned old) { _mm_setcsr(old); }
+#endif

@@ -1,0 +1,86 @@
+/* Vector words, one float wide: plain C for any machine. */
+#ifndef FC_VEC_H
+#define FC_VEC_H
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+#define V 1
+#define MR 4
+#define NRV 4
+
+typedef float vf;
+typedef int vm;
+
+static inline vf v_zero(void) { return 0.0f; }
+static inline vf v_set1(float a) { return a; }
+static inline vf v_load(const float *p) { return *p; }
+static inline void v_store(float *p, vf a) { *p = a; }
+static inline vf v_load_tail(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { (void)n; *p = a; }
+static inline vf v_add(vf a, vf b) { return a + b; }
+static inline vf v_sub(vf a, vf b) { return a - b; }
+static inline vf v_mul(vf a, vf b) { return a * b; }
+static inline vf v_div(vf a, vf b) { return a / b; }
+static inline vf v_fma(vf a, vf b, vf c) { return a * b + c; }
+static inline vf v_fnma(vf a, vf b, vf c) { return c - a * b; }
+static inline vf v_max(vf a, vf b) { return a > b ? a : b; } /* b if either is NaN */
+static inline vf v_min(vf a, vf b) { return a < b ? a : b; }
+static inline vf v_sqrt(vf a) { return sqrtf(a); }
+static inline vf v_rsqrt(vf a) { return 1.0f / sqrtf(a); }
+static inline vf v_round(vf a) { return rintf(a); }
+static inline vm v_gt(vf a, vf b) { return a > b; }
+static inline vm v_eq(vf a, vf b) { return a == b; }
+static inline vm v_isnan(vf a) { return a != a; }
+static inline vm v_or(vm a, vm b) { return a | b; }
+static inline vm v_andnot(vm a, vm b) { return !a && b; }
+static inline vf v_select(vm m, vf a, vf b) { return m ? a : b; }
+static inline vf v_exp2i(vf n) /* 2^n, n integral in [-126, 127] */
+{
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float r;
+    memcpy(&r, &bits, 4);
+    return r;
+}
+static inline vf v_exponent(vf a) /* floor(log2 a), a > 0 normal */
+{
+    uint32_t bits;
+    memcpy(&bits, &a, 4);
+    return (float)((int32_t)(bits >> 23 & 255) - 127);
+}
+static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
+{
+    uint32_t bits;
+    float r;
+    memcpy(&bits, &a, 4);
+    bits = (bits & 0x7fffffu) | 0x3f800000u;
+    memcpy(&r, &bits, 4);
+    return r;
+}
+static inline float v_sum(vf a) { return a; }
+static inline float v_max_across(vf a) { return a; }
+
+/* Flush denormals, and the mode to restore. */
+static inline unsigned v_flush_denormals(void)
+{
+#if defined(__SSE__)
+    unsigned old = _mm_getcsr();
+    _mm_setcsr(old | 0x8040u);
+    return old;
+#else
+    return 0;
+#endif
+}
+static inline void v_restore_denormals(unsigned old)
+{
+#if defined(__SSE__)
+    _mm_setcsr(old);
+#else
+    (void)old;
+#endif
+}
+#endif

@@ -1,0 +1,69 @@
+/* The kernel table: name and signature of every kernel, the one contract between ops and ISAs. */
+#ifndef FC_KERNELS_H
+#define FC_KERNELS_H
+#include "fastcnn.h"
+
+#define FC_MAX_MR 12
+#define FC_MAX_NR 32
+
+/* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
+ * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).
+ * The sums start from the row `bias` (NULL: 0); accumulate: they are added to C, else they replace it. */
+typedef struct {
+    const float *a[FC_MAX_MR];
+    float *c[FC_MAX_MR];
+} fc_rows;
+
+typedef struct {
+    const ptrdiff_t *run;
+    ptrdiff_t runs, len, a_step, b_step;
+} fc_inner;
+
+/* A window of a channel-last image for pooling: h × w pixels, `row` floats from one row to the next. */
+typedef struct {
+    ptrdiff_t h, w, row, c;
+} fc_window;
+
+/* Philox key and the high counter words of one dropout. */
+typedef struct {
+    uint64_t seed, step;
+    uint32_t threshold; /* an element is kept iff its word ≥ threshold */
+    float scale;
+} fc_random;
+
+#define FC_KERNEL_LIST(X)                                                                                             \
+    X(void, gemm, (ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,                 \
+                   const float *bias, int accumulate))                                                                \
+    X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
+    X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
+    X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
+                                float *dx))                                                                           \
+    X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
+    X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
+    X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
+    X(void, avg_pool, (const fc_window *win, float scale, const float *x, float *y))                                  \
+    X(void, avg_pool_backward, (const fc_window *win, float scale, const float *dy, float *dx))                       \
+    X(void, lrn, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, float *y, float *scratch))        \
+    X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, const float *dy,         \
+                           float *dx, float *scratch))                                                                \
+    X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
+    X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
+    X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \
+    X(void, log_softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))          \
+    X(void, dropout, (const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y))                   \
+    X(void, sgd, (const fc_sgd *sgd, float learning_rate, ptrdiff_t n, float *w, const float *dw, float *v))          \
+    X(unsigned, flush_denormals, (void))                                                                              \
+    X(void, restore_denormals, (unsigned mode))
+
+typedef struct {
+    const char *isa;
+    ptrdiff_t v, mr, nr; /* floats per vector, rows and columns of the gemm tile */
+#define X(type, name, args) type(*name) args;
+    FC_KERNEL_LIST(X)
+#undef X
+} fc_kernels;
+
+extern const fc_kernels fc_kernels_scalar, fc_kernels_avx2, fc_kernels_avx512, fc_kernels_neon;
+extern const fc_kernels *fc_k; /* the active table */
+
+#endif

@@ -1,0 +1,26 @@
+/* All kernels and the table that exports them; included once by each isa/<isa>.c after its words. */
+#include <math.h>
+
+#include "../kernels.h"
+
+#include "vmath.h"
+#include "gemm.h"
+#include "eltwise.h"
+#include "pool.h"
+#include "lrn.h"
+#include "softmax.h"
+#include "random.h"
+#include "optim.h"
+
+static unsigned flush_denormals(void) { return v_flush_denormals(); }
+static void restore_denormals(unsigned mode) { v_restore_denormals(mode); }
+
+const fc_kernels FC_ISA_TABLE = {
+    .isa = FC_ISA_NAME,
+    .v = V,
+    .mr = MR,
+    .nr = NRV * V,
+#define X(type, name, args) .name = name,
+    FC_KERNEL_LIST(X)
+#undef X
+};

@@ -1,0 +1,93 @@
+/* The microkernel: an MR × NR register tile of multiply-adds.
+ *
+ *     C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j]
+ *
+ * A is read through row pointers, one broadcast per element; B through whole vectors. Every C[i][j] is one chain
+ * of multiply-adds in order of (r, k), whatever the tile, so results do not depend on how a caller cuts its rows and
+ * columns. Accumulating adds the finished tile to C, so long sums are taken in two levels.
+ * Assumes: see kernels.h. */
+
+static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
+                                                            const fc_inner *in, const float *restrict b,
+                                                            const float *bias, int accumulate)
+{
+    vf acc[MR][NRV];
+    const float *a[MR];
+    const ptrdiff_t len = in->len, a_step = in->a_step, b_step = in->b_step;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++) {
+        a[i] = rows->a[i];
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) {
+            ptrdiff_t left = n - j * V;
+            acc[i][j] = !bias ? v_zero() : left >= V ? v_load(bias + j * V) : v_load_tail(bias + j * V, left);
+        }
+    }
+    for (ptrdiff_t r = 0; r < in->runs; r++) {
+        ptrdiff_t at = in->run[r];
+        for (ptrdiff_t k = 0; k < len; k++, at += a_step, b += b_step) {
+            vf bk[NRV];
+#pragma GCC unroll 4
+            for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; i++) {
+                vf ak = v_set1(a[i][at]);
+#pragma GCC unroll 4
+                for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; i++) {
+        if (i >= m) break;
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) {
+            const ptrdiff_t left = n - j * V;
+            float *c = rows->c[i] + j * V;
+            if (left >= V)
+                v_store(c, accumulate ? v_add(v_load(c), acc[i][j]) : acc[i][j]);
+            else
+                v_store_tail(c, left, accumulate ? v_add(v_load_tail(c, left), acc[i][j]) : acc[i][j]);
+        }
+    }
+}
+
+static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
+                 int accumulate)
+{
+    switch ((n + V - 1) / V) {
+    case 1: gemm_tile(1, m, n, rows, in, b, bias, accumulate); break;
+#if NRV > 2
+    case 2: gemm_tile(2, m, n, rows, in, b, bias, accumulate); break;
+    case 3: gemm_tile(3, m, n, rows, in, b, bias, accumulate); break;
+#endif
+    default: gemm_tile(NRV, m, n, rows, in, b, bias, accumulate); break;
+    }
+}
+
+/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
+static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
+{
+    ptrdiff_t i = 0;
+    for (; i + 4 <= k; i += 4, w += 4 * ldw) {
+        vf x0 = v_set1(x[i]), x1 = v_set1(x[i + 1]), x2 = v_set1(x[i + 2]), x3 = v_set1(x[i + 3]);
+        ptrdiff_t j = 0;
+        for (; j + V <= n; j += V) {
+            vf t = v_fma(x1, v_load(w + ldw + j), v_fma(x0, v_load(w + j), v_load(y + j)));
+            v_store(y + j, v_fma(x3, v_load(w + 3 * ldw + j), v_fma(x2, v_load(w + 2 * ldw + j), t)));
+        }
+        if (j < n) {
+            ptrdiff_t left = n - j;
+            vf t = v_fma(x0, v_load_tail(w + j, left), v_load_tail(y + j, left));
+            t = v_fma(x1, v_load_tail(w + ldw + j, left), t);
+            t = v_fma(x2, v_load_tail(w + 2 * ldw + j, left), t);
+            v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 3 * ldw + j, left), t));
+        }
+    }
+    for (; i < k; i++, w += ldw) {
+        vf x0 = v_set1(x[i]);
+        ptrdiff_t j = 0;
+        for (; j + V <= n; j += V) v_store(y + j, v_fma(x0, v_load(w + j), v_load(y + j)));
+        if (j < n) v_store_tail(y + j, n - j, v_fma(x0, v_load_tail(w + j, n - j), v_load_tail(y + j, n - j)));
+    }
+}

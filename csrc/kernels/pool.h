@@ -1,0 +1,85 @@
+/* Pooling of one window, all channels: x points at the window's first pixel (edges already clipped).
+ *
+ *     max   y[c] = max x[p][c]          dx[p*][c] += dy[c], p* the first maximum (or the first NaN)
+ *     avg   y[c] = scale · Σ x[p][c]    dx[p][c] += scale · dy[c]
+ * Assumes: at least one pixel for max. Channels are contiguous; the tail of a vector is masked. */
+
+/* The larger, NaN if either is: as NumPy's maximum. */
+static inline vf larger(vf best, vf x) { return v_select(v_isnan(best), best, v_max(best, x)); }
+
+#define EACH_VECTOR(c, BODY) { \
+        ptrdiff_t i = 0; \
+        for (; i + V <= (c); i += V) BODY(v_load, v_store) \
+        if (i < (c)) { \
+            const ptrdiff_t left = (c) - i; \
+            BODY(LOAD_TAIL, STORE_TAIL) \
+        } \
+    }
+#define LOAD_TAIL(p) v_load_tail((p), left)
+#define STORE_TAIL(p, value) v_store_tail((p), left, (value))
+
+static void max_pool(const fc_window *win, const float *x, float *y)
+{
+#define BODY(load, store) { \
+        vf best = load(x + i); \
+        for (ptrdiff_t h = 0; h < win->h; h++) \
+            for (ptrdiff_t w = 0; w < win->w; w++) best = larger(best, load(x + h * win->row + w * win->c + i)); \
+        store(y + i, best); \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+/* The maximum is found again, as the number of its pixel in the window, and dy added there. */
+static void max_pool_backward(const fc_window *win, const float *x, const float *dy, float *dx)
+{
+#define BODY(load, store) { \
+        vf best = load(x + i), at = v_zero(), p = v_zero(); \
+        for (ptrdiff_t h = 0; h < win->h; h++) \
+            for (ptrdiff_t w = 0; w < win->w; w++) { \
+                vf v = load(x + h * win->row + w * win->c + i); \
+                vm better = v_andnot(v_isnan(best), v_or(v_gt(v, best), v_isnan(v))); \
+                best = v_select(better, v, best); \
+                at = v_select(better, p, at); \
+                p = v_add(p, v_set1(1.0f)); \
+            } \
+        vf g = load(dy + i); \
+        p = v_zero(); \
+        for (ptrdiff_t h = 0; h < win->h; h++) \
+            for (ptrdiff_t w = 0; w < win->w; w++) { \
+                float *d = dx + h * win->row + w * win->c + i; \
+                store(d, v_add(load(d), v_select(v_eq(at, p), g, v_zero()))); \
+                p = v_add(p, v_set1(1.0f)); \
+            } \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+static void avg_pool(const fc_window *win, float scale, const float *x, float *y)
+{
+    const vf s = v_set1(scale);
+#define BODY(load, store) { \
+        vf sum = v_zero(); \
+        for (ptrdiff_t h = 0; h < win->h; h++) \
+            for (ptrdiff_t w = 0; w < win->w; w++) sum = v_add(sum, load(x + h * win->row + w * win->c + i)); \
+        store(y + i, v_mul(s, sum)); \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+static void avg_pool_backward(const fc_window *win, float scale, const float *dy, float *dx)
+{
+    const vf s = v_set1(scale);
+#define BODY(load, store) { \
+        vf g = v_mul(s, load(dy + i)); \
+        for (ptrdiff_t h = 0; h < win->h; h++) \
+            for (ptrdiff_t w = 0; w < win->w; w++) { \
+                float *d = dx + h * win->row + w * win->c + i; \
+                store(d, v_add(load(d), g)); \
+            } \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}

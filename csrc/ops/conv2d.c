@@ -1,0 +1,354 @@
+/* Two-dimensional convolution (cross-correlation), NHWC, direct: no im2col buffer.
+ *
+ *     y[oh][ow][oc] = b[oc] + Σ_{fh,fw,ic} x[oh·s − p + fh·d][ow·s − p + fw·d][ic] · w[fh][fw][ic][oc]
+ *     dx[ih][iw][ic] = Σ over (fh, fw, oc) with oh·s − p + fh·d = ih of dy[oh][ow][oc] · w[fh][fw][ic][oc]
+ *
+ * x [in_h][in_w][in_c], w [filter_h][filter_w][in_c/groups][out_c], y [out_h][out_w][out_c]; within group g, input
+ * channels g·in_c/groups … and output channels g·out_c/groups ….
+ * Padding is a zero-edged copy of the rows at hand. DATA: input rows ih = q·s + residue; for each residue, dx is a stride-1
+ * correlation of dy with the taps whose offset δ = (residue + p − f·d)/s is whole. A *class* is a range of residues in
+ * both directions; its columns are (residue_h, residue_w, ic). Weights gradient: conv2d_weights.c.
+ * Threads: FORWARD and DATA by blocks of rows. */
+#include "conv2d.h"
+
+/* What one residue class of DATA is made of. */
+typedef struct {
+    ptrdiff_t h0, h1, w0, w1;                  /* residues */
+    ptrdiff_t top, bottom, left, right;        /* δ ranges */
+    ptrdiff_t taps, columns;                   /* valid (δh, δw); columns per group */
+} data_class;
+
+/* The filter index that carries dy[q + delta] to dx[q·stride + residue], or −1. */
+static ptrdiff_t tap(ptrdiff_t residue, ptrdiff_t pad, ptrdiff_t delta, ptrdiff_t stride, ptrdiff_t dilation,
+                     ptrdiff_t filter)
+{
+    const ptrdiff_t t = residue + pad - delta * stride;
+    return t >= 0 && t % dilation == 0 && t / dilation < filter ? t / dilation : -1;
+}
+
+/* Is any residue of [r0, r1) reached through this delta? */
+static int reaches(ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t pad, ptrdiff_t delta, ptrdiff_t stride, ptrdiff_t dilation,
+                   ptrdiff_t filter)
+{
+    for (ptrdiff_t r = r0; r < r1; r++)
+        if (tap(r, pad, delta, stride, dilation, filter) >= 0) return 1;
+    return 0;
+}
+
+static ptrdiff_t floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
+
+/* Valid deltas of one direction: their number, and the first and last. */
+static ptrdiff_t deltas(ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t pad, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t filter,
+                        ptrdiff_t *first, ptrdiff_t *last)
+{
+    ptrdiff_t count = 0;
+    *first = *last = 0;
+    for (ptrdiff_t d = floor_div(r0 + pad - (filter - 1) * dilation, stride); d <= floor_div(r1 - 1 + pad, stride); d++)
+        if (reaches(r0, r1, pad, d, stride, dilation, filter)) {
+            if (count++ == 0) *first = d;
+            *last = d;
+        }
+    return count;
+}
+
+static ptrdiff_t residues(ptrdiff_t stride, ptrdiff_t in) { return fc_min(stride, in); }
+
+static ptrdiff_t class_count(const fc_op *op)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    return o->joined ? 1 : residues(o->stride_h, op->in_h) * residues(o->stride_w, op->in_w);
+}
+
+static data_class get_class(const fc_op *op, ptrdiff_t i)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t rh = residues(o->stride_h, op->in_h), rw = residues(o->stride_w, op->in_w);
+    data_class k = {0, rh, 0, rw, 0, 0, 0, 0, 0, 0};
+    if (!o->joined) k.h0 = i / rw, k.h1 = k.h0 + 1, k.w0 = i % rw, k.w1 = k.w0 + 1;
+    k.taps = deltas(k.h0, k.h1, o->pad_top, o->stride_h, o->dilation_h, o->filter_h, &k.top, &k.bottom) *
+             deltas(k.w0, k.w1, o->pad_left, o->stride_w, o->dilation_w, o->filter_w, &k.left, &k.right);
+    k.columns = (k.h1 - k.h0) * (k.w1 - k.w0) * (op->in_c / o->groups);
+    return k;
+}
+
+/* Floats of one group of one class in packed_t. */
+static ptrdiff_t class_size(const fc_op *op, const data_class *k)
+{
+    return fc_round_up(k->columns, fc_k->nr) * k->taps * (op->out_c / op->u.conv2d.groups);
+}
+
+/* Rows of the class' grid: q with q·stride + h0 < in. */
+static ptrdiff_t grid(ptrdiff_t in, ptrdiff_t residue, ptrdiff_t stride) { return fc_ceil_div(in - residue, stride); }
+
+static fc_status size_data(fc_op *op)
+{
+    fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
+    const double joined = (double)o->stride_h * o->stride_w * icg;
+    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= 64;
+    o->data_h = fc_balanced(rows, FC_PIXELS / cols);
+    ptrdiff_t run = 0;
+    for (ptrdiff_t i = 0; i < class_count(op); i++) {
+        const data_class k = get_class(op, i);
+        ptrdiff_t size = fc_round_up(k.columns, fc_k->nr), copy = o->data_h + k.bottom - k.top;
+        if (!fc_grow(&size, k.taps) || !fc_grow(&size, op->out_c)) return FC_OVERFLOW;
+        if (!fc_grow(&copy, cols + k.right - k.left) || !fc_grow(&copy, op->out_c)) return FC_OVERFLOW;
+        op->packed_t_size += size;
+        run = fc_max(run, k.taps);
+        if (o->joined) copy += o->data_h * cols * k.columns;
+        op->scratch = fc_max(op->scratch, copy + 2 * run + 64);
+    }
+    return FC_OK;
+}
+
+fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
+                         const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias)
+{
+    memset(op, 0, sizeof *op);
+    fc_conv2d *o = &op->u.conv2d;
+    *o = *window;
+    const ptrdiff_t positive[] = {in_h, in_w, in_c, out_c, o->filter_h, o->filter_w, o->stride_h, o->stride_w,
+                                  o->dilation_h, o->dilation_w, o->groups};
+    const ptrdiff_t limit = (ptrdiff_t)1 << 31, span = (ptrdiff_t)1 << 20, pads[] = {o->pad_top, pad_bottom, o->pad_left, pad_right};
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++) {
+        if (positive[i] < 1) return FC_INVALID;
+        if (positive[i] >= limit) return FC_OVERFLOW;
+    }
+    for (int i = 0; i < 4; i++) {
+        if (pads[i] < 0) return FC_INVALID;
+        if (pads[i] > span) return FC_OVERFLOW;
+    }
+    if (in_c % o->groups || out_c % o->groups) return FC_INVALID;
+    const ptrdiff_t span_h = (o->filter_h - 1) * o->dilation_h + 1, span_w = (o->filter_w - 1) * o->dilation_w + 1;
+    if (span_h > span || span_w > span) return FC_OVERFLOW;
+    const ptrdiff_t padded_h = in_h + o->pad_top + pad_bottom, padded_w = in_w + o->pad_left + pad_right;
+    if (span_h > padded_h || span_w > padded_w) return FC_EMPTY;
+    op->kind = FC_CONV2D;
+    op->in_h = in_h, op->in_w = in_w, op->in_c = in_c, op->out_c = out_c;
+    op->out_h = (padded_h - span_h) / o->stride_h + 1;
+    op->out_w = (padded_w - span_w) / o->stride_w + 1;
+    op->in_size = in_h, op->out_size = op->out_h, op->w_size = o->filter_h;
+    if (!fc_grow(&op->in_size, in_w) || !fc_grow(&op->in_size, in_c) || !fc_grow(&op->out_size, op->out_w) ||
+        !fc_grow(&op->out_size, out_c) || !fc_grow(&op->w_size, o->filter_w) ||
+        !fc_grow(&op->w_size, in_c / o->groups) || !fc_grow(&op->w_size, out_c))
+        return FC_OVERFLOW;
+    ptrdiff_t padded = padded_h;
+    if (!fc_grow(&padded, padded_w) || !fc_grow(&padded, in_c)) return FC_OVERFLOW;
+    op->b_size = bias ? out_c : 0;
+    op->packed_size = op->w_size / out_c * o->groups * fc_round_up(out_c / o->groups, fc_k->nr);
+    op->cost = (double)op->out_h * (double)op->out_w * (double)op->w_size;
+    o->block_h = fc_balanced(op->out_h, FC_PIXELS / op->out_w);
+    const ptrdiff_t rows = (o->block_h - 1) * o->stride_h + span_h;
+    op->scratch = rows * ((op->out_w - 1) * o->stride_w + span_w) * in_c + 2 * o->filter_h * o->filter_w + 64;
+    const fc_status status = size_data(op);
+    return status == FC_OK ? fc_conv2d_size_weights(op) : status;
+}
+
+const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t row0, ptrdiff_t rows,
+                              ptrdiff_t col0, ptrdiff_t cols, float *copy, ptrdiff_t *row_step)
+{
+    if (row0 >= 0 && row0 + rows <= h && col0 >= 0 && col0 + cols <= w) {
+        *row_step = w * c;
+        return x + (row0 * w + col0) * c;
+    }
+    *row_step = cols * c;
+    const ptrdiff_t left = fc_min(cols, fc_max(0, -col0)), from = fc_max(0, col0);
+    const ptrdiff_t inside = fc_max(0, fc_min(w - from, cols - left));
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        float *d = copy + r * cols * c;
+        if (row0 + r < 0 || row0 + r >= h || inside == 0) {
+            memset(d, 0, (size_t)(cols * c) * sizeof *d);
+            continue;
+        }
+        memset(d, 0, (size_t)(left * c) * sizeof *d);
+        memcpy(d + left * c, x + ((row0 + r) * w + from) * c, (size_t)(inside * c) * sizeof *d);
+        memset(d + (left + inside) * c, 0, (size_t)((cols - left - inside) * c) * sizeof *d);
+    }
+    return copy;
+}
+
+/* PACK, forward: item = (group, column tile); packed [group][tile][filter_h][filter_w][in_c/groups][NR]. */
+static void pack_forward(const fc_op *op, const float *w, float *packed, ptrdiff_t item)
+{
+    const ptrdiff_t groups = op->u.conv2d.groups, ocg = op->out_c / groups, nr = fc_k->nr;
+    const ptrdiff_t tiles = fc_ceil_div(ocg, nr), g = item / tiles, t = item % tiles, k = op->w_size / op->out_c;
+    fc_pack_columns(packed + item * k * nr, k, fc_min(nr, ocg - t * nr), w + g * ocg + t * nr, op->out_c, 1);
+}
+
+/* PACK, data: one class of one group; packed_t [class][group][tile][δh][δw][out_c/groups][NR]. */
+static void pack_data(const fc_op *op, const data_class *k, const float *w, ptrdiff_t g, float *packed)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t nr = fc_k->nr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
+    for (ptrdiff_t j0 = 0; j0 < k->columns; j0 += nr)
+        for (ptrdiff_t dh = k->top; dh <= k->bottom; dh++)
+            for (ptrdiff_t dw = k->left; dw <= k->right; dw++) {
+                if (!reaches(k->h0, k->h1, o->pad_top, dh, o->stride_h, o->dilation_h, o->filter_h) ||
+                    !reaches(k->w0, k->w1, o->pad_left, dw, o->stride_w, o->dilation_w, o->filter_w))
+                    continue;
+                memset(packed, 0, (size_t)(ocg * nr) * sizeof *packed);
+                for (ptrdiff_t j = j0; j < fc_min(j0 + nr, k->columns); j++) {
+                    const ptrdiff_t ic = j % icg, residue = j / icg;
+                    const ptrdiff_t rh = k->h0 + residue / (k->w1 - k->w0), rw = k->w0 + residue % (k->w1 - k->w0);
+                    const ptrdiff_t fh = tap(rh, o->pad_top, dh, o->stride_h, o->dilation_h, o->filter_h);
+                    const ptrdiff_t fw = tap(rw, o->pad_left, dw, o->stride_w, o->dilation_w, o->filter_w);
+                    if (fh < 0 || fw < 0) continue;
+                    const float *from = w + ((fh * o->filter_w + fw) * icg + ic) * op->out_c + g * ocg;
+                    for (ptrdiff_t oc = 0; oc < ocg; oc++) packed[oc * nr + j - j0] = from[oc];
+                }
+                packed += ocg * nr;
+            }
+}
+
+static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t groups = op->u.conv2d.groups, tiles = groups * fc_ceil_div(op->out_c / groups, fc_k->nr);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        if (item < tiles) {
+            if (io->packed) pack_forward(op, io->w, io->packed, item);
+            continue;
+        }
+        float *packed = io->packed_t;
+        for (ptrdiff_t i = 0; packed && i < class_count(op); i++) {
+            const data_class k = get_class(op, i);
+            pack_data(op, &k, io->w, item - tiles, packed + (item - tiles) * class_size(op, &k));
+            packed += groups * class_size(op, &k);
+        }
+    }
+}
+
+static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t row, ptrdiff_t rows,
+                         float *scratch)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
+    const ptrdiff_t span_h = (o->filter_h - 1) * o->dilation_h + 1, span_w = (o->filter_w - 1) * o->dilation_w + 1;
+    ptrdiff_t *run = (ptrdiff_t *)scratch, step;
+    const int whole = o->groups == 1 && o->dilation_w == 1; /* a filter row is contiguous */
+    const ptrdiff_t runs = o->filter_h * (whole ? 1 : o->filter_w);
+    const float *src = fc_conv2d_padded(x, op->in_h, op->in_w, op->in_c, row * o->stride_h - o->pad_top,
+                                        (rows - 1) * o->stride_h + span_h, -o->pad_left,
+                                        (op->out_w - 1) * o->stride_w + span_w, scratch + fc_round_up(2 * runs, 16), &step);
+    for (ptrdiff_t r = 0; r < runs; r++)
+        run[r] = whole ? r * o->dilation_h * step
+                       : r / o->filter_w * o->dilation_h * step + r % o->filter_w * o->dilation_w * op->in_c;
+    for (ptrdiff_t g = 0; g < o->groups; g++) {
+        const fc_correlation c = {
+            .src = src + g * icg, .src_row = o->stride_h * step, .src_col = o->stride_w * op->in_c,
+            .dst = y + g * ocg, .dst_row = op->out_w * op->out_c, .dst_col = op->out_c,
+            .rows = rows, .cols = op->out_w,
+            .run = run, .runs = runs, .len = whole ? o->filter_w * icg : icg,
+            .packed = io->packed + g * (op->packed_size / o->groups), .n = ocg,
+            .bias = io->b ? io->b + g * ocg : NULL,
+        };
+        fc_correlate(&c);
+    }
+    if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, rows * op->out_w * op->out_c, y, y);
+}
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t image = item / blocks, row = item % blocks * block;
+        forward_rows(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work) + row * op->out_w * op->out_c, row,
+                     fc_min(block, op->out_h - row), work->scratch);
+    }
+}
+
+static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
+}
+
+/* Spreads columns (residue_h, residue_w, ic) of the grid rows at `from` over the pixels of dx. */
+static void spread(const fc_op *op, const data_class *k, const float *from, ptrdiff_t q0, ptrdiff_t rows, ptrdiff_t cols,
+                   ptrdiff_t g, float *dx)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t icg = op->in_c / o->groups;
+    for (ptrdiff_t q = q0; q < q0 + rows; q++)
+        for (ptrdiff_t p = 0; p < cols; p++, from += k->columns)
+            for (ptrdiff_t rh = 0; rh < k->h1; rh++)
+                for (ptrdiff_t rw = 0; rw < k->w1; rw++) {
+                    const ptrdiff_t ih = q * o->stride_h + rh, iw = p * o->stride_w + rw;
+                    if (ih < op->in_h && iw < op->in_w)
+                        memcpy(dx + (ih * op->in_w + iw) * op->in_c + g * icg, from + (rh * k->w1 + rw) * icg,
+                               (size_t)icg * sizeof *dx);
+                }
+}
+
+static void data_rows(const fc_op *op, const data_class *k, const float *packed, const float *dy,
+                      float *dx, ptrdiff_t q0, ptrdiff_t rows, float *scratch)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups, cols = grid(op->in_w, k->w0, o->stride_w);
+    ptrdiff_t *run = (ptrdiff_t *)scratch, runs = 0, step;
+    float *copy = scratch + fc_round_up(2 * k->taps, 16);
+    const ptrdiff_t copy_w = cols + k->right - k->left, copy_h = rows + k->bottom - k->top;
+    const float *src = fc_conv2d_padded(dy, op->out_h, op->out_w, op->out_c, q0 + k->top, copy_h, k->left, copy_w, copy,
+                                        &step);
+    float *joined = copy + copy_h * copy_w * op->out_c;
+    for (ptrdiff_t dh = k->top; dh <= k->bottom; dh++)
+        for (ptrdiff_t dw = k->left; dw <= k->right; dw++)
+            if (reaches(k->h0, k->h1, o->pad_top, dh, o->stride_h, o->dilation_h, o->filter_h) &&
+                reaches(k->w0, k->w1, o->pad_left, dw, o->stride_w, o->dilation_w, o->filter_w))
+                run[runs++] = (dh - k->top) * step + (dw - k->left) * op->out_c;
+    for (ptrdiff_t g = 0; g < o->groups; g++) {
+        fc_correlation c = {
+            .src = src + g * ocg, .src_row = step, .src_col = op->out_c,
+            .dst = dx + ((q0 * o->stride_h + k->h0) * op->in_w + k->w0) * op->in_c + g * icg,
+            .dst_row = o->stride_h * op->in_w * op->in_c, .dst_col = o->stride_w * op->in_c,
+            .rows = rows, .cols = cols, .run = run, .runs = runs, .len = ocg,
+            .packed = packed + g * class_size(op, k), .n = k->columns,
+        };
+        if (o->joined) c.dst = joined, c.dst_row = cols * k->columns, c.dst_col = k->columns;
+        fc_correlate(&c);
+        if (o->joined) spread(op, k, joined, q0, rows, cols, g, dx);
+    }
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t blocks = fc_ceil_div(grid(op->in_h, 0, o->stride_h), o->data_h);
+    const float *packed = io->packed_t;
+    for (ptrdiff_t i = 0; i < class_count(op); i++) {
+        const data_class k = get_class(op, i);
+        for (ptrdiff_t item = work->first; item < work->last; item++) {
+            const ptrdiff_t image = item / blocks, q0 = item % blocks * o->data_h;
+            const ptrdiff_t rows = fc_min(o->data_h, grid(op->in_h, k.h0, o->stride_h) - q0);
+            if (rows > 0)
+                data_rows(op, &k, packed, fc_row(&io->dy, image, work), fc_row(&io->dx, image, work), q0, rows,
+                          work->scratch);
+        }
+        packed += o->groups * class_size(op, &k);
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    if (pass == FC_WEIGHTS && op->partial) return FC_BY_CHUNK;
+    return pass == FC_PACK || pass == FC_WEIGHTS || pass == FC_REDUCE ? FC_BY_BLOCK : FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    switch (pass) {
+    case FC_PACK: return o->groups * (fc_ceil_div(op->out_c / o->groups, fc_k->nr) + 1);
+    case FC_FORWARD: return fc_ceil_div(op->out_h, o->block_h);
+    case FC_DATA: return fc_ceil_div(grid(op->in_h, 0, o->stride_h), o->data_h);
+    case FC_WEIGHTS: return fc_conv2d_weight_blocks(op);
+    case FC_REDUCE: return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM);
+    default: return 1;
+    }
+}
+
+const fc_op_class fc_conv2d_class = {
+    "conv2d",
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
+     [FC_REDUCE] = fc_conv2d_reduce},
+    cut, items,
+};

@@ -1,0 +1,209 @@
+/* Fully connected layer.
+ *
+ *     y[o] = b[o] + Σ_i x[i]·w[i][o]     dx[i] = Σ_o dy[o]·w[i][o]     dw[i][o] = Σ_image x[i]·dy[o]     db[o] = Σ dy[o]
+ *
+ * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image).
+ * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
+ * dw is cut into blocks of rows and columns that each sum over the batch. */
+#include "correlate.h"
+
+#define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
+#define WIDE_N 256     /* columns of a wide block: whole cache lines and pages of w, 256 KiB packed */
+#define WIDE_K 256     /* rows of a wide block */
+#define GRADIENT_M 192 /* rows of a dw block */
+#define GRADIENT_N 512 /* columns of a dw block */
+
+fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
+{
+    memset(op, 0, sizeof *op);
+    if (in < 1 || out < 1) return FC_INVALID;
+    op->kind = FC_DENSE;
+    op->in_h = op->in_w = op->out_h = op->out_w = 1;
+    op->in_c = op->in_size = in, op->out_c = op->out_size = out;
+    op->w_size = in;
+    op->packed_size = in, op->packed_t_size = out;
+    if (in >= (ptrdiff_t)1 << 40 || out >= (ptrdiff_t)1 << 40 || !fc_grow(&op->w_size, out) ||
+        !fc_grow(&op->packed_size, fc_round_up(out, fc_k->nr)) || !fc_grow(&op->packed_t_size, fc_round_up(in, fc_k->nr)))
+        return FC_OVERFLOW;
+    op->b_size = bias ? out : 0;
+    op->wide = op->w_size > WIDE;
+    if (op->wide) op->packed_size = op->packed_t_size = 0;
+    op->scratch = WIDE_N * WIDE_K + 64;
+    op->cost = (double)op->w_size;
+    return FC_OK;
+}
+
+static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t nr = fc_k->nr, tiles = fc_ceil_div(op->out_c, nr), in = op->in_c, out = op->out_c;
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t j = (item < tiles ? item : item - tiles) * nr;
+        if (item < tiles) {
+            if (io->packed) fc_pack_columns(io->packed + j * in, in, fc_min(nr, out - j), io->w + j, out, 1);
+        } else if (io->packed_t) {
+            fc_pack_columns(io->packed_t + j * out, out, fc_min(nr, in - j), io->w + j * out, 1, out);
+        }
+    }
+}
+
+/* rows of `to` (+)= rows of `from` [k] × packed [n] for a range of images. */
+static void product(const float *from, ptrdiff_t from_step, ptrdiff_t k, float *to, ptrdiff_t to_step, ptrdiff_t n,
+                    ptrdiff_t images, const float *packed, const float *bias)
+{
+    static const ptrdiff_t run[1] = {0};
+    const fc_correlation c = {
+        .src = from, .src_col = from_step, .dst = to, .dst_col = to_step, .rows = 1, .cols = images,
+        .run = run, .runs = 1, .len = k, .packed = packed, .n = n, .bias = bias,
+    };
+    fc_correlate(&c);
+}
+
+/* One image against weights as they lie. */
+static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n)
+{
+    if (io->b)
+        memcpy(y + j, io->b + j, (size_t)n * sizeof *y);
+    else
+        memset(y + j, 0, (size_t)n * sizeof *y);
+    fc_k->gemv(op->in_c, n, x, io->w + j, op->out_c, y + j);
+}
+
+/* A block of columns for the whole batch: `to` gets the products of WIDE_K rows of weights at a time. */
+static void wide_block(const fc_buf *from, ptrdiff_t k_count, const fc_buf *to, ptrdiff_t j, ptrdiff_t n,
+                       const float *w, ptrdiff_t k_step, ptrdiff_t j_step, const float *bias, const fc_work *work)
+{
+    static const ptrdiff_t run[1] = {0};
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
+    for (ptrdiff_t k = 0; k < k_count; k += WIDE_K) {
+        const ptrdiff_t depth = fc_min(WIDE_K, k_count - k);
+        const fc_inner in = {run, 1, depth, 1, nr};
+        for (ptrdiff_t t = 0; t < n; t += nr)
+            fc_pack_columns(work->scratch + t * depth, depth, fc_min(nr, n - t), w + k * k_step + (j + t) * j_step, k_step,
+                            j_step);
+        for (ptrdiff_t t = 0; t < n; t += nr)
+            for (ptrdiff_t i = 0; i < work->batch; i += mr) {
+                fc_rows rows;
+                for (ptrdiff_t r = 0; r < mr; r++) {
+                    const ptrdiff_t image = fc_min(i + r, work->batch - 1);
+                    rows.a[r] = fc_row(from, image, work) + k;
+                    rows.c[r] = fc_row(to, image, work) + j + t;
+                }
+                fc_k->gemm(fc_min(mr, work->batch - i), fc_min(nr, n - t), &rows, &in, work->scratch + t * depth,
+                           bias && k == 0 ? bias + j + t : NULL, k > 0);
+            }
+    }
+}
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    if (!op->wide) {
+        const ptrdiff_t images = work->last - work->first;
+        float *y = fc_row(&io->y, work->first, work);
+        product(fc_row(&io->x, work->first, work), io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed,
+                io->b);
+        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, images * op->out_c, y, y);
+        return;
+    }
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t j = item * WIDE_N, n = fc_min(WIDE_N, op->out_c - j);
+        if (work->batch < fc_k->mr)
+            for (ptrdiff_t image = 0; image < work->batch; image++)
+                forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n);
+        else
+            wide_block(&io->x, op->in_c, &io->y, j, n, io->w, op->out_c, 1, io->b, work);
+        for (ptrdiff_t image = 0; image < work->batch && op->activation != FC_LINEAR; image++) {
+            float *y = fc_row(&io->y, image, work) + j;
+            fc_k->activate(op->activation, op->alpha, n, y, y);
+        }
+    }
+}
+
+static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    if (!op->wide) {
+        product(fc_row(&io->dy, work->first, work), io->dy.size, op->out_c, fc_row(&io->dx, work->first, work), io->dx.size,
+                op->in_c, work->last - work->first, io->packed_t, NULL);
+        return;
+    }
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t j = item * WIDE_N;
+        wide_block(&io->dy, op->out_c, &io->dx, j, fc_min(WIDE_N, op->in_c - j), io->w, 1, op->out_c, NULL, work);
+    }
+}
+
+/* dw rows [i0, i0 + m), columns [j0, j0 + n), over images in steps that fit the scratch. */
+static void gradient_block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,
+                           ptrdiff_t n)
+{
+    static const ptrdiff_t run[1] = {0};
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, m_up = fc_round_up(m, mr), n_up = fc_round_up(n, nr);
+    const ptrdiff_t depth = fc_min(work->batch, WIDE_N * WIDE_K / (m_up + n_up));
+    for (ptrdiff_t k = 0; k < work->batch; k += depth) {
+        const ptrdiff_t images = fc_min(depth, work->batch - k);
+        float *dy = work->scratch, *x = dy + images * n_up;
+        for (ptrdiff_t t = 0; t < n; t += nr)
+            for (ptrdiff_t b = 0; b < images; b++)
+                fc_pack_columns(dy + t * images + b * nr, 1, fc_min(nr, n - t), fc_row(&io->dy, k + b, work) + j0 + t, 0, 1);
+        for (ptrdiff_t t = 0; t < m; t += mr)
+            for (ptrdiff_t b = 0; b < images; b++) {
+                const float *from = fc_row(&io->x, k + b, work) + i0 + t;
+                for (ptrdiff_t r = 0; r < fc_min(mr, m - t); r++) x[t * images + b * mr + r] = from[r];
+            }
+        const fc_inner in = {run, 1, images, mr, nr};
+        for (ptrdiff_t t = 0; t < n; t += nr)
+            for (ptrdiff_t i = 0; i < m; i += mr) {
+                const ptrdiff_t count = fc_min(mr, m - i);
+                fc_rows rows;
+                for (ptrdiff_t r = 0; r < mr; r++) {
+                    const ptrdiff_t row = fc_min(r, count - 1);
+                    rows.a[r] = x + i * images + row;
+                    rows.c[r] = io->dw + (i0 + i + row) * op->out_c + j0 + t;
+                }
+                fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > 0);
+            }
+    }
+}
+
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t across = fc_ceil_div(op->out_c, GRADIENT_N);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t i = item / across * GRADIENT_M, j = item % across * GRADIENT_N;
+        const ptrdiff_t n = fc_min(GRADIENT_N, op->out_c - j);
+        gradient_block(op, io, work, i, fc_min(GRADIENT_M, op->in_c - i), j, n);
+        if (i == 0 && io->db) {
+            memset(io->db + j, 0, (size_t)n * sizeof(float));
+            for (ptrdiff_t b = 0; b < work->batch; b++) fc_k->add(n, fc_row(&io->dy, b, work) + j, io->db + j);
+        }
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    if (pass == FC_FORWARD || pass == FC_DATA) return op->wide ? FC_BY_BLOCK : FC_BY_IMAGE;
+    return pass == FC_MASK ? FC_BY_IMAGE : FC_BY_BLOCK;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    const ptrdiff_t nr = fc_k->nr;
+    switch (pass) {
+    case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
+    case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
+    case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, WIDE_N) : 1;
+    case FC_WEIGHTS: return fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
+    default: return 1;
+    }
+}
+
+const fc_op_class fc_dense_class = {
+    "dense",
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights},
+    cut, items,
+};

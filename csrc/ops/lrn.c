@@ -1,0 +1,57 @@
+/* Local response normalization across channels (formulas: kernels/lrn.h).
+ *
+ * x, y: [pixels][channels]. Threads: by blocks of pixels. */
+#include "ops.h"
+
+fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
+                      int mean)
+{
+    memset(op, 0, sizeof *op);
+    if (pixels < 1 || channels < 1 || size < 1) return FC_INVALID;
+    op->kind = FC_LRN;
+    op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = channels;
+    op->in_size = pixels;
+    if (!fc_grow(&op->in_size, channels)) return FC_OVERFLOW;
+    op->out_size = op->in_size;
+    op->u.lrn = (fc_lrn){fc_min(size / 2, channels), fc_min((size - 1) / 2, channels),
+                         mean ? (float)((double)alpha / (double)size) : alpha, beta, k};
+    op->scratch = 2 * (channels + op->u.lrn.below + op->u.lrn.above + FC_MAX_NR) + 64;
+    op->cost = 4.0 * (double)op->in_size;
+    return FC_OK;
+}
+
+static ptrdiff_t block(const fc_op *op) { return fc_balanced(op->in_h, fc_max(1, FC_PLAIN_ITEM / op->in_c)); }
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t rows = block(op), blocks = fc_ceil_div(op->in_h, rows);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t image = item / blocks, p = item % blocks * rows, at = p * op->in_c;
+        fc_k->lrn(&op->u.lrn, fc_min(rows, op->in_h - p), op->in_c, fc_row(&io->x, image, work) + at,
+                  fc_row(&io->y, image, work) + at, work->scratch);
+    }
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t rows = block(op), blocks = fc_ceil_div(op->in_h, rows);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t image = item / blocks, p = item % blocks * rows, at = p * op->in_c;
+        fc_k->lrn_backward(&op->u.lrn, fc_min(rows, op->in_h - p), op->in_c, fc_row(&io->x, image, work) + at,
+                           fc_row(&io->dy, image, work) + at, fc_row(&io->dx, image, work) + at, work->scratch);
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    (void)pass;
+    return fc_ceil_div(op->in_h, block(op));
+}
+
+const fc_op_class fc_lrn_class = {"local_response_norm", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

@@ -1,0 +1,34 @@
+/* The list of ops: kind -> name and passes; and the descriptor of ops without parameters. */
+#include "ops.h"
+
+const fc_op_class *const fc_op_classes[FC_KINDS] = {
+    [FC_CONV2D] = &fc_conv2d_class,
+    [FC_MAX_POOL2D] = &fc_max_pool2d_class,
+    [FC_AVG_POOL2D] = &fc_avg_pool2d_class,
+    [FC_LRN] = &fc_lrn_class,
+    [FC_DENSE] = &fc_dense_class,
+    [FC_ACTIVATION] = &fc_activation_class,
+    [FC_SOFTMAX] = &fc_softmax_class,
+    [FC_LOG_SOFTMAX] = &fc_log_softmax_class,
+    [FC_DROPOUT] = &fc_dropout_class,
+    [FC_SOFTMAX_CROSS_ENTROPY] = &fc_softmax_cross_entropy_class,
+    [FC_CATEGORICAL_CROSS_ENTROPY] = &fc_categorical_cross_entropy_class,
+    [FC_BINARY_CROSS_ENTROPY] = &fc_binary_cross_entropy_class,
+    [FC_MEAN_SQUARED_ERROR] = &fc_mean_squared_error_class,
+    [FC_SGD] = &fc_sgd_class,
+};
+
+const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }
+
+fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c)
+{
+    memset(op, 0, sizeof *op);
+    if (rows < 1 || c < 1) return FC_INVALID;
+    op->kind = kind;
+    op->in_h = op->out_h = rows, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
+    op->in_size = rows;
+    if (c >= (ptrdiff_t)1 << 40 || !fc_grow(&op->in_size, c)) return FC_OVERFLOW;
+    op->out_size = op->in_size;
+    op->cost = 4.0 * (double)op->in_size;
+    return FC_OK;
+}

@@ -1,0 +1,67 @@
+/* What every op shares: the work handed to a pass, the table of passes, small helpers. */
+#ifndef FC_OPS_H
+#define FC_OPS_H
+#include <string.h>
+
+#include "../kernels.h"
+
+/* How the runner may cut a pass. */
+typedef enum {
+    FC_BY_IMAGE, /* items of one image; any range of items at once */
+    FC_BY_CHUNK, /* one item per chunk of images, with a partial result of its own */
+    FC_BY_BLOCK  /* items that each see the whole batch */
+} fc_cut;
+
+/* A share of a pass: items [first, last). */
+typedef struct {
+    ptrdiff_t first, last, batch, chunk;
+    ptrdiff_t image0, slot; /* a local array keeps image b in row b − image0 + slot */
+    float *scratch;
+} fc_work;
+
+typedef void fc_pass_fn(const fc_op *op, const fc_io *io, const fc_work *work);
+
+typedef struct {
+    const char *name;
+    fc_pass_fn *pass[FC_PASSES];
+    fc_cut (*cut)(const fc_op *op, fc_pass pass);
+    ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
+} fc_op_class;
+
+extern const fc_op_class *const fc_op_classes[FC_KINDS];
+extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_class, fc_lrn_class, fc_dense_class,
+    fc_activation_class, fc_softmax_class, fc_log_softmax_class, fc_dropout_class, fc_softmax_cross_entropy_class,
+    fc_categorical_cross_entropy_class, fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class;
+
+static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
+{
+    return buf->p + (buf->local ? image - work->image0 + work->slot : image) * buf->size;
+}
+
+static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a / b + (a % b > 0); }
+static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t b) { return fc_ceil_div(a, b) * b; }
+
+/* The largest block ≤ limit (at least 1) that cuts n into blocks of about equal size. */
+static inline ptrdiff_t fc_balanced(ptrdiff_t n, ptrdiff_t limit)
+{
+    return fc_ceil_div(n, fc_ceil_div(n, fc_max(1, fc_min(limit, n))));
+}
+
+/* *product *= factor; 0 if it leaves the range of sizes fastcnn handles (2^44 floats). */
+static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
+{
+    return !__builtin_mul_overflow(*product, factor, product) && *product >= 0 && *product < (ptrdiff_t)1 << 44;
+}
+
+/* Ops without parameters, cut by image into items of about this many floats. */
+#define FC_PLAIN_ITEM 4096
+
+/* Masks dy by the fused activation: dy ← dy · activation′(y), on floats [from, to) of each image. */
+static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptrdiff_t n)
+{
+    if (op->activation != FC_LINEAR) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
+}
+
+#endif

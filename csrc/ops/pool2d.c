@@ -1,0 +1,109 @@
+/* Max and average pooling, NHWC.
+ *
+ *     y[oh][ow][c] = max or mean of x[oh·s − p … + pool_h)[ow·s − p … + pool_w)[c], padding left out
+ *     (average with count_pad: the divisor is the part of the window within the padded image)
+ * Max backward finds the maximum again: no index tensor.
+ * Threads: forward by output rows; DATA by image. */
+#include "ops.h"
+
+/* out = ⌊(in + pads − pool)/s⌋ + 1; ceil_mode rounds up but drops a window that would start beyond in + pad_begin. */
+static ptrdiff_t extent(ptrdiff_t in, ptrdiff_t before, ptrdiff_t after, ptrdiff_t pool, ptrdiff_t stride, int ceil_mode)
+{
+    const ptrdiff_t room = in + before + after - pool;
+    if (room < 0) return 0;
+    ptrdiff_t out = room / stride + 1;
+    if (ceil_mode && room % stride && out * stride < in + before) out++;
+    return out;
+}
+
+fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
+                         const fc_pool2d *window, int ceil_mode)
+{
+    memset(op, 0, sizeof *op);
+    const fc_pool2d *o = window;
+    op->u.pool2d = *window;
+    const ptrdiff_t positive[] = {in_h, in_w, in_c, o->pool_h, o->pool_w, o->stride_h, o->stride_w};
+    const ptrdiff_t pads[] = {o->pad_top, o->pad_bottom, o->pad_left, o->pad_right}, limit = (ptrdiff_t)1 << 31;
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++) {
+        if (positive[i] < 1) return FC_INVALID;
+        if (positive[i] >= limit) return FC_OVERFLOW;
+    }
+    for (int i = 0; i < 4; i++)
+        if (pads[i] < 0 || pads[i] >= (i < 2 ? o->pool_h : o->pool_w)) return FC_INVALID;
+    op->kind = kind;
+    op->in_h = in_h, op->in_w = in_w, op->in_c = op->out_c = in_c;
+    op->out_h = extent(in_h, o->pad_top, o->pad_bottom, o->pool_h, o->stride_h, ceil_mode);
+    op->out_w = extent(in_w, o->pad_left, o->pad_right, o->pool_w, o->stride_w, ceil_mode);
+    if (op->out_h < 1 || op->out_w < 1) return FC_EMPTY;
+    op->in_size = in_h, op->out_size = op->out_h;
+    if (!fc_grow(&op->in_size, in_w) || !fc_grow(&op->in_size, in_c) || !fc_grow(&op->out_size, op->out_w) ||
+        !fc_grow(&op->out_size, in_c))
+        return FC_OVERFLOW;
+    op->cost = (double)op->out_size * (double)fc_min(o->pool_h, in_h) * (double)fc_min(o->pool_w, in_w) / 8;
+    return FC_OK;
+}
+
+/* The window of output (oh, ow), clipped; returns where it starts in x. */
+static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *win, float *scale)
+{
+    const fc_pool2d *o = &op->u.pool2d;
+    const ptrdiff_t h0 = oh * o->stride_h - o->pad_top, w0 = ow * o->stride_w - o->pad_left;
+    const ptrdiff_t h = fc_max(h0, 0), w = fc_max(w0, 0);
+    win->h = fc_max(0, fc_min(h0 + o->pool_h, op->in_h) - h);
+    win->w = fc_max(0, fc_min(w0 + o->pool_w, op->in_w) - w);
+    win->row = op->in_w * op->in_c;
+    win->c = op->in_c;
+    const ptrdiff_t padded_h = fc_min(h0 + o->pool_h, op->in_h + o->pad_bottom) - h0;
+    const ptrdiff_t padded_w = fc_min(w0 + o->pool_w, op->in_w + o->pad_right) - w0;
+    const double count = o->count_pad ? (double)padded_h * (double)padded_w : (double)win->h * (double)win->w;
+    *scale = count > 0 ? (float)(1.0 / count) : 0.0f;
+    return h * win->row + w * win->c;
+}
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t image = item / op->out_h, oh = item % op->out_h;
+        const float *x = fc_row(&io->x, image, work);
+        float *y = fc_row(&io->y, image, work) + oh * op->out_w * op->out_c;
+        for (ptrdiff_t ow = 0; ow < op->out_w; ow++, y += op->out_c) {
+            fc_window win;
+            float scale;
+            const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
+            if (op->kind == FC_MAX_POOL2D)
+                fc_k->max_pool(&win, x + at, y);
+            else
+                fc_k->avg_pool(&win, scale, x + at, y);
+        }
+    }
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++) {
+        const float *dy = fc_row(&io->dy, image, work);
+        float *dx = fc_row(&io->dx, image, work);
+        memset(dx, 0, (size_t)op->in_size * sizeof *dx);
+        for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
+            for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += op->out_c) {
+                fc_window win;
+                float scale;
+                const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
+                if (op->kind == FC_MAX_POOL2D)
+                    fc_k->max_pool_backward(&win, fc_row(&io->x, image, work) + at, dy, dx + at);
+                else
+                    fc_k->avg_pool_backward(&win, scale, dy, dx + at);
+            }
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
+
+const fc_op_class fc_max_pool2d_class = {"max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_avg_pool2d_class = {"avg_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

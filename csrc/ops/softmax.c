@@ -1,0 +1,33 @@
+/* Softmax and log-softmax over the last axis (formulas: kernels/softmax.h). Gradients are taken from y.
+ *
+ * x, y: [rows][c] per image. Threads: by image. */
+#include "ops.h"
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        (op->kind == FC_SOFTMAX ? fc_k->softmax : fc_k->log_softmax)(op->in_h, op->in_c, fc_row(&io->x, image, work),
+                                                                     fc_row(&io->y, image, work));
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        (op->kind == FC_SOFTMAX ? fc_k->softmax_backward : fc_k->log_softmax_backward)(
+            op->in_h, op->in_c, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), fc_row(&io->dx, image, work));
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return 1;
+}
+
+const fc_op_class fc_softmax_class = {"softmax", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_log_softmax_class = {"log_softmax", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

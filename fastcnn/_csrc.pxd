@@ -1,0 +1,94 @@
+# The C API as Cython sees it: csrc/fastcnn.h, word for word.
+from libc.stdint cimport uint64_t
+
+
+cdef extern from "fastcnn.h" nogil:
+    ctypedef enum fc_status:
+        FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY
+
+    ctypedef enum fc_kind:
+        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
+        FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
+        FC_KINDS
+
+    ctypedef enum fc_activation:
+        FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_ACTIVATIONS
+
+    ctypedef enum fc_pass:
+        FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
+
+    ctypedef struct fc_conv2d:
+        Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
+
+    ctypedef struct fc_pool2d:
+        Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
+        int count_pad
+
+    ctypedef struct fc_op:
+        fc_kind kind
+        fc_activation activation
+        float alpha
+        Py_ssize_t in_h, in_w, in_c, out_h, out_w, out_c, in_size, out_size, w_size, b_size, packed_size, packed_t_size
+        Py_ssize_t scratch
+        double cost
+        int wide, partial, from_logits, sparse
+
+    ctypedef struct fc_buf:
+        float *p
+        Py_ssize_t size
+        int local
+
+    ctypedef struct fc_io:
+        fc_buf x, y, dy, dx
+        float *w
+        float *b
+        float *dw
+        float *db
+        float *packed
+        float *packed_t
+        float *partial
+        float *state
+        const void *target
+        const float *sample_weight
+        float *loss
+        float scale
+        uint64_t seed, step
+
+    ctypedef struct fc_step:
+        int op
+        fc_pass pass_ "pass"
+
+    ctypedef struct fc_phase:
+        Py_ssize_t first, count, chunk
+        int parts
+
+    ctypedef struct fc_program:
+        const fc_op *ops
+        const fc_io *io
+        const fc_step *steps
+        const fc_phase *phases
+        float *scratch
+        Py_ssize_t scratch_size
+
+    void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
+    fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,
+                             const fc_conv2d *window, Py_ssize_t pad_bottom, Py_ssize_t pad_right, int bias)
+    fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
+                             const fc_pool2d *window, int ceil_mode)
+    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
+                          float k, int mean)
+    fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
+    fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
+    fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay)
+    const char *fc_op_name(fc_kind kind)
+    int fc_isa_count()
+    const char *fc_isa_name(int i)
+    int fc_isa_usable(int i)
+    fc_status fc_select_isa(const char *name)
+    const char *fc_active_isa()
+    const char *fc_requested_isa()
+    int fc_openmp()
+    int fc_openmp_threads()
+    void fc_init_threads()
+    int fc_forked()
+    const char *fc_compiler()

@@ -1,0 +1,292 @@
+# The one bridge from Python to C: descriptors, programs, threads. It checks what could crash; the callers check meaning.
+cimport numpy as cnp
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from fastcnn._csrc cimport *
+
+import numpy as np
+
+cnp.import_array()
+
+PASSES = {"pack": FC_PACK, "forward": FC_FORWARD, "mask": FC_MASK, "data": FC_DATA, "weights": FC_WEIGHTS,
+          "reduce": FC_REDUCE, "update": FC_UPDATE}
+ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
+               "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS}
+PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "dropout": FC_DROPOUT,
+         "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
+         "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
+
+
+cdef class Op:
+    """What an operation computes: an immutable descriptor without pointers. Made by the functions below."""
+    cdef fc_op op
+
+    @property
+    def name(self): return fc_op_name(self.op.kind).decode()
+    @property
+    def in_shape(self): return self.op.in_h, self.op.in_w, self.op.in_c
+    @property
+    def out_shape(self): return self.op.out_h, self.op.out_w, self.op.out_c
+    @property
+    def in_size(self): return self.op.in_size
+    @property
+    def out_size(self): return self.op.out_size
+    @property
+    def w_size(self): return self.op.w_size
+    @property
+    def b_size(self): return self.op.b_size
+    @property
+    def packed_size(self): return self.op.packed_size
+    @property
+    def packed_t_size(self): return self.op.packed_t_size
+    @property
+    def wide(self): return bool(self.op.wide)
+    @property
+    def partial(self): return bool(self.op.partial)
+    @property
+    def cost(self): return self.op.cost
+    @property
+    def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
+
+    def with_activation(self, str activation, float alpha=0.0):
+        """The same op with an activation fused behind it (conv2d, dense)."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        other.op.activation = ACTIVATIONS[activation]
+        other.op.alpha = alpha
+        return other
+
+
+class ShapeError(ValueError):
+    """The output would be empty, or sizes leave the range that fastcnn handles."""
+
+
+cdef check(fc_status status, str what):
+    if status == FC_OVERFLOW:
+        raise ShapeError(f"{what} is too large: sizes leave the range fastcnn handles (2^44 values, filters of 2^20)")
+    if status == FC_EMPTY:
+        raise ShapeError(f"{what}: the window is larger than the padded input, so the output would be empty")
+    if status != FC_OK:
+        raise ShapeError(f"{what}: impossible sizes")
+
+
+def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias):
+    cdef Op op = Op.__new__(Op)
+    cdef fc_conv2d w
+    w.filter_h, w.filter_w = kernel_size
+    w.stride_h, w.stride_w = strides
+    w.dilation_h, w.dilation_w = dilation
+    (w.pad_top, pad_bottom), (w.pad_left, pad_right) = pads
+    w.groups = groups
+    h, width, c = in_shape
+    check(fc_conv2d_init(&op.op, h, width, c, filters, &w, pad_bottom, pad_right, bias),
+          f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, padding {pads}")
+    return op
+
+
+def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False):
+    cdef Op op = Op.__new__(Op)
+    cdef fc_pool2d w
+    w.pool_h, w.pool_w = pool_size
+    w.stride_h, w.stride_w = strides
+    (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
+    w.count_pad = count_include_pad
+    h, width, c = in_shape
+    check(fc_pool2d_init(&op.op, FC_MAX_POOL2D if kind == "max" else FC_AVG_POOL2D, h, width, c, &w, ceil_mode),
+          f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
+    return op
+
+
+def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
+                        bint mean):
+    cdef Op op = Op.__new__(Op)
+    check(fc_lrn_init(&op.op, pixels, channels, size, alpha, beta, k, mean), f"local_response_norm of size {size}")
+    return op
+
+
+def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
+    cdef Op op = Op.__new__(Op)
+    check(fc_dense_init(&op.op, n_in, units, bias), f"dense of {n_in} inputs and {units} units")
+    return op
+
+
+def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0, bint from_logits=False,
+          bint sparse=False):
+    """An op without parameters on [rows][c] floats per image: activation, softmax, dropout (alpha: rate), losses."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_plain_init(&op.op, PLAIN[kind], rows, c), f"{kind} of {rows} × {c} values")
+    op.op.activation = ACTIVATIONS[activation]
+    op.op.alpha = alpha
+    op.op.from_logits = from_logits
+    op.op.sparse = sparse
+    return op
+
+
+def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay):
+    cdef Op op = Op.__new__(Op)
+    check(fc_sgd_init(&op.op, size, momentum, nesterov, weight_decay), f"sgd of {size} parameters")
+    return op
+
+
+def aligned(Py_ssize_t size):
+    """An uninitialised float32 array that starts at a cache line."""
+    raw = np.empty(size + 16, np.float32)
+    cdef Py_ssize_t skip = (-<Py_ssize_t>cnp.PyArray_DATA(raw) % 64) // 4
+    return raw[skip:skip + size]
+
+
+cdef class Program:
+    """A list of phases over steps over ops, with the buffers they work on.
+
+    Args:
+        ops: descriptors.
+        steps: (index of op, name of pass) in order.
+        phases: (first step, number of steps, images per chunk, parts?).
+    """
+    cdef fc_program program
+    cdef fc_op *ops
+    cdef fc_io *io
+    cdef fc_step *steps
+    cdef fc_phase *phases
+    cdef Py_ssize_t op_count, phase_count, scratch_size
+    cdef int scratch_threads
+    cdef object scratch
+    cdef dict bound
+
+    def __cinit__(self, list ops, list steps, list phases):
+        cdef Py_ssize_t i
+        self.op_count, self.phase_count = len(ops), len(phases)
+        self.ops = <fc_op *>calloc(max(len(ops), 1), sizeof(fc_op))
+        self.io = <fc_io *>calloc(max(len(ops), 1), sizeof(fc_io))
+        self.steps = <fc_step *>calloc(max(len(steps), 1), sizeof(fc_step))
+        self.phases = <fc_phase *>calloc(max(len(phases), 1), sizeof(fc_phase))
+        if not self.ops or not self.io or not self.steps or not self.phases:
+            raise MemoryError("no memory for a program")
+        self.scratch_size = 16
+        for i in range(len(ops)):
+            self.ops[i] = (<Op?>ops[i]).op
+            self.scratch_size = max(self.scratch_size, self.ops[i].scratch)
+        self.scratch_size = (self.scratch_size + 15) // 16 * 16
+        for i in range(len(steps)):
+            op, name = steps[i]
+            if not 0 <= op < len(ops):
+                raise IndexError(op)
+            self.steps[i].op, self.steps[i].pass_ = op, PASSES[name]
+        for i in range(len(phases)):
+            first, count, chunk, parts = phases[i]
+            if first < 0 or count < 0 or first + count > len(steps) or chunk < 1:
+                raise IndexError(phases[i])
+            self.phases[i].first, self.phases[i].count = first, count
+            self.phases[i].chunk, self.phases[i].parts = chunk, parts
+        self.bound = {}
+        self.program.ops, self.program.io = self.ops, self.io
+        self.program.steps, self.program.phases = self.steps, self.phases
+        self.program.scratch_size = self.scratch_size
+
+    def __dealloc__(self):
+        free(self.ops)
+        free(self.io)
+        free(self.steps)
+        free(self.phases)
+
+    cdef float *pointer(self, Py_ssize_t op, str field, array) except? NULL:
+        if not 0 <= op < self.op_count:
+            raise IndexError(op)
+        self.bound[op, field] = array
+        if array is None:
+            return NULL
+        if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array) or array.itemsize != 4:
+            raise ValueError(f"{field} must be an aligned, contiguous array of 32-bit values")
+        return <float *>cnp.PyArray_DATA(array)
+
+    def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, bint local=False):
+        """Sets x, y, dy or dx: `size` floats per image; local: a buffer that lives within a chunk."""
+        cdef fc_buf buf
+        buf.p, buf.size, buf.local = self.pointer(op, field, array), size, local
+        if field == "x":
+            self.io[op].x = buf
+        elif field == "y":
+            self.io[op].y = buf
+        elif field == "dy":
+            self.io[op].dy = buf
+        elif field == "dx":
+            self.io[op].dx = buf
+        else:
+            raise KeyError(field)
+
+    def bind(self, Py_ssize_t op, str field, cnp.ndarray array):
+        """Sets an array that belongs to the op as a whole; None: absent."""
+        cdef float *p = self.pointer(op, field, array)
+        if field == "w":
+            self.io[op].w = p
+        elif field == "b":
+            self.io[op].b = p
+        elif field == "dw":
+            self.io[op].dw = p
+        elif field == "db":
+            self.io[op].db = p
+        elif field == "packed":
+            self.io[op].packed = p
+        elif field == "packed_t":
+            self.io[op].packed_t = p
+        elif field == "partial":
+            self.io[op].partial = p
+        elif field == "state":
+            self.io[op].state = p
+        elif field == "target":
+            self.io[op].target = p
+        elif field == "sample_weight":
+            self.io[op].sample_weight = p
+        elif field == "loss":
+            self.io[op].loss = p
+        else:
+            raise KeyError(field)
+
+    def set_scale(self, Py_ssize_t op, float scale):
+        """The factor of a loss' gradient, or an optimizer's learning rate."""
+        if not 0 <= op < self.op_count:
+            raise IndexError(op)
+        self.io[op].scale = scale
+
+    def set_random(self, Py_ssize_t op, uint64_t seed, uint64_t step):
+        """Key and counter of a dropout."""
+        if not 0 <= op < self.op_count:
+            raise IndexError(op)
+        self.io[op].seed, self.io[op].step = seed, step
+
+    def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1):
+        """Runs phases [first, first + count) on `batch` images. The GIL is released."""
+        if count < 0:
+            count = self.phase_count - first
+        if first < 0 or first + count > self.phase_count:
+            raise IndexError((first, count))
+        if batch < 1 or count == 0:
+            return
+        threads = max(threads, 1)
+        if threads > self.scratch_threads:
+            self.scratch = aligned(self.scratch_size * threads)
+            self.scratch_threads = threads
+            self.program.scratch = <float *>cnp.PyArray_DATA(self.scratch)
+        with nogil:
+            fc_run(&self.program, first, count, batch, threads)
+
+
+def select_isa(name=None):
+    """Chooses the kernels: a level's name, or None for FASTCNN_ISA or else the best usable one. For import and tests."""
+    cdef bytes level = b"" if name is None else name.encode()
+    if fc_select_isa(NULL if name is None else <char *>level) != FC_OK:
+        raise ImportError(f"FASTCNN_ISA accepts {', '.join(usable_isas())} on this machine. "
+                          f"Received: {name if name is not None else fc_requested_isa().decode(errors='replace')!r}")
+
+
+def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]
+def usable_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count()) if fc_isa_usable(i)]
+def active_isa(): return fc_active_isa().decode()
+def openmp(): return bool(fc_openmp())
+def openmp_threads(): return fc_openmp_threads()
+def compiler(): return fc_compiler().decode()
+
+
+select_isa()
+fc_init_threads()

@@ -1,0 +1,119 @@
+"""Checks of arguments, shared by the functional API and the layers: each error names what was received."""
+
+import numpy as np
+
+_LARGEST = 2**31 - 1
+
+
+def array(name, value, ndim=None, contiguous=True):
+    """`value` as a float32 array (C-contiguous unless told otherwise), copied only where needed."""
+    if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.flags.c_contiguous and value.flags.aligned:
+        result = value
+    else:
+        result = np.asarray(value)
+        if result.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must be an array of real numbers. Received: dtype {result.dtype}")
+        result = np.asarray(result, dtype=np.float32)
+        if contiguous:
+            result = np.ascontiguousarray(result).reshape(result.shape)
+            if not result.flags.aligned:
+                result = result.copy()
+    if ndim is not None and result.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimensions. Received: shape {result.shape}")
+    return result
+
+
+def integer(name, value, minimum=1, maximum=_LARGEST):
+    """`value` as an int in [minimum, maximum]."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {value!r}")
+    try:
+        value = value.__index__()
+    except TypeError:
+        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {value!r}") from None
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name} must be an integer from {minimum} to {maximum}. Received: {value}")
+    return value
+
+
+def pair(name, value, minimum=1):
+    """An integer, or two of them (height, width), as a tuple of two."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"{name} must be an integer or a pair of integers. Received: {value!r}")
+        return integer(name, value[0], minimum), integer(name, value[1], minimum)
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an integer or a pair of integers. Received: {value!r}")
+    value = integer(name, value, minimum)
+    return value, value
+
+
+def number(name, value, minimum=None, maximum=None, below=None):
+    """A finite real number within bounds, as a float."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        raise TypeError(f"{name} must be a real number. Received: {value!r}")
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a real number. Received: {value!r}") from None
+    if not np.isfinite(result):
+        raise ValueError(f"{name} must be finite. Received: {value!r}")
+    if minimum is not None and result < minimum or maximum is not None and result > maximum:
+        raise ValueError(f"{name} must lie in [{minimum}, {'∞' if maximum is None else maximum}]. Received: {value!r}")
+    if below is not None and result >= below:
+        raise ValueError(f"{name} must be less than {below}. Received: {value!r}")
+    return result
+
+
+def choice(name, value, options):
+    """One of the accepted strings."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}. Received: {value!r}")
+    return value
+
+
+def flag(name, value):
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False. Received: {value!r}")
+    return bool(value)
+
+
+def padding_form(value):
+    """Checks the form of `padding`; "valid" and "same" stay, numbers become ((top, bottom), (left, right))."""
+    if isinstance(value, str):
+        if value not in ("valid", "same"):
+            raise ValueError(_padding_message(value))
+        return value
+    if isinstance(value, (tuple, list)) and len(value) == 2 and any(isinstance(v, (tuple, list)) for v in value):
+        if not all(isinstance(v, (tuple, list)) and len(v) == 2 for v in value):
+            raise ValueError(_padding_message(value))
+        return tuple(tuple(integer("padding", p, 0) for p in v) for v in value)
+    if not isinstance(value, (tuple, list)) and not hasattr(value, "__index__"):
+        raise TypeError(_padding_message(value))
+    top, left = pair("padding", value, 0)
+    return (top, top), (left, left)
+
+
+def _padding_message(value):
+    return ('padding must be "valid", "same", an integer, a pair (height, width) or ((top, bottom), (left, right)). '
+            f"Received: {value!r}")
+
+
+def pads(value, size, window, strides, dilation=(1, 1)):
+    """`padding` as ((top, bottom), (left, right)); "same" by TensorFlow's rule: ⌈size/stride⌉ outputs, extra at the end."""
+    value = padding_form(value)
+    if value == "valid":
+        return (0, 0), (0, 0)
+    if value != "same":
+        return value
+    result = []
+    for i, k, s, d in zip(size, window, strides, dilation):
+        total = max((-(-i // s) - 1) * s + (k - 1) * d + 1 - i, 0)
+        result.append((total // 2, total - total // 2))
+    return tuple(result)
+
+
+def data_format(value):
+    """True for channels_first."""
+    return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"

@@ -1,0 +1,90 @@
+"""Replace a file as a whole: a reader sees the old content or the new, whatever happens in between."""
+
+import errno
+import os
+import stat
+
+# What a file system answers when it cannot sync a directory; every other error is real.
+_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
+
+
+def write_atomically(path, chunks):
+    """Write a file so that it is either wholly replaced or left as it was.
+
+    The bytes go to a temporary file in the same directory, are synced to the disk, and the temporary takes
+    the file's name in one step. A symbolic link is followed. An existing file keeps its permission bits; a
+    new one gets those that `open` would give. If the process is killed, a hidden `.*.tmp` file may remain.
+
+    Args:
+        path: the file to write, `str`, `bytes` or `os.PathLike`.
+        chunks: iterable of bytes-like objects, written one after another.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: the directory does not exist, or is none.
+        IsADirectoryError: `path` is a directory.
+        PermissionError: the file or its directory may not be written.
+        OSError: `path` is a device, a pipe or a loop of links; the disk is full; ...
+
+    Example:
+        >>> write_atomically("greeting.txt", [b"hello, ", b"world"])
+        >>> open("greeting.txt", "rb").read()
+        b'hello, world'
+    """
+    target = os.path.realpath(os.fsdecode(path))
+    directory, name = os.path.split(target)
+    mode = _mode_of_existing(target, directory)
+    # The name is cut so that the temporary's fits wherever the file's own name fits.
+    temporary = os.path.join(directory, f".{name[:40]}.{os.urandom(8).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
+    try:
+        with open(descriptor, "wb") as file:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(descriptor, mode)
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, target)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # the first error is the one to report
+        raise
+    _sync_directory(directory)
+
+
+def _mode_of_existing(target, directory):
+    """The permission bits of the file to be replaced, None if there is none; refuses all but a file."""
+    if not os.path.lexists(directory):
+        raise FileNotFoundError(errno.ENOENT, "the directory to write into does not exist", directory)
+    if not os.path.isdir(directory):
+        raise NotADirectoryError(errno.ENOTDIR, "the place to write into is no directory", directory)
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a directory stands where the file should be written", target)
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, "symbolic links form a loop", target)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "only a regular file can be replaced", target)
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is write-protected", target)
+    return stat.S_IMODE(mode) & 0o777
+
+
+def _sync_directory(directory):
+    """Make the new name durable too, where the system can."""
+    if os.name != "posix":
+        return
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise

@@ -1,0 +1,107 @@
+"""Two-dimensional convolution (cross-correlation), strided, dilated and grouped."""
+
+import numpy as np
+
+from .arrays import as_float64, as_image, as_image_gradient, in_format
+from .windows import pad, pair, sliding_axes, taps, unpad
+
+
+def conv2d(
+    x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last"
+):
+    """Convolution as networks use the word: the filter is not flipped.
+
+        y[n,h,w,o] = bias[o] + Σ_{i,j,c} x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c] · kernel[i,j,c,o]
+
+    with zero outside the image and g = ⌊o / (O/G)⌋: group g maps input channels [g·C/G, (g+1)·C/G) to output
+    channels [g·O/G, (g+1)·O/G).
+
+    Args:
+        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
+        kernel: (kh, kw, C/G, O) in either format.
+        bias: (O,) or None.
+        strides, dilation_rate: int or (height, width), in pixels.
+        padding: "valid"; "same" (TensorFlow's rule); int; (height, width); ((top, bottom), (left, right)).
+        groups: G, a divisor of C and O.
+
+    Shape: → (N, H', W', O), H' = ⌊(H + top + bottom − (kh−1)·d − 1) / s⌋ + 1; or (N, O, H', W').
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic"; groups: Krizhevsky et al. 2012, §3.2.
+    """
+    x, kernel, bias, axes, out_shape = _prepare(
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format
+    )
+    padded = pad(x, axes)
+    y = np.zeros(out_shape)
+    for tap, window in taps(axes):
+        product = _split_last(padded[window], groups) @ _split_last(kernel[tap], groups)
+        y += _join_last(product, out_shape)
+    if bias is not None:
+        y += bias
+    return in_format(y, data_format)
+
+
+def conv2d_backward(
+    dy,
+    x,
+    kernel,
+    bias=None,
+    strides=1,
+    padding="valid",
+    dilation_rate=1,
+    groups=1,
+    data_format="channels_last",
+):
+    """Gradients of `conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
+
+        dx[n,p,q,g·C/G + c] = Σ dy[n,h,w,o] · kernel[i,j,c,o]
+            over o of group g and all h, w, i, j with h·s + i·d − top = p and w·s + j·d − left = q
+        dkernel[i,j,c,o] = Σ_{n,h,w} dy[n,h,w,o] · x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c]
+        dbias[o] = Σ_{n,h,w} dy[n,h,w,o]
+
+    Shape: each gradient has the shape of its argument.
+    """
+    x, kernel, bias, axes, out_shape = _prepare(
+        x, kernel, bias, strides, padding, dilation_rate, groups, data_format
+    )
+    dy = as_image_gradient(dy, out_shape, data_format)
+    dy_groups = _split_last(dy, groups)
+    padded = pad(x, axes)
+    dpadded = np.zeros(padded.shape)
+    dkernel = np.empty(kernel.shape)
+    for tap, window in taps(axes):
+        x_groups, kernel_groups = _split_last(padded[window], groups), _split_last(kernel[tap], groups)
+        dpadded[window] += _join_last(dy_groups @ kernel_groups.swapaxes(1, 2), padded[window].shape)
+        dkernel[tap] = _join_last(x_groups.swapaxes(1, 2) @ dy_groups, kernel[tap].shape)
+    dx = in_format(unpad(dpadded, axes).copy(), data_format)
+    return (dx, dkernel) if bias is None else (dx, dkernel, dy.sum(axis=(0, 1, 2)))
+
+
+def _prepare(x, kernel, bias, strides, padding, dilation_rate, groups, data_format):
+    x, kernel = as_image(x, data_format), as_float64(kernel, "kernel")
+    if kernel.ndim != 4 or 0 in kernel.shape[:2]:
+        raise ValueError(f"`kernel` must have shape (kh, kw, in/groups, out). Received: {kernel.shape}")
+    in_c, out_c = x.shape[3], kernel.shape[3]
+    if groups < 1 or out_c % groups or kernel.shape[2] * groups != in_c:
+        raise ValueError(
+            f"`groups` must divide both channel counts, and `kernel` hold channels/groups inputs. "
+            f"Received: groups {groups}, {in_c} channels, kernel {kernel.shape}"
+        )
+    if bias is not None:
+        bias = as_float64(bias, "bias")
+        if bias.shape != (out_c,):
+            raise ValueError(f"`bias` must have shape {(out_c,)}. Received: {bias.shape}")
+    strides, dilation = pair(strides, "strides"), pair(dilation_rate, "dilation_rate")
+    axes = sliding_axes(x.shape[1:3], kernel.shape[:2], strides, padding, dilation)
+    return x, kernel, bias, axes, (x.shape[0], axes[0].out, axes[1].out, out_c)
+
+
+def _split_last(a, groups):
+    """(..., G·c) → (G, rows, c): one matrix per group of the last axis."""
+    rows, c = int(np.prod(a.shape[:-1])), a.shape[-1] // groups
+    return a.reshape(rows, groups, c).transpose(1, 0, 2)
+
+
+def _join_last(a, shape):
+    """(G, rows, c) → shape (..., G·c): undoes `_split_last`."""
+    return a.transpose(1, 0, 2).reshape(shape)

@@ -1,0 +1,133 @@
+"""Losses, one value per sample: x (N, ...) → (N,). Axes after the first are flattened.
+
+Each `<name>_backward(dy, x, target, ...)` takes dy (N,) and returns dx, like x; targets get no gradient.
+"""
+
+import math
+
+import numpy as np
+
+from .activations import log_softmax, sigmoid, softmax, softplus
+from .arrays import as_float64, as_gradient
+
+EPSILON = 1e-7  # Keras': probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm
+
+
+def softmax_cross_entropy(x, target):
+    """loss = −Σ_c t_c · log softmax(x)_c.
+
+    Args:
+        x: logits, (N, C).
+        target: class labels, integers (N,), meaning t = one-hot; or probabilities t, (N, C).
+
+    Source: Bridle 1990.
+    """
+    x, t, _ = _class_arguments(x, target)
+    return _cross_entropy(t, log_softmax(x))
+
+
+def softmax_cross_entropy_backward(dy, x, target):
+    """dx_c = dy · (softmax(x)_c · Σ_j t_j − t_c); the sum is 1 for labels and for probabilities."""
+    x, t, shape = _class_arguments(x, target)
+    dx = softmax(x) * t.sum(axis=1, keepdims=True) - t
+    return _scaled(dy, dx, shape)
+
+
+def categorical_cross_entropy(x, target):
+    """loss = −Σ_c t_c · log clip(p_c), p_c = x_c / Σ_j x_j, clipped to [1e-7, 1 − 1e-7].
+
+    Args:
+        x: probabilities, (N, C); like Keras, each row is first divided by its sum.
+        target: as in `softmax_cross_entropy`.
+    """
+    x, t, _ = _class_arguments(x, target)
+    p = x / x.sum(axis=1, keepdims=True)
+    return _cross_entropy(t, np.log(_clip(p)))
+
+
+def categorical_cross_entropy_backward(dy, x, target):
+    """dx_c = dy · (g_c − Σ_j g_j · p_j) / Σ_j x_j, where g_c = −t_c / p_c, or 0 where p_c is clipped."""
+    x, t, shape = _class_arguments(x, target)
+    total = x.sum(axis=1, keepdims=True)
+    p = x / total
+    g = np.where(_is_clipped(p), 0.0, -t / _clip(p))
+    return _scaled(dy, (g - (g * p).sum(axis=1, keepdims=True)) / total, shape)
+
+
+def mean_squared_error(x, target):
+    """loss = Σ_i (x_i − t_i)² / M over the M elements of the sample. `target`: like x."""
+    x, t, _ = _arguments(x, target)
+    return ((x - t) ** 2).mean(axis=1)
+
+
+def mean_squared_error_backward(dy, x, target):
+    """dx_i = dy · 2·(x_i − t_i) / M."""
+    x, t, shape = _arguments(x, target)
+    return _scaled(dy, 2.0 * (x - t) / x.shape[1], shape)
+
+
+def binary_cross_entropy(x, target, from_logits=False):
+    """loss = −Σ_i [t_i · log p_i + (1 − t_i) · log(1 − p_i)] / M over the M elements of the sample.
+
+    Args:
+        x: probabilities, p = x clipped to [1e-7, 1 − 1e-7]; or logits if `from_logits`, p = sigmoid(x): the
+            term is then log(1 + eˣ) − t·x, which needs no clipping.
+        target: like x, in 0 … 1.
+    """
+    x, t, _ = _arguments(x, target)
+    if from_logits:
+        return (softplus(x) - t * x).mean(axis=1)
+    p = _clip(x)
+    return -(t * np.log(p) + (1.0 - t) * np.log1p(-p)).mean(axis=1)
+
+
+def binary_cross_entropy_backward(dy, x, target, from_logits=False):
+    """dx_i = dy · (p_i − t_i) / M from logits; else dy · (p_i − t_i) / (p_i·(1 − p_i)·M), 0 where clipped."""
+    x, t, shape = _arguments(x, target)
+    if from_logits:
+        return _scaled(dy, (sigmoid(x) - t) / x.shape[1], shape)
+    p = _clip(x)
+    return _scaled(dy, np.where(_is_clipped(x), 0.0, (p - t) / (p * (1.0 - p))) / x.shape[1], shape)
+
+
+def _cross_entropy(t, log_p):
+    # A class of probability 0 adds 0 even where its logarithm is −∞.
+    return -np.multiply(t, log_p, where=t != 0, out=np.zeros(t.shape)).sum(axis=1)
+
+
+def _clip(p):
+    return np.clip(p, EPSILON, 1.0 - EPSILON)
+
+
+def _is_clipped(p):
+    return (p < EPSILON) | (p > 1.0 - EPSILON)
+
+
+def _scaled(dy, dx, shape):
+    return (as_gradient(dy, shape[:1])[:, None] * dx).reshape(shape)
+
+
+def _arguments(x, target):
+    """x and target as (N, M), and the shape of x."""
+    x, target = as_float64(x), as_float64(target, "target")
+    if x.ndim < 1 or target.ndim < 1 or x.shape[0] != target.shape[0] or x.size != target.size:
+        raise ValueError(f"`target` must have the shape of `x`. Received: {target.shape}, {x.shape}")
+    per_sample = x.shape[0], math.prod(x.shape[1:])
+    return x.reshape(per_sample), target.reshape(per_sample), x.shape
+
+
+def _class_arguments(x, target):
+    """x and the probability of each class as (N, C), and the shape of x."""
+    target = np.asarray(target)
+    if target.ndim != 1:
+        return _arguments(x, target)
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"Class labels must be integers. Received: dtype {target.dtype}")
+    x = as_float64(x)
+    if x.ndim < 2 or len(target) != len(x):
+        raise ValueError(f"`x` must be (N, C) and labels (N,). Received: {x.shape}, {target.shape}")
+    classes = math.prod(x.shape[1:])
+    if np.any((target < 0) | (target >= classes)):
+        raise ValueError(f"Labels must be in 0 ... {classes - 1}. Received: {target}")
+    one_hot = (target[:, None] == np.arange(classes)).astype(np.float64)
+    return x.reshape(one_hot.shape), one_hot, x.shape

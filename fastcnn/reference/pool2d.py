@@ -1,0 +1,169 @@
+"""Max and average pooling over windows, and over whole images."""
+
+import numpy as np
+
+from .arrays import as_gradient, as_image, as_image_gradient, in_format
+from .windows import pad, pair, sliding_axes, taps, unpad
+
+
+def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """The largest element of each window. Padding never wins; a NaN in the window does.
+
+        y[n,h,w,c] = max_{i,j} x[n, h·s + i − top, w·s + j − left, c]   over the (i, j) that lie in the image
+
+    Args:
+        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
+        pool_size: int or (height, width).
+        strides: int or (height, width); `pool_size` if None.
+        padding: "valid"; "same" (TensorFlow's rule); int; (height, width); ((top, bottom), (left, right));
+            each less than the pool size, so that no window is empty.
+        ceil_mode: round the output size up, but never start a window past the image (PyTorch's rule).
+
+    Shape: → (N, H', W', C), H' = ⌊(H + top + bottom − kh) / s⌋ + 1; with `ceil_mode` ⌈…⌉ + 1, less one if the
+    last window would start at or beyond H + top.
+
+    Source: Krizhevsky et al. 2012, §3.4 (overlapping pooling).
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    return in_format(_first_max(x, axes)[0], data_format)
+
+
+def max_pool2d_backward(
+    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
+):
+    """dx of `max_pool2d`: each dy goes to the first maximum of its window in row-major order (to the first
+    NaN if there is one); windows that overlap add up.
+
+    Shape: dy (N, H', W', C) → dx, like x.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
+    winner = _first_max(x, axes)[1]
+    dpadded = pad(np.zeros(x.shape), axes)
+    for t, (_, window) in enumerate(taps(axes)):
+        dpadded[window] += np.where(winner == t, dy, 0.0)
+    return in_format(unpad(dpadded, axes).copy(), data_format)
+
+
+def avg_pool2d(
+    x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
+    data_format="channels_last",
+):  # fmt: skip
+    """The mean of each window.
+
+        y[n,h,w,c] = Σ_{i,j} x[n, h·s + i − top, w·s + j − left, c] / count[h,w]
+
+    with zero outside the image. `count_include_pad=True` counts the elements of the window within the padded
+    image (those that `ceil_mode` adds beyond it never count); False counts elements of the image, and a
+    window without any gives 0. Other arguments and shapes: `max_pool2d`, but any padding >= 0 is allowed.
+
+    Source: LeCun et al. 1998, §II.B (subsampling); counting rule of torch.nn.AvgPool2d.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
+    padded = pad(x, axes)
+    y = np.zeros(_out_shape(x, axes))
+    for _, window in taps(axes):
+        y += padded[window]
+    return in_format(y / _counts(axes, count_include_pad), data_format)
+
+
+def avg_pool2d_backward(
+    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
+    data_format="channels_last",
+):  # fmt: skip
+    """dx of `avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window].
+
+    Shape: dy (N, H', W', C) → dx, like x.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
+    dy = as_image_gradient(dy, _out_shape(x, axes), data_format) / _counts(axes, count_include_pad)
+    dpadded = pad(np.zeros(x.shape), axes)
+    for _, window in taps(axes):
+        dpadded[window] += dy
+    return in_format(unpad(dpadded, axes).copy(), data_format)
+
+
+def global_avg_pool2d(x, data_format="channels_last"):
+    """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W).
+
+    Shape: (N, H, W, C) → (N, C). Source: Lin, Chen & Yan 2014, "Network in network", §3.2.
+    """
+    return _pixels(x, data_format)[0].mean(axis=1)
+
+
+def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
+    """dx of `global_avg_pool2d`: dx[n,h,w,c] = dy[n,c] / (H·W). Shape: dy (N, C) → dx, like x."""
+    pixels, shape = _pixels(x, data_format)
+    dy = as_gradient(dy, (shape[0], shape[3]))
+    dpixels = np.repeat(dy[:, None] / pixels.shape[1], pixels.shape[1], axis=1)
+    return in_format(dpixels.reshape(shape), data_format)
+
+
+def global_max_pool2d(x, data_format="channels_last"):
+    """y[n,c] = max_{h,w} x[n,h,w,c]; NaN if there is one.
+
+    Shape: (N, H, W, C) → (N, C).
+    """
+    return _pixels(x, data_format)[0].max(axis=1)
+
+
+def global_max_pool2d_backward(dy, x, data_format="channels_last"):
+    """dx of `global_max_pool2d`: dy goes to the first maximum (or NaN). Shape: dy (N, C) → dx, like x."""
+    pixels, shape = _pixels(x, data_format)
+    dy = as_gradient(dy, (shape[0], shape[3]))
+    dpixels = np.zeros(pixels.shape)
+    # argmax takes the first maximum, and NaN for the largest of all: the rule wanted here.
+    np.put_along_axis(dpixels, pixels.argmax(axis=1)[:, None], dy[:, None], axis=1)
+    return in_format(dpixels.reshape(shape), data_format)
+
+
+def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=False):
+    x = as_image(x, data_format)
+    pool_size = pair(pool_size, "pool_size")
+    strides = pool_size if strides is None else pair(strides, "strides")
+    axes = sliding_axes(x.shape[1:3], pool_size, strides, padding, ceil_mode=ceil_mode)
+    if is_max and any(max(a.begin, a.end) >= a.window or a.size == 0 for a in axes):
+        raise ValueError(
+            f"Each window of a max pooling must hold an element of the image: `padding` must be less than "
+            f"`pool_size`. Received: padding {padding!r}, pool_size {pool_size}, x of shape {x.shape}"
+        )
+    return x, axes
+
+
+def _out_shape(x, axes):
+    return x.shape[0], axes[0].out, axes[1].out, x.shape[3]
+
+
+def _first_max(x, axes):
+    """The maximum of each window, and the number of the tap that holds it first."""
+    padded = pad(x, axes)
+    in_image = pad(np.ones((1, *x.shape[1:3], 1)), axes) == 1
+    best = np.zeros(_out_shape(x, axes))
+    winner = np.full(best.shape, -1)
+    for t, (_, window) in enumerate(taps(axes)):
+        value = padded[window]
+        wins = (winner < 0) | (value > best) | (np.isnan(value) & ~np.isnan(best))
+        wins &= in_image[window]
+        best[wins], winner[wins] = value[wins], t
+    return best, winner
+
+
+def _counts(axes, count_include_pad):
+    """(H', W', 1): what each window's sum is divided by, at least 1."""
+    rows, cols = (_axis_counts(a, count_include_pad) for a in axes)
+    return np.maximum(np.outer(rows, cols), 1)[..., None]
+
+
+def _axis_counts(axis, count_include_pad):
+    first, last = (0, axis.padded) if count_include_pad else (axis.begin, axis.begin + axis.size)
+    starts = axis.starts
+    return np.maximum(np.minimum(starts + axis.window, last) - np.maximum(starts, first), 0)
+
+
+def _pixels(x, data_format):
+    """x as (N, H·W, C), and its NHWC shape."""
+    x = as_image(x, data_format)
+    n, h, w, c = x.shape
+    if h * w == 0:
+        raise ValueError(f"Each image must have at least one pixel. Received: shape {x.shape}")
+    return x.reshape(n, h * w, c), x.shape

@@ -1,0 +1,100 @@
+"""How many threads fastcnn uses: the machine's share by default, a setting, or a block's own number."""
+
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from fastcnn import _ops
+
+_block = ContextVar("fastcnn_num_threads", default=None)
+
+
+def _checked(value, what):
+    try:
+        count = int(value) if isinstance(value, str) else value.__index__()
+    except (ValueError, AttributeError):
+        count = 0
+    if isinstance(value, bool) or not 1 <= count <= 1024:
+        raise ValueError(f"{what} must be an integer from 1 to 1024. Received: {value!r}")
+    return count
+
+
+def _cgroup_quota():
+    """CPUs granted by the control group, rounded up; None: no limit."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:  # version 2
+            quota, period = file.read().split()
+    except (OSError, ValueError):
+        try:
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+                quota = file.read().strip()
+            with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+                period = file.read().strip()
+        except OSError:
+            return None
+    try:
+        quota, period = int(quota), int(period)
+    except ValueError:  # "max"
+        return None
+    return max(1, -(-quota // period)) if quota > 0 and period > 0 else None
+
+
+def _default():
+    if os.environ.get("FASTCNN_NUM_THREADS"):
+        return _checked(os.environ["FASTCNN_NUM_THREADS"], "FASTCNN_NUM_THREADS")
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cpus = os.cpu_count() or 1
+    return max(1, min(cpus, _cgroup_quota() or cpus, _openmp_start))
+
+
+_openmp_start = _ops.openmp_threads()
+_count = _default()
+
+
+def get_num_threads():
+    """The number of threads that operations called from here will use.
+
+    The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, and by default
+    the smaller of CPU affinity, the control group's quota and OMP_NUM_THREADS. threadpoolctl's limits on OpenMP apply on top.
+
+    Example:
+        >>> import fastcnn
+        >>> fastcnn.get_num_threads() >= 1
+        True
+    """
+    count = _block.get() or _count
+    now = _ops.openmp_threads()
+    return min(count, now) if now < _openmp_start else count
+
+
+def set_num_threads(count):
+    """Sets the number of threads for all later operations of this process. Results do not depend on it.
+
+    Args:
+        count: 1 to 1024.
+
+    Example:
+        >>> import fastcnn
+        >>> fastcnn.set_num_threads(2)
+    """
+    global _count
+    _count = _checked(count, "count")
+
+
+@contextmanager
+def num_threads(count):
+    """A block in which operations of this Python thread use `count` threads.
+
+    Example:
+        >>> import fastcnn
+        >>> with fastcnn.num_threads(1):
+        ...     fastcnn.get_num_threads()
+        1
+    """
+    token = _block.set(_checked(count, "count"))
+    try:
+        yield
+    finally:
+        _block.reset(token)

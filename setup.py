@@ -1,0 +1,102 @@
+"""Builds fastcnn: one extension with the C library in it, and a door to single kernels for tests.
+
+The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the architecture.
+Environment: FASTCNN_OPENMP=0 builds without OpenMP; FASTCNN_WERROR=1 turns warnings into errors.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+from glob import glob
+from pathlib import Path
+
+from Cython.Build import cythonize
+from numpy import get_include
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+ISA_FLAGS = {
+    "scalar": [],
+    "neon": [],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
+    "avx512": ["-mavx512f", "-mfma", "-mf16c"],
+}
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+}
+
+
+def isa_levels():
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        return ["scalar", "avx2", "avx512"]
+    return ["scalar", "neon"] if machine in ("aarch64", "arm64") else ["scalar"]
+
+
+class BuildExt(build_ext):
+    """Compiles the C library once, each file of csrc/isa with its own flags, and links it into `_ops`."""
+
+    def build_extensions(self):
+        self.openmp = os.environ.get("FASTCNN_OPENMP", "1") != "0" and self.try_openmp()
+        super().build_extensions()
+
+    def try_openmp(self):
+        source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "probe.c"
+            path.write_text(source)
+            try:
+                objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=["-fopenmp"])
+                self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"])
+            except Exception:
+                print("fastcnn: no OpenMP in this compiler; building for one thread", file=sys.stderr)
+                return False
+        return True
+
+    def build_extension(self, ext):
+        if ext.name == "fastcnn._ops":
+            ext.extra_objects = self.compile_library()
+            ext.extra_link_args = ["-fopenmp"] if self.openmp else []
+        super().build_extension(ext)
+
+    def compile_library(self):
+        levels = isa_levels()
+        macros = [(f"FC_HAVE_{isa.upper()}", None) for isa in levels if isa != "scalar"]
+        flags = FLAGS + (WARNINGS if os.environ.get("FASTCNN_WERROR") == "1" else [])
+
+        def compile_files(files, more):
+            return self.compiler.compile(
+                sorted(files), output_dir=self.build_temp, macros=macros, depends=glob("csrc/**/*.h", recursive=True),
+                extra_postargs=flags + more,
+            )
+
+        common = glob("csrc/*.c") + glob("csrc/ops/*.c")
+        objects = compile_files(common, ["-fopenmp"] if self.openmp else [])
+        for isa in levels:
+            objects += compile_files([f"csrc/isa/{isa}.c"], ISA_FLAGS[isa])
+        return objects
+
+
+def extension(name):
+    headers = glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.c", recursive=True)
+    return Extension(
+        f"fastcnn.{name}", [f"fastcnn/{name}.pyx"], include_dirs=["csrc", get_include()], depends=headers,
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], extra_compile_args=["-O2"],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in ("_ops", "_probe") if Path(f"fastcnn/{name}.pyx").exists()],
+        compiler_directives=DIRECTIVES, build_dir="build/cython",
+    ),
+    cmdclass={"build_ext": BuildExt},
+)
