@@ -16,7 +16,7 @@ from numpy import get_include
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+FLAGS = ["-std=c11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
 ISA_FLAGS = {
     "scalar": [],
@@ -89,7 +89,7 @@ def extension(name):
     headers = glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.c", recursive=True)
     return Extension(
         f"fastcnn.{name}", [f"fastcnn/{name}.pyx"], include_dirs=["csrc", get_include()], depends=headers,
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], extra_compile_args=["-O2"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], extra_compile_args=["-O2", "-g0"],
     )
 
 

@@ -60,7 +60,7 @@ typedef struct {
 } fc_lrn;
 
 typedef struct {
-    float momentum, weight_decay;
+    float momentum, decay, shrink; /* coupled decay enters g, decoupled decay shrinks w */
     int nesterov;
 } fc_sgd;
 
@@ -141,7 +141,8 @@ fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 /* activation, softmax, dropout and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
-fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay);
+fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay,
+                      int decoupled);
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);

@@ -1,4 +1,35 @@
-"""fastcnn: classic convolutional networks, trained and run fast on a CPU."""
+"""fastcnn: classic convolutional networks, trained and run fast on a CPU.
 
-from fastcnn import _ops, ops, reference  # noqa: F401
-from fastcnn.threads import get_num_threads, num_threads, set_num_threads  # noqa: F401
+Example:
+    >>> import fastcnn
+    >>> (x_train, y_train), (x_test, y_test) = fastcnn.datasets.mnist.load_data()
+    >>> model = fastcnn.networks.lenet5()
+    >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+
+from fastcnn import datasets, initializers, io, layers, losses, networks, ops, optimizers
+try:
+    from fastcnn import callbacks, metrics
+except ImportError:
+    pass
+from fastcnn.comparison import compare
+from fastcnn.configuration import __version__, show_config
+from fastcnn.io.model_file import load_model
+from fastcnn.layers import Input
+from fastcnn.model import Sequential
+from fastcnn.random import set_random_seed
+from fastcnn.threads import get_num_threads, num_threads, set_num_threads
+
+__all__ = [
+    "Input", "Sequential", "__version__", "callbacks", "compare", "datasets", "get_num_threads", "initializers", "io",
+    "layers", "load_model", "losses", "metrics", "networks", "num_threads", "ops", "optimizers", "reference",
+    "set_num_threads", "set_random_seed", "show_config",
+]
+
+
+def __getattr__(name):
+    if name == "reference":  # only who compares needs it
+        import fastcnn.reference
+
+        return fastcnn.reference
+    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")

@@ -47,6 +47,8 @@ cdef class Op:
     @property
     def cost(self): return self.op.cost
     @property
+    def alpha(self): return self.op.alpha
+    @property
     def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
 
     def with_activation(self, str activation, float alpha=0.0):
@@ -123,9 +125,9 @@ def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", floa
     return op
 
 
-def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay):
+def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay, bint decoupled):
     cdef Op op = Op.__new__(Op)
-    check(fc_sgd_init(&op.op, size, momentum, nesterov, weight_decay), f"sgd of {size} parameters")
+    check(fc_sgd_init(&op.op, size, momentum, nesterov, weight_decay, decoupled), f"sgd of {size} parameters")
     return op
 
 

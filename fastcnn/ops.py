@@ -710,6 +710,6 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
     new_w, new_v = (_result(a, w.shape, "out") for a in (out or (None, None)))
     new_w[...], new_v[...] = w, v
     if w.size:
-        _run(_ops.sgd(w.size, momentum, nesterov, decay), 1, [["update"]],
+        _run(_ops.sgd(w.size, momentum, nesterov, decay, False), 1, [["update"]],
              arrays=[("w", new_w), ("dw", dw), ("state", new_v)], scale=rate)
     return new_w, new_v if momentum else None

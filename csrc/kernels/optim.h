@@ -1,12 +1,14 @@
 /* Optimizers: one fused pass over flat arrays.
  *
- *     g = dw + weight_decay·w      v ← m·v − lr·g      w ← w + v   (Nesterov: w + m·v − lr·g)
- * That is Keras' SGD with coupled weight decay. w, dw, v: [n]; v may be NULL when m = 0. */
+ *     g = dw + decay·w      v ← m·v − lr·g      w ← (1 − lr·shrink)·w + v   (Nesterov: … + m·v − lr·g)
+ * That is Keras' SGD; decay is weight decay coupled to the gradient, shrink decoupled. w, dw, v: [n]; v may be NULL when
+ * m = 0. */
 
 static inline __attribute__((always_inline)) void sgd_vector(const fc_sgd *o, vf rate, vf *w, vf dw, vf *v)
 {
-    vf g = v_fma(v_set1(o->weight_decay), *w, dw), m = v_set1(o->momentum);
+    vf g = v_fma(v_set1(o->decay), *w, dw), m = v_set1(o->momentum);
     *v = v_fnma(rate, g, v_mul(m, *v));
+    *w = v_fnma(v_mul(rate, v_set1(o->shrink)), *w, *w);
     *w = o->nesterov ? v_fnma(rate, g, v_fma(m, *v, *w)) : v_add(*w, *v);
 }
 

@@ -5,13 +5,14 @@
 
 #define BLOCK (4 * FC_PLAIN_ITEM)
 
-fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay)
+fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay,
+                      int decoupled)
 {
     memset(op, 0, sizeof *op);
     if (size < 1) return FC_INVALID;
     op->kind = FC_SGD;
     op->w_size = size;
-    op->u.sgd = (fc_sgd){momentum, weight_decay, nesterov};
+    op->u.sgd = (fc_sgd){momentum, decoupled ? 0 : weight_decay, decoupled ? weight_decay : 0, nesterov};
     op->cost = (double)size;
     return FC_OK;
 }

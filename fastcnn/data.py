@@ -1,0 +1,103 @@
+"""Arrays as fit, evaluate and predict take them: checked, split, shuffled, cut into batches."""
+
+import numpy as np
+
+from fastcnn import arguments
+
+
+def samples(name, x, input_size, first=False):
+    """A batch of samples as an array (N, *input_size), of any real dtype, channels last.
+
+    A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers. Received: dtype {x.dtype}")
+    if x.ndim == 1 and len(input_size) == 1:
+        x = x[:, None]
+    if first and x.ndim == 4:
+        x = x.transpose(0, 2, 3, 1)
+    if x.ndim == len(input_size) and input_size[-1:] == (1,) and x.shape[1:] == input_size[:-1]:
+        x = x[..., None]
+    if x.ndim < 1 or x.shape[1:] != input_size:
+        size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
+        raise ValueError(f"{name} must have shape {('samples', *size)}. Received: shape {x.shape}")
+    return x
+
+
+def same_length(x, y, sample_weight=None):
+    """Refuses arrays of different numbers of samples."""
+    lengths = [("x", len(x)), ("y", len(y))] + ([] if sample_weight is None else [("sample_weight", len(sample_weight))])
+    if len({length for _, length in lengths}) > 1:
+        raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
+                         + ", ".join(f"{name} {length}" for name, length in lengths))
+
+
+def weights(sample_weight, class_weight, y, count):
+    """One float32 weight per sample, or None."""
+    result = None
+    if sample_weight is not None:
+        result = arguments.array("sample_weight", sample_weight, 1)
+        if len(result) != count:
+            raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
+    if class_weight is not None:
+        if not isinstance(class_weight, dict):
+            raise TypeError(f"class_weight must be a dictionary {{label: weight}}. Received: {type(class_weight).__name__}")
+        y = np.asarray(y)
+        labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
+        missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
+        if missing:
+            raise ValueError(f"class_weight must name every label. Received: no weight for {missing}")
+        table = np.array([class_weight.get(label, 0) for label in range(int(labels.max()) + 1)], np.float32)
+        result = table[labels] if result is None else result * table[labels]
+    return result
+
+
+def split(arrays, part):
+    """(first, last) of each array: the tail of `part` of the samples is kept apart, as Keras does before shuffling."""
+    count = len(arrays[0])
+    at = int(count * (1 - part))
+    if not 0 < at < count:
+        raise ValueError(f"validation_split must leave samples on both sides of {count}. Received: {part}")
+    return [a if a is None else a[:at] for a in arrays], [a if a is None else a[at:] for a in arrays]
+
+
+class Batches:
+    """Cuts samples into float32 batches in a given order, into buffers that are used again.
+
+    Args:
+        x, target, sample_weight: arrays of the same length; the last may be None.
+        size: samples per batch.
+    """
+
+    def __init__(self, x, target, sample_weight, size):
+        self.x, self.target, self.sample_weight, self.size = x, target, sample_weight, size
+        self.whole = x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned
+        self.buffers = [None if a is None else np.empty((size, *a.shape[1:]), np.float32 if a is x else a.dtype)
+                        for a in (x, target, sample_weight)]
+
+    def __len__(self):
+        return -(-len(self.x) // self.size)
+
+    def get(self, i, order=None):
+        """(x, target, sample_weight) of batch i; order: the samples' numbers, None: as they come."""
+        start, stop = i * self.size, min((i + 1) * self.size, len(self.x))
+        n = stop - start
+        if order is None:
+            arrays = [None if a is None else a[start:stop] for a in (self.x, self.target, self.sample_weight)]
+            if not self.whole:
+                self.buffers[0][:n] = arrays[0]
+                arrays[0] = self.buffers[0][:n]
+            return n, arrays
+        index = order[start:stop]
+        arrays = []
+        for a, buffer in zip((self.x, self.target, self.sample_weight), self.buffers):
+            if a is None:
+                arrays.append(None)
+                continue
+            if a.dtype == buffer.dtype and a.flags.c_contiguous:
+                np.take(a, index, axis=0, out=buffer[:n], mode="clip")
+            else:
+                buffer[:n] = a[index]
+            arrays.append(buffer[:n])
+        return n, arrays

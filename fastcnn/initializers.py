@@ -1,0 +1,329 @@
+"""Initial values of weights, by Keras' names: objects that fill a shape with numbers from a generator.
+
+Random ones take a `seed`: an integer ≥ 0 gives the same values at every call; None draws from `rng`.
+"""
+
+import math
+
+import numpy as np
+
+from fastcnn import arguments, registry
+
+# The standard deviation of a standard normal distribution cut at ±2.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """Base of all initial values: `__call__(shape, rng)` gives a new float32 array.
+
+    Subclass it for your own: write `__call__`, and `get_config` if `__init__` takes arguments, so that a
+    saved model can name its initializers.
+
+    Raises:
+        TypeError, ValueError: arguments of a wrong type, bad values.
+
+    Example:
+        >>> class Diagonal(Initializer):
+        ...     def __call__(self, shape, rng=None):
+        ...         return np.eye(*shape, dtype=np.float32)
+        >>> Diagonal()((2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __call__(self, shape, rng=None):
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, rng)")
+
+    def get_config(self):
+        """The arguments of `__init__`, JSON-able."""
+        return {}
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({settings})"
+
+
+class Constant(Initializer):
+    """All values the same.
+
+    Args:
+        value: that number.
+
+    Example:
+        >>> Constant(0.5)((2,)).tolist()
+        [0.5, 0.5]
+    """
+
+    def __init__(self, value=0.0):
+        self.value = arguments.number("value", value)
+
+    def __call__(self, shape, rng=None):
+        return np.full(_shape(shape), self.value, np.float32)
+
+    def get_config(self):
+        return {"value": self.value}
+
+
+class Zeros(Initializer):
+    """All values 0: what biases start from. Example: `Zeros()((3,))`."""
+
+    def __call__(self, shape, rng=None):
+        return np.zeros(_shape(shape), np.float32)
+
+
+class Ones(Initializer):
+    """All values 1. Example: `Ones()((3,))`."""
+
+    def __call__(self, shape, rng=None):
+        return np.ones(_shape(shape), np.float32)
+
+
+class _Random(Initializer):
+    def __init__(self, seed=None):
+        self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**63 - 1)
+
+    def _rng(self, rng):
+        if rng is not None and not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator. Received: {rng!r}")
+        return np.random.default_rng(self.seed) if rng is None or self.seed is not None else rng
+
+
+class RandomUniform(_Random):
+    """Values spread evenly between two bounds.
+
+    Args:
+        minval, maxval: the bounds, minval ≤ maxval.
+
+    Example:
+        >>> bool(abs(RandomUniform(-0.1, 0.1, seed=1)((1000,))).max() <= 0.1)
+        True
+    """
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        super().__init__(seed)
+        self.minval, self.maxval = arguments.number("minval", minval), arguments.number("maxval", maxval)
+        if self.minval > self.maxval:
+            raise ValueError(f"minval must be at most maxval. Received: minval={minval!r}, maxval={maxval!r}")
+
+    def __call__(self, shape, rng=None):
+        return _uniform(_shape(shape), self._rng(rng), self.minval, self.maxval)
+
+    def get_config(self):
+        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
+
+
+class RandomNormal(_Random):
+    """Normally distributed values.
+
+    Args:
+        mean, stddev: of the distribution; stddev ≥ 0.
+
+    Example:
+        >>> RandomNormal(stddev=0.01, seed=1)((3, 3, 256, 384)).std().round(3).item()
+        0.01
+    """
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        super().__init__(seed)
+        self.mean, self.stddev = arguments.number("mean", mean), arguments.number("stddev", stddev, 0)
+
+    def __call__(self, shape, rng=None):
+        return _moved(self._rng(rng).standard_normal(_shape(shape), np.float32), self.stddev, self.mean)
+
+    def get_config(self):
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+class TruncatedNormal(RandomNormal):
+    """RandomNormal's values, those beyond two standard deviations from the mean drawn again.
+
+    Example:
+        >>> bool(abs(TruncatedNormal(stddev=1.0, seed=1)((1000,))).max() <= 2)
+        True
+    """
+
+    def __call__(self, shape, rng=None):
+        return _moved(_truncated(_shape(shape), self._rng(rng)), self.stddev, self.mean)
+
+
+class VarianceScaling(_Random):
+    """Random values of variance scale / n, n being the fan-in, the fan-out or their mean.
+
+    The fan-in is the last but one size of the shape, the fan-out the last, each times the sizes before these
+    two: in and out of a dense layer, height · width · in_c / groups and height · width · out_c of a convolution.
+
+    Args:
+        scale: a number > 0.
+        mode: "fan_in", "fan_out" or "fan_avg": what n is.
+        distribution: "truncated_normal" or "normal" (cut at two standard deviations, widened to match),
+            "untruncated_normal" or "uniform".
+
+    Example:
+        >>> VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=1)((200, 1000)).var().round(3).item()
+        0.01
+    """
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+        super().__init__(seed)
+        self.scale = arguments.number("scale", scale)
+        if self.scale <= 0:
+            raise ValueError(f"scale must be greater than 0. Received: {scale!r}")
+        self.mode = arguments.choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        kinds = ("normal", "truncated_normal", "untruncated_normal", "uniform")
+        distribution = arguments.choice("distribution", distribution, kinds)
+        self.distribution = "truncated_normal" if distribution == "normal" else distribution
+
+    def __call__(self, shape, rng=None):
+        shape, rng = _shape(shape), self._rng(rng)
+        fan_in, fan_out = _fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = (3 * variance) ** 0.5
+            return _uniform(shape, rng, -limit, limit)
+        if self.distribution == "untruncated_normal":
+            return _moved(rng.standard_normal(shape, np.float32), variance**0.5)
+        return _moved(_truncated(shape, rng), variance**0.5 / _TRUNCATED_STDDEV)
+
+    def get_config(self):
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+
+
+class _Scaled(VarianceScaling):
+    """VarianceScaling with everything but the seed fixed by the class."""
+
+    _fixed = ()
+
+    def __init__(self, seed=None):
+        super().__init__(*self._fixed, seed)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Scaled):
+    """Uniform within ±√(6 / (fan_in + fan_out)): the default of layers. Example: `GlorotUniform(seed=1)`.
+
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward networks", 2010.
+    """
+
+    _fixed = 1.0, "fan_avg", "uniform"
+
+
+class GlorotNormal(_Scaled):
+    """Truncated normal of variance 2 / (fan_in + fan_out), as above. Example: `GlorotNormal(seed=1)`."""
+
+    _fixed = 1.0, "fan_avg", "truncated_normal"
+
+
+class HeUniform(_Scaled):
+    """Uniform within ±√(6 / fan_in), for ReLU networks. Example: `HeUniform(seed=1)`.
+
+    Source: K. He et al., "Delving deep into rectifiers", 2015, arXiv:1502.01852.
+    """
+
+    _fixed = 2.0, "fan_in", "uniform"
+
+
+class HeNormal(_Scaled):
+    """Truncated normal of variance 2 / fan_in, source as above. Example: `HeNormal(seed=1)`."""
+
+    _fixed = 2.0, "fan_in", "truncated_normal"
+
+
+class LecunUniform(_Scaled):
+    """Uniform within ±√(3 / fan_in). Example: `LecunUniform(seed=1)`.
+
+    Source: Y. LeCun et al., "Efficient BackProp", 1998.
+    """
+
+    _fixed = 1.0, "fan_in", "uniform"
+
+
+class LecunNormal(_Scaled):
+    """Truncated normal of variance 1 / fan_in, source as above. Example: `LecunNormal(seed=1)`."""
+
+    _fixed = 1.0, "fan_in", "truncated_normal"
+
+
+class _Function(Initializer):
+    """A user's function of the shape, its result checked."""
+
+    def __init__(self, function):
+        self.function, self.name = function, registry.function_name(function)
+
+    def __call__(self, shape, rng=None):
+        values = arguments.array(f"the result of {self.name}", self.function(_shape(shape)))
+        if values.shape != _shape(shape):
+            raise ValueError(f"{self.name} must return shape {_shape(shape)}. Received: shape {values.shape}")
+        return values.copy()
+
+
+_NAMES = registry.names(
+    Zeros, Ones, Constant, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
+    GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, zero=Zeros, one=Ones, normal=RandomNormal,
+    uniform=RandomUniform)
+
+
+def get(identifier, custom_objects=None):
+    """An initializer from whatever a layer's `kernel_initializer=` may be.
+
+    Args:
+        identifier: a name ("glorot_uniform", "GlorotUniform", "zeros", "normal" …), an `Initializer` or a
+            class of them, a function f(shape), or what `serialize` returned.
+        custom_objects: {name: class or function}, known by name beside fastcnn's own.
+
+    Raises:
+        TypeError, ValueError: something else, an unknown name.
+
+    Example:
+        >>> get("he_normal"), get({"class_name": "Constant", "config": {"value": 1}})
+        (HeNormal(seed=None), Constant(value=1.0))
+    """
+    found, _ = registry.resolve("initializer", Initializer, _NAMES, identifier, custom_objects)
+    return found if isinstance(found, Initializer) else _Function(found)
+
+
+def serialize(initializer):
+    """An initializer as {"class_name", "config"}, JSON-able; `get` turns it back.
+
+    What is not fastcnn's own is found again by its name in the `custom_objects` of `get`.
+
+    Example:
+        >>> serialize(Constant(2))
+        {'class_name': 'Constant', 'config': {'value': 2.0}}
+    """
+    initializer = get(initializer)
+    name = initializer.name if isinstance(initializer, _Function) else type(initializer).__name__
+    return {"class_name": name, "config": initializer.get_config()}
+
+
+def _shape(shape):
+    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(arguments.integer("shape", size, 0) for size in shape)
+
+
+def _fans(shape):
+    if len(shape) < 2:
+        return (*shape, *shape) or (1, 1)
+    receptive = math.prod(shape[:-2])
+    return shape[-2] * receptive, shape[-1] * receptive
+
+
+def _truncated(shape, rng):
+    values = rng.standard_normal(shape, np.float32)
+    flat = values.reshape(-1)
+    outside = np.flatnonzero(np.abs(flat) > 2)
+    while outside.size:
+        flat[outside] = rng.standard_normal(outside.size, np.float32)
+        outside = outside[np.abs(flat[outside]) > 2]
+    return values
+
+
+def _uniform(shape, rng, low, high):
+    values = _moved(rng.random(shape, np.float32), high - low, low)
+    return np.clip(values, low, high, out=values)  # rounding may leave the interval by half a unit
+
+
+def _moved(values, scale, shift=0.0):
+    values *= np.float32(scale)
+    values += np.float32(shift)
+    return values

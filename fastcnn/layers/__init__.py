@@ -1,0 +1,15 @@
+"""Layers, in Keras' vocabulary."""
+
+from fastcnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from fastcnn.layers.base import Layer
+from fastcnn.layers.conv2d import Conv2D
+from fastcnn.layers.dense import Dense, Flatten
+from fastcnn.layers.dropout import Dropout
+from fastcnn.layers.input import Input
+from fastcnn.layers.normalization import LocalResponseNormalization
+from fastcnn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+
+__all__ = [
+    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "MaxPooling2D", "ReLU", "Softmax",
+]

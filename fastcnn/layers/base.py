@@ -1,0 +1,262 @@
+"""What every layer is: parameters, shapes, and the ops it becomes."""
+
+import difflib
+import inspect
+import math
+
+import numpy as np
+
+from fastcnn import arguments, initializers
+from fastcnn.random import new_seed
+
+
+class Parameter:
+    """An array that training may change. `value` and `gradient` become views of the model's flat arrays."""
+
+    def __init__(self, name, shape, initializer):
+        self.name, self.shape, self.initializer = name, tuple(shape), initializer
+        self.value = self.gradient = None
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
+
+
+class Node:
+    """One op of a layer, with its weights, for the plan."""
+
+    __slots__ = ("op", "w", "b", "seed", "layer")
+
+    def __init__(self, op, w=None, b=None, seed=None):
+        self.op, self.w, self.b, self.seed, self.layer = op, w, b, seed, None
+
+
+class Layer:
+    """Base class of layers; subclass it to write a layer of your own in NumPy.
+
+    A subclass overrides `build(shape)` (declare parameters with `add_weight`, set `self.output_size` to the output's
+    shape without the batch; by default it is the input's), `forward(x, training)` and `backward(dy)`, which returns dx
+    and puts each parameter's gradient into `parameter.gradient[...]`.
+
+    Args:
+        name: unique within a model; by default made from the class' name.
+        input_shape: shape of one sample, without the batch; needed by the first layer of a model only.
+        trainable: False keeps the layer's parameters as they are.
+
+    Example:
+        >>> class Scale(fastcnn.layers.Layer):
+        ...     def build(self, shape):
+        ...         self.factor = self.add_weight("factor", (1,), "ones")
+        ...     def forward(self, x, training=False):
+        ...         self.x = x
+        ...         return x * self.factor.value
+        ...     def backward(self, dy):
+        ...         self.factor.gradient[...] = np.sum(dy * self.x)
+        ...         return dy * self.factor.value
+        >>> Scale()(np.ones((1, 2))).tolist()
+        [[1.0, 1.0]]
+    """
+
+    config = ()          # names of the constructor's arguments that are attributes too
+    spatial = False      # does it work on (height, width, channels)?
+    training_only = False
+
+    def __init__(self, *, name=None, input_shape=None, trainable=True, **unknown):
+        if unknown:
+            self._refuse(unknown)
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"name must be a text without '/'. Received: {name!r}")
+        if input_shape is not None:
+            if not isinstance(input_shape, (tuple, list)):
+                raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
+            input_shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
+        self.name = name
+        self.given_shape = input_shape
+        self.trainable = arguments.flag("trainable", trainable)
+        self.parameters = []
+        self.built = False
+        self.model = None
+        self.input_size = self.output_size = None  # shapes without the batch, channels last
+        self._eager = None
+
+    def _refuse(self, unknown):
+        accepted = []
+        for cls in type(self).__mro__[:-1]:
+            accepted += [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "unknown", "base")]
+        name = next(iter(unknown))
+        near = difflib.get_close_matches(name, accepted, 1, 0.5)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
+        raise TypeError(f"{type(self).__name__} has no argument {name!r}. {hint}")
+
+    # Building
+
+    def add_weight(self, name, shape, initializer="glorot_uniform"):
+        """Declares a parameter; call it from `build`."""
+        if any(p.name == name for p in self.parameters):
+            raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
+        parameter = Parameter(name, shape, initializers.get(initializer))
+        self.parameters.append(parameter)
+        return parameter
+
+    def build(self, shape):
+        """Declares parameters and sets `output_size` for inputs of `shape` (without the batch)."""
+
+    def build_for(self, shape):
+        """Builds the layer for samples of `shape`; a second call must agree with the first."""
+        shape = tuple(shape)
+        if self.built:
+            if shape != self.input_size:
+                raise ValueError(f"layer {self.name!r} was built for samples of shape {self.input_size}. Received: {shape}")
+            return
+        if self.spatial and len(shape) != 3:
+            raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels). Received: {shape}")
+        if self.name is None:
+            self.name = _snake(type(self).__name__)
+        self.input_size = self.output_size = shape
+        self.build(shape)
+        self.output_size = tuple(self.output_size)
+        self.built = True
+
+    def own_arrays(self, rng):
+        """Gives parameters arrays of their own with initial values, for a layer used outside a model."""
+        for parameter in self.parameters:
+            parameter.value = np.ascontiguousarray(parameter.initializer(parameter.shape, rng), np.float32)
+            parameter.gradient = np.zeros(parameter.shape, np.float32)
+
+    def nodes(self):
+        """The ops this layer becomes, first to last; None: it computes in Python (`forward`, `backward`)."""
+        return None
+
+    # Shapes and counts, as users see them
+
+    def _seen(self, size):
+        if size is not None and len(size) == 3 and getattr(self, "data_format", None) == "channels_first":
+            size = size[2], size[0], size[1]
+        return None if size is None else (None, *size)
+
+    @property
+    def input_shape(self):
+        """Shape of the input, the batch as None."""
+        return self._seen(self.input_size)
+
+    @property
+    def output_shape(self):
+        """Shape of the output, the batch as None."""
+        return self._seen(self.output_size)
+
+    def count_params(self):
+        """Number of parameters."""
+        return sum(p.size for p in self.parameters)
+
+    def multiply_adds(self):
+        """Multiplications with a parameter, per sample."""
+        return 0
+
+    def connections(self):
+        """Inputs and biases read per sample, counted once per output they reach (LeCun et al. 1998)."""
+        return self.multiply_adds()
+
+    # Weights
+
+    @property
+    def weights(self):
+        """The parameters' arrays, read-only; change them with `set_weights`."""
+        views = []
+        for parameter in self.parameters:
+            view = parameter.value.view()
+            view.flags.writeable = False
+            views.append(view)
+        return views
+
+    def get_weights(self):
+        """Copies of the parameters' arrays."""
+        return [p.value.copy() for p in self.parameters]
+
+    def set_weights(self, weights):
+        """Replaces the parameters.
+
+        Args:
+            weights: arrays of the parameters' shapes, in their order.
+        """
+        weights = list(weights)
+        if len(weights) != len(self.parameters):
+            raise ValueError(f"layer {self.name!r} has {len(self.parameters)} parameters. Received: {len(weights)} arrays")
+        weights = [arguments.array("weights", w) for w in weights]
+        for parameter, value in zip(self.parameters, weights):
+            if value.shape != parameter.shape:
+                raise ValueError(f"{self.name}/{parameter.name} has shape {parameter.shape}. Received: shape {value.shape}")
+        for parameter, value in zip(self.parameters, weights):
+            parameter.value[...] = value
+        self.touch()
+
+    def touch(self):
+        """Says that parameters have changed, so that packed copies are made again."""
+        owner = self.model if self.model is not None else self._eager
+        if owner is not None:
+            owner.touch()
+
+    # Running one layer
+
+    def __call__(self, x):
+        """The layer's output for a batch `x`; builds the layer if need be."""
+        from fastcnn.plan import Eager
+
+        x = arguments.array("x", x)
+        if x.ndim < 2:
+            raise ValueError(f"x must be a batch: (samples, …). Received: shape {x.shape}")
+        first = getattr(self, "data_format", None) == "channels_first" and x.ndim == 4
+        if first:
+            x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+        if not self.built:
+            self.build_for(x.shape[1:])
+            self.own_arrays(np.random.default_rng(new_seed()))
+        elif x.shape[1:] != self.input_size:
+            raise ValueError(f"layer {self.name!r} takes samples of shape {self.input_size}. Received: shape {x.shape}")
+        if self._eager is None:
+            self._eager = Eager(self)
+        y = self._eager(x)
+        return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if first and y.ndim == 4 else y
+
+    def forward(self, x, training=False):
+        """Output for a batch, in NumPy: written by layers that compute in Python."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training)")
+
+    def backward(self, dy):
+        """Gradient of the input, in NumPy: written by layers that compute in Python."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward(dy)")
+
+    def get_config(self):
+        """The constructor's arguments in JSON's types."""
+        config = {name: _plain(getattr(self, name)) for name in self.config}
+        if self.name is not None:
+            config["name"] = self.name
+        if self.given_shape is not None:
+            config["input_shape"] = list(self.given_shape)
+        if not self.trainable:
+            config["trainable"] = False
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        """A new layer from `get_config`'s answer."""
+        return cls(**{key: tuple(v) if key == "input_shape" else v for key, v in config.items()})
+
+    def __repr__(self):
+        arguments_ = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"<{type(self).__name__} {arguments_}>"
+
+
+def _snake(name):
+    text = "".join("_" + c.lower() if c.isupper() and i and not name[i - 1].isupper() else c.lower()
+                   for i, c in enumerate(name))
+    return text.replace("2_d", "2d")
+
+
+def _plain(value):
+    from fastcnn import activations
+
+    if isinstance(value, initializers.Initializer):
+        return initializers.serialize(value)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        return activations.serialize(value)
+    return value

@@ -1,0 +1,72 @@
+"""Fully connected layer, and what leads to it."""
+
+import math
+
+from fastcnn import _ops, activations, arguments, initializers
+from fastcnn.layers.base import Layer, Node
+
+
+class Dense(Layer):
+    """Fully connected layer: activation(x · kernel + bias).
+
+    Args:
+        units: number of outputs.
+        activation: a name, or None.
+        use_bias: add one number per unit.
+        kernel_initializer, bias_initializer: initial values.
+
+    Shape:
+        (N, I) → (N, units); kernel (I, units)
+
+    Example:
+        >>> fastcnn.layers.Dense(10, activation="softmax")(np.zeros((1, 84))).shape
+        (1, 10)
+    """
+
+    config = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+
+    def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
+                 bias_initializer="zeros", **base):
+        super().__init__(**base)
+        self.units = arguments.integer("units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = arguments.flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, shape):
+        if len(shape) != 1:
+            raise ValueError(f"Dense works on samples of one dimension; put Flatten() before it. Received: {shape}")
+        self.op = _ops.dense(shape[0], self.units, self.use_bias)
+        self.output_size = (self.units,)
+        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer)
+        self.bias = self.add_weight("bias", (self.units,), self.bias_initializer) if self.use_bias else None
+
+    def nodes(self):
+        if activations.fusable(self.activation):
+            return [Node(self.op.with_activation(*self.activation), self.kernel, self.bias)]
+        return [Node(self.op, self.kernel, self.bias), Node(activations.op(self.activation, self.units, self.units))]
+
+    def multiply_adds(self):
+        return self.kernel.size
+
+    def connections(self):
+        return self.count_params()
+
+
+class Flatten(Layer):
+    """Turns each sample into one row of numbers: rows, columns, channels, whatever the data format.
+
+    Shape:
+        (N, …) → (N, the product)
+
+    Example:
+        >>> fastcnn.layers.Flatten()(np.zeros((1, 5, 5, 16))).shape
+        (1, 400)
+    """
+
+    def build(self, shape):
+        self.output_size = (math.prod(shape),)
+
+    def nodes(self):
+        return []

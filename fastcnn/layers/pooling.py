@@ -1,0 +1,133 @@
+"""Pooling: the maximum or the mean of windows, or of whole images."""
+
+from fastcnn import _ops, arguments
+from fastcnn.layers.base import Layer, Node
+
+
+class _Pooling2D(Layer):
+    spatial = True
+    kind = None
+    config = ("pool_size", "strides", "padding", "data_format", "ceil_mode")
+
+    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False, **base):
+        super().__init__(**base)
+        self.pool_size = arguments.pair("pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
+        self.padding = arguments.padding_form(padding)
+        self.data_format = data_format or "channels_last"
+        arguments.data_format(self.data_format)
+        self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
+
+    def build(self, shape):
+        pads = arguments.pads(self.padding, shape[:2], self.pool_size, self.strides)
+        if any(p >= size for side, size in zip(pads, self.pool_size) for p in side):
+            raise ValueError(f"padding must be less than the pool size {self.pool_size}. Received: {self.padding!r}")
+        self.op = _ops.pool2d(self.kind, shape, self.pool_size, self.strides, pads,
+                              self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False))
+        self.output_size = self.op.out_shape
+
+    def nodes(self):
+        return [Node(self.op)]
+
+    def connections(self):
+        return self.op.out_size * self.pool_size[0] * self.pool_size[1]
+
+
+class MaxPooling2D(_Pooling2D):
+    """The maximum of each window.
+
+    Args:
+        pool_size: integer or pair (height, width).
+        strides: the same; None: the pool size (smaller strides overlap, as in AlexNet).
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)).
+        data_format: "channels_last" (None) or "channels_first".
+        ceil_mode: round the output's size up.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Example:
+        >>> fastcnn.layers.MaxPooling2D(3, strides=2)(np.zeros((1, 55, 55, 96))).shape
+        (1, 27, 27, 96)
+    """
+
+    kind = "max"
+
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window.
+
+    Args:
+        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+        count_include_pad: divide by the whole window, padding included.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Example:
+        >>> fastcnn.layers.AveragePooling2D()(np.zeros((1, 28, 28, 6))).shape
+        (1, 14, 14, 6)
+    """
+
+    kind = "avg"
+    config = (*_Pooling2D.config, "count_include_pad")
+
+    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False,
+                 count_include_pad=False, **base):
+        super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
+        self.count_include_pad = arguments.flag("count_include_pad", count_include_pad)
+
+
+class _GlobalPooling2D(Layer):
+    spatial = True
+    kind = None
+    config = ("data_format",)
+
+    def __init__(self, data_format=None, **base):
+        super().__init__(**base)
+        self.data_format = data_format or "channels_last"
+        arguments.data_format(self.data_format)
+
+    def build(self, shape):
+        self.op = _ops.pool2d(self.kind, shape, shape[:2], shape[:2], ((0, 0), (0, 0)))
+        self.output_size = shape[2:]
+
+    def nodes(self):
+        return [Node(self.op)]
+
+    def connections(self):
+        return self.op.in_size
+
+
+class GlobalAveragePooling2D(_GlobalPooling2D):
+    """The mean of each channel over the image.
+
+    Args:
+        data_format: "channels_last" (None) or "channels_first".
+
+    Shape:
+        (N, H, W, C) → (N, C)
+
+    Example:
+        >>> fastcnn.layers.GlobalAveragePooling2D()(np.ones((1, 4, 4, 2))).tolist()
+        [[1.0, 1.0]]
+    """
+
+    kind = "avg"
+
+
+class GlobalMaxPooling2D(_GlobalPooling2D):
+    """The maximum of each channel over the image.
+
+    Args:
+        data_format: "channels_last" (None) or "channels_first".
+
+    Shape:
+        (N, H, W, C) → (N, C)
+
+    Example:
+        >>> fastcnn.layers.GlobalMaxPooling2D()(np.ones((1, 4, 4, 2))).tolist()
+        [[1.0, 1.0]]
+    """
+
+    kind = "max"

@@ -1,0 +1,239 @@
+"""The model: a chain of layers."""
+
+import numpy as np
+
+from fastcnn import arguments
+from fastcnn.layers.base import Layer
+from fastcnn.parameters import Flat
+from fastcnn.random import new_seed
+from fastcnn.training import Training
+
+
+class Sequential(Training):
+    """A model that is a chain of layers.
+
+    Args:
+        layers: layers in order; the first is `Input(shape)` or has `input_shape=`. Without either, the model is built by
+            the first data it sees.
+        name: of the model.
+        seed: of initial values, the order of samples and dropout; None: from `fastcnn.set_random_seed`'s source.
+
+    Example:
+        >>> model = fastcnn.Sequential([
+        ...     fastcnn.layers.Conv2D(6, 5, padding="same", activation="tanh", input_shape=(28, 28, 1)),
+        ...     fastcnn.layers.AveragePooling2D(),
+        ...     fastcnn.layers.Flatten(),
+        ...     fastcnn.layers.Dense(10, activation="softmax"),
+        ... ])
+        >>> model.output_shape
+        (None, 10)
+    """
+
+    def __init__(self, layers=None, name="sequential", seed=None):
+        self.name = name
+        self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
+        self.input = None  # an Input layer says the shape, and is not one of the layers
+        self.layers = []
+        self.built = False
+        self._reset_training()
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer):
+        """Appends a layer."""
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a layer must be a fastcnn.layers.Layer. Received: {layer!r}")
+        if layer.model is not None:
+            raise ValueError(f"a layer belongs to one model; make another with from_config(layer.get_config()). "
+                             f"Received: {layer.name!r} of {layer.model.name!r}")
+        from fastcnn.layers.input import Input
+
+        if isinstance(layer, Input):
+            if self.layers or self.input is not None:
+                raise ValueError("Input must be the first entry of a model")
+            self.input = layer
+            return
+        taken = {other.name for other in self.layers}
+        if layer.name in taken:
+            raise ValueError(f"layers' names must differ. Received: {layer.name!r} twice")
+        if self.built:
+            layer.build_for(self.layers[-1].output_size)
+        layer.model = self
+        self.layers.append(layer)
+        self._name(layer, taken)
+        shape = self._first_shape()
+        if self.built:
+            self._own()
+        elif shape is not None:
+            self.build(shape)
+
+    def _name(self, layer, taken):
+        from fastcnn.layers.base import _snake
+
+        if layer.name is None or layer.name in taken:
+            base, number = _snake(type(layer).__name__), 0
+            layer.name = base
+            while layer.name in taken:
+                number += 1
+                layer.name = f"{base}_{number}"
+
+    def _first_shape(self):
+        if self.input is not None:
+            return self.input.given_shape
+        return self.layers[0].given_shape
+
+    # Building
+
+    @property
+    def _channels_first(self):
+        return any(getattr(layer, "data_format", None) == "channels_first" for layer in self.layers)
+
+    def build(self, input_shape):
+        """Builds all layers.
+
+        Args:
+            input_shape: of one sample, without the batch (a leading None is left out).
+        """
+        shape = tuple(input_shape)
+        if shape[:1] == (None,):
+            shape = shape[1:]
+        shape = tuple(arguments.integer("input_shape", size) for size in shape)
+        formats = {layer.data_format for layer in self.layers if hasattr(layer, "data_format")}
+        if len(formats) > 1:
+            raise ValueError("all layers of a model must have one data_format. Received: both")
+        if self._channels_first and len(shape) == 3:
+            shape = shape[1], shape[2], shape[0]
+        for layer in self.layers:
+            layer.build_for(shape)
+            shape = layer.output_size
+        self.built = True
+        self._own()
+
+    def _own(self):
+        self._flat = Flat(self.layers, np.random.default_rng(self.seed))
+        self._plans = {}
+
+    def _need_built(self):
+        if not self.layers:
+            raise ValueError("the model has no layers")
+        if not self.built:
+            raise ValueError("the model has no input shape yet: start it with Input(shape) or input_shape=, or call build(shape)")
+
+    def __call__(self, x):
+        """The model's output for a batch; builds the model if need be."""
+        if not self.built:
+            self.build(np.shape(x)[1:])
+        return self.predict(x, batch_size=max(1, len(x)))
+
+    # Shapes and weights
+
+    @property
+    def input_shape(self):
+        """Shape of the input, the batch as None."""
+        self._need_built()
+        return self.layers[0]._seen(self.layers[0].input_size) if not self._channels_first else self._first(0)
+
+    @property
+    def output_shape(self):
+        """Shape of the output, the batch as None."""
+        self._need_built()
+        return (None, *self.layers[-1].output_size) if not self._channels_first else self._first(-1)
+
+    def _first(self, index):
+        size = self.layers[index].input_size if index == 0 else self.layers[index].output_size
+        return (None, size[2], *size[:2]) if len(size) == 3 else (None, *size)
+
+    def get_layer(self, name=None, index=None):
+        """A layer by name or by index."""
+        if (name is None) == (index is None):
+            raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"the model's layers are {', '.join(layer.name for layer in self.layers)}. Received: {name!r}")
+
+    def count_params(self):
+        """Number of parameters."""
+        self._need_built()
+        return sum(layer.count_params() for layer in self.layers)
+
+    @property
+    def weights(self):
+        """All parameters' arrays, read-only."""
+        self._need_built()
+        return [w for layer in self.layers for w in layer.weights]
+
+    def get_weights(self):
+        """Copies of all parameters' arrays."""
+        self._need_built()
+        return [w for layer in self.layers for w in layer.get_weights()]
+
+    def set_weights(self, weights):
+        """Replaces all parameters; nothing changes unless all shapes are right.
+
+        Args:
+            weights: arrays in the order of `get_weights`.
+        """
+        self._need_built()
+        weights = list(weights)
+        parameters = [(layer, p) for layer in self.layers for p in layer.parameters]
+        if len(weights) != len(parameters):
+            raise ValueError(f"the model has {len(parameters)} parameters. Received: {len(weights)} arrays")
+        weights = [arguments.array("weights", w) for w in weights]
+        for (layer, parameter), value in zip(parameters, weights):
+            if value.shape != parameter.shape:
+                raise ValueError(f"{layer.name}/{parameter.name} has shape {parameter.shape}. Received: shape {value.shape}")
+        for (_, parameter), value in zip(parameters, weights):
+            parameter.value[...] = value
+        self.touch()
+
+    def summary(self, print_fn=None):
+        """Prints each layer's output shape, parameters, multiply-adds and connections.
+
+        Args:
+            print_fn: called with each line; None: print.
+        """
+        from fastcnn.summary import lines
+
+        self._need_built()
+        for line in lines(self):
+            (print_fn or print)(line)
+
+    # Files
+
+    def get_config(self):
+        """The architecture in JSON's types."""
+        layers = [*([self.input] if self.input is not None else []), *self.layers]
+        return {"name": self.name, "seed": self.seed,
+                "input_shape": list(self.input_shape[1:]) if self.built else None,
+                "layers": [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers]}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A new model from `get_config`'s answer.
+
+        Args:
+            config: the architecture.
+            custom_objects: {name: class} of layers that are not fastcnn's own.
+        """
+        from fastcnn.io.model_file import layer_from_config
+
+        model = cls([layer_from_config(c, custom_objects) for c in config["layers"]], config["name"], config["seed"])
+        if not model.built and config["input_shape"] is not None:
+            model.build(config["input_shape"])
+        return model
+
+    def save(self, path):
+        """Writes architecture, weights, optimizer state and a digest of everything into one .safetensors file.
+
+        The file appears whole or not at all: a crash leaves the old one.
+
+        Args:
+            path: of the file.
+        """
+        from fastcnn.io.model_file import save_model
+
+        self._need_built()
+        save_model(self, path)

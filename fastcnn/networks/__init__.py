@@ -1,0 +1,5 @@
+"""Well-known networks, ready built."""
+
+from fastcnn.networks.lenet import lenet5
+
+__all__ = ["lenet5"]

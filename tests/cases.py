@@ -1,0 +1,221 @@
+"""Named problems shared by tests and benchmarks: LeNet-5's and AlexNet's layers, odd shapes for every branch."""
+
+from dataclasses import dataclass, replace
+
+
+def _extents(size, window, strides, padding, dilation=(1, 1), ceil_mode=False):
+    """Output height and width of a sliding window."""
+    result = []
+    for axis, (i, k, s, d) in enumerate(zip(size, window, strides, dilation)):
+        if padding == "same":
+            result.append(-(-i // s))
+            continue
+        before, after = (0, 0) if padding == "valid" else padding[axis]
+        room = i + before + after - (k - 1) * d - 1
+        out = room // s + 1
+        result.append(out + (ceil_mode and room % s > 0 and out * s < i + before))
+    return tuple(result)
+
+
+def _options(case, names):
+    return {name: getattr(case, name) for name in names.split()}
+
+
+@dataclass(frozen=True)
+class Conv2DCase:
+    name: str
+    image: tuple  # height, width, channels
+    filters: int
+    kernel_size: tuple
+    strides: tuple = (1, 1)
+    padding: object = "valid"  # "valid", "same" or ((top, bottom), (left, right))
+    dilation_rate: tuple = (1, 1)
+    groups: int = 1
+
+    @property
+    def kernel_shape(self):
+        return (*self.kernel_size, self.image[2] // self.groups, self.filters)
+
+    @property
+    def out_shape(self):
+        size = _extents(self.image[:2], self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        return (*size, self.filters)
+
+    @property
+    def options(self):
+        return _options(self, "strides padding dilation_rate groups")
+
+    @property
+    def weights(self):
+        h, w, c, f = self.kernel_shape
+        return h * w * c * f
+
+    @property
+    def multiply_adds(self):
+        """Of one image, forward; DATA and WEIGHTS take about as many each."""
+        return self.out_shape[0] * self.out_shape[1] * self.weights
+
+
+@dataclass(frozen=True)
+class PoolCase:
+    name: str
+    image: tuple  # height, width, channels
+    pool_size: tuple
+    strides: tuple
+    padding: object = "valid"
+    ceil_mode: bool = False
+
+    @property
+    def out_shape(self):
+        size = _extents(self.image[:2], self.pool_size, self.strides, self.padding, ceil_mode=self.ceil_mode)
+        return (*size, self.image[2])
+
+    @property
+    def options(self):
+        return _options(self, "pool_size strides padding ceil_mode")
+
+
+@dataclass(frozen=True)
+class LRNCase:
+    name: str
+    image: tuple  # height, width, channels
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 2.0
+    alpha_mode: str = "sum"
+
+    @property
+    def options(self):
+        return _options(self, "size alpha beta k alpha_mode")
+
+
+@dataclass(frozen=True)
+class DenseCase:
+    name: str
+    inputs: int
+    units: int
+
+    @property
+    def multiply_adds(self):
+        return self.inputs * self.units
+
+    def reduced(self):
+        """At most 1200 inputs and 600 units of the layer: for tests, which wait for a float64 reference."""
+        return replace(self, inputs=min(self.inputs, 1200), units=min(self.units, 600))
+
+
+CONV2D = [
+    Conv2DCase("lenet.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
+    Conv2DCase("lenet.conv2", (14, 14, 6), 16, (5, 5)),
+    Conv2DCase("lenet.c5", (5, 5, 16), 120, (5, 5)),
+    Conv2DCase("cifar.conv1", (32, 32, 3), 32, (3, 3), padding="same"),
+    Conv2DCase("cifar.conv2", (32, 32, 32), 32, (3, 3), padding="same"),
+    Conv2DCase("alexnet.conv1", (227, 227, 3), 96, (11, 11), strides=(4, 4)),
+    Conv2DCase("alexnet.conv2", (27, 27, 96), 256, (5, 5), padding=((2, 2), (2, 2)), groups=2),
+    Conv2DCase("alexnet.conv3", (13, 13, 256), 384, (3, 3), padding=((1, 1), (1, 1))),
+    Conv2DCase("alexnet.conv4", (13, 13, 384), 384, (3, 3), padding=((1, 1), (1, 1)), groups=2),
+    Conv2DCase("alexnet.conv5", (13, 13, 384), 256, (3, 3), padding=((1, 1), (1, 1)), groups=2),
+    Conv2DCase("odd.one_by_one", (7, 5, 3), 4, (1, 1)),
+    Conv2DCase("odd.one_by_one_strided", (9, 8, 20), 33, (1, 1), strides=(2, 3)),
+    Conv2DCase("odd.stride_beyond_kernel", (13, 14, 5), 7, (2, 3), strides=(3, 5)),
+    Conv2DCase("odd.stride_beyond_image", (6, 5, 12), 5, (3, 2), strides=(9, 7)),
+    Conv2DCase("odd.strided_few_channels", (17, 15, 2), 9, (5, 4), strides=(3, 2), padding="same"),
+    Conv2DCase("odd.strided_many_channels", (12, 11, 24), 18, (3, 3), strides=(2, 2), padding="same"),
+    Conv2DCase("odd.kernel_is_image", (6, 4, 3), 5, (6, 4)),
+    Conv2DCase("odd.kernel_beyond_image", (2, 3, 2), 3, (5, 5), padding=((2, 2), (2, 1))),
+    Conv2DCase("odd.asymmetric_padding", (5, 7, 3), 4, (3, 3), padding=((2, 0), (1, 3))),
+    Conv2DCase("odd.padding_beyond_kernel", (3, 3, 2), 2, (2, 2), padding=((4, 3), (5, 4))),
+    Conv2DCase("odd.even_kernel_same", (10, 11, 4), 6, (4, 2), strides=(2, 3), padding="same"),
+    Conv2DCase("odd.dilated", (13, 12, 16), 17, (3, 2), dilation_rate=(2, 3), padding="same"),
+    Conv2DCase("odd.dilated_and_strided", (17, 16, 3), 5, (3, 4), strides=(2, 3), dilation_rate=(3, 2)),
+    Conv2DCase("odd.prime_channels", (7, 7, 17), 31, (3, 3), padding="same"),
+    Conv2DCase("odd.depthwise", (8, 9, 13), 13, (3, 3), padding="same", groups=13),
+    Conv2DCase("odd.depthwise_two_filters", (9, 8, 7), 14, (3, 3), strides=(2, 2), groups=7),
+    Conv2DCase("odd.three_groups", (6, 6, 12), 51, (3, 3), groups=3),
+    Conv2DCase("odd.single_pixel", (1, 1, 1), 1, (1, 1)),
+    Conv2DCase("odd.single_pixel_padded", (1, 1, 3), 2, (3, 3), padding="same"),
+    Conv2DCase("odd.tall", (301, 1, 2), 3, (5, 1)),
+    Conv2DCase("odd.wide", (2, 523, 3), 4, (1, 7), strides=(1, 2), padding="same"),
+    Conv2DCase("odd.one_channel", (9, 9, 1), 1, (3, 3)),
+    Conv2DCase("odd.heavy", (6, 5, 131), 67, (3, 3), padding="same"),
+    Conv2DCase("odd.heavy_groups", (7, 6, 134), 66, (5, 5), strides=(2, 1), padding="same", groups=2),
+    Conv2DCase("odd.heavy_one_by_one", (3, 7, 300), 257, (1, 1)),
+]
+
+POOL2D = [
+    PoolCase("lenet.pool1", (28, 28, 6), (2, 2), (2, 2)),
+    PoolCase("lenet.pool2", (10, 10, 16), (2, 2), (2, 2)),
+    PoolCase("alexnet.pool1", (55, 55, 96), (3, 3), (2, 2)),
+    PoolCase("alexnet.pool2", (27, 27, 256), (3, 3), (2, 2)),
+    PoolCase("alexnet.pool5", (13, 13, 256), (3, 3), (2, 2)),
+    PoolCase("odd.same", (7, 8, 37), (2, 2), (2, 2), padding="same"),
+    PoolCase("odd.asymmetric_padding", (5, 6, 3), (4, 2), (1, 2), padding=((3, 0), (0, 1))),
+    PoolCase("odd.ceil_mode", (8, 9, 5), (2, 4), (3, 3), ceil_mode=True),
+    PoolCase("odd.ceil_mode_padded", (6, 5, 17), (4, 2), (4, 3), padding=((1, 2), (1, 1)), ceil_mode=True),
+    PoolCase("odd.whole_image", (4, 8, 9), (4, 8), (1, 1)),
+    PoolCase("odd.stride_beyond_pool", (11, 10, 2), (2, 1), (5, 3)),
+    PoolCase("odd.one_by_one", (3, 4, 8), (1, 1), (1, 1)),
+    PoolCase("odd.single_pixel", (1, 1, 1), (1, 1), (2, 2)),
+    PoolCase("odd.tall", (97, 1, 1), (4, 1), (1, 1)),
+    PoolCase("odd.wide", (2, 83, 23), (2, 4), (2, 2)),
+]
+
+LRN = [
+    LRNCase("alexnet.norm1", (55, 55, 96)),
+    LRNCase("alexnet.norm2", (27, 27, 256)),
+    LRNCase("odd.even_size", (3, 2, 19), size=4, alpha=0.1),
+    LRNCase("odd.size_beyond_channels", (2, 3, 7), size=23, alpha=0.5, beta=0.5, k=1.0),
+    LRNCase("odd.one_channel", (4, 3, 1), alpha=1.0, beta=1.0, k=1.0, alpha_mode="mean"),
+    LRNCase("odd.size_one", (2, 2, 33), size=1, alpha=0.25, beta=0.6),
+]
+
+DENSE = [
+    DenseCase("lenet.f5", 400, 120),
+    DenseCase("lenet.f6", 120, 84),
+    DenseCase("lenet.output", 84, 10),
+    DenseCase("alexnet.fc6", 9216, 4096),
+    DenseCase("alexnet.fc7", 4096, 4096),
+    DenseCase("alexnet.fc8", 4096, 1000),
+    DenseCase("odd.one_weight", 1, 1),
+    DenseCase("odd.one_input", 1, 37),
+    DenseCase("odd.one_unit", 131, 1),
+    DenseCase("odd.primes", 101, 53),
+    DenseCase("odd.wide", 521, 509),
+    DenseCase("odd.wide_column", 300007, 1),
+    DenseCase("odd.wide_row", 1, 300007),
+]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A small valid call of one function of `fastcnn.ops`; "labels" stands for class numbers."""
+
+    op: str
+    shapes: dict  # of its array arguments, in order
+    y: tuple  # shape of the result, and of what `<op>_backward` takes
+    options: dict
+
+    def __str__(self):
+        return self.op
+
+
+_IMAGE, _ANY = (2, 5, 6, 3), (2, 3, 4, 5)
+_ELEMENTWISE = "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softmax log_softmax".split()
+
+CALLS = [
+    Call("conv2d", {"x": _IMAGE, "kernel": (3, 2, 3, 4), "bias": (4,)}, (2, 3, 4, 4),
+         {"strides": (1, 2), "padding": (0, 1)}),
+    Call("max_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
+    Call("avg_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
+    Call("global_avg_pool2d", {"x": _IMAGE}, (2, 3), {}),
+    Call("global_max_pool2d", {"x": _IMAGE}, (2, 3), {}),
+    Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),
+    Call("dense", {"x": _ANY, "kernel": (5, 7), "bias": (7,)}, (2, 3, 4, 7), {}),
+    *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
+    Call("dropout", {"x": _ANY}, _ANY, {"rate": 0.4, "seed": 3, "step": 5}),
+    Call("softmax_cross_entropy", {"x": (6, 5), "target": "labels"}, (6,), {}),
+    Call("categorical_cross_entropy", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("mean_squared_error", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("binary_cross_entropy", {"x": (6, 5), "target": (6, 5)}, (6,), {"from_logits": True}),
+]  # `sgd` has no backward and returns a pair: tests treat it apart

@@ -1,0 +1,48 @@
+"""Fixtures: every ISA this build may have, thread counts, and a fresh Python to try things in."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastcnn
+from fastcnn import _ops
+
+LEVELS = ("scalar", "neon", "avx2", "avx512")
+
+
+@pytest.fixture(params=LEVELS)
+def isa(request):
+    """Each instruction set in turn; those that this build or this CPU lacks are skipped."""
+    if request.param not in _ops.usable_isas():
+        lacks = "CPU" if request.param in _ops.built_isas() else "build"
+        pytest.skip(f"{request.param} is not in this {lacks}")
+    before = _ops.active_isa()
+    _ops.select_isa(request.param)
+    yield request.param
+    _ops.select_isa(before)
+
+
+@pytest.fixture(params=(1, 2, 3, 7), ids="{}threads".format)
+def threads(request):
+    """Each of these thread counts in turn, more than the machine has processors among them."""
+    with fastcnn.num_threads(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def run_python():
+    """Runs a new interpreter that can import fastcnn. Environment variables by keyword; None removes one."""
+
+    def run(*arguments, timeout=120, **environment):
+        source = str(Path(fastcnn.__file__).parents[1])
+        path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+        merged = {**os.environ, "PYTHONPATH": path, **environment}
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+            env={name: value for name, value in merged.items() if value is not None},
+        )
+
+    return run
