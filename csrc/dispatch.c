@@ -37,6 +37,7 @@ static const struct {
 int fc_isa_count(void) { return (int)(sizeof levels / sizeof *levels); }
 const char *fc_isa_name(int i) { return levels[i].name; }
 int fc_isa_usable(int i) { return levels[i].usable(); }
+const fc_kernels *fc_isa_table(int i) { return levels[i].table; }
 const char *fc_active_isa(void) { return fc_k->isa; }
 
 const char *fc_requested_isa(void)

@@ -45,7 +45,7 @@ typedef struct {
     ptrdiff_t pad_top, pad_left, groups;
     ptrdiff_t block_h;     /* output rows a forward item computes */
     ptrdiff_t data_h;      /* the same for DATA, in rows of the residue grid */
-    ptrdiff_t weights_h;   /* output rows whose dy and x are packed together for WEIGHTS */
+    ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
 } fc_conv2d;
 
@@ -86,11 +86,11 @@ typedef struct {
     } u;
 } fc_op;
 
-/* One array with a row per image. A local array lives within a chunk: its rows are those of the thread's slot. */
+/* One array with a row of `size` floats per image. Batch-wide (stride 0): p[image][size]. Local: the buffer lives within
+ * a chunk; each of `slots` threads has `stride` floats of the arena p, the buffer's rows for one chunk start `offset` in. */
 typedef struct {
     float *p;
-    ptrdiff_t size; /* floats per image */
-    int local;
+    ptrdiff_t size, offset, stride, slots;
 } fc_buf;
 
 /* The buffers of one op. What a pass does not use may be NULL. */

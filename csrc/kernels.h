@@ -34,6 +34,7 @@ typedef struct {
 #define FC_KERNEL_LIST(X)                                                                                             \
     X(void, gemm, (ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,                 \
                    const float *bias, int accumulate))                                                                \
+    X(void, pack, (ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst))                         \
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
@@ -65,5 +66,6 @@ typedef struct {
 
 extern const fc_kernels fc_kernels_scalar, fc_kernels_avx2, fc_kernels_avx512, fc_kernels_neon;
 extern const fc_kernels *fc_k; /* the active table */
+const fc_kernels *fc_isa_table(int i); /* the table of a level, for tests and benchmarks */
 
 #endif

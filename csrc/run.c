@@ -114,10 +114,10 @@ static void run_step(const run *r, const fc_step *step, const fc_work *work)
 static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread)
 {
     const fc_program *p = r->program;
-    fc_work work = {.batch = r->batch, .chunk = v->chunk, .scratch = p->scratch + thread * p->scratch_size};
+    fc_work work = {.batch = r->batch, .chunk = v->chunk, .slot = -1, .scratch = p->scratch + thread * p->scratch_size};
     if (v->deep) {
         const ptrdiff_t from = unit * v->chunk, to = fc_min(from + v->chunk, r->batch);
-        work.image0 = from, work.slot = thread * v->chunk;
+        work.image0 = from, work.slot = thread;
         for (ptrdiff_t s = v->first; s < v->first + v->count; s++) {
             const fc_op *op = &p->ops[p->steps[s].op];
             const fc_op_class *class = fc_op_classes[op->kind];

@@ -7,11 +7,7 @@ Example:
     >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-from fastcnn import datasets, initializers, io, layers, losses, networks, ops, optimizers
-try:
-    from fastcnn import callbacks, metrics
-except ImportError:
-    pass
+from fastcnn import callbacks, datasets, initializers, io, layers, losses, metrics, networks, ops, optimizers
 from fastcnn.comparison import compare
 from fastcnn.configuration import __version__, show_config
 from fastcnn.io.model_file import load_model

@@ -35,8 +35,7 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_buf:
         float *p
-        Py_ssize_t size
-        int local
+        Py_ssize_t size, offset, stride, slots
 
     ctypedef struct fc_io:
         fc_buf x, y, dy, dx
@@ -92,3 +91,26 @@ cdef extern from "fastcnn.h" nogil:
     void fc_init_threads()
     int fc_forked()
     const char *fc_compiler()
+
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct fc_rows:
+        const float *a[12]
+        float *c[12]
+
+    ctypedef struct fc_inner:
+        const Py_ssize_t *run
+        Py_ssize_t runs, len, a_step, b_step
+
+    ctypedef struct fc_lrn:
+        Py_ssize_t below, above
+        float scale, beta, k
+
+    ctypedef struct fc_kernels:
+        Py_ssize_t v, mr, nr
+        void gemm(Py_ssize_t m, Py_ssize_t n, const fc_rows *rows, const fc_inner *inner, const float *b,
+                  const float *bias, int accumulate) noexcept nogil
+        void gemv(Py_ssize_t k, Py_ssize_t n, const float *x, const float *w, Py_ssize_t ldw, float *y) noexcept nogil
+        void activate(fc_activation f, float alpha, Py_ssize_t n, const float *x, float *y) noexcept nogil
+
+    const fc_kernels *fc_isa_table(int i)

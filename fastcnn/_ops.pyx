@@ -1,7 +1,7 @@
 # The one bridge from Python to C: descriptors, programs, threads. It checks what could crash; the callers check meaning.
 cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from fastcnn._csrc cimport *
 
@@ -202,10 +202,12 @@ cdef class Program:
             raise ValueError(f"{field} must be an aligned, contiguous array of 32-bit values")
         return <float *>cnp.PyArray_DATA(array)
 
-    def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, bint local=False):
-        """Sets x, y, dy or dx: `size` floats per image; local: a buffer that lives within a chunk."""
+    def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, Py_ssize_t offset=0,
+                  Py_ssize_t stride=0, Py_ssize_t slots=0):
+        """Sets x, y, dy or dx: `size` floats per image. With a stride: a local buffer, which lives within a chunk, at
+        `offset` of each of the `slots` threads' `stride` floats of `array`."""
         cdef fc_buf buf
-        buf.p, buf.size, buf.local = self.pointer(op, field, array), size, local
+        buf.p, buf.size, buf.offset, buf.stride, buf.slots = self.pointer(op, field, array), size, offset, stride, slots
         if field == "x":
             self.io[op].x = buf
         elif field == "y":
@@ -280,6 +282,11 @@ def select_isa(name=None):
     if fc_select_isa(NULL if name is None else <char *>level) != FC_OK:
         raise ImportError(f"FASTCNN_ISA accepts {', '.join(usable_isas())} on this machine. "
                           f"Received: {name if name is not None else fc_requested_isa().decode(errors='replace')!r}")
+
+
+def kernel_table(str isa):
+    """The kernel table of a level, as a capsule for `_probe`."""
+    return PyCapsule_New(<void *>fc_isa_table(built_isas().index(isa)), "fastcnn.kernels", NULL)
 
 
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]

@@ -9,15 +9,13 @@ import numpy as np
 
 from fastcnn import arguments, registry
 
-# The standard deviation of a standard normal distribution cut at ±2.
-_TRUNCATED_STDDEV = 0.87962566103423978
+_TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal distribution cut at ±2
 
 
-class Initializer:
+class Initializer(registry.Configurable):
     """Base of all initial values: `__call__(shape, rng)` gives a new float32 array.
 
-    Subclass it for your own: write `__call__`, and `get_config` if `__init__` takes arguments, so that a
-    saved model can name its initializers.
+    Subclass it for your own: write `__call__`, and name what `__init__` takes in `config` for saved models.
 
     Raises:
         TypeError, ValueError: arguments of a wrong type, bad values.
@@ -33,13 +31,6 @@ class Initializer:
     def __call__(self, shape, rng=None):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, rng)")
 
-    def get_config(self):
-        """The arguments of `__init__`, JSON-able."""
-        return {}
-    def __repr__(self):
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
-        return f"{type(self).__name__}({settings})"
-
 
 class Constant(Initializer):
     """All values the same.
@@ -52,14 +43,13 @@ class Constant(Initializer):
         [0.5, 0.5]
     """
 
+    config = ("value",)
+
     def __init__(self, value=0.0):
         self.value = arguments.number("value", value)
 
     def __call__(self, shape, rng=None):
         return np.full(_shape(shape), self.value, np.float32)
-
-    def get_config(self):
-        return {"value": self.value}
 
 
 class Zeros(Initializer):
@@ -97,6 +87,8 @@ class RandomUniform(_Random):
         True
     """
 
+    config = ("minval", "maxval", "seed")
+
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         super().__init__(seed)
         self.minval, self.maxval = arguments.number("minval", minval), arguments.number("maxval", maxval)
@@ -106,9 +98,6 @@ class RandomUniform(_Random):
     def __call__(self, shape, rng=None):
         return _uniform(_shape(shape), self._rng(rng), self.minval, self.maxval)
 
-    def get_config(self):
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
-
 
 class RandomNormal(_Random):
     """Normally distributed values.
@@ -117,9 +106,11 @@ class RandomNormal(_Random):
         mean, stddev: of the distribution; stddev ≥ 0.
 
     Example:
-        >>> RandomNormal(stddev=0.01, seed=1)((3, 3, 256, 384)).std().round(3).item()
+        >>> round(float(RandomNormal(stddev=0.01, seed=1)((3, 3, 256, 384)).std()), 3)
         0.01
     """
+
+    config = ("mean", "stddev", "seed")
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         super().__init__(seed)
@@ -128,15 +119,12 @@ class RandomNormal(_Random):
     def __call__(self, shape, rng=None):
         return _moved(self._rng(rng).standard_normal(_shape(shape), np.float32), self.stddev, self.mean)
 
-    def get_config(self):
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
-
 
 class TruncatedNormal(RandomNormal):
     """RandomNormal's values, those beyond two standard deviations from the mean drawn again.
 
     Example:
-        >>> bool(abs(TruncatedNormal(stddev=1.0, seed=1)((1000,))).max() <= 2)
+        >>> bool(abs(TruncatedNormal(0, 1, seed=1)((1000,))).max() <= 2)
         True
     """
 
@@ -148,7 +136,7 @@ class VarianceScaling(_Random):
     """Random values of variance scale / n, n being the fan-in, the fan-out or their mean.
 
     The fan-in is the last but one size of the shape, the fan-out the last, each times the sizes before these
-    two: in and out of a dense layer, height · width · in_c / groups and height · width · out_c of a convolution.
+    two: a kernel (height, width, in_c / groups, out_c) has the fan-in height · width · in_c / groups.
 
     Args:
         scale: a number > 0.
@@ -157,9 +145,11 @@ class VarianceScaling(_Random):
             "untruncated_normal" or "uniform".
 
     Example:
-        >>> VarianceScaling(2.0, "fan_in", "untruncated_normal", seed=1)((200, 1000)).var().round(3).item()
+        >>> round(float(VarianceScaling(2.0, "fan_in", seed=1)((200, 1000)).var()), 3)
         0.01
     """
+
+    config = ("scale", "mode", "distribution", "seed")
 
     def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
         super().__init__(seed)
@@ -183,64 +173,48 @@ class VarianceScaling(_Random):
             return _moved(rng.standard_normal(shape, np.float32), variance**0.5)
         return _moved(_truncated(shape, rng), variance**0.5 / _TRUNCATED_STDDEV)
 
-    def get_config(self):
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
-
 
 class _Scaled(VarianceScaling):
-    """VarianceScaling with everything but the seed fixed by the class."""
+    """VarianceScaling with everything but the seed fixed by the class.
 
+    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward networks", 2010;
+    K. He et al., "Delving deep into rectifiers", 2015; Y. LeCun et al., "Efficient BackProp", 1998.
+    """
+
+    config = ("seed",)
     _fixed = ()
 
     def __init__(self, seed=None):
         super().__init__(*self._fixed, seed)
 
-    def get_config(self):
-        return {"seed": self.seed}
-
 
 class GlorotUniform(_Scaled):
-    """Uniform within ±√(6 / (fan_in + fan_out)): the default of layers. Example: `GlorotUniform(seed=1)`.
-
-    Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward networks", 2010.
-    """
-
+    """Uniform within ±√(6 / (fan_in + fan_out)): the default of layers. Example: `GlorotUniform(seed=1)`."""
     _fixed = 1.0, "fan_avg", "uniform"
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal of variance 2 / (fan_in + fan_out), as above. Example: `GlorotNormal(seed=1)`."""
-
+    """Truncated normal of variance 2 / (fan_in + fan_out). Example: `GlorotNormal(seed=1)`."""
     _fixed = 1.0, "fan_avg", "truncated_normal"
 
 
 class HeUniform(_Scaled):
-    """Uniform within ±√(6 / fan_in), for ReLU networks. Example: `HeUniform(seed=1)`.
-
-    Source: K. He et al., "Delving deep into rectifiers", 2015, arXiv:1502.01852.
-    """
-
+    """Uniform within ±√(6 / fan_in), for ReLU networks. Example: `HeUniform(seed=1)`."""
     _fixed = 2.0, "fan_in", "uniform"
 
 
 class HeNormal(_Scaled):
-    """Truncated normal of variance 2 / fan_in, source as above. Example: `HeNormal(seed=1)`."""
-
+    """Truncated normal of variance 2 / fan_in, for ReLU networks. Example: `HeNormal(seed=1)`."""
     _fixed = 2.0, "fan_in", "truncated_normal"
 
 
 class LecunUniform(_Scaled):
-    """Uniform within ±√(3 / fan_in). Example: `LecunUniform(seed=1)`.
-
-    Source: Y. LeCun et al., "Efficient BackProp", 1998.
-    """
-
+    """Uniform within ±√(3 / fan_in). Example: `LecunUniform(seed=1)`."""
     _fixed = 1.0, "fan_in", "uniform"
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal of variance 1 / fan_in, source as above. Example: `LecunNormal(seed=1)`."""
-
+    """Truncated normal of variance 1 / fan_in. Example: `LecunNormal(seed=1)`."""
     _fixed = 1.0, "fan_in", "truncated_normal"
 
 
@@ -248,12 +222,13 @@ class _Function(Initializer):
     """A user's function of the shape, its result checked."""
 
     def __init__(self, function):
-        self.function, self.name = function, registry.function_name(function)
+        self.function, self.class_name = function, registry.function_name(function)
 
     def __call__(self, shape, rng=None):
-        values = arguments.array(f"the result of {self.name}", self.function(_shape(shape)))
-        if values.shape != _shape(shape):
-            raise ValueError(f"{self.name} must return shape {_shape(shape)}. Received: shape {values.shape}")
+        shape = _shape(shape)
+        values = arguments.array(f"the result of {self.class_name}", self.function(shape))
+        if values.shape != shape:
+            raise ValueError(f"{self.class_name} must return shape {shape}. Received: shape {values.shape}")
         return values.copy()
 
 
@@ -291,13 +266,10 @@ def serialize(initializer):
         >>> serialize(Constant(2))
         {'class_name': 'Constant', 'config': {'value': 2.0}}
     """
-    initializer = get(initializer)
-    name = initializer.name if isinstance(initializer, _Function) else type(initializer).__name__
-    return {"class_name": name, "config": initializer.get_config()}
+    return registry.serialize(get(initializer))
 
 
 def _shape(shape):
-    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
     return tuple(arguments.integer("shape", size, 0) for size in shape)
 
 
@@ -319,8 +291,7 @@ def _truncated(shape, rng):
 
 
 def _uniform(shape, rng, low, high):
-    values = _moved(rng.random(shape, np.float32), high - low, low)
-    return np.clip(values, low, high, out=values)  # rounding may leave the interval by half a unit
+    return _moved(rng.random(shape, np.float32), high - low, low).clip(low, high)  # against rounding
 
 
 def _moved(values, scale, shift=0.0):

@@ -76,6 +76,7 @@ class _Buffer:
         self.times = []      # (phase, step)
         self.local = False
         self.array = None
+        self.place = ()      # local: offset, stride, slots
 
     def lives(self):
         first, last = self.times[0], self.times[-1]
@@ -244,19 +245,23 @@ class Plan:
 
     def _place(self):
         """Decides which buffers are local, and gives every buffer its place."""
+        self.bytes = 0
         chunked = {moment for _, _, parts, moment in self.phases if not parts}
         buffers = [b for b in (*self.values, *self.gradients, self.loss_y) if b is not None and b.times]
         for buffer in buffers:
             moments = {phase for phase, _ in buffer.times}
             buffer.local = not buffer.pinned and len(moments) == 1 and moments <= chunked
         outside = [self.values[0]] + ([self.output] if self.mode == "predict" else [])  # the caller's arrays
-        for local, rows in ((True, self.threads * self.chunk), (False, self.batch)):
+        for local, rows in ((True, self.chunk), (False, self.batch)):
             group = [b for b in buffers if b.local == local and b not in outside]
-            places, total = _pack_lives([(b.lives(), (b.size * rows + 15) // 16 * 16) for b in group])
-            arena = _ops.aligned(max(total, 1))
-            for buffer, start in zip(group, places):
-                buffer.array = arena[start:start + buffer.size * rows].reshape(rows, buffer.size)
-        self.bytes = sum(b.array.nbytes for b in buffers if b.array is not None)
+            starts, total = _pack_lives([(b.lives(), (b.size * rows + 15) // 16 * 16) for b in group])
+            arena = _ops.aligned(max(total, 1) * (self.threads if local else 1))
+            for buffer, start in zip(group, starts):
+                if local:
+                    buffer.array, buffer.place = arena, (start, total, self.threads)
+                else:
+                    buffer.array = arena[start:start + buffer.size * rows].reshape(rows, buffer.size)
+            self.bytes += arena.nbytes
 
     # Binding
 
@@ -309,7 +314,7 @@ class Plan:
 
     def _rows(self, n, field, buffer):
         if buffer.array is not None:
-            self.program.bind_rows(n, field, buffer.array, buffer.size, buffer.local)
+            self.program.bind_rows(n, field, buffer.array, buffer.size, *buffer.place)
 
     # Running
 

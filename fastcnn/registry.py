@@ -5,7 +5,21 @@ import re
 
 def snake(name):
     """A class' name in snake_case: "GlorotUniform" → "glorot_uniform"."""
-    return re.sub("(?<!^)(?<![A-Z])([A-Z])", r"_\1", name).lower()
+    return re.sub("([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\2_", name).lower()
+
+
+class Configurable:
+    """What a configuration can describe; `config` names the attributes that `__init__` takes."""
+
+    config = ()
+
+    def get_config(self):
+        """The arguments of `__init__`, JSON-able."""
+        return {name: getattr(self, name) for name in self.config}
+
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({settings})"
 
 
 def names(*classes, **aliases):
@@ -37,16 +51,17 @@ def resolve(kind, base, known, identifier, custom_objects=None):
     name, config = None, {}
     if isinstance(identifier, dict):
         name, config = identifier.get("class_name"), identifier.get("config") or {}
-        if set(identifier) - {"class_name", "config"} or not isinstance(name, str) or not isinstance(config, dict):
-            raise ValueError(f"a configuration is {{'class_name': …, 'config': {{…}}}}. Received: {identifier!r}")
-        identifier = _named(kind, name, {**known, **(custom_objects or {})})
+        right = isinstance(name, str) and isinstance(config, dict)
+        if not right or set(identifier) - {"class_name", "config"}:
+            raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {identifier!r}")
     elif isinstance(identifier, str):
-        name, identifier = identifier, _named(kind, identifier, {**known, **(custom_objects or {})})
-    if isinstance(identifier, type) and issubclass(identifier, base):
-        identifier = identifier(**config)
-    if not isinstance(identifier, base) and (not callable(identifier) or isinstance(identifier, type)):
-        raise TypeError(f"{kind} must be a name, an object of its kind or a function. Received: {identifier!r}")
-    return identifier, name
+        name = identifier
+    found = identifier if name is None else _named(kind, name, {**known, **(custom_objects or {})})
+    if isinstance(found, type) and issubclass(found, base):
+        found = found(**config)
+    if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
+        raise TypeError(f"{kind} must be a name, an object of its kind or a function. Received: {found!r}")
+    return found, name
 
 
 def _named(kind, name, known):
@@ -62,3 +77,8 @@ def _named(kind, name, known):
 def function_name(function):
     """What a function is called, for messages and configurations."""
     return getattr(function, "__name__", type(function).__name__)
+
+
+def serialize(found):
+    """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`."""
+    return {"class_name": getattr(found, "class_name", type(found).__name__), "config": found.get_config()}

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments, data, losses, optimizers
-try:
-    from fastcnn import callbacks, metrics
-except ImportError:
-    callbacks = metrics = None
+from fastcnn import arguments, callbacks, data, losses, metrics, optimizers
 from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 

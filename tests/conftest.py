@@ -41,7 +41,10 @@ def run_python():
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         merged = {**os.environ, "PYTHONPATH": path, **environment}
         return subprocess.run(
-            [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+            [sys.executable, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
             env={name: value for name, value in merged.items() if value is not None},
         )
 

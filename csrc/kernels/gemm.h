@@ -23,6 +23,12 @@ static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdif
             acc[i][j] = !bias ? v_zero() : left >= V ? v_load(bias + j * V) : v_load_tail(bias + j * V, left);
         }
     }
+    if (accumulate)
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; i++) { /* C is wanted at the end: let it come meanwhile */
+            __builtin_prefetch(rows->c[i], 1);
+            __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
+        }
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         ptrdiff_t at = in->run[r];
         for (ptrdiff_t k = 0; k < len; k++, at += a_step, b += b_step) {
@@ -63,6 +69,17 @@ static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *
 #endif
     default: gemm_tile(NRV, m, n, rows, in, b, bias, accumulate); break;
     }
+}
+
+/* dst[k][j] = src[k·k_step + j] for j < n, 0 from n to NR: a column tile of B. */
+static void pack(ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst)
+{
+    for (ptrdiff_t i = 0; i < k; i++, src += k_step, dst += NRV * V)
+#pragma GCC unroll 4
+        for (int j = 0; j < NRV; j++) {
+            const ptrdiff_t left = n - j * V;
+            v_store(dst + j * V, left >= V ? v_load(src + j * V) : left > 0 ? v_load_tail(src + j * V, left) : v_zero());
+        }
 }
 
 /* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */

@@ -172,7 +172,7 @@ static void pack_forward(const fc_op *op, const float *w, float *packed, ptrdiff
 {
     const ptrdiff_t groups = op->u.conv2d.groups, ocg = op->out_c / groups, nr = fc_k->nr;
     const ptrdiff_t tiles = fc_ceil_div(ocg, nr), g = item / tiles, t = item % tiles, k = op->w_size / op->out_c;
-    fc_pack_columns(packed + item * k * nr, k, fc_min(nr, ocg - t * nr), w + g * ocg + t * nr, op->out_c, 1);
+    fc_k->pack(k, fc_min(nr, ocg - t * nr), w + g * ocg + t * nr, op->out_c, packed + item * k * nr);
 }
 
 /* PACK, data: one class of one group; packed_t [class][group][tile][δh][δw][out_c/groups][NR]. */
@@ -270,13 +270,13 @@ static void spread(const fc_op *op, const data_class *k, const float *from, ptrd
     const ptrdiff_t icg = op->in_c / o->groups;
     for (ptrdiff_t q = q0; q < q0 + rows; q++)
         for (ptrdiff_t p = 0; p < cols; p++, from += k->columns)
-            for (ptrdiff_t rh = 0; rh < k->h1; rh++)
-                for (ptrdiff_t rw = 0; rw < k->w1; rw++) {
-                    const ptrdiff_t ih = q * o->stride_h + rh, iw = p * o->stride_w + rw;
-                    if (ih < op->in_h && iw < op->in_w)
-                        memcpy(dx + (ih * op->in_w + iw) * op->in_c + g * icg, from + (rh * k->w1 + rw) * icg,
-                               (size_t)icg * sizeof *dx);
-                }
+            for (ptrdiff_t rh = 0; rh < k->h1 && q * o->stride_h + rh < op->in_h; rh++) {
+                const float *row = from + rh * k->w1 * icg;
+                float *to = dx + ((q * o->stride_h + rh) * op->in_w + p * o->stride_w) * op->in_c + g * icg;
+                const ptrdiff_t pixels = fc_min(k->w1, op->in_w - p * o->stride_w);
+                for (ptrdiff_t rw = 0; rw < pixels; rw++)
+                    for (ptrdiff_t ic = 0; ic < icg; ic++) to[rw * op->in_c + ic] = row[rw * icg + ic];
+            }
 }
 
 static void data_rows(const fc_op *op, const data_class *k, const float *packed, const float *dy,

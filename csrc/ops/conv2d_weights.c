@@ -3,17 +3,17 @@
  *     dw[fh][fw][ic][oc] = Σ_{image, oh, ow} x[oh·s − p + fh·d][ow·s − p + fw·d][ic] · dy[oh][ow][oc]
  *     db[oc] = Σ_{image, oh, ow} dy[oh][ow][oc]
  *
- * A product whose rows are (tap, ic), whose columns are oc, and whose runs are the rows of output pixels of a block of
- * weights_h rows. Both sides are packed per block so that a tile of each stays in L1: dy as [column tile][pixel][NR], x with
+ * A product whose rows are (tap, ic), whose columns are oc, and whose runs are the rows of output pixels of a block:
+ * weights_h rows of an image, or weights_n whole images. Both sides are packed per block so that a tile of each stays in L1: dy as [column tile][pixel][NR], x with
  * its zero edge as panels [pixel][MR] of MR channels, or, with few channels, as it lies (*flat*: the row of the tile runs
  * over (fw, ic), which is contiguous).
  * Threads: small weights by chunks of images, one partial [w_size + b_size] each, summed by REDUCE in chunk order; else by
  * (group, panels), each block of weights summing over all images itself. */
 #include "conv2d.h"
 
-#define PANELS 4             /* channel panels per block: dy is packed again for each, 1/36 of its 3 × 3 products */
+#define PANELS 8             /* channel panels per block: dy is packed again for each */
 #define SMALL_WEIGHTS 65536  /* floats; partials of up to 256 KiB */
-#define DY_TILE 256          /* pixels: a dy tile of 16 KiB (AVX2) leaves half of L1 to x */
+#define DY_TILE 352          /* pixels: a dy tile of 22 KiB (AVX2) leaves a third of L1 to x; two images of 13 × 13 */
 
 static int flat(const fc_op *op)
 {
@@ -41,84 +41,100 @@ static ptrdiff_t copy_h(const fc_op *op, ptrdiff_t rows)
 fc_status fc_conv2d_size_weights(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t image = op->out_h * op->out_w;
     o->weights_h = fc_balanced(op->out_h, DY_TILE / op->out_w);
+    o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(DY_TILE / image, 8));
     op->partial = flat(op) || op->w_size <= SMALL_WEIGHTS;
-    ptrdiff_t x = copy_h(op, o->weights_h);
-    ptrdiff_t dy = o->weights_h * op->out_w;
+    ptrdiff_t x = copy_h(op, o->weights_h) * o->weights_n;
+    ptrdiff_t dy = o->weights_h * op->out_w * o->weights_n;
     if (!fc_grow(&x, copy_w(op)) || !fc_grow(&x, panel_width(op) * fc_min(panels(op), PANELS)) ||
         !fc_grow(&dy, fc_round_up(op->out_c / o->groups, fc_k->nr)))
         return FC_OVERFLOW;
-    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h, 16) + fc_round_up(x, 16) + FC_MAX_MR + dy + 64);
+    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h * o->weights_n, 16) + fc_round_up(x, 16) + dy + 64);
     return FC_OK;
 }
 
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op) { return op->u.conv2d.groups * fc_ceil_div(panels(op), PANELS); }
 
-/* Panels [p0, p1) of group g of rows [row0, row0 + rows) of x, zero edged. Returns where they lie, *row_step apart. */
-static const float *pack_x(const fc_op *op, const float *x, ptrdiff_t g, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t row0,
-                           ptrdiff_t rows, float *copy, ptrdiff_t *row_step)
+/* One panel of `width` channels of rows [row0, row0 + rows) of x, zero edged: to[row][column][MR]. */
+static void pack_panel(const fc_op *op, const float *x, ptrdiff_t channel, ptrdiff_t width, ptrdiff_t row0, ptrdiff_t rows,
+                       float *to)
 {
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t w = copy_w(op), mr = fc_k->mr, icg = op->in_c / o->groups;
-    if (flat(op))
-        return fc_conv2d_padded(x, op->in_h, op->in_w, op->in_c, row0, rows, -o->pad_left, w, copy, row_step);
-    *row_step = w * mr;
-    const ptrdiff_t left = fc_min(w, o->pad_left), inside = fc_max(0, fc_min(op->in_w, w - left));
-    for (ptrdiff_t p = p0; p < p1; p++) {
-        const ptrdiff_t width = fc_min(mr, icg - p * mr);
-        for (ptrdiff_t r = 0; r < rows; r++, copy += w * mr) {
-            memset(copy, 0, (size_t)(w * mr) * sizeof *copy);
-            if (row0 + r < 0 || row0 + r >= op->in_h) continue;
-            const float *from = x + (row0 + r) * op->in_w * op->in_c + g * icg + p * mr;
-            float *to = copy + left * mr;
-            if (width == 6) /* the panel of AVX2 and NEON: let the compiler copy it in registers */
-                for (ptrdiff_t i = 0; i < inside; i++) memcpy(to + i * 6, from + i * op->in_c, 6 * sizeof *to);
-            else
-                for (ptrdiff_t i = 0; i < inside; i++)
-                    memcpy(to + i * mr, from + i * op->in_c, (size_t)width * sizeof *to);
-        }
+    const ptrdiff_t w = copy_w(op), mr = fc_k->mr, left = fc_min(w, op->u.conv2d.pad_left);
+    const ptrdiff_t inside = fc_max(0, fc_min(op->in_w, w - left));
+    for (ptrdiff_t r = 0; r < rows; r++, to += w * mr) {
+        memset(to, 0, (size_t)(w * mr) * sizeof *to);
+        if (row0 + r < 0 || row0 + r >= op->in_h) continue;
+        const float *from = x + (row0 + r) * op->in_w * op->in_c + channel;
+        float *d = to + left * mr;
+        if (width == 6) /* the panel of AVX2 and NEON: let the compiler copy it in registers */
+            for (ptrdiff_t i = 0; i < inside; i++) memcpy(d + i * 6, from + i * op->in_c, 6 * sizeof *d);
+        else
+            for (ptrdiff_t i = 0; i < inside; i++) memcpy(d + i * mr, from + i * op->in_c, (size_t)width * sizeof *d);
     }
-    return copy - (p1 - p0) * rows * w * mr;
 }
 
-static void pack_dy(const float *dy, ptrdiff_t pixels, ptrdiff_t out_c, ptrdiff_t n, float *to)
-{
-    const ptrdiff_t nr = fc_k->nr;
-    for (ptrdiff_t j = 0; j < n; j += nr, to += pixels * nr)
-        fc_pack_columns(to, pixels, fc_min(nr, n - j), dy + j, out_c, 1);
-}
+/* Rows of pixels of some images, packed: what `accumulate` multiplies. */
+typedef struct {
+    const float *x, *dy;      /* panels one after the other; column tiles one after the other */
+    ptrdiff_t panel, step;    /* floats per panel, and per row within it */
+    fc_inner in;
+} packed_block;
 
-/* One block of pixels of one image into dw, panels [p0, p1) of group g. */
-static void accumulate(const fc_op *op, const float *x, const float *dy, ptrdiff_t g, ptrdiff_t p0, ptrdiff_t p1,
-                       ptrdiff_t oh, ptrdiff_t rows, float *dw, int add, float *scratch)
+static packed_block pack_block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t g, ptrdiff_t p0,
+                               ptrdiff_t p1, ptrdiff_t image, ptrdiff_t images, ptrdiff_t oh, ptrdiff_t rows)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
-    const ptrdiff_t pixels = rows * op->out_w, width = panel_width(op), taps_w = flat(op) ? 1 : o->filter_w;
-    const ptrdiff_t in_rows = copy_h(op, rows), m = flat(op) ? o->filter_w * op->in_c : mr;
-    ptrdiff_t *run = (ptrdiff_t *)scratch, step;
-    float *packed_dy = scratch + fc_round_up(2 * o->weights_h, 16);
-    float *copy = packed_dy + fc_round_up(o->weights_h * op->out_w * fc_round_up(ocg, nr), 16);
-    pack_dy(dy + oh * op->out_w * op->out_c + g * ocg, pixels, op->out_c, ocg, packed_dy);
-    const float *xp = pack_x(op, x, g, p0, p1, oh * o->stride_h - o->pad_top, in_rows, copy, &step);
-    for (ptrdiff_t r = 0; r < rows; r++) run[r] = r * o->stride_h * step;
-    const fc_inner in = {run, rows, op->out_w, o->stride_w * width, nr};
+    const ptrdiff_t pixels = rows * op->out_w, in_rows = copy_h(op, rows), row0 = oh * o->stride_h - o->pad_top;
+    ptrdiff_t *run = (ptrdiff_t *)work->scratch;
+    float *dy = work->scratch + fc_round_up(2 * rows * images, 16);
+    float *copy = dy + images * pixels * fc_round_up(ocg, nr);
+    packed_block k = {.x = copy, .dy = dy, .step = copy_w(op) * mr, .panel = images * in_rows * copy_w(op) * mr};
+    for (ptrdiff_t i = 0; i < images; i++) {
+        const float *x = fc_row(&io->x, image + i, work);
+        const float *from = fc_row(&io->dy, image + i, work) + oh * op->out_w * op->out_c + g * ocg;
+        for (ptrdiff_t j = 0; j < ocg; j += nr)
+            fc_k->pack(pixels, fc_min(nr, ocg - j), from + j, op->out_c, dy + (j * images + i * nr) * pixels);
+        const float *at = copy + i * in_rows * k.step;
+        if (flat(op)) {
+            at = fc_conv2d_padded(x, op->in_h, op->in_w, op->in_c, row0, in_rows, -o->pad_left, copy_w(op),
+                                  copy + i * in_rows * copy_w(op) * op->in_c, &k.step);
+            if (i == 0) k.x = at;
+        } else {
+            for (ptrdiff_t p = p0; p < p1; p++)
+                pack_panel(op, x, g * icg + p * mr, fc_min(mr, icg - p * mr), row0, in_rows,
+                           copy + (p - p0) * k.panel + i * in_rows * k.step);
+        }
+        for (ptrdiff_t r = 0; r < rows; r++) run[i * rows + r] = at - k.x + r * o->stride_h * k.step;
+    }
+    k.in = (fc_inner){run, images * rows, op->out_w, o->stride_w * panel_width(op), nr};
+    return k;
+}
+
+/* dw of panels [p0, p1) of group g (+)= the product of one block. */
+static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrdiff_t p0, ptrdiff_t p1, float *dw, int add)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
+    const ptrdiff_t taps_w = flat(op) ? 1 : o->filter_w, pixels = k->in.runs * k->in.len;
     for (ptrdiff_t j = 0; j < ocg; j += nr)
         for (ptrdiff_t fh = 0; fh < o->filter_h; fh++)
             for (ptrdiff_t fw = 0; fw < taps_w; fw++)
                 for (ptrdiff_t p = p0; p < p1; p++) {
-                    const float *a = xp + (p - p0) * in_rows * step + fh * o->dilation_h * step + fw * o->dilation_w * width;
-                    const ptrdiff_t valid = flat(op) ? m : fc_min(mr, icg - p * mr);
+                    const float *a = k->x + (p - p0) * k->panel + fh * o->dilation_h * k->step +
+                                     fw * o->dilation_w * panel_width(op);
+                    const ptrdiff_t valid = flat(op) ? o->filter_w * op->in_c : fc_min(mr, icg - p * mr);
                     float *c = dw + ((fh * o->filter_w + fw) * icg + p * mr) * op->out_c + g * ocg + j;
                     for (ptrdiff_t i = 0; i < valid; i += mr) {
                         const ptrdiff_t count = fc_min(mr, valid - i);
-                        fc_rows rows_at;
+                        fc_rows rows;
                         for (ptrdiff_t t = 0; t < mr; t++) {
-                            const ptrdiff_t row = i + fc_min(t, count - 1);
-                            rows_at.a[t] = a + row;
-                            rows_at.c[t] = c + row * op->out_c;
+                            const ptrdiff_t row = i + (t < count ? t : 0);
+                            rows.a[t] = a + row;
+                            rows.c[t] = c + row * op->out_c;
                         }
-                        fc_k->gemm(count, fc_min(nr, ocg - j), &rows_at, &in, packed_dy + j * pixels, NULL, add);
+                        fc_k->gemm(count, fc_min(nr, ocg - j), &rows, &k->in, k->dy + j * pixels, NULL, add);
                     }
                 }
 }
@@ -137,13 +153,13 @@ static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff
     const ptrdiff_t per_group = fc_ceil_div(panels(op), PANELS), g = item / per_group, p0 = item % per_group * PANELS;
     const ptrdiff_t p1 = fc_min(p0 + PANELS, panels(op)), ocg = op->out_c / o->groups;
     if (db && p0 == 0) memset(db + g * ocg, 0, (size_t)ocg * sizeof *db);
-    for (ptrdiff_t image = from; image < to; image++) {
-        const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
-        for (ptrdiff_t oh = 0; oh < op->out_h; oh += o->weights_h)
-            accumulate(op, x, dy, g, p0, p1, oh, fc_min(o->weights_h, op->out_h - oh), dw, image > from || oh > 0,
-                       work->scratch);
-        if (db && p0 == 0) sum_rows(op, dy, g, db);
-    }
+    for (ptrdiff_t image = from; image < to; image += o->weights_n)
+        for (ptrdiff_t oh = 0; oh < op->out_h; oh += o->weights_h) {
+            const packed_block k = pack_block(op, io, work, g, p0, p1, image, fc_min(o->weights_n, to - image), oh,
+                                              fc_min(o->weights_h, op->out_h - oh));
+            accumulate(op, &k, g, p0, p1, dw, image > from || oh > 0);
+        }
+    for (ptrdiff_t image = from; image < to && db && p0 == 0; image++) sum_rows(op, fc_row(&io->dy, image, work), g, db);
 }
 
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)

@@ -57,16 +57,12 @@ static inline void fc_correlate(const fc_correlation *c)
     for (ptrdiff_t p = 0; p < pixels; p += block) correlate_block(c, p, fc_min(block, pixels - p));
 }
 
-/* dst[k][j] = src[k·k_step + j·j_step] for j < n, 0 up to NR. */
-static inline void fc_pack_columns(float *dst, ptrdiff_t k_count, ptrdiff_t n, const float *src, ptrdiff_t k_step,
-                                   ptrdiff_t j_step)
+/* dst[k][j] = src[k + j·j_step] for j < n, 0 from n to NR: a column tile of a transposed B. */
+static inline void fc_pack_transposed(ptrdiff_t k_count, ptrdiff_t n, const float *src, ptrdiff_t j_step, float *dst)
 {
     const ptrdiff_t nr = fc_k->nr;
-    for (ptrdiff_t k = 0; k < k_count; k++, dst += nr, src += k_step) {
-        if (j_step == 1)
-            memcpy(dst, src, (size_t)n * sizeof *dst);
-        else
-            for (ptrdiff_t j = 0; j < n; j++) dst[j] = src[j * j_step];
+    for (ptrdiff_t k = 0; k < k_count; k++, dst += nr, src++) {
+        for (ptrdiff_t j = 0; j < n; j++) dst[j] = src[j * j_step];
         for (ptrdiff_t j = n; j < nr; j++) dst[j] = 0.0f;
     }
 }

@@ -39,9 +39,9 @@ static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t j = (item < tiles ? item : item - tiles) * nr;
         if (item < tiles) {
-            if (io->packed) fc_pack_columns(io->packed + j * in, in, fc_min(nr, out - j), io->w + j, out, 1);
+            if (io->packed) fc_k->pack(in, fc_min(nr, out - j), io->w + j, out, io->packed + j * in);
         } else if (io->packed_t) {
-            fc_pack_columns(io->packed_t + j * out, out, fc_min(nr, in - j), io->w + j * out, 1, out);
+            fc_pack_transposed(out, fc_min(nr, in - j), io->w + j * out, out, io->packed_t + j * out);
         }
     }
 }
@@ -68,9 +68,10 @@ static void forward_one(const fc_op *op, const fc_io *io, const float *x, float 
     fc_k->gemv(op->in_c, n, x, io->w + j, op->out_c, y + j);
 }
 
-/* A block of columns for the whole batch: `to` gets the products of WIDE_K rows of weights at a time. */
+/* Columns [j, j + n) for the whole batch: `to` gets the products of WIDE_K rows of weights at a time. The weights are w,
+ * one row of `step` floats per k; or their transpose, one row per column. */
 static void wide_block(const fc_buf *from, ptrdiff_t k_count, const fc_buf *to, ptrdiff_t j, ptrdiff_t n,
-                       const float *w, ptrdiff_t k_step, ptrdiff_t j_step, const float *bias, const fc_work *work)
+                       const float *w, ptrdiff_t step, int transposed, const float *bias, const fc_work *work)
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
@@ -78,8 +79,10 @@ static void wide_block(const fc_buf *from, ptrdiff_t k_count, const fc_buf *to, 
         const ptrdiff_t depth = fc_min(WIDE_K, k_count - k);
         const fc_inner in = {run, 1, depth, 1, nr};
         for (ptrdiff_t t = 0; t < n; t += nr)
-            fc_pack_columns(work->scratch + t * depth, depth, fc_min(nr, n - t), w + k * k_step + (j + t) * j_step, k_step,
-                            j_step);
+            if (transposed)
+                fc_pack_transposed(depth, fc_min(nr, n - t), w + (j + t) * step + k, step, work->scratch + t * depth);
+            else
+                fc_k->pack(depth, fc_min(nr, n - t), w + k * step + j + t, step, work->scratch + t * depth);
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t i = 0; i < work->batch; i += mr) {
                 fc_rows rows;
@@ -110,7 +113,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
             for (ptrdiff_t image = 0; image < work->batch; image++)
                 forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n);
         else
-            wide_block(&io->x, op->in_c, &io->y, j, n, io->w, op->out_c, 1, io->b, work);
+            wide_block(&io->x, op->in_c, &io->y, j, n, io->w, op->out_c, 0, io->b, work);
         for (ptrdiff_t image = 0; image < work->batch && op->activation != FC_LINEAR; image++) {
             float *y = fc_row(&io->y, image, work) + j;
             fc_k->activate(op->activation, op->alpha, n, y, y);
@@ -133,7 +136,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t j = item * WIDE_N;
-        wide_block(&io->dy, op->out_c, &io->dx, j, fc_min(WIDE_N, op->in_c - j), io->w, 1, op->out_c, NULL, work);
+        wide_block(&io->dy, op->out_c, &io->dx, j, fc_min(WIDE_N, op->in_c - j), io->w, op->out_c, 1, NULL, work);
     }
 }
 
@@ -149,7 +152,7 @@ static void gradient_block(const fc_op *op, const fc_io *io, const fc_work *work
         float *dy = work->scratch, *x = dy + images * n_up;
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t b = 0; b < images; b++)
-                fc_pack_columns(dy + t * images + b * nr, 1, fc_min(nr, n - t), fc_row(&io->dy, k + b, work) + j0 + t, 0, 1);
+                fc_k->pack(1, fc_min(nr, n - t), fc_row(&io->dy, k + b, work) + j0 + t, 0, dy + t * images + b * nr);
         for (ptrdiff_t t = 0; t < m; t += mr)
             for (ptrdiff_t b = 0; b < images; b++) {
                 const float *from = fc_row(&io->x, k + b, work) + i0 + t;

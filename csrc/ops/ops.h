@@ -15,7 +15,7 @@ typedef enum {
 /* A share of a pass: items [first, last). */
 typedef struct {
     ptrdiff_t first, last, batch, chunk;
-    ptrdiff_t image0, slot; /* a local array keeps image b in row b − image0 + slot */
+    ptrdiff_t image0, slot; /* the chunk's first image, the thread's slot; −1: all threads share the batch */
     float *scratch;
 } fc_work;
 
@@ -33,9 +33,12 @@ extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_cla
     fc_activation_class, fc_softmax_class, fc_log_softmax_class, fc_dropout_class, fc_softmax_cross_entropy_class,
     fc_categorical_cross_entropy_class, fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class;
 
+/* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
 {
-    return buf->p + (buf->local ? image - work->image0 + work->slot : image) * buf->size;
+    if (!buf->stride) return buf->p + image * buf->size;
+    if (work->slot < 0) return buf->p + buf->offset * buf->slots + image * buf->size;
+    return buf->p + work->slot * buf->stride + buf->offset + (image - work->image0) * buf->size;
 }
 
 static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }

@@ -1,0 +1,266 @@
+"""What a callback is, and the list of them that a model calls."""
+
+from collections.abc import Mapping
+
+
+class Callback:
+    """Base of all callbacks: override the hooks you need.
+
+    `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose and
+    metrics, with None for what is not known. Epochs and batches count from 0. `logs` of a batch hook are the
+    means since the epoch's start; reading them takes a moment, so read them only when needed. A hook that
+    nobody overrides is never called and costs nothing.
+
+    Example:
+        >>> class Stop(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         self.model.stop_training = logs["loss"] < 0.1
+    """
+
+    model = None
+    params = None
+    state = ()  # names of the attributes that exact resume must keep, JSON-able
+    _resumed = False
+
+    def set_model(self, model):
+        """Called before all other hooks."""
+        self.model = model
+
+    def set_params(self, params):
+        """Called before all other hooks."""
+        self.params = params
+
+    def on_train_begin(self, logs=None):
+        """At the start of `fit`."""
+
+    def on_train_end(self, logs=None):
+        """At the end of `fit`, stopped early or not; not after an exception."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Before an epoch's first batch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """After an epoch and its validation; `logs` is a dict, to which later callbacks see what is added."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Before a step of training."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """After a step of training."""
+
+    def on_batch_begin(self, batch, logs=None):
+        """Older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch, logs=None):
+        """Older name of `on_train_batch_end`."""
+
+    def on_test_begin(self, logs=None):
+        """Before `evaluate`, or validation within `fit`."""
+
+    def on_test_end(self, logs=None):
+        """After `evaluate`, or validation within `fit`."""
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Before a batch is evaluated."""
+
+    def on_test_batch_end(self, batch, logs=None):
+        """After a batch was evaluated."""
+
+    def on_predict_begin(self, logs=None):
+        """Before `predict`."""
+
+    def on_predict_end(self, logs=None):
+        """After `predict`."""
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        """Before a batch is predicted."""
+
+    def on_predict_batch_end(self, batch, logs=None):
+        """After a batch was predicted."""
+
+    def get_state(self):
+        """What exact resume must keep, as a dict of JSON-able values."""
+        return {name: getattr(self, name) for name in self.state}
+
+    def set_state(self, state):
+        """Continue from `get_state`'s answer: the next `on_train_begin` does not start anew.
+
+        Raises:
+            ValueError: the state is of another kind of callback.
+        """
+        if not isinstance(state, Mapping) or set(state) != set(self.get_state()):
+            raise ValueError(f"state must have the keys {sorted(self.get_state())}. Received: {state!r}")
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._resumed = True
+
+    def get_arrays(self):
+        """Arrays that belong to the state, {name: array}; mostly none."""
+        return {}
+
+    def set_arrays(self, arrays):
+        """Take back `get_arrays`' answer.
+
+        Raises:
+            ValueError: this callback keeps no arrays.
+        """
+        if arrays:
+            raise ValueError(f"{type(self).__name__} keeps no arrays. Received: {sorted(arrays)}")
+
+    def _starts_anew(self):
+        """For `on_train_begin`: False once after `set_state`."""
+        resumed, self._resumed = self._resumed, False
+        return not resumed
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+_OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+class CallbackList:
+    """Calls a hook of all callbacks in order, those that override it only.
+
+    Args:
+        callbacks: a list of callbacks, or one, or None.
+        add_history, add_progbar: append a `History`, a `Progress` unless the list has one; last, so that they
+            see what other callbacks add to an epoch's logs.
+        model: passed to `set_model`.
+        params: passed to `set_params`.
+
+    Raises:
+        TypeError: an entry is not a Callback.
+
+    Example:
+        >>> from fastcnn.callbacks import History
+        >>> callbacks = CallbackList([History()])
+        >>> callbacks.on_epoch_end(0, {"loss": 0.5})
+        >>> callbacks.history.history
+        {'loss': [0.5]}
+    """
+
+    def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
+        from fastcnn.callbacks import History, Progress
+
+        if callbacks is None or isinstance(callbacks, (Callback, CallbackList)):
+            callbacks = getattr(callbacks, "callbacks", [callbacks] if callbacks else [])
+        self.callbacks = []
+        for callback in callbacks:
+            self.append(callback)
+        if add_history and self.history is None:
+            self.append(History())
+        if add_progbar and not any(isinstance(callback, Progress) for callback in self.callbacks):
+            self.append(Progress(params.get("verbose", "auto")))
+        if params:
+            self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+        self._dispatch()
+
+    @property
+    def history(self):
+        """The list's `History`, or None."""
+        from fastcnn.callbacks import History
+
+        return next((callback for callback in self.callbacks if isinstance(callback, History)), None)
+
+    def append(self, callback):
+        """Add one more callback, at the end."""
+        if not isinstance(callback, Callback):
+            raise TypeError(f"a callback must be a fastcnn.callbacks.Callback. Received: {callback!r}")
+        self.callbacks.append(callback)
+        self._dispatch()
+
+    def set_model(self, model):
+        """Tell all callbacks the model."""
+        for callback in self.callbacks:
+            callback.set_model(model)
+        self._dispatch()
+
+    def set_params(self, params):
+        """Tell all callbacks the parameters of this run."""
+        for callback in self.callbacks:
+            callback.set_params(params)
+        self._dispatch()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """After an epoch: callbacks get one and the same dict, and may add to it."""
+        logs = logs if type(logs) is dict else dict(logs or {})
+        for method in self._methods["on_epoch_end"]:
+            method(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        """At the end of `fit`."""
+        for method in self._methods["on_train_end"]:
+            method({} if logs is None else logs)
+        for callback in self.callbacks:
+            callback._resumed = False
+
+    def get_state(self):
+        """The states of all callbacks that have one, in order, JSON-able."""
+        return [{"class_name": type(c).__name__, "state": c.get_state()} for c in self._stateful()]
+
+    def set_state(self, states):
+        """Hand back what `get_state` of a like list returned; call it before `on_train_begin`.
+
+        Raises:
+            ValueError: the stateful callbacks are not the same, in the same order.
+        """
+        names = [type(callback).__name__ for callback in self._stateful()]
+        given = [state["class_name"] for state in states]
+        if names != given:
+            raise ValueError(f"resuming needs the callbacks {given} in this order. Received: {names}")
+        for callback, state in zip(self._stateful(), states, strict=True):
+            callback.set_state(state["state"])
+
+    def get_arrays(self):
+        """The arrays that go with the states, {name: array}."""
+        return {f"{i}/{name}": array for i, callback in enumerate(self._stateful())
+                for name, array in callback.get_arrays().items()}
+
+    def set_arrays(self, arrays):
+        """Hand back what `get_arrays` returned; call it after `set_state`."""
+        for i, callback in enumerate(self._stateful()):
+            parts = [(*name.partition("/"), array) for name, array in arrays.items()]
+            callback.set_arrays({name: array for number, _, name, array in parts if number == str(i)})
+
+    def _stateful(self):
+        return [callback for callback in self.callbacks if callback.get_state()]
+
+    def _dispatch(self):
+        """Each other hook becomes an attribute: a loop over the methods that want it, or nothing."""
+        self._methods = {}
+        for hook in HOOKS:
+            wanted = [_wanted(callback, hook) for callback in self.callbacks]
+            self._methods[hook] = [method for method in wanted if method is not None]
+            if hook not in ("on_epoch_end", "on_train_end"):
+                setattr(self, hook, _caller(self._methods[hook], "batch" in hook or "epoch" in hook))
+
+
+def _wanted(callback, hook):
+    """The callback's own version of a hook, its class' or its own, under the new or the old name; or None."""
+    for name in (hook, _OLD_NAMES.get(hook)):
+        if name is not None:
+            method = getattr(callback, name)
+            if getattr(method, "__func__", method) is not getattr(Callback, name):
+                return method
+    return None
+
+
+def _nothing(number=None, logs=None):
+    """The hook that nobody wants."""
+
+
+def _caller(methods, numbered):
+    """A function that calls all methods, always with logs, as their authors may count on them."""
+    if not methods:
+        return _nothing
+
+    def call(logs=None):
+        for method in methods:
+            method({} if logs is None else logs)
+
+    def call_numbered(number, logs=None):
+        for method in methods:
+            method(number, {} if logs is None else logs)
+
+    return call_numbered if numbered else call

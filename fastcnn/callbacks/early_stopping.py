@@ -1,0 +1,99 @@
+"""Stopping when nothing gets better."""
+
+import warnings
+
+from fastcnn import arguments
+from fastcnn.callbacks.monitor import MonitorCallback
+from fastcnn.callbacks.terminal import say
+
+
+class EarlyStopping(MonitorCallback):
+    """Stops training when a monitored value has not improved for some epochs.
+
+    Args:
+        monitor: the key in the logs.
+        min_delta: a smaller change is no improvement.
+        patience: epochs without improvement after which training stops.
+        verbose: 1 says when it stops.
+        mode: "min", "max" or "auto".
+        baseline: while the value is not better than this one, epochs count as without improvement.
+        restore_best_weights: go back, at the end, to the weights of the best epoch.
+        start_from_epoch: epochs before this one are not looked at.
+
+    Raises:
+        TypeError, ValueError: for such arguments; ValueError in training if mode="auto" cannot tell.
+
+    Example:
+        >>> stop = EarlyStopping("val_accuracy", patience=3, restore_best_weights=True)
+        >>> stop.patience
+        3
+    """
+
+    state = ("wait", "stopped_epoch", "best", "best_epoch")
+
+    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
+                 restore_best_weights=False, start_from_epoch=0):
+        super().__init__(monitor, mode, min_delta)
+        self.patience = arguments.integer("patience", patience, 0)
+        self.verbose = arguments.integer("verbose", verbose, 0)
+        self.baseline = None if baseline is None else arguments.number("baseline", baseline)
+        self.restore_best_weights = arguments.flag("restore_best_weights", restore_best_weights)
+        self.start_from_epoch = arguments.integer("start_from_epoch", start_from_epoch, 0)
+        self._reset()
+
+    def _reset(self):
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
+
+    def on_train_begin(self, logs=None):
+        if self._starts_anew():
+            self._reset()
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = self.value(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        self.wait += 1
+        if self.improves(value, self.best):
+            self.best = value
+            self._keep_weights(epoch)
+            if self.baseline is None or self.improves(value, self.baseline):
+                self.wait = 0
+            return
+        if self.best is None and self.best_weights is None:
+            self._keep_weights(epoch)  # something to go back to, even if it is NaN
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.stopped_epoch and self.verbose:
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if not self.restore_best_weights:
+            return
+        if self.best_weights is not None:
+            if self.verbose:
+                say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+        elif self.best is not None:
+            warnings.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
+                          "restored.", stacklevel=2)
+
+    def _keep_weights(self, epoch):
+        self.best_epoch = epoch
+        if self.restore_best_weights:
+            self.best_weights = self.model.get_weights()
+
+    def get_arrays(self):
+        return {f"best_weights/{i}": weight for i, weight in enumerate(self.best_weights or ())}
+
+    def set_arrays(self, arrays):
+        """Take back `get_arrays`' answer.
+
+        Raises:
+            ValueError: other names than "best_weights/0", "best_weights/1" ….
+        """
+        names = [f"best_weights/{i}" for i in range(len(arrays))]
+        if set(names) != set(arrays):
+            raise ValueError(f"arrays must be named {names}. Received: {sorted(arrays)}")
+        self.best_weights = [arrays[name] for name in names] or None

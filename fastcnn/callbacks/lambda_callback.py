@@ -1,0 +1,38 @@
+"""A callback made of functions."""
+
+from fastcnn.callbacks.base import HOOKS, Callback
+
+
+class LambdaCallback(Callback):
+    """Calls functions at hooks.
+
+    Args:
+        on_epoch_begin, on_epoch_end: f(epoch, logs).
+        on_train_begin, on_train_end: f(logs).
+        on_train_batch_begin, on_train_batch_end: f(batch, logs).
+        other_hooks: any other hook of `Callback`, with its arguments.
+
+    Raises:
+        TypeError: no such hook, or not callable.
+
+    Example:
+        >>> seen = []
+        >>> callback = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+        >>> callback.on_epoch_end(3, {})
+        >>> seen
+        [3]
+    """
+
+    def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
+                 on_train_batch_begin=None, on_train_batch_end=None, **other_hooks):
+        hooks = dict(on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end, on_train_begin=on_train_begin,
+                     on_train_end=on_train_end, on_train_batch_begin=on_train_batch_begin,
+                     on_train_batch_end=on_train_batch_end, **other_hooks)
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise TypeError(f"hooks are {', '.join(HOOKS)}. Received: {name!r}")
+            if function is None:
+                continue
+            if not callable(function):
+                raise TypeError(f"{name} must be callable. Received: {function!r}")
+            setattr(self, name, function)

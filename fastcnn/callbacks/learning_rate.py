@@ -1,0 +1,131 @@
+"""Changing the learning rate from epoch to epoch."""
+
+from fastcnn import arguments
+from fastcnn.callbacks.base import Callback
+from fastcnn.callbacks.monitor import MonitorCallback
+from fastcnn.callbacks.terminal import say
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before each epoch, and adds it to the logs as "learning_rate".
+
+    Args:
+        schedule: a function f(epoch) or f(epoch, learning_rate) of the epoch from 0 and the rate so far.
+        verbose: 1 says the new rate.
+
+    Raises:
+        TypeError: not callable. TypeError, ValueError in training: the function gives no number ≥ 0.
+
+    Example:
+        >>> halve = LearningRateScheduler(lambda epoch, rate: rate if epoch < 5 else rate / 2)
+        >>> halve.schedule(6, 0.1)
+        0.05
+    """
+
+    def __init__(self, schedule, verbose=0):
+        if not callable(schedule):
+            raise TypeError(f"schedule must be callable. Received: {schedule!r}")
+        self.schedule, self.verbose = schedule, arguments.integer("verbose", verbose, 0)
+        self._takes_rate = _takes_two(schedule)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        more = [float(optimizer.learning_rate)] if self._takes_rate else []
+        rate = self.schedule(epoch, *more)
+        _set_rate(optimizer, arguments.number("the result of schedule", rate, 0), self)
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {float(rate):g}.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Multiplies the learning rate by a factor when a monitored value has not improved for some epochs.
+
+    The rate goes to the logs as "learning_rate".
+
+    Args:
+        monitor: the key in the logs.
+        factor: from 0 to less than 1.
+        patience: epochs without improvement after which the rate is reduced.
+        verbose: 1 says the new rate.
+        mode: "min", "max" or "auto".
+        min_delta: a smaller change is no improvement.
+        cooldown: epochs after a reduction in which none are counted.
+        min_lr: the rate never falls below it.
+
+    Raises:
+        TypeError, ValueError: for such arguments; ValueError in training if mode="auto" cannot tell.
+
+    Example:
+        >>> reduce = ReduceLROnPlateau("val_loss", factor=0.1, patience=5)
+        >>> reduce.cooldown
+        0
+    """
+
+    state = ("best", "wait", "cooldown_counter")
+
+    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4,
+                 cooldown=0, min_lr=0.0):
+        super().__init__(monitor, mode, min_delta)
+        self.factor = arguments.number("factor", factor, 0, below=1)
+        self.patience = arguments.integer("patience", patience, 0)
+        self.verbose = arguments.integer("verbose", verbose, 0)
+        self.cooldown = arguments.integer("cooldown", cooldown, 0)
+        self.min_lr = arguments.number("min_lr", min_lr, 0)
+        self._reset()
+
+    def _reset(self):
+        self.best, self.wait, self.cooldown_counter = None, 0, 0
+
+    def on_train_begin(self, logs=None):
+        if self._starts_anew():
+            self._reset()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        value = self.value(logs)
+        if value is None:
+            return
+        if self.cooldown_counter:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improves(value, self.best):
+            self.best, self.wait = value, 0
+        elif not self.cooldown_counter:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch):
+        optimizer = self.model.optimizer
+        old = float(optimizer.learning_rate)
+        if old > self.min_lr:
+            _set_rate(optimizer, max(old * self.factor, self.min_lr), self)
+            if self.verbose:
+                say(f"Epoch {epoch + 1}: ReduceLROnPlateau reduces the learning rate to "
+                    f"{float(optimizer.learning_rate):g}.")
+            self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+def _set_rate(optimizer, rate, callback):
+    if getattr(optimizer, "schedule", None) is not None:
+        raise TypeError(f"{type(callback).__name__} needs a learning rate that is a number. "
+                        f"Received: {type(optimizer.schedule).__name__}")
+    optimizer.learning_rate = rate
+
+
+def _takes_two(function):
+    """Whether a function can be called with two positional arguments."""
+    from inspect import signature
+
+    try:
+        signature(function).bind(0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # no signature is known: as Keras, try the full form
+        return True
+    return True

@@ -1,0 +1,100 @@
+"""Saving the model while it trains."""
+
+import os
+
+from fastcnn import arguments
+from fastcnn.callbacks.monitor import MonitorCallback
+from fastcnn.callbacks.terminal import say
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model after each epoch, after some batches, or when it got better.
+
+    Args:
+        filepath: where to; may hold "{epoch:02d}" (from 1), "{batch}" (from 1) and names of logs such as
+            "{val_loss:.2f}". Missing folders are made.
+        monitor: the key in the logs that says whether the model got better.
+        verbose: 1 says what is saved.
+        save_best_only: save only if the monitored value improved.
+        save_weights_only: call the model's `save_weights` in place of `save`.
+        mode: "min", "max" or "auto".
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: the value to improve on at first.
+
+    Raises:
+        TypeError, ValueError: for such arguments; in training if `filepath` names what the logs lack.
+
+    Example:
+        >>> save = ModelCheckpoint("lenet-{epoch:02d}-{val_accuracy:.4f}.safetensors", "val_accuracy")
+        >>> save.path(2, None, {"val_accuracy": 0.991})
+        'lenet-03-0.9910.safetensors'
+    """
+
+    state = ("best", "seen")
+
+    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
+                 mode="auto", save_freq="epoch", initial_value_threshold=None):
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = arguments.integer("verbose", verbose, 0)
+        self.save_best_only = arguments.flag("save_best_only", save_best_only)
+        self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
+        threshold = initial_value_threshold
+        self.best = None if threshold is None else arguments.number("initial_value_threshold", threshold)
+        self.save_freq, self.seen, self.epoch = save_freq, 0, 0
+        if save_freq != "epoch":
+            self.save_freq = arguments.integer("save_freq", save_freq)
+            self.on_train_batch_end = self._after_batch  # so that "epoch" costs nothing per batch
+
+    def set_model(self, model):
+        """Also checks that the model can save its weights alone, if that is wanted."""
+        if self.save_weights_only and not hasattr(model, "save_weights"):
+            raise ValueError("this model has no save_weights. Received: save_weights_only=True")
+        super().set_model(model)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs or {})
+
+    def _after_batch(self, batch, logs=None):
+        self.seen += 1
+        if self.seen >= self.save_freq:
+            self.seen = 0
+            self._save(self.epoch, batch, logs or {})
+
+    def path(self, epoch, batch, logs):
+        """The file's name for an epoch and batch (both from 0, batch may be None)."""
+        names = dict(logs)
+        names["epoch"] = epoch + 1
+        if batch is not None:
+            names.setdefault("batch", batch + 1)
+        try:
+            return self.filepath.format(**names)
+        except LookupError as error:
+            raise ValueError(f"filepath may name {', '.join(names)}. Received: {self.filepath!r}") from error
+
+    def _save(self, epoch, batch, logs):
+        if self.save_best_only and not self._better(epoch, logs):
+            return
+        path = self.path(epoch, batch, logs)
+        if os.path.dirname(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: saving the model to {path}")
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+
+    def _better(self, epoch, logs):
+        value, best = self.value(logs), self.best
+        if value is None:
+            return True  # rather a file too many
+        better = self.improves(value, best)
+        if better:
+            self.best = value
+        if self.verbose:
+            known = "nothing" if best is None else f"{best:.5f}"
+            change = f"improved from {known} to {value:.5f}" if better else f"did not improve from {known}"
+            say(f"Epoch {epoch + 1}: {self.monitor} {change}")
+        return better

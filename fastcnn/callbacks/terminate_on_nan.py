@@ -1,0 +1,23 @@
+"""Stopping when the loss is lost."""
+
+import math
+
+from fastcnn.callbacks.base import Callback
+from fastcnn.callbacks.terminal import say
+
+
+class TerminateOnNaN(Callback):
+    """Stops training after the batch that made the loss NaN or infinite.
+
+    It reads the loss of each batch, which takes some microseconds.
+
+    Example:
+        >>> stop = TerminateOnNaN()
+        >>> stop.on_train_batch_end(0, {"loss": 0.5})
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            say(f"Batch {batch}: invalid loss {loss}, terminating training")
+            self.model.stop_training = True

@@ -1,0 +1,267 @@
+"""Layers one by one: outputs against the float64 reference, shapes and counts, configurations, weights, errors."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from buffers import UNIT, assert_within
+from twin import Affine, run_layer
+
+import fastcnn
+from fastcnn import layers as L
+
+# layer, sample, output, parameters, multiply-adds, connections
+CASES = {
+    "conv2d": (lambda: L.Conv2D(6, 5), (9, 8, 3), (5, 4, 6), 456, 20 * 450, 20 * 456),
+    "conv2d.all": (lambda: L.Conv2D(8, (3, 2), (2, 1), "same", groups=2, activation="elu", bias_initializer="normal"),
+                   (9, 7, 4), (5, 7, 8), 104, 35 * 96, 35 * 104),
+    "conv2d.dilated": (lambda: L.Conv2D(3, 3, padding=((2, 1), (0, 3)), dilation_rate=(2, 1), use_bias=False,
+                                        activation={"name": "leaky_relu", "negative_slope": 0.5}),
+                       (6, 5, 2), (5, 6, 3), 54, 30 * 54, 30 * 54),
+    "conv2d.softmax": (lambda: L.Conv2D(4, 1, activation="softmax"), (2, 3, 5), (2, 3, 4), 24, 6 * 20, 6 * 24),
+    "dense": (lambda: L.Dense(7, bias_initializer="normal"), (11,), (7,), 84, 77, 84),
+    "dense.softmax": (lambda: L.Dense(10, activation="softmax", use_bias=False), (84,), (10,), 840, 840, 840),
+    "dense.wide": (lambda: L.Dense(600, activation="tanh"), (500,), (600,), 300600, 300000, 300600),
+    "max_pool": (lambda: L.MaxPooling2D(3, strides=2, padding="same"), (7, 8, 5), (4, 4, 5), 0, 0, 80 * 9),
+    "max_pool.ceil": (lambda: L.MaxPooling2D((2, 3), ceil_mode=True), (7, 8, 2), (4, 3, 2), 0, 0, 24 * 6),
+    "avg_pool": (lambda: L.AveragePooling2D((2, 3), 2, padding=1, count_include_pad=True), (6, 7, 3), (4, 4, 3), 0, 0,
+                 48 * 6),
+    "avg_pool.same": (lambda: L.AveragePooling2D(3, 2, padding="same"), (6, 7, 3), (3, 4, 3), 0, 0, 36 * 9),
+    "global_max": (L.GlobalMaxPooling2D, (4, 5, 6), (6,), 0, 0, 120),
+    "global_avg": (L.GlobalAveragePooling2D, (4, 5, 6), (6,), 0, 0, 120),
+    "lrn": (L.LocalResponseNormalization, (3, 4, 9), (3, 4, 9), 0, 0, 0),
+    "lrn.mean": (lambda: L.LocalResponseNormalization(4, 0.5, 0.6, 1.0, "mean"), (7,), (7,), 0, 0, 0),
+    "flatten": (L.Flatten, (3, 4, 2), (24,), 0, 0, 0),
+    "dropout": (lambda: L.Dropout(0.5, seed=3), (3, 4), (3, 4), 0, 0, 0),
+    "leaky_relu": (lambda: L.LeakyReLU(0.1), (9,), (9,), 0, 0, 0),
+    "elu": (lambda: L.ELU(0.7), (2, 5), (2, 5), 0, 0, 0),
+    "relu": (L.ReLU, (2, 2, 3), (2, 2, 3), 0, 0, 0),
+    "softmax": (L.Softmax, (3, 11), (3, 11), 0, 0, 0),
+    **{f"activation.{name}": (lambda name=name: L.Activation(name), (3, 7), (3, 7), 0, 0, 0) for name in
+       ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "log_softmax")},
+}
+each_case = pytest.mark.parametrize("case", CASES)
+
+
+def built(case, batch=3):
+    """(layer, its entry of CASES, a batch, its output)."""
+    fastcnn.set_random_seed(len(case))
+    layer = CASES[case][0]()
+    x = np.random.default_rng(len(case)).standard_normal((batch, *CASES[case][1])).astype(np.float32)
+    return layer, CASES[case], x, layer(x)
+
+
+def magnitude(layer, x, weights):
+    """Sum of absolute terms behind each output: what roundings are proportional to."""
+    if isinstance(layer, (L.Conv2D, L.Dense)):
+        bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})
+        return run_layer(bare, np.abs(x), [np.abs(w) for w in weights])[0]
+    return run_layer(layer, np.abs(x))[0] if "Pooling" in type(layer).__name__ else 1.0
+
+
+@each_case
+def test_output(case):
+    layer, _, x, y = built(case)
+    expected = run_layer(layer, x, layer.get_weights())[0]
+    size = np.max(magnitude(layer, x, layer.get_weights()), axis=-1, keepdims=True)
+    if getattr(layer, "activation", ("",))[0] in ("relu", "linear", "") and not layer.parameters:
+        size = magnitude(layer, x, ())
+    assert_within(y, expected, 8 * UNIT * (size + np.abs(expected)), case)
+
+
+@each_case
+def test_shape_and_counts(case):
+    layer, (_, sample, output, *counts), _, y = built(case)
+    assert (layer.input_shape, layer.output_shape, y.shape[1:]) == ((None, *sample), (None, *output), output)
+    assert [layer.count_params(), layer.multiply_adds(), layer.connections()] == counts
+    assert layer.count_params() == sum(w.size for w in layer.get_weights())
+
+
+@each_case
+def test_configuration_round_trip(case):
+    layer, (_, sample, *_), x, y = built(case)
+    config = json.loads(json.dumps({**layer.get_config(), "name": "other", "input_shape": sample, "trainable": False}))
+    other = type(layer).from_config(config)
+    assert (other.name, other.given_shape, other.trainable) == ("other", sample, False)
+    assert json.loads(json.dumps(other.get_config())) == config
+    other.build_for(sample)
+    other.own_arrays(np.random.default_rng(0))
+    other.set_weights(layer.get_weights())
+    assert np.array_equal(other(x), y)
+
+
+@each_case
+def test_one_batch_as_single_samples(case):
+    layer, _, x, y = built(case, 5)
+    assert np.array_equal(np.concatenate([layer(x[i:i + 1]) for i in range(5)]), y)
+    assert layer(x[:0]).shape == (0, *y.shape[1:])
+
+
+@pytest.mark.parametrize("case", ["conv2d", "conv2d.all", "dense", "dense.wide"])
+def test_set_weights(case):
+    layer, _, x, y = built(case)
+    weights = layer.get_weights()
+    weights[0][...] = 0
+    assert layer.get_weights()[0].any(), "get_weights gives copies"
+    layer.set_weights([2 * w for w in layer.get_weights()])
+    changed = layer(x)
+    assert not np.array_equal(changed, y), "packed copies are renewed"
+    assert_within(changed, run_layer(layer, x, layer.get_weights())[0], 1e-4)
+    assert all(np.array_equal(a, b) and not a.flags.writeable for a, b in zip(layer.weights, layer.get_weights()))
+    for wrong in (weights[:1], [*weights, weights[0]], [w[..., :-1] for w in weights]):
+        with pytest.raises(ValueError, match="Received: "):
+            layer.set_weights(wrong)
+    with pytest.raises(TypeError, match="Received: dtype complex"):
+        layer.set_weights([w.astype(complex) for w in weights])
+    assert np.array_equal(layer(x), changed), "refused weights change nothing"
+
+
+def test_a_layer_follows_its_model():
+    """`layer(x)` uses the weights of now, however they came: set, trained, or moved into a model."""
+    x = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
+    layer = L.Dense(3)
+    layer(x)
+    model = fastcnn.Sequential([layer], seed=0)
+    model.build((6,))
+    assert np.array_equal(layer(x), model.predict(x))
+    model.set_weights([np.ones((6, 3)), np.ones(3)])
+    assert np.array_equal(layer(x), model.predict(x))
+    layer.set_weights([np.full((6, 3), 2), np.ones(3)])
+    assert np.array_equal(layer(x), model.predict(x))
+    model.compile(fastcnn.optimizers.SGD(0.5), "mse")
+    model.train_on_batch(x, np.zeros((4, 3)))
+    assert np.array_equal(layer(x), model.predict(x))
+    model.add(L.Dense(2))
+    model.train_on_batch(x, np.zeros((4, 2)))
+    assert np.array_equal(model.layers[1](layer(x)), model.predict(x))
+
+
+@pytest.mark.parametrize("x", [np.float64, np.uint8, np.dtype(">f4"), bool], ids=str)
+def test_any_real_dtype(x):
+    layer = L.Conv2D(3, 3, activation="relu", kernel_initializer="ones")
+    values = np.random.default_rng(0).integers(0, 2, (2, 5, 6, 2)).astype(x)
+    plain = np.ascontiguousarray(values, np.float32)
+    assert np.array_equal(layer(values), layer(plain))
+    assert np.array_equal(layer(values[::-1, :, ::-1]), layer(np.ascontiguousarray(plain[::-1, :, ::-1])))
+    assert np.array_equal(layer(plain.tolist()), layer(plain))
+
+
+FIRST = [(L.Conv2D, {"filters": 6, "kernel_size": (3, 2), "strides": (1, 2), "padding": ((1, 0), (2, 0)), "groups": 2}),
+         (L.MaxPooling2D, {"pool_size": (3, 2), "strides": (1, 2)}), (L.AveragePooling2D, {"pool_size": (2, 3)}),
+         (L.GlobalAveragePooling2D, {}), (L.GlobalMaxPooling2D, {})]
+
+
+@pytest.mark.parametrize("cls, options", FIRST, ids=lambda v: getattr(v, "__name__", ""))
+def test_channels_first_is_transposed(cls, options):
+    x = np.random.default_rng(0).standard_normal((2, 4, 7, 6)).astype(np.float32)
+    first, last = cls(**options, data_format="channels_first"), cls(**options)
+    fastcnn.set_random_seed(0)
+    y = first(x)
+    expected = last(np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
+    last.set_weights(first.get_weights())
+    expected = last(x.transpose(0, 2, 3, 1))
+    assert np.array_equal(y, expected.transpose(0, 3, 1, 2) if expected.ndim == 4 else expected)
+    assert (first.input_shape, first.output_shape) == ((None, 4, 7, 6), (None, *y.shape[1:]))
+
+
+ERRORS = [
+    (lambda: L.Conv2D(8, 3, stride=2), TypeError, "Conv2D has no argument 'stride'. Did you mean 'strides'"),
+    (lambda: L.Conv2D(8, 3, pading="same"), TypeError, "Did you mean 'padding'"),
+    (lambda: L.Dense(3, kernal_initializer="zeros"), TypeError, "Did you mean 'kernel_initializer'"),
+    (lambda: L.Dense(3, input_dim=4), TypeError, "Did you mean 'input_shape'"),
+    (lambda: L.MaxPooling2D(size=2), TypeError, "has no argument 'size'"),
+    (lambda: L.Softmax(axis=1), TypeError, "has no argument 'axis'. Accepted"),
+    (lambda: L.Input((3,), dtype="float32"), TypeError, "has no argument 'dtype'"),
+    (lambda: L.Conv2D(0, 3), ValueError, "filters .*Received: 0"),
+    (lambda: L.Conv2D(8, 2**31), ValueError, "kernel_size .*Received: 2147483648"),
+    (lambda: L.Conv2D(8, (3, 3, 3)), ValueError, "kernel_size .*Received: \\(3, 3, 3\\)"),
+    (lambda: L.Conv2D(8, 3, strides=0), ValueError, "strides .*Received: 0"),
+    (lambda: L.Conv2D(8, 3, strides=math.nan), TypeError, "strides .*Received: nan"),
+    (lambda: L.Conv2D(8, 3, padding="full"), ValueError, "padding .*Received: 'full'"),
+    (lambda: L.Conv2D(8, 3, padding=-1), ValueError, "padding .*Received: -1"),
+    (lambda: L.Conv2D(8, 3, data_format="NCHW"), ValueError, "data_format .*Received: 'NCHW'"),
+    (lambda: L.Conv2D(8, 3, data_format=""), ValueError, "data_format .*Received: ''"),
+    (lambda: L.Conv2D(4, 3, groups=3), ValueError, "groups .*Received: 3"),
+    (lambda: L.Conv2D(4, 3, groups=2)(np.ones((1, 5, 5, 3))), ValueError, "groups .*Received: 2"),
+    (lambda: L.Conv2D(4, 3, activation="swush"), ValueError, "activation .*Received: 'swush'"),
+    (lambda: L.Conv2D(4, 3, activation={"name": "relu", "alpha": 2}), ValueError, "alpha"),
+    (lambda: L.Conv2D(4, 3, kernel_initializer="glorot"), ValueError, "glorot"),
+    (lambda: L.Conv2D(4, 6)(np.ones((1, 5, 5, 3))), ValueError, "larger than the padded input"),
+    (lambda: L.Conv2D(4, 3)(np.ones((5, 5))), ValueError, "Received: \\(5,\\)"),
+    (lambda: L.Dense(2.5), TypeError, "units .*Received: 2.5"),
+    (lambda: L.Dense(True), TypeError, "units .*Received: True"),
+    (lambda: L.Dense(-1), ValueError, "units .*Received: -1"),
+    (lambda: L.Dense(2, use_bias=1), TypeError, "use_bias .*Received: 1"),
+    (lambda: L.Dense(2)(np.ones((1, 2, 3))), ValueError, "Flatten.*Received: \\(2, 3\\)"),
+    (lambda: L.Dense(2)(np.ones(3)), ValueError, "Received: shape \\(3,\\)"),
+    (lambda: L.Dense(2)(np.ones((2, 3), complex)), TypeError, "Received: dtype complex128"),
+    (lambda: L.Dense(2)([["a"]]), TypeError, "Received: dtype"),
+    (lambda: L.Dense(2, name="a/b"), ValueError, "name .*Received: 'a/b'"),
+    (lambda: L.Dense(2, input_shape=4), TypeError, "input_shape .*Received: 4"),
+    (lambda: L.Dense(2, input_shape=(0,)), ValueError, "input_shape .*Received: 0"),
+    (lambda: L.Dense(2, trainable="no"), TypeError, "trainable .*Received: 'no'"),
+    (lambda: L.Dropout(1.0), ValueError, "rate .*Received: 1.0"),
+    (lambda: L.Dropout(-0.1), ValueError, "rate .*Received: -0.1"),
+    (lambda: L.Dropout("half"), TypeError, "rate .*Received: 'half'"),
+    (lambda: L.Dropout(0.5, seed=-1), ValueError, "seed .*Received: -1"),
+    (lambda: L.LocalResponseNormalization(0), ValueError, "size .*Received: 0"),
+    (lambda: L.LocalResponseNormalization(alpha=math.nan), ValueError, "alpha .*Received: nan"),
+    (lambda: L.LocalResponseNormalization(alpha_mode="total"), ValueError, "alpha_mode .*Received: 'total'"),
+    (lambda: L.MaxPooling2D(2, padding=2)(np.ones((1, 4, 4, 1))), ValueError, "padding .*Received: "),
+    (lambda: L.AveragePooling2D(5)(np.ones((1, 4, 4, 1))), ValueError, "larger than the padded input"),
+    (lambda: L.LeakyReLU(-1), ValueError, "negative_slope .*Received: -1"),
+    (lambda: L.ELU(alpha="x"), TypeError, "alpha .*Received: 'x'"),
+    (lambda: L.Activation(None).from_config({"activation": 3}), ValueError, "activation .*Received: 3"),
+]
+
+
+@pytest.mark.parametrize("call, error, message", ERRORS, ids=[str(i) for i in range(len(ERRORS))])
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_layer_keeps_its_shape():
+    layer = L.Dense(2)
+    layer(np.ones((1, 3)))
+    with pytest.raises(ValueError, match="takes samples of shape \\(3,\\). Received: shape \\(1, 4\\)"):
+        layer(np.ones((1, 4)))
+    with pytest.raises(ValueError, match="was built for samples of shape \\(3,\\). Received: \\(4,\\)"):
+        layer.build_for((4,))
+
+
+def test_dropout_close_to_one():
+    """1 − 1e-9 is 1 in float32; values must stay finite all the same."""
+    assert np.isfinite(fastcnn.ops.dropout(np.ones(64, np.float32), 1 - 1e-9)).all()
+
+
+def test_parameters_of_one_name():
+    class Twice(Affine):
+        def build(self, shape):
+            super().build(shape)
+            self.add_weight("factor", (1,))
+
+    with pytest.raises(ValueError, match="Received: 'factor'"):
+        Twice()(np.ones((1, 2)))
+
+
+LENET = {  # output shape, parameters, connections
+    "c1": ((None, 28, 28, 6), 156, 122_304), "s2": ((None, 14, 14, 6), 0, 4_704),
+    "c3": ((None, 10, 10, 16), 2_416, 241_600), "s4": ((None, 5, 5, 16), 0, 1_600), "flatten": ((None, 400), 0, 0),
+    "c5": ((None, 120), 48_120, 48_120), "f6": ((None, 84), 10_164, 10_164), "output": ((None, 10), 850, 850),
+}
+
+
+def test_lenet5_counts():
+    model, printed = fastcnn.networks.lenet5(), []
+    found = {layer.name: (layer.output_shape, layer.count_params(), layer.connections()) for layer in model.layers}
+    assert found == LENET and model.count_params() == 61_706
+    model.summary(printed.append)
+    assert len(printed) == len(LENET) + 7
+    for name, (shape, parameters, connections) in LENET.items():
+        row = next(line for line in printed if line.startswith(f"{name} ("))
+        assert row.endswith(f"{connections:,}") and str(shape) in row and f" {parameters:,} " in row
+    total = next(line for line in printed if line.startswith("total"))
+    assert total.split() == ["total", "61,706", "416,520", "429,342"]
+    assert printed[-1] == "trainable parameters: 61,706; kept as they are: 0"

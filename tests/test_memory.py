@@ -1,0 +1,199 @@
+"""No operation touches memory that is not its own: every buffer ends, or begins, at an unreadable page.
+
+Inputs and `out` do, and so do gradients, packed weights, partial sums and scratch: the allocation functions that
+fastcnn uses are replaced. What is to be written holds NaN before, so a value left out shows. Each ISA runs in a
+process of its own (`python test_memory.py avx2`), whose crash is a failed test and not a dead pytest.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+from buffers import assert_same, guarded, guarded_before, integers, normal, poisoned
+from cases import CALLS, CONV2D, DENSE, LRN, POOL2D
+from test_ops_random import random_conv2d, random_pool2d
+
+import fastcnn
+from fastcnn import _ops, ops
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guard pages need Linux' mmap and mprotect")
+GUARDS = {"after": guarded, "before": guarded_before}
+
+
+class GuardedNumPy:
+    """`numpy` for fastcnn.ops: new float32 arrays are guarded and hold NaN, also where zeros were asked for."""
+
+    def __init__(self, guard):
+        self.guard, self.count = guard, 0
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype=np.float32):
+        self.count += 1
+        return poisoned(shape, self.guard) if dtype == np.float32 else np.empty(shape, dtype)
+
+    def empty_like(self, a):
+        return self.empty(a.shape, a.dtype)
+
+    zeros_like = zeros = empty_like
+
+    def aligned(self, size):
+        """For `_ops.aligned`: starts at a cache line, so up to 15 floats may lie before the page."""
+        return self.empty(-(-size // 16) * 16)[:size]
+
+
+def named_problems(rng):
+    """(name, op, array arguments, options); images of whole numbers."""
+    for case in CONV2D:
+        if not case.name.startswith("alexnet"):
+            x, kernel, bias = (3, *case.image), case.kernel_shape, (case.filters,)
+            yield case.name, "conv2d", [integers(rng, s) for s in (x, kernel, bias)], case.options
+    for case in DENSE:
+        case = case.reduced()
+        for batch in 1, 7:
+            shapes = (batch, case.inputs), (case.inputs, case.units), (case.units,)
+            yield f"{case.name} × {batch}", "dense", [integers(rng, s) for s in shapes], {}
+    for case in POOL2D:
+        for op in ("max_pool2d", "avg_pool2d") if not case.name.startswith("alexnet") else ():
+            yield case.name, op, [integers(rng, (3, *case.image))], case.options
+    for case in LRN:
+        yield case.name, "local_response_norm", [integers(rng, (1, *case.image))], case.options
+
+
+def sized_problems(rng):
+    """Every number of values up to four vectors of the widest ISA, and more than a block."""
+    for size in (*range(1, 66), 4099, 20001):
+        for call in CALLS:
+            if set(call.shapes) == {"x"} and call.y == call.shapes["x"]:
+                yield f"{size} values", call.op, [normal(rng, (1, size))], call.options
+            elif "target" in call.shapes:
+                target = (
+                    np.array([size - 1], np.int32)
+                    if call.shapes["target"] == "labels"
+                    else normal(rng, (1, size))
+                )
+                yield (
+                    f"{size} values",
+                    call.op,
+                    [np.abs(normal(rng, (1, size))), np.abs(target)],
+                    call.options,
+                )
+        for op in "max_pool2d", "avg_pool2d":
+            yield (
+                f"{size} channels",
+                op,
+                [normal(rng, (1, 3, 2, size))],
+                {"pool_size": 2, "strides": 1, "padding": "same"},
+            )
+
+
+def random_problems(rng):
+    for i in range(200):
+        x, kernel, bias, options = random_conv2d(rng)
+        yield f"random {i}", "conv2d", [x, kernel, *([] if bias is None else [bias])], options
+        x, options = random_pool2d(rng)
+        yield f"random {i}", ("max_pool2d", "avg_pool2d")[i % 2], [x], options
+
+
+def call(op, arrays, options, guard=None):
+    """[y, *gradients]; with `guard` from and into guarded arrays."""
+    y = getattr(ops, op)(*arrays, **options)
+    dy = normal(np.random.default_rng(y.size), y.shape)
+    if guard:
+        dy = guard(dy)
+        out = {} if "target" in ops.__dict__[op].__code__.co_varnames else {"out": poisoned(y.shape, guard)}
+        y = getattr(ops, op)(*arrays, **options, **out)
+    gradients = getattr(ops, f"{op}_backward")(dy, *arrays, **options)
+    return [y, *(gradients if isinstance(gradients, tuple) else (gradients,))]
+
+
+def check(name, op, arrays, options):
+    print(name, op, [a.shape for a in arrays], options, flush=True)
+    if options.get("data_format") == "channels_first":  # would be copied: its memory is not what kernels see
+        options, arrays = (
+            {**options, "data_format": "channels_last"},
+            [np.moveaxis(arrays[0], 1, -1).copy(), *arrays[1:]],
+        )
+    expected = call(op, arrays, options)
+    assert not any(np.isnan(e).any() for e in expected)
+    for guard in GUARDS.values():
+        replaced = GuardedNumPy(guard)
+        before, ops.np, _ops.aligned = _ops.aligned, replaced, replaced.aligned
+        try:
+            actual = call(op, [guard(a) for a in arrays], options, guard)
+        finally:
+            ops.np, _ops.aligned = np, before
+        assert replaced.count >= 2
+        for a, e in zip(actual, expected, strict=True):
+            assert_same(a, e, name)
+
+
+def check_sgd(rng):
+    for size in (*range(1, 66), 70_001):
+        arrays = [integers(rng, size) for _ in range(3)]
+        expected = ops.sgd(*arrays, momentum=0.5)
+        for guard in GUARDS.values():
+            out = poisoned(size, guard), poisoned(size, guard)
+            for a, e in zip(ops.sgd(*map(guard, arrays), momentum=0.5, out=out), expected, strict=True):
+                assert_same(a, e, f"sgd of {size}")
+
+
+def main(isa):
+    _ops.select_isa(isa)
+    rng = np.random.default_rng(1)
+    count = 0
+    with fastcnn.num_threads(1):
+        for problems in named_problems, sized_problems, random_problems:
+            for problem in problems(rng):
+                check(*problem)
+                count += 1
+        check_sgd(rng)
+    print(f"{count} problems")
+
+
+def test_operations_stay_in_their_memory(isa, run_python):
+    result = run_python(__file__, isa)
+    last = result.stdout.splitlines()[-1:]
+    assert result.returncode == 0, f"{isa} ended with {result.returncode} at {last}\n{result.stderr[-2000:]}"
+    assert int(last[0].split()[0]) > 1000
+
+
+ACCESS = """
+import ctypes, sys
+import numpy as np
+sys.path.insert(0, {folder!r})
+from buffers import guarded, guarded_before
+from fastcnn import ops
+a = {guard}(np.ones((3, 5), np.float32))
+assert a.sum() == 15 and a.flags.aligned and a.flags.c_contiguous
+a += 1
+first, end = a.ctypes.data, a.ctypes.data + a.nbytes
+ctypes.string_at(first, 60), ctypes.memset(first, 0, 60)
+print("so far", flush=True)
+{access}
+"""
+STRAY = {  # guard, what must crash
+    "read after": ("guarded", "ctypes.string_at(end, 1)"),
+    "write after": ("guarded", "ctypes.memset(end, 0, 1)"),
+    "read before": ("guarded_before", "ctypes.string_at(first - 1, 1)"),
+    "write before": ("guarded_before", "ctypes.memset(first - 1, 0, 1)"),
+    "kernel": ("guarded", "ops.relu(np.lib.stride_tricks.as_strided(a, (16,), (4,)))"),
+    "out": ("guarded", "ops.relu(np.zeros(16), out=np.lib.stride_tricks.as_strided(a, (16,), (4,)))"),
+}
+
+
+@pytest.mark.parametrize("stray", STRAY)
+def test_stray_access_crashes(stray, run_python):
+    """The guards themselves: one byte, or one float of an operation, beyond the array ends the process."""
+    guard, access = STRAY[stray]
+    folder = __file__.rsplit("/", 1)[0]
+    result = run_python("-c", ACCESS.format(folder=folder, guard=guard, access=access))
+    assert result.stdout == "so far\n", result.stderr
+    assert result.returncode < 0, "the access went through"
+    result = run_python("-c", ACCESS.format(folder=folder, guard=guard, access="ops.relu(a, out=a)"))
+    assert result.returncode == 0, result.stderr
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

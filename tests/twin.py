@@ -1,0 +1,229 @@
+"""A model's twin in float64, written from `fastcnn.reference`: predictions, losses and SGD steps to compare with."""
+
+import numpy as np
+
+from fastcnn import reference as ref
+from fastcnn.layers import Layer
+from fastcnn.reference.windows import pad, sliding_axes, taps
+
+_CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha"}
+_KINKED = ("relu", "leaky_relu", "elu")
+
+
+class Affine(Layer):
+    """A layer of the tests' own, in NumPy: tanh(x)·factor + shift, per channel. It keeps views, as the docs' example."""
+
+    def build(self, shape):
+        self.factor = self.add_weight("factor", shape[-1:], "ones")
+        self.shift = self.add_weight("shift", shape[-1:], "zeros")
+
+    def forward(self, x, training=False):
+        self.x = x
+        return np.tanh(x) * self.factor.value + self.shift.value
+
+    def backward(self, dy):
+        axes, y = tuple(range(dy.ndim - 1)), np.tanh(self.x)
+        self.factor.gradient[...] = (dy * y).sum(axis=axes)
+        self.shift.gradient[...] = dy.sum(axis=axes)
+        return dy * self.factor.value * (1 - y * y)
+
+
+class Doubled(Layer):
+    """A layer of the tests' own without parameters: each value and its square root's slope, twice the channels."""
+
+    def build(self, shape):
+        self.output_size = (*shape[:-1], 2 * shape[-1])
+
+    def forward(self, x, training=False):
+        self.x = x
+        return np.concatenate([x, np.sqrt(1 + x * x)], axis=-1)
+
+    def backward(self, dy):
+        channels = self.x.shape[-1]
+        return dy[..., :channels] + dy[..., channels:] * self.x / np.sqrt(1 + self.x * self.x)
+
+
+def _affine(layer, x, factor, shift):
+    axes, y = tuple(range(x.ndim - 1)), np.tanh(x)
+    return y * factor + shift, lambda dy: (dy * factor * (1 - y * y), (dy * y).sum(axis=axes), dy.sum(axis=axes))
+
+
+def _doubled(layer, x):
+    root, c = np.sqrt(1 + x * x), x.shape[-1]
+    return np.concatenate([x, root], axis=-1), lambda dy: (dy[..., :c] + dy[..., c:] * x / root,)
+
+
+def _conv2d(layer, x, kernel, *bias):
+    options = {name: getattr(layer, name) for name in ("strides", "padding", "dilation_rate", "groups")}
+    return ref.conv2d(x, kernel, *bias, **options), lambda dy: ref.conv2d_backward(dy, x, kernel, *bias, **options)
+
+
+def _dense(layer, x, kernel, *bias):
+    return ref.dense(x, kernel, *bias), lambda dy: ref.dense_backward(dy, x, kernel, *bias)
+
+
+def _pool(kind, *names):
+    def run(layer, x):
+        options = {name: getattr(layer, name) for name in names}
+        forward, backward = getattr(ref, f"{kind}_pool2d"), getattr(ref, f"{kind}_pool2d_backward")
+        return forward(x, **options), lambda dy: (backward(dy, x, **options),)
+    return run
+
+
+def _lrn(layer, x):
+    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode")}
+    return (ref.local_response_norm(x, **options),
+            lambda dy: (ref.local_response_norm_backward(dy, x, **options),))
+
+
+_WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
+_RUN = {
+    "Conv2D": _conv2d, "Dense": _dense, "LocalResponseNormalization": _lrn, "Affine": _affine, "Doubled": _doubled,
+    "MaxPooling2D": _pool("max", *_WINDOW), "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
+    "GlobalMaxPooling2D": _pool("global_max"), "GlobalAveragePooling2D": _pool("global_avg"),
+    "Flatten": lambda layer, x: (x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape),)),
+}
+
+
+def run_layer(layer, x, weights=(), training=False, step=0):
+    """(y, backward) of one layer; backward(dy) is (dx, *gradients of the weights)."""
+    x, steps = np.asarray(x, np.float64), []
+    kind = type(layer).__name__
+    if kind == "Dropout":
+        if training:
+            options = {"rate": layer.rate, "seed": layer.seed, "step": step}
+            return ref.dropout(x, **options), lambda dy: (ref.dropout_backward(dy, x, **options),)
+        return x, lambda dy: (dy,)
+    if kind in _RUN:
+        x, back = _RUN[kind](layer, x, *weights)
+        steps.append(back)
+    name, constant = getattr(layer, "activation", ("linear", 0.0))
+    if name == "linear":
+        return x, steps[0] if steps else lambda dy: (dy,)
+    options = {_CONSTANT[name]: constant} if name in _CONSTANT else {}
+    forward, backward = getattr(ref, name), getattr(ref, f"{name}_backward")
+
+    def both(dy):
+        dx = backward(dy, x, **options)
+        return steps[0](dx) if steps else (dx,)
+    return forward(x, **options), both
+
+
+def loss_functions(loss):
+    """(forward, backward) of a loss of fastcnn's in float64; both take (y, target)."""
+    if loss.name == "mean_squared_error":
+        names, options = "mean_squared_error", {}
+    elif loss.name == "binary_crossentropy":
+        names, options = "binary_cross_entropy", {"from_logits": loss.from_logits}
+    else:
+        names, options = ("softmax" if loss.from_logits else "categorical") + "_cross_entropy", {}
+    forward, backward = getattr(ref, names), getattr(ref, f"{names}_backward")
+    return (lambda y, t: forward(y, t, **options)), (lambda dy, y, t: backward(dy, y, t, **options))
+
+
+class Twin:
+    """The same weights, trained by the formulas. Dropout layers need a seed of their own."""
+
+    def __init__(self, model):
+        self.layers, self.loss, self.optimizer = model.layers, model.loss, model.optimizer
+        self.weights = [[w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers]
+        self.velocity = [[np.zeros_like(w) for w in weights] for weights in self.weights]
+        self.iterations = 0
+
+    def forward(self, x, training=False):
+        """(output, each layer's input, each layer's backward)."""
+        inputs, backwards = [], []
+        for layer, weights in zip(self.layers, self.weights):
+            inputs.append(x)
+            x, backward = run_layer(layer, x, weights, training, self.iterations)
+            backwards.append(backward)
+        return x, inputs, backwards
+
+    def predict(self, x):
+        return self.forward(x)[0]
+
+    def gradients(self, x, target, sample_weight=None):
+        """(weighted mean loss, gradients of the weights by layer)."""
+        y, _, backwards = self.forward(x, True)
+        forward, backward = loss_functions(self.loss)
+        weight = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        dy, gradients = backward(weight / len(x), y, target), []
+        for back in reversed(backwards):
+            dy, *gradient = back(dy)
+            gradients.insert(0, gradient)
+        return float((forward(y, target) * weight).mean()), gradients
+
+    def step(self, x, target, sample_weight=None):
+        """One step of SGD; returns the loss before it."""
+        loss, gradients = self.gradients(x, target, sample_weight)
+        o = self.optimizer
+        rate = o.schedule(self.iterations) if o.schedule is not None else o.learning_rate
+        for layer, weights, velocities, grads in zip(self.layers, self.weights, self.velocity, gradients):
+            for i, dw in enumerate(grads if layer.trainable else ()):
+                w = weights[i] * (1 - rate * o.weight_decay) if o.decoupled else weights[i]
+                weights[i], v = ref.sgd(w, dw, velocities[i], rate, o.momentum, o.nesterov,
+                                        0.0 if o.decoupled else o.weight_decay)
+                velocities[i] = velocities[i] if v is None else v
+        self.iterations += 1
+        return loss
+
+    def margin(self, x):
+        """How far the batch is from a kink (an activation's at 0, a tie of maxima): nearer, derivatives are rounding."""
+        y, inputs, _ = self.forward(x, True)
+        margins = [np.inf]
+        for layer, weights, x in zip(self.layers, self.weights, inputs):
+            kind = type(layer).__name__
+            if getattr(layer, "activation", ("",))[0] in _KINKED:
+                margins.append(_least(np.abs(_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x)))
+            if kind in ("MaxPooling2D", "GlobalMaxPooling2D"):
+                margins.append(_least(_gaps(layer, x)))
+        return min(margins)
+
+
+def _least(values):
+    """The least that is not 0: zeros (of ReLU, of dropout) are exact on both sides."""
+    return values[values > 0].min(initial=np.inf)
+
+
+def _gaps(layer, x):
+    """Largest minus second largest value of each window."""
+    size = getattr(layer, "pool_size", x.shape[1:3])
+    axes = sliding_axes(x.shape[1:3], size, getattr(layer, "strides", size), getattr(layer, "padding", "valid"),
+                        ceil_mode=getattr(layer, "ceil_mode", False))
+    padded = pad(x, axes, -np.inf)
+    values = np.sort(np.stack([padded[window] for _, window in taps(axes)]), axis=0)
+    return values[-1] - values[-2] if len(values) > 1 else values[:0]
+
+
+def targets(rng, loss, batch, units):
+    """Random targets for a loss by name."""
+    if loss.startswith("sparse"):
+        return rng.integers(0, units, batch)
+    if loss == "categorical_crossentropy":
+        return rng.dirichlet(np.ones(units), batch).astype(np.float32)
+    return rng.integers(0, 2, (batch, units)).astype(np.float32) if loss.startswith("binary") \
+        else rng.standard_normal((batch, units)).astype(np.float32)
+
+
+def clear_batch(twin, rng, batch, shape):
+    """Random samples that are not at a kink of the network."""
+    for _ in range(200):
+        x = rng.standard_normal((batch, *shape)).astype(np.float32)
+        if twin.margin(x) > 3e-6:
+            return x
+    raise AssertionError("no batch keeps clear of kinks: use fewer values")
+
+
+def assert_trained_alike(model, twin, before, tolerance=1e-5, steps=1):
+    """Each weight has moved as its twin: within `tolerance` of the array's largest move, and roundings of w."""
+    count = 0
+    for layer, weights, old in zip(model.layers, twin.weights, before):
+        for parameter, actual, expected, start in zip(layer.parameters, layer.get_weights(), weights, old):
+            move = np.abs(expected - start).max()
+            bound = tolerance * move + steps * 2.0**-23 * np.abs(expected) + 1e-30
+            error = np.abs(actual - expected)
+            assert np.all(error <= bound), (
+                f"{layer.name}/{parameter.name}: error {error.max():.3g} of a move of {move:.3g}; "
+                f"allowed {bound[np.unravel_index(np.argmax(error - bound), bound.shape)]:.3g}")
+            count += layer.trainable and move > 0
+    return count
