@@ -40,6 +40,7 @@ typedef struct {
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
+    X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
     X(void, avg_pool, (const fc_window *win, float scale, const float *x, float *y))                                  \

@@ -43,66 +43,67 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt as interrupt:
-        _release()
-        print(interrupt.args[0] if interrupt.args else "Interrupted.", file=sys.stderr)
+        _complain(interrupt if interrupt.args else KeyboardInterrupt("Interrupted"))
         return 130
     except Exception as error:
-        _release()
-        print(f"fastcnn: {_reason(error)}", file=sys.stderr)
+        _complain(error)
         return 1
 
 
 def _parser():
     import argparse
+    from inspect import signature
 
+    from fastcnn.recipes import train_lenet5
+
+    default = {name: parameter.default for name, parameter in signature(train_lenet5).parameters.items()}
     parser = argparse.ArgumentParser(prog="fastcnn", description="Classic convolutional networks on a CPU.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train a network on a bundled data set",
-                                formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-                                description="Train LeNet-5 on MNIST and evaluate it on the test set. Ctrl-C stops "
-                                            "early; with --save what was learnt so far is kept.")
+    train = commands.add_parser(
+        "train", help="train a network on a bundled data set",
+        description="Train LeNet-5 on MNIST, then evaluate it on the test set. Ctrl-C stops early; with "
+                    "--save, what was learnt so far is kept.")
     train.add_argument("network", choices=["lenet5"], help="which network")
-    train.add_argument("--epochs", type=_positive, default=5, metavar="N", help="passes over the training set")
-    train.add_argument("--batch-size", type=_positive, default=32, metavar="N", help="images per step")
-    train.add_argument("--learning-rate", type=_rate, default=0.05, metavar="X", help="largest learning rate")
-    train.add_argument("--seed", type=_seed, default=0, metavar="N", help="of weights and the order of images")
-    train.add_argument("--limit", type=_positive, default=argparse.SUPPRESS, metavar="N",
-                       help="use only the first N images of the training set and of the test set")
-    _add_threads(train, argparse.SUPPRESS)
-    train.add_argument("--save", default=argparse.SUPPRESS, metavar="FILE", help="write the model to FILE")
-    train.set_defaults(run=_train, limit=None, save=None)
+    for option, kind, what in [
+        ("epochs", _positive, "passes over the training set"),
+        ("batch-size", _positive, "images per step"),
+        ("learning-rate", _rate, "the largest learning rate"),
+        ("seed", _seed, "of the initial weights and the order of images"),
+    ]:
+        train.add_argument(f"--{option}", type=kind, metavar="X" if kind is _rate else "N",
+                           default=default[option.replace("-", "_")], help=f"{what} (%(default)s)")
+    train.add_argument("--save", metavar="FILE", help="write the model to FILE")
+    train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="loss and accuracy of a saved model on a test set",
-                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    evaluate.add_argument("model", metavar="MODEL", help="a file that --save or Model.save wrote")
-    evaluate.add_argument("--data", choices=["mnist"], default="mnist", help="which test set")
-    evaluate.add_argument("--limit", type=_positive, default=argparse.SUPPRESS, metavar="N",
-                          help="use only the first N images")
-    _add_threads(evaluate, argparse.SUPPRESS)
-    evaluate.set_defaults(run=_evaluate, limit=None)
+    evaluate = commands.add_parser("evaluate", help="loss and accuracy of a saved model on a test set")
+    evaluate.add_argument("model", metavar="MODEL", help="a file that train --save or Model.save wrote")
+    evaluate.add_argument("--data", choices=["mnist"], default="mnist", help="which test set (%(default)s)")
+    evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser(
         "predict", help="classify images",
-        description="Print file, class and probability of each image, separated by tabs. A model of 28x28x1 pixels "
-                    "takes light ink on a dark ground, as in MNIST.")
-    predict.add_argument("model", metavar="MODEL", help="a file that --save or Model.save wrote")
+        description="Print file, class and probability of each image, separated by tabs. A model of 28x28x1 "
+                    "pixels takes light ink on a dark ground, as in MNIST.")
+    predict.add_argument("model", metavar="MODEL", help="a file that train --save or Model.save wrote")
     predict.add_argument("images", metavar="IMAGE", nargs="+",
-                         help="a PNG or JPEG file (needs Pillow: pip install 'fastcnn[image]'), resized to the model's "
-                              "input; or an .npy file of one image or several, uint8 (0 to 255) or ready-made floats")
-    predict.add_argument("--invert", action="store_true", help="dark ink on a light ground (PNG and JPEG)")
-    predict.add_argument("--top", type=_positive, default=1, metavar="K", help="print the K likeliest classes")
-    _add_threads(predict, argparse.SUPPRESS)
+                         help="a PNG or JPEG file, resized to the model's input (needs Pillow: pip install "
+                              "'fastcnn[image]'), or an .npy file of one image or several: uint8, 0 to 255, "
+                              "or floats as the model takes them")
+    predict.add_argument("--invert", action="store_true", help="the images have dark ink on a light ground")
+    predict.add_argument("--top", type=_positive, default=1, metavar="K",
+                         help="print the K likeliest classes (%(default)s)")
     predict.set_defaults(run=_predict)
 
-    info = commands.add_parser("info", help="what this build of fastcnn runs on")
-    info.set_defaults(run=_info)
+    limits = {train: "the training set and of the test set", evaluate: "the test set"}
+    for command in train, evaluate, predict:
+        if command in limits:
+            command.add_argument("--limit", type=_positive, metavar="N",
+                                 help=f"use only the first N images of {limits[command]}")
+        command.add_argument("--threads", type=_positive, metavar="N",
+                             help="threads to use (all that the machine grants); results do not depend on it")
+    commands.add_parser("info", help="what this build of fastcnn runs on").set_defaults(run=_info)
     return parser
-
-
-def _add_threads(parser, default):
-    parser.add_argument("--threads", type=_positive, default=default, metavar="N",
-                        help="threads to use (all the machine grants); results do not depend on it")
 
 
 def _number(convert, text, smallest, what):
@@ -135,27 +136,26 @@ def _train(options):
     from fastcnn.recipes import train_lenet5
 
     _set_threads(options)
-    folder = os.path.dirname(os.path.abspath(options.save)) if options.save else None
-    if folder and (os.path.isdir(options.save) or not os.access(folder, os.W_OK)):
-        raise _Failure(f"cannot write {options.save}: it is a folder, or its folder is missing or read-only")
+    save = options.save
+    if save and (os.path.isdir(save) or not os.access(os.path.dirname(os.path.abspath(save)), os.W_OK)):
+        raise _Failure(f"cannot write {save}: it is a folder, or its folder is missing or read-only")
     model, begun = fastcnn.networks.lenet5(seed=options.seed), []
-    begin = LambdaCallback(on_train_begin=begun.append)
+    callbacks = [LambdaCallback(on_train_begin=begun.append)]
     try:
-        result = train_lenet5(options.epochs, options.batch_size, options.learning_rate, options.seed, options.limit,
-                              callbacks=[begin], model=model)
+        result = train_lenet5(options.epochs, options.batch_size, options.learning_rate, options.seed,
+                              options.limit, callbacks=callbacks, model=model)
     except KeyboardInterrupt:
-        if not options.save:
-            raise KeyboardInterrupt("Interrupted.") from None
-        if not begun:
-            raise KeyboardInterrupt(f"Interrupted before training began; {options.save} was not written.") from None
-        model.save(options.save)
-        raise KeyboardInterrupt(f"Interrupted; the model as trained so far is in {options.save}.") from None
-    if options.save:
-        model.save(options.save)
-    print(f"Trained in {result.train_seconds:.1f} s.")
-    _print_result(["loss", "accuracy"], [result.loss, result.accuracy], result.test_images, result.test_seconds)
-    if options.save:
-        print(f"Saved to {options.save}")
+        if not save or not begun:
+            raise
+        model.save(save)
+        raise KeyboardInterrupt(f"Interrupted; the model as trained so far is in {save}") from None
+    if save:
+        model.save(save)
+    print(f"Trained in {result.train_seconds:.1f} s")
+    values = [result.loss, result.accuracy]
+    _print_result(["loss", "accuracy"], values, result.test_images, result.test_seconds)
+    if save:
+        print(f"Saved to {save}")
     return 0
 
 
@@ -168,7 +168,7 @@ def _evaluate(options):
     _set_threads(options)
     model = fastcnn.load_model(options.model)
     if tuple(model.input_shape) != _DIGITS:
-        raise _Failure(f"MNIST's images are 28x28x1. Received: a model of input shape {model.input_shape}")
+        raise _Failure(f"MNIST has images of shape (28, 28, 1). Received: a model of {model.input_shape}")
     _, (x, y) = fastcnn.datasets.mnist.load_data()
     x, y = prepare_digits(x[:options.limit]), y[:options.limit]
     start = perf_counter()
@@ -179,9 +179,9 @@ def _evaluate(options):
 
 
 def _print_result(names, values, images, seconds):
-    results = ", ".join(f"{name} {100 * value:.2f} %" if name == "accuracy" else f"{name} {value:.4f}"
-                        for name, value in zip(names, values))
-    print(f"Test {results} ({images:,} images in {seconds:.2f} s)")
+    results = [f"{name} {100 * value:.2f} %" if name in ("accuracy", "acc") else f"{name} {value:.4f}"
+               for name, value in zip(names, values, strict=True)]
+    print(f"Test {', '.join(results)} ({images:,} images in {seconds:.2f} s)")
 
 
 def _predict(options):
@@ -192,18 +192,65 @@ def _predict(options):
     code = 0
     for path in options.images:
         try:
-            images = _read_npy(path, model.input_shape) if path.endswith(".npy") else _read_image(
-                path, model.input_shape, options.invert)
+            read = _read_array if path.lower().endswith(".npy") else _read_image
+            images = read(path, tuple(model.input_shape), options.invert)
         except Exception as error:  # the others may be fine
-            print(f"fastcnn: {_reason(error, path)}", file=sys.stderr)
+            _complain(error, path)
             code = 1
             continue
-        probabilities = model.predict(images)
-        for i, row in enumerate(probabilities.reshape(len(images), -1)):
+        for i, row in enumerate(model.predict(images).reshape(len(images), -1)):
             name = path if len(images) == 1 else f"{path}[{i}]"
-            for label in row.argsort()[::-1][:options.top]:
+            for label in (-row).argsort(kind="stable")[:options.top]:
                 print(f"{name}\t{label}\t{row[label]:.4f}")
     return code
+
+
+def _read_array(path, input_shape, invert):
+    import numpy as np
+
+    x = np.load(path, allow_pickle=False)
+    sample = input_shape[1:]
+    shapes = [sample, sample[:-1]] if sample[-1] == 1 else [sample]
+    if not isinstance(x, np.ndarray) or x.shape not in shapes and x.shape[1:] not in shapes:
+        what = f"shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise _Failure(f"must hold one or several images of shape {sample}. Received: {what}")
+    x = x.reshape(-1, *sample)
+    if x.dtype == np.uint8:
+        return _prepared(255 - x if invert else x, input_shape)
+    if x.dtype.kind != "f" or invert:
+        raise _Failure(f"must be uint8{'' if invert else ' or floats'}. Received: {x.dtype}")
+    return x
+
+
+def _read_image(path, input_shape, invert):
+    import numpy as np
+
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise _Failure("needs Pillow: pip install 'fastcnn[image]' (.npy files are read without)") from None
+    if len(input_shape) != 4 or input_shape[3] not in (1, 3):
+        raise _Failure(f"the model takes no grey or RGB images. Received: a model of {input_shape}")
+    with Image.open(path) as file:
+        image = ImageOps.exif_transpose(file)
+    if image.mode.startswith("I"):  # 16 bits per pixel, which convert would cut at 255
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if "A" in image.mode or "transparency" in image.info:
+        ground = Image.new("RGBA", image.size, "white" if invert else "black")
+        image = Image.alpha_composite(ground, image.convert("RGBA"))
+    image = image.convert("L" if input_shape[3] == 1 else "RGB")
+    image = image.resize((input_shape[2], input_shape[1]), Image.Resampling.BILINEAR)
+    x = np.asarray(image, np.uint8).reshape(1, *input_shape[1:])
+    return _prepared(255 - x if invert else x, input_shape)
+
+
+def _prepared(x, input_shape):
+    """Pixels as the model takes them: digits as in training, others from 0 to 1."""
+    import numpy as np
+
+    from fastcnn.recipes import prepare_digits
+
+    return prepare_digits(x) if input_shape == _DIGITS else np.divide(x, np.float32(255), dtype=np.float32)
 
 
 def _info(options):
@@ -211,3 +258,27 @@ def _info(options):
 
     fastcnn.show_config()
     return 0
+
+
+def _set_threads(options):
+    import fastcnn
+
+    if options.threads:
+        fastcnn.set_num_threads(options.threads)
+
+
+def _complain(error, path=None):
+    """One line on standard error, on a line of its own."""
+    from fastcnn.callbacks.terminal import release
+
+    release()
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        path = path or error.filename
+    elif isinstance(error, MemoryError):
+        text = text or "not enough memory"
+    elif not isinstance(error, (_Failure, KeyboardInterrupt, OSError, TypeError, ValueError)):
+        text = f"{type(error).__name__}: {text}"
+    parts = ["fastcnn", str(path)] if path and str(path) not in text else ["fastcnn"]
+    print(": ".join([*parts, " ".join(text.split())]), file=sys.stderr)

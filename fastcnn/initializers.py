@@ -281,17 +281,17 @@ def _fans(shape):
 
 
 def _truncated(shape, rng):
-    values = rng.standard_normal(shape, np.float32)
-    flat = values.reshape(-1)
+    flat = rng.standard_normal(math.prod(shape), np.float32)
     outside = np.flatnonzero(np.abs(flat) > 2)
     while outside.size:
         flat[outside] = rng.standard_normal(outside.size, np.float32)
         outside = outside[np.abs(flat[outside]) > 2]
-    return values
+    return flat.reshape(shape)
 
 
 def _uniform(shape, rng, low, high):
-    return _moved(rng.random(shape, np.float32), high - low, low).clip(low, high)  # against rounding
+    values = _moved(rng.random(shape, np.float32), high - low, low)
+    return values.clip(low, high, out=values)  # against rounding
 
 
 def _moved(values, scale, shift=0.0):

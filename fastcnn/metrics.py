@@ -110,13 +110,10 @@ class CategoricalAccuracy(_Accuracy):
 
 
 class BinaryAccuracy(_Accuracy):
-    """How often predictions lie on the target's side of a threshold.
+    """How often predictions lie on the target's side of a threshold; (samples,) equals (samples, 1).
 
     Args:
         threshold: between 0 and 1; predictions above it count as 1, others as 0.
-
-    Shape:
-        both (samples, …); (samples,) and (samples, 1) are the same.
 
     Example:
         >>> BinaryAccuracy()([1, 0], [0.8, 0.7])

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 
-_source = np.random.default_rng()
+_source = None  # made when first needed: importing numpy.random takes time
 
 
 def set_random_seed(seed):
@@ -23,4 +23,7 @@ def set_random_seed(seed):
 
 def new_seed():
     """A fresh seed from the process' source."""
+    global _source
+    if _source is None:
+        _source = np.random.default_rng()
     return int(_source.integers(2**32))

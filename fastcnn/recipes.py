@@ -20,7 +20,7 @@ def prepare_digits(x):
         x: uint8, 0 (background) to 255 (ink).
 
     Shape:
-        (samples, 28, 28) or (samples, 28, 28, 1) → (samples, 28, 28, 1), float32; any height and width will do.
+        (samples, 28, 28) or (samples, 28, 28, 1) → (samples, 28, 28, 1), float32; other sizes as well.
 
     Raises:
         TypeError, ValueError: no uint8 array, or of another shape.
@@ -41,8 +41,8 @@ def prepare_digits(x):
     return y[..., np.newaxis]
 
 
-def train_lenet5(epochs=5, batch_size=32, learning_rate=0.05, seed=0, limit=None, verbose="auto", callbacks=None,
-                 model=None):
+def train_lenet5(epochs=5, batch_size=32, learning_rate=0.05, seed=0, limit=None, verbose="auto",
+                 callbacks=None, model=None):
     """Train LeNet-5 on the bundled MNIST, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9; the learning rate rises to its peak and falls to almost

@@ -101,8 +101,8 @@ class DenseCase:
         return self.inputs * self.units
 
     def reduced(self):
-        """Millions of weights cut to 1200 × 600: tests have a float64 reference to wait for."""
-        return replace(self, inputs=1200, units=600) if self.multiply_adds > 2_000_000 else self
+        """Millions of weights cut to 2000 × 800: tests have a float64 reference to wait for."""
+        return replace(self, inputs=2000, units=800) if self.multiply_adds > 2_000_000 else self
 
 
 CONV2D = [

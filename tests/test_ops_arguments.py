@@ -1,4 +1,4 @@
-"""What the functional API refuses, and at what price; and what it takes: any layout and dtype of real numbers."""
+"""What the functional API refuses, at what price; and what it takes: any layout and dtype of real numbers."""
 
 import inspect
 import time
@@ -46,16 +46,18 @@ def results(name, arrays, options):
 
 # name of the test: (value, what the message holds)
 BAD_INTEGERS = {
-    "zero": (0, "0"), "negative": (-1, "-1"), "2**31": (2**31, str(2**31)), "2**63-1": (2**63 - 1, str(2**63 - 1)),
-    "2**100": (2**100, str(2**100)), "bool": (True, "True"), "numpy bool": (np.True_, "True"), "float": (1.5, "1.5"),
-    "whole float": (2.0, "2.0"), "NaN": (np.nan, "nan"), "inf": (np.inf, "inf"), "string": ("2", "'2'"),
-    "bytes": (b"2", "b'2'"), "complex": (1j, "1j"), "array": (np.array([1, 2]), "array([1, 2])"),
-    "object": (Ellipsis, "Ellipsis"), "dict": ({1: 2}, "{1: 2}"),
+    "zero": (0, "0"), "negative": (-1, "-1"), "2**31": (2**31, str(2**31)), "2**100": (2**100, str(2**100)),
+    "2**63-1": (2**63 - 1, str(2**63 - 1)), "bool": (True, "True"), "numpy bool": (np.True_, "True"),
+    "float": (1.5, "1.5"), "whole float": (2.0, "2.0"), "NaN": (np.nan, "nan"),
+    "inf": (np.inf, "inf"), "string": ("2", "'2'"), "bytes": (b"2", "b'2'"), "complex": (1j, "1j"),
+    "array": (np.array([1, 2]), "array([1, 2])"), "object": (Ellipsis, "Ellipsis"),
+    "dict": ({1: 2}, "{1: 2}"),
 }  # fmt: skip
 BAD_PAIRS = BAD_INTEGERS | {
-    "empty": ((), "()"), "one": ((1,), "(1,)"), "three": ((1, 2, 3), "(1, 2, 3)"), "zero inside": ((1, 0), "0"),
-    "float inside": ([1, 1.5], "1.5"), "None inside": ((1, None), "None"), "huge inside": ((2**40, 1), str(2**40)),
-    "bool inside": ((1, True), "True"), "pair inside": ((1, (1, 2)), "(1, 2)"),
+    "empty": ((), "()"), "one": ((1,), "(1,)"), "three": ((1, 2, 3), "(1, 2, 3)"),
+    "zero inside": ((1, 0), "0"), "float inside": ([1, 1.5], "1.5"), "None inside": ((1, None), "None"),
+    "bool inside": ((1, True), "True"), "huge inside": ((2**40, 1), str(2**40)),
+    "pair inside": ((1, (1, 2)), "(1, 2)"),
 }  # fmt: skip
 BAD_PADDINGS = {key: value for key, value in BAD_PAIRS.items() if key not in ("zero", "zero inside")} | {
     "word": ("full", "'full'"), "upper case": ("SAME", "'SAME'"), "None": (None, "None"),
@@ -68,7 +70,8 @@ BAD_NUMBERS = {
     "array": (np.array([0.5, 0.5]), "array([0.5, 0.5])"), "10**400": (10**400, "1000000"),
 }  # fmt: skip
 BAD_FLAGS = {
-    "one": (1, "1"), "string": ("True", "'True'"), "None": (None, "None"), "array": (np.array([True]), "[ True]"),
+    "one": (1, "1"), "string": ("True", "'True'"), "None": (None, "None"),
+    "array": (np.array([True]), "[ True]"),
 }  # fmt: skip
 BAD_WORDS = {"other": ("NHWC", "'NHWC'"), "None": (None, "None"), "number": (1, "1"), "list": ([], "[]")}
 BAD_SEEDS = {key: value for key, value in BAD_INTEGERS.items() if key not in ("zero", "2**31", "2**63-1")}
@@ -82,21 +85,22 @@ POOL_OPTIONS = {
 BAD_OPTIONS = {
     "conv2d": {
         "strides": BAD_PAIRS | NO_NONE, "dilation_rate": BAD_PAIRS | {"beyond image": (2**31 - 1, "5, 6, 3")},
-        "padding": BAD_PADDINGS, "groups": BAD_INTEGERS | {"not a divisor": (2, "2"), "beyond channels": (9, "9")},
-        "data_format": BAD_WORDS,
+        "groups": BAD_INTEGERS | {"not a divisor": (2, "2"), "beyond channels": (9, "9")},
+        "padding": BAD_PADDINGS, "data_format": BAD_WORDS,
     },
     "max_pool2d": POOL_OPTIONS,
     "avg_pool2d": POOL_OPTIONS | {"count_include_pad": BAD_FLAGS},
     "global_avg_pool2d": {"data_format": BAD_WORDS},
     "global_max_pool2d": {"data_format": BAD_WORDS},
     "local_response_norm": {
-        "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS, "alpha_mode": BAD_WORDS,
+        "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS,
+        "alpha_mode": BAD_WORDS,
     },
     "leaky_relu": {"negative_slope": NOT_NEGATIVE},
     "elu": {"alpha": NOT_NEGATIVE},
     "dropout": {
-        "rate": NOT_NEGATIVE | {"one": (1, "1"), "1.0": (1.0, "1.0"), "above": (1.5, "1.5")}, "seed": BAD_SEEDS,
-        "step": BAD_SEEDS,
+        "rate": NOT_NEGATIVE | {"one": (1, "1"), "1.0": (1.0, "1.0"), "above": (1.5, "1.5")},
+        "seed": BAD_SEEDS, "step": BAD_SEEDS,
     },
     "binary_cross_entropy": {"from_logits": BAD_FLAGS},
 }  # fmt: skip
@@ -240,9 +244,9 @@ def test_bad_dy_shape(call):
 
 
 @pytest.mark.parametrize("labels, fragment", [
-    ([0, 1, 2, 3, 4, 5], "5"), ([0, 1, -1, 3, 4, 4], "-1"), ([2**40] * 6, str(2**40)), ([0, 1, 2, 3, 4], "(5,)"),
-    (np.full(6, 2**63, np.uint64), str(2**63)), ([0.0] * 6, "(6,)"), ([True] * 6, "(6,)"), ([["a"] * 5] * 6, "<U1"),
-    (3, "()"),
+    ([0, 1, 2, 3, 4, 5], "5"), ([0, 1, -1, 3, 4, 4], "-1"), ([0, 1, 2, 3, 4], "(5,)"),
+    ([2**40] * 6, str(2**40)), (np.full(6, 2**63, np.uint64), str(2**63)), ([0.0] * 6, "(6,)"),
+    ([True] * 6, "(6,)"), (3, "()"), ([["a"] * 5] * 6, "<U1"),
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("op", ["softmax_cross_entropy", "categorical_cross_entropy"])
 def test_bad_labels(op, labels, fragment):
@@ -274,13 +278,16 @@ WEIGHTS = {"w": np.ones(3, np.float32), "dw": np.ones(3, np.float32), "v": np.on
 
 
 BAD_SGD = [
-    *((option, *bad) for option in ("learning_rate", "momentum", "weight_decay") for bad in NOT_NEGATIVE.values()),
+    *((option, *bad)
+      for option in ("learning_rate", "momentum", "weight_decay") for bad in NOT_NEGATIVE.values()),
     *(("nesterov", *bad) for bad in BAD_FLAGS.values()),
     *((argument, bad(np.ones(3)), fragment) for argument in WEIGHTS
       for kind, (bad, fragment) in BAD_ARRAYS.items() if (argument, kind) != ("v", "None")),
-    *((argument, np.ones(shape), str(shape)) for argument in ("dw", "v") for shape in [(), (1,), (4,), (3, 1), (0,)]),
+    *((argument, np.ones(shape), str(shape))
+      for argument in ("dw", "v") for shape in [(), (1,), (4,), (3, 1), (0,)]),
     ("w", np.ones(4), "(4,)"), ("out", poisoned(3), "ndarray"), ("out", (poisoned(3),), "1"), ("out", 5, "5"),
-    ("out", (1, 2), "int"), ("out", (poisoned(3), poisoned(4)), "(4,)"), ("out", (poisoned(3), np.zeros(3)), "float64"),
+    ("out", (1, 2), "int"), ("out", (poisoned(3), poisoned(4)), "(4,)"),
+    ("out", (poisoned(3), np.zeros(3)), "float64"),
 ]  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Random configurations against the float64 reference, each element within a bound the reference computes.
 
-u = 2⁻²⁴ is one rounding. A sum of n products, in any order, fused or not, is off by at most (n + 1)·u·Σ|x·w| to
-first order; Σ|x·w| is the operation itself on absolute values. Each pytest item draws 50 configurations from
-the seed in its name, 2100 in all on each ISA; a failure prints the configuration.
+u = 2⁻²⁴ is one rounding. A sum of n products, in any order, fused or not, is off by at most (n + 1)·u·Σ|x·w|
+to first order; Σ|x·w| is the operation itself on absolute values. Each pytest item draws 50 configurations
+from the seed in its name, 2100 in all on each ISA; a failure prints the configuration.
 """
 
 import numpy as np
@@ -196,16 +196,17 @@ def test_avg_pool2d(seed, isa):
 def lrn_bounds(x, dy, options):
     """Bounds of y and dx.
 
-    S = k + s·Σx² has positive terms: with a window of w values, its relative error is at most (w + 4)·u: a square,
-    w − 1 additions, the constants s and k rounded, a multiplication and an addition. The power multiplies it by β and
-    adds its own: 8u through square roots, or 5u·β·|ln S| + 8u through a logarithm and an exponential (each near 2u, β
-    rounded, the product rounded); one more multiplication gives y:
+    S = k + s·Σx² has positive terms: with a window of w values, its relative error is at most (w + 4)·u: a
+    square, w − 1 additions, the constants s and k rounded, a multiplication and an addition. The power
+    multiplies it by β and adds its own: 8u through square roots, or 5u·β·|ln S| + 8u through a logarithm and
+    an exponential (each near 2u, β rounded, the product rounded); one more multiplication gives y:
 
         |δy| ≤ P·u·|y|,   P = β·(w + 4) + 9 + 5·β·|ln S|
 
-    dx = A − B, A = dy·S^−β (error P·u·|A|), B = 2sβ·x·Σ_j t_j, t_j = dy_j·x_j·S_j^−β−1. A t has the error of A, one
-    more of S and two roundings; the sum adds w, factor and multiplications 6: |δB| ≤ (P + 2w + 12)·u·|B|, with |B|
-    the sum of absolute terms. The reference gives it: on absolute values dx = |A| − |B|, and |A| = |dy|·|y/x|.
+    dx = A − B, A = dy·S^−β (error P·u·|A|), B = 2sβ·x·Σ_j t_j, t_j = dy_j·x_j·S_j^−β−1. A t has the error of
+    A, one more of S and two roundings; the sum adds w, factor and multiplications 6, so that
+    |δB| ≤ (P + 2w + 12)·u·|B|, |B| being the sum of absolute terms. The reference gives it: on absolute
+    values dx = |A| − |B|, and |A| = |dy|·|y/x|.
     """
     y = reference.local_response_norm(x, **options)
     s = reference.local_response_norm(x, **{**options, "beta": -1.0}) / x
@@ -243,7 +244,7 @@ def test_local_response_norm(seed, isa):
         )
 
 
-# Elementwise: wide ranges instead of configurations. A bound is a number of u, from the formulas of csrc/kernels.
+# Wide ranges instead of configurations. A bound is a number of u, from the formulas of csrc/kernels
 
 
 def wide_range(denormals=True):
@@ -314,8 +315,8 @@ def random_rows(rng, c):
 def softmax_units(x):
     """p, and units of softmax (relative) and of log_softmax (absolute).
 
-    With z = max − x: u·z of the exponent's argument, weighted by p in the sum; about 2 of each exponential; c of
-    the sum. The logarithm is another z, and what the sum was off by.
+    With z = max − x: u·z of the exponent's argument, weighted by p in the sum; about 2 of each exponential;
+    c of the sum. The logarithm is another z, and what the sum was off by.
     """
     p = np.nan_to_num(reference.softmax(x))
     z = np.nan_to_num(x.max(-1, keepdims=True).astype(float) - x, posinf=0)

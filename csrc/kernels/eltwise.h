@@ -1,4 +1,4 @@
-/* Elementwise kernels: activations, their derivatives, and addition.
+/* Elementwise kernels: activations, their derivatives, and additions.
  *
  *     y = f(x)        dx = dy · f′, with f′ written in terms of y:
  *     relu       y > 0            leaky   y > 0 ? 1 : α        elu   y > 0 ? 1 : y + α
@@ -91,4 +91,20 @@ static void add(ptrdiff_t n, const float *x, float *y)
     ptrdiff_t i = 0;
     for (; i + V <= n; i += V) v_store(y + i, v_add(v_load(y + i), v_load(x + i)));
     if (i < n) v_store_tail(y + i, n - i, v_add(v_load_tail(y + i, n - i), v_load_tail(x + i, n - i)));
+}
+
+/* y[j] += Σ_r x[r·step + j], j < n: the sum of the rows first, then y. */
+static void sum_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
+{
+    for (ptrdiff_t j = 0; j < n; j += V) {
+        const ptrdiff_t left = n - j;
+        vf sum = v_zero();
+        if (left >= V) {
+            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load(x + r * step + j));
+            v_store(y + j, v_add(v_load(y + j), sum));
+        } else {
+            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load_tail(x + r * step + j, left));
+            v_store_tail(y + j, left, v_add(v_load_tail(y + j, left), sum));
+        }
+    }
 }

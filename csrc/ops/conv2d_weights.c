@@ -139,12 +139,6 @@ static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrd
                 }
 }
 
-static void sum_rows(const fc_op *op, const float *dy, ptrdiff_t g, float *db)
-{
-    const ptrdiff_t ocg = op->out_c / op->u.conv2d.groups;
-    for (ptrdiff_t p = 0; p < op->out_h * op->out_w; p++) fc_k->add(ocg, dy + p * op->out_c + g * ocg, db + g * ocg);
-}
-
 /* Block `item` of dw (and, with the first panels of a group, of db) over images [from, to). */
 static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                   float *dw, float *db)
@@ -159,7 +153,8 @@ static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff
                                               fc_min(o->weights_h, op->out_h - oh));
             accumulate(op, &k, g, p0, p1, dw, image > from || oh > 0);
         }
-    for (ptrdiff_t image = from; image < to && db && p0 == 0; image++) sum_rows(op, fc_row(&io->dy, image, work), g, db);
+    for (ptrdiff_t image = from; image < to && db && p0 == 0; image++)
+        fc_k->sum_rows(op->out_h * op->out_w, ocg, fc_row(&io->dy, image, work) + g * ocg, op->out_c, db + g * ocg);
 }
 
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)

@@ -182,7 +182,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
         gradient_block(op, io, work, i, fc_min(GRADIENT_M, op->in_c - i), j, n);
         if (i == 0 && io->db) {
             memset(io->db + j, 0, (size_t)n * sizeof(float));
-            for (ptrdiff_t b = 0; b < work->batch; b++) fc_k->add(n, fc_row(&io->dy, b, work) + j, io->db + j);
+            for (ptrdiff_t b = 0; b < work->batch; b++) fc_k->sum_rows(1, n, fc_row(&io->dy, b, work) + j, 0, io->db + j);
         }
     }
 }

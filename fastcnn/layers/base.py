@@ -1,7 +1,5 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
-import difflib
-import inspect
 import math
 
 import numpy as np
@@ -80,6 +78,9 @@ class Layer:
         self._eager = None
 
     def _refuse(self, unknown):
+        import difflib
+        import inspect
+
         accepted = []
         for cls in type(self).__mro__[:-1]:
             accepted += [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "unknown", "base")]

@@ -1,0 +1,126 @@
+/* Checks one instruction set against the scalar kernels without Python, for machines reached by cross-compiler and emulator;
+ * .ci/run does so for neon where it finds both. Small integers must agree bit for bit; transcendental functions within
+ * 4e-6 of the largest value. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+static uint32_t state = 1;
+static uint32_t draw(uint32_t n) { return (state = state * 1664525u + 1013904223u, (state >> 8) % n); }
+
+static float *array(ptrdiff_t n, int integers)
+{
+    float *p = malloc(((size_t)n + 64) * sizeof *p);
+    for (ptrdiff_t i = 0; i < n + 64; i++) p[i] = integers ? (float)draw(9) - 4.0f : (float)draw(20001) / 1000.0f - 10.0f;
+    return p;
+}
+
+static double worst;
+
+/* All passes of one op under one level: y, dx, dw, db one after the other in `out`. */
+static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
+{
+    if (fc_select_isa(isa) != FC_OK) {
+        printf("%s cannot run here\n", isa);
+        exit(2);
+    }
+    const fc_op op = make(seed);
+    const ptrdiff_t batch = 3, size = op.w_size + op.b_size, total = batch * (op.out_size + op.in_size) + size;
+    state = seed * 77u + 5u;
+    float *x = array(batch * op.in_size, integers), *dy = array(batch * op.out_size, integers), *w = array(size, integers);
+    float *y = *out = calloc((size_t)total + 64, sizeof *y), *dx = y + batch * op.out_size, *dw = dx + batch * op.in_size;
+    fc_io io = {.x = {.p = x, .size = op.in_size}, .y = {.p = y, .size = op.out_size}};
+    io.dy = (fc_buf){.p = dy, .size = op.out_size}, io.dx = (fc_buf){.p = dx, .size = op.in_size};
+    io.w = w, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
+    io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * size, 1);
+    const int weighted = op.w_size > 0;
+    const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {0, FC_DATA}, {0, FC_WEIGHTS}, {0, FC_REDUCE}};
+    const fc_phase phases[] = {{0, weighted, 1, 1}, {1, 1, 1, 1}, {2, 1, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
+    fc_program program = {&op, &io, steps, phases, calloc((size_t)op.scratch + 64, sizeof(float)), op.scratch};
+    fc_run(&program, 0, 5, batch, 1);
+    return total;
+}
+
+static void compare(const char *isa, const char *what, fc_op (*make)(uint32_t), int integers, int count)
+{
+    int wrong = 0;
+    for (uint32_t seed = 1; seed <= (uint32_t)count; seed++) {
+        float *a, *b;
+        const ptrdiff_t n = run_op("scalar", make, seed, integers, &a);
+        run_op(isa, make, seed, integers, &b);
+        double error = 0, largest = 1e-30;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            error = fmax(error, fabs((double)a[i] - b[i]));
+            largest = fmax(largest, fabs(a[i]));
+        }
+        wrong += integers ? error != 0 : !(error <= 4e-6 * largest);
+        worst = fmax(worst, error / largest);
+    }
+    printf("%-12s %d problems, %d wrong\n", what, count, wrong);
+    if (wrong) exit(1);
+}
+
+static fc_op make_conv2d(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        const ptrdiff_t g = 1 + draw(3);
+        const fc_conv2d o = {.filter_h = 1 + draw(4), .filter_w = 1 + draw(4), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
+                             .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(3), .pad_left = draw(3),
+                             .groups = g};
+        status = fc_conv2d_init(&op, 3 + draw(14), 3 + draw(14), g * (1 + draw(14)), g * (1 + draw(40)), &o, draw(3),
+                                draw(3), draw(2));
+    } while (status != FC_OK);
+    return op;
+}
+static fc_op make_pool(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0};
+        status = fc_pool2d_init(&op, FC_MAX_POOL2D, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
+    } while (status != FC_OK);
+    return op;
+}
+static fc_op make_dense(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_dense_init(&op, 1 + draw(seed % 5 ? 90 : 900), 1 + draw(seed % 5 ? 90 : 500), draw(2));
+    return op;
+}
+static fc_op make_lrn(uint32_t seed)
+{
+    static const float betas[] = {0.75f, 0.5f, 1.0f, 0.6f};
+    fc_op op;
+    state = seed;
+    fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2));
+    return op;
+}
+static fc_op make_activation(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_plain_init(&op, seed % 8 ? FC_ACTIVATION : FC_SOFTMAX, 1 + draw(3), 1 + draw(40));
+    op.activation = seed % 8, op.alpha = 0.5f;
+    return op;
+}
+
+int main(int argc, char **argv)
+{
+    const char *isa = argc > 1 ? argv[1] : "neon";
+    compare(isa, "conv2d", make_conv2d, 1, 300);
+    compare(isa, "max_pool2d", make_pool, 1, 100);
+    compare(isa, "dense", make_dense, 1, 60);
+    compare(isa, "lrn", make_lrn, 0, 100);
+    compare(isa, "activations", make_activation, 0, 160);
+    printf("%s agrees with scalar; largest relative difference %.1e\n", isa, worst);
+    return 0;
+}

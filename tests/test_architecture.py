@@ -1,0 +1,205 @@
+"""The arrows of docs/architecture.md, looked for in the sources: who may include, import and use what."""
+
+import ast
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CSRC, PACKAGE = ROOT / "csrc", ROOT / "fastcnn"
+C_FILES = sorted(p.relative_to(ROOT).as_posix() for p in CSRC.rglob("*.[ch]"))
+PYTHON = sorted(p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py"))
+
+pytestmark = pytest.mark.skipif(not C_FILES, reason="the C sources are not beside the tests")
+
+OPENMP = r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(|<omp\.h>"
+INTRINSICS = (r"\b_mm\d*_\w+|\b__m(?:128|256|512)\w*|\bv(?:ld|st)[1-4]q?_\w+|\bv\w+q_[fsu]\d+\b|\bfloat32x\d\w*"
+              r"|\b__builtin_(?:ia32|neon)_\w+|<\w*(?:intrin|arm_neon)\.h>")
+DETECTION = r"\b(?:__get_)?cpuid\w*|__builtin_cpu_\w+|\bgetenv\b|\bgetauxval\b|<cpuid\.h>"
+SIDE_EFFECTS = r"\b(?:printf|fprintf|puts|exit|abort|malloc|calloc|realloc|free|alloca)\s*\("
+
+
+def code(path):
+    """A C file without comments and the contents of strings."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", (ROOT / path).read_text(), flags=re.DOTALL)
+    return re.sub(r'(?<!include )"(?:\\.|[^"\\\n])*"', '""', text)
+
+
+def uses(pattern):
+    """{path: what was found} over all C files that match."""
+    found = {path: re.findall(pattern, code(path)) for path in C_FILES}
+    return {path: matches for path, matches in found.items() if matches}
+
+
+def includes(path):
+    return re.findall(r'#\s*include\s+"([^"]+)"', code(path))
+
+
+def test_openmp_is_behind_one_door():
+    found = uses(OPENMP)
+    assert "csrc/run.c" in found
+    assert [path for path in found if path != "csrc/run.c" and not path.startswith("csrc/ops/")] == []
+
+
+def test_intrinsics_are_in_vector_words_only():
+    found = uses(INTRINSICS)
+    assert found.pop("csrc/run.c", ["__builtin_ia32_pause"]) == ["__builtin_ia32_pause"]
+    assert {"csrc/isa/vec_avx2.h", "csrc/isa/vec_avx512.h", "csrc/isa/vec_neon.h"} <= set(found)
+    assert [path for path in found if not re.fullmatch(r"csrc/isa/vec_\w+\.h", path)] == []
+
+
+def test_detection_is_in_dispatch_only():
+    assert list(uses(DETECTION)) == ["csrc/dispatch.c"]
+
+
+def test_the_library_neither_prints_nor_exits_nor_allocates():
+    assert uses(SIDE_EFFECTS) == {}
+
+
+@pytest.mark.parametrize("pattern, line", [
+    (OPENMP, "#pragma omp parallel for"), (OPENMP, "int n = omp_get_max_threads();"), (INTRINSICS, "__m256 a;"),
+    (INTRINSICS, "_mm256_add_ps(a, b)"), (INTRINSICS, "vld1q_f32(p)"), (INTRINSICS, "float32x4_t a;"),
+    (INTRINSICS, "#include <immintrin.h>"), (INTRINSICS, "vfmaq_f32(a, b, c)"), (INTRINSICS, "__builtin_ia32_pause()"),
+    (DETECTION, "__builtin_cpu_supports(x)"), (DETECTION, "getenv(n)"), (DETECTION, "__get_cpuid(1, a)"),
+    (SIDE_EFFECTS, "printf(s)"), (SIDE_EFFECTS, "x = malloc (n)")])
+def test_patterns_find_what_they_should(pattern, line):
+    assert re.search(pattern, line)
+
+
+ALLOWED_INCLUDES = [
+    (r"csrc/run\.c", r"ops/\w+\.h"),
+    (r"csrc/dispatch\.c", r"kernels\.h"),
+    (r"csrc/kernels\.h", r"fastcnn\.h"),
+    (r"csrc/fastcnn\.h", r"(?!)"),
+    (r"csrc/ops/\w+\.[ch]", r"\w+\.h|\.\./kernels\.h"),
+    (r"csrc/kernels/\w+\.h", r"\w+\.h|\.\./kernels\.h"),
+    (r"csrc/isa/vec_\w+\.h", r"(?!)|\.\./kernels\.h"),
+    (r"csrc/isa/\w+\.c", r"vec_\w+\.h|\.\./kernels/all\.h"),
+]
+
+
+@pytest.mark.parametrize("path", C_FILES)
+def test_includes(path):
+    """run.c → ops → kernels.h; isa/*.c → kernels/*.h → the words that vec_*.h define."""
+    allowed = next(include for file, include in ALLOWED_INCLUDES if re.fullmatch(file, path))
+    assert [name for name in includes(path) if not re.fullmatch(allowed, name)] == []
+
+
+def test_kernels_are_not_called_past_the_table():
+    """An op reaches kernels by `fc_k` alone, and no file but isa/*.c takes in their bodies."""
+    bodies = {path.name for path in (CSRC / "kernels").glob("*.h")}
+    assert len(bodies) > 5
+    takers = [path for path in C_FILES if any(Path(name).name in bodies for name in includes(path))]
+    assert [path for path in takers if not path.startswith(("csrc/isa/", "csrc/kernels/"))] == []
+
+
+FLAGS = {"scalar": [], "avx2": ["-mavx2", "-mfma", "-mf16c"], "avx512": ["-mavx512f", "-mfma", "-mf16c"], "neon": []}
+MACHINES = {"x86_64": ("scalar", "avx2", "avx512"), "amd64": ("scalar", "avx2", "avx512"), "aarch64": ("scalar", "neon"),
+            "arm64": ("scalar", "neon")}
+
+
+@pytest.mark.parametrize("isa", FLAGS)
+def test_an_isa_exports_one_symbol(isa, tmp_path):
+    compiler, nm = shutil.which("cc") or shutil.which("gcc"), shutil.which("nm")
+    if not compiler or not nm:
+        pytest.skip("no C compiler or no nm here")
+    if isa not in MACHINES.get(platform.machine().lower(), ("scalar",)):
+        pytest.skip(f"{isa} is not for this machine")
+    command = [compiler, "-std=c11", "-O1", *FLAGS[isa], "-c", f"csrc/isa/{isa}.c", "-o", tmp_path / "isa.o"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    listed = subprocess.run([nm, "-g", "--defined-only", tmp_path / "isa.o"], check=True, capture_output=True, text=True)
+    assert [line.split()[-1].lstrip("_") for line in listed.stdout.splitlines()] == [f"fc_kernels_{isa}"]
+
+
+# Python: what a module imports when it is imported
+
+LAYERS, PLAN, MODEL = r"fastcnn\.layers\b", r"fastcnn\.plan\b", r"fastcnn\.(?:model|training|networks|io\.model_file)\b"
+HIGHER = {  # module: what stands above it
+    "layers/": [PLAN, MODEL], "losses/": [LAYERS, PLAN, MODEL], "optimizers/": [LAYERS, PLAN, MODEL],
+    "plan.py": [MODEL], "parameters.py": [LAYERS, PLAN, MODEL], "ops.py": [LAYERS, PLAN, MODEL],
+    "activations.py": [LAYERS, PLAN, MODEL], "arguments.py": [r"fastcnn\b"], "initializers.py": [LAYERS, PLAN, MODEL],
+    "metrics.py": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"], "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "reference/": [r"fastcnn\.(?!reference\b)"], "datasets/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "io/atomic.py": [r"fastcnn\b"], "io/safetensors.py": [r"fastcnn\.(?!io\b)"], "model.py": [r"fastcnn\.networks\b"],
+    "training.py": [r"fastcnn\.networks\b", r"fastcnn\.model\b"],
+}
+
+
+def imports(path, tree=None):
+    """Absolute names that a module imports at its top level, `from a import b` as "a.b"."""
+    package, names = Path(path).with_suffix("").parts[:-1], []
+    nodes = list((tree or ast.parse((ROOT / path).read_text())).body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[:len(package) - node.level + 1]) if node.level else ""
+            origin = ".".join(filter(None, (base, node.module)))
+            names += [f"{origin}.{alias.name}" for alias in node.names]
+        elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            nodes += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+    return names
+
+
+@pytest.mark.parametrize("path", PYTHON)
+def test_imports_point_one_way(path):
+    """networks → model → plan → layers → _ops; a function may look upwards when it runs, a module when imported may not."""
+    inner = path.removeprefix("fastcnn/")
+    forbidden = [pattern for start, patterns in HIGHER.items() if inner.startswith(start) for pattern in patterns]
+    assert [name for name in imports(path) for pattern in forbidden if re.match(pattern, name)] == []
+
+
+def test_every_rule_has_its_files():
+    for start in HIGHER:
+        assert any(path.startswith(f"fastcnn/{start}") for path in PYTHON), start
+    assert "fastcnn._ops" in imports("fastcnn/plan.py") and "fastcnn.plan.Plan" in imports("fastcnn/training.py")
+
+
+def test_only_the_bridge_knows_the_test_door():
+    """`_probe` serves tests and benchmarks: nothing in the package imports it."""
+    assert [path for path in PYTHON if re.search(r"\b_probe\b", (ROOT / path).read_text())] == []
+
+
+def test_the_bridge_imports_numpy_only():
+    lines = re.findall(r"^\s*(?:c?import|from)\s+([\w.]+)", (PACKAGE / "_ops.pyx").read_text(), flags=re.MULTILINE)
+    assert {"numpy", "fastcnn._csrc"} <= set(lines)
+    outside = [name for name in lines if not re.fullmatch(r"numpy|fastcnn\._csrc|(?:libc|cpython)\.\w+", name)]
+    assert outside == []
+
+
+def test_the_package_works_without_the_test_door(run_python):
+    code = ("import sys; sys.modules['fastcnn._probe'] = None; import numpy as np, fastcnn; "
+            "m = fastcnn.networks.lenet5(); m.compile('sgd', 'mse'); "
+            "print(m.train_on_batch(np.zeros((2, 28, 28)), np.zeros((2, 10))) > 0)")
+    run = run_python("-c", code)
+    assert run.stdout == "True\n", run.stderr
+    blocked = run_python("-c", "import sys; sys.modules['fastcnn._probe'] = None; import fastcnn._probe")
+    assert blocked.returncode == 1, "the block works"
+
+
+def test_no_file_is_called_utils():
+    names = [p.name for top in ("csrc", "fastcnn", "tests", "benchmarks") for p in (ROOT / top).rglob("*")]
+    assert len(names) > 50 and [name for name in names if re.match(r"_?(utils?|helpers?|misc|common)\b", name)] == []
+
+
+def test_no_flag_ties_the_build_to_this_machine():
+    pattern = r"-march=|-mtune=|-ffast-math|-Ofast|-funsafe-math"
+    files = [p for p in (ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "MANIFEST.in", *(ROOT / ".ci").glob("*"))
+             if p.is_file()]
+    assert ROOT / "setup.py" in files and ROOT / "pyproject.toml" in files
+    assert [str(p) for p in files if re.search(pattern, p.read_text())] == []
+    assert [path for path in C_FILES if re.search(r"#\s*pragma\s+(?:GCC|clang)\s+(?:optimize|target)", code(path))] == []
+    assert re.search(r'FLAGS = \[[^]]*"-O3"', (ROOT / "setup.py").read_text())
+
+
+def test_every_file_opens_with_its_purpose():
+    for path in PYTHON:
+        assert ast.get_docstring(ast.parse((ROOT / path).read_text())), path
+    for path in C_FILES:
+        assert (ROOT / path).read_text().startswith("/*"), path
+    assert (PACKAGE / "_ops.pyx").read_text().startswith("#")
