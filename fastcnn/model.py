@@ -68,10 +68,8 @@ class Sequential(Training):
             self.build(shape)
 
     def _name(self, layer, taken):
-        from fastcnn.layers.base import _snake
-
         if layer.name is None or layer.name in taken:
-            base, number = _snake(type(layer).__name__), 0
+            base, number = layer.default_name(), 0
             layer.name = base
             while layer.name in taken:
                 number += 1

@@ -17,8 +17,10 @@ PYTHON = sorted(p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py"))
 pytestmark = pytest.mark.skipif(not C_FILES, reason="the C sources are not beside the tests")
 
 OPENMP = r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(|<omp\.h>"
-INTRINSICS = (r"\b_mm\d*_\w+|\b__m(?:128|256|512)\w*|\bv(?:ld|st)[1-4]q?_\w+|\bv\w+q_[fsu]\d+\b|\bfloat32x\d\w*"
-              r"|\b__builtin_(?:ia32|neon)_\w+|<\w*(?:intrin|arm_neon)\.h>")
+INTRINSICS = (
+    r"\b_mm\d*_\w+|\b__m(?:128|256|512)\w*|\bv(?:ld|st)[1-4]q?_\w+|\bv\w+q_[fsu]\d+\b|\bfloat32x\d\w*"
+    r"|\b__builtin_(?:ia32|neon)_\w+|<\w*(?:intrin|arm_neon)\.h>"
+)
 DETECTION = r"\b(?:__get_)?cpuid\w*|__builtin_cpu_\w+|\bgetenv\b|\bgetauxval\b|<cpuid\.h>"
 SIDE_EFFECTS = r"\b(?:printf|fprintf|puts|exit|abort|malloc|calloc|realloc|free|alloca)\s*\("
 
@@ -60,12 +62,25 @@ def test_the_library_neither_prints_nor_exits_nor_allocates():
     assert uses(SIDE_EFFECTS) == {}
 
 
-@pytest.mark.parametrize("pattern, line", [
-    (OPENMP, "#pragma omp parallel for"), (OPENMP, "int n = omp_get_max_threads();"), (INTRINSICS, "__m256 a;"),
-    (INTRINSICS, "_mm256_add_ps(a, b)"), (INTRINSICS, "vld1q_f32(p)"), (INTRINSICS, "float32x4_t a;"),
-    (INTRINSICS, "#include <immintrin.h>"), (INTRINSICS, "vfmaq_f32(a, b, c)"), (INTRINSICS, "__builtin_ia32_pause()"),
-    (DETECTION, "__builtin_cpu_supports(x)"), (DETECTION, "getenv(n)"), (DETECTION, "__get_cpuid(1, a)"),
-    (SIDE_EFFECTS, "printf(s)"), (SIDE_EFFECTS, "x = malloc (n)")])
+@pytest.mark.parametrize(
+    "pattern, line",
+    [
+        (OPENMP, "#pragma omp parallel for"),
+        (OPENMP, "int n = omp_get_max_threads();"),
+        (INTRINSICS, "__m256 a;"),
+        (INTRINSICS, "_mm256_add_ps(a, b)"),
+        (INTRINSICS, "vld1q_f32(p)"),
+        (INTRINSICS, "float32x4_t a;"),
+        (INTRINSICS, "#include <immintrin.h>"),
+        (INTRINSICS, "vfmaq_f32(a, b, c)"),
+        (INTRINSICS, "__builtin_ia32_pause()"),
+        (DETECTION, "__builtin_cpu_supports(x)"),
+        (DETECTION, "getenv(n)"),
+        (DETECTION, "__get_cpuid(1, a)"),
+        (SIDE_EFFECTS, "printf(s)"),
+        (SIDE_EFFECTS, "x = malloc (n)"),
+    ],
+)
 def test_patterns_find_what_they_should(pattern, line):
     assert re.search(pattern, line)
 
@@ -97,9 +112,18 @@ def test_kernels_are_not_called_past_the_table():
     assert [path for path in takers if not path.startswith(("csrc/isa/", "csrc/kernels/"))] == []
 
 
-FLAGS = {"scalar": [], "avx2": ["-mavx2", "-mfma", "-mf16c"], "avx512": ["-mavx512f", "-mfma", "-mf16c"], "neon": []}
-MACHINES = {"x86_64": ("scalar", "avx2", "avx512"), "amd64": ("scalar", "avx2", "avx512"), "aarch64": ("scalar", "neon"),
-            "arm64": ("scalar", "neon")}
+FLAGS = {
+    "scalar": [],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
+    "avx512": ["-mavx512f", "-mfma", "-mf16c"],
+    "neon": [],
+}
+MACHINES = {
+    "x86_64": ("scalar", "avx2", "avx512"),
+    "amd64": ("scalar", "avx2", "avx512"),
+    "aarch64": ("scalar", "neon"),
+    "arm64": ("scalar", "neon"),
+}
 
 
 @pytest.mark.parametrize("isa", FLAGS)
@@ -111,20 +135,36 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
         pytest.skip(f"{isa} is not for this machine")
     command = [compiler, "-std=c11", "-O1", *FLAGS[isa], "-c", f"csrc/isa/{isa}.c", "-o", tmp_path / "isa.o"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    listed = subprocess.run([nm, "-g", "--defined-only", tmp_path / "isa.o"], check=True, capture_output=True, text=True)
+    listed = subprocess.run(
+        [nm, "-g", "--defined-only", tmp_path / "isa.o"], check=True, capture_output=True, text=True
+    )
     assert [line.split()[-1].lstrip("_") for line in listed.stdout.splitlines()] == [f"fc_kernels_{isa}"]
 
 
 # Python: what a module imports when it is imported
 
-LAYERS, PLAN, MODEL = r"fastcnn\.layers\b", r"fastcnn\.plan\b", r"fastcnn\.(?:model|training|networks|io\.model_file)\b"
+LAYERS, PLAN, MODEL = (
+    r"fastcnn\.layers\b",
+    r"fastcnn\.plan\b",
+    r"fastcnn\.(?:model|training|networks|io\.model_file)\b",
+)
 HIGHER = {  # module: what stands above it
-    "layers/": [PLAN, MODEL], "losses/": [LAYERS, PLAN, MODEL], "optimizers/": [LAYERS, PLAN, MODEL],
-    "plan.py": [MODEL], "parameters.py": [LAYERS, PLAN, MODEL], "ops.py": [LAYERS, PLAN, MODEL],
-    "activations.py": [LAYERS, PLAN, MODEL], "arguments.py": [r"fastcnn\b"], "initializers.py": [LAYERS, PLAN, MODEL],
-    "metrics.py": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"], "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
-    "reference/": [r"fastcnn\.(?!reference\b)"], "datasets/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
-    "io/atomic.py": [r"fastcnn\b"], "io/safetensors.py": [r"fastcnn\.(?!io\b)"], "model.py": [r"fastcnn\.networks\b"],
+    "layers/": [PLAN, MODEL],
+    "losses/": [LAYERS, PLAN, MODEL],
+    "optimizers/": [LAYERS, PLAN, MODEL],
+    "plan.py": [MODEL],
+    "parameters.py": [LAYERS, PLAN, MODEL],
+    "ops.py": [LAYERS, PLAN, MODEL],
+    "activations.py": [LAYERS, PLAN, MODEL],
+    "arguments.py": [r"fastcnn\b"],
+    "initializers.py": [LAYERS, PLAN, MODEL],
+    "metrics.py": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "reference/": [r"fastcnn\.(?!reference\b)"],
+    "datasets/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "io/atomic.py": [r"fastcnn\b"],
+    "io/safetensors.py": [r"fastcnn\.(?!io\b)"],
+    "model.py": [r"fastcnn\.networks\b"],
     "training.py": [r"fastcnn\.networks\b", r"fastcnn\.model\b"],
 }
 
@@ -138,7 +178,7 @@ def imports(path, tree=None):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[:len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             origin = ".".join(filter(None, (base, node.module)))
             names += [f"{origin}.{alias.name}" for alias in node.names]
         elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -148,16 +188,20 @@ def imports(path, tree=None):
 
 @pytest.mark.parametrize("path", PYTHON)
 def test_imports_point_one_way(path):
-    """networks → model → plan → layers → _ops; a function may look upwards when it runs, a module when imported may not."""
+    """networks → model → plan → layers → _ops; only functions may look upwards, when they run."""
     inner = path.removeprefix("fastcnn/")
-    forbidden = [pattern for start, patterns in HIGHER.items() if inner.startswith(start) for pattern in patterns]
+    forbidden = [
+        pattern for start, patterns in HIGHER.items() if inner.startswith(start) for pattern in patterns
+    ]
     assert [name for name in imports(path) for pattern in forbidden if re.match(pattern, name)] == []
 
 
 def test_every_rule_has_its_files():
     for start in HIGHER:
         assert any(path.startswith(f"fastcnn/{start}") for path in PYTHON), start
-    assert "fastcnn._ops" in imports("fastcnn/plan.py") and "fastcnn.plan.Plan" in imports("fastcnn/training.py")
+    assert "fastcnn._ops" in imports("fastcnn/plan.py") and "fastcnn.plan.Plan" in imports(
+        "fastcnn/training.py"
+    )
 
 
 def test_only_the_bridge_knows_the_test_door():
@@ -166,16 +210,22 @@ def test_only_the_bridge_knows_the_test_door():
 
 
 def test_the_bridge_imports_numpy_only():
-    lines = re.findall(r"^\s*(?:c?import|from)\s+([\w.]+)", (PACKAGE / "_ops.pyx").read_text(), flags=re.MULTILINE)
+    lines = re.findall(
+        r"^\s*(?:c?import|from)\s+([\w.]+)", (PACKAGE / "_ops.pyx").read_text(), flags=re.MULTILINE
+    )
     assert {"numpy", "fastcnn._csrc"} <= set(lines)
-    outside = [name for name in lines if not re.fullmatch(r"numpy|fastcnn\._csrc|(?:libc|cpython)\.\w+", name)]
+    outside = [
+        name for name in lines if not re.fullmatch(r"numpy|fastcnn\._csrc|(?:libc|cpython)\.\w+", name)
+    ]
     assert outside == []
 
 
 def test_the_package_works_without_the_test_door(run_python):
-    code = ("import sys; sys.modules['fastcnn._probe'] = None; import numpy as np, fastcnn; "
-            "m = fastcnn.networks.lenet5(); m.compile('sgd', 'mse'); "
-            "print(m.train_on_batch(np.zeros((2, 28, 28)), np.zeros((2, 10))) > 0)")
+    code = (
+        "import sys; sys.modules['fastcnn._probe'] = None; import numpy as np, fastcnn; "
+        "m = fastcnn.networks.lenet5(); m.compile('sgd', 'mse'); "
+        "print(m.train_on_batch(np.zeros((2, 28, 28)), np.zeros((2, 10))) > 0)"
+    )
     run = run_python("-c", code)
     assert run.stdout == "True\n", run.stderr
     blocked = run_python("-c", "import sys; sys.modules['fastcnn._probe'] = None; import fastcnn._probe")
@@ -184,16 +234,24 @@ def test_the_package_works_without_the_test_door(run_python):
 
 def test_no_file_is_called_utils():
     names = [p.name for top in ("csrc", "fastcnn", "tests", "benchmarks") for p in (ROOT / top).rglob("*")]
-    assert len(names) > 50 and [name for name in names if re.match(r"_?(utils?|helpers?|misc|common)\b", name)] == []
+    assert (
+        len(names) > 50
+        and [name for name in names if re.match(r"_?(utils?|helpers?|misc|common)\b", name)] == []
+    )
 
 
 def test_no_flag_ties_the_build_to_this_machine():
     pattern = r"-march=|-mtune=|-ffast-math|-Ofast|-funsafe-math"
-    files = [p for p in (ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "MANIFEST.in", *(ROOT / ".ci").glob("*"))
-             if p.is_file()]
+    files = [
+        p
+        for p in (ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "MANIFEST.in", *(ROOT / ".ci").glob("*"))
+        if p.is_file()
+    ]
     assert ROOT / "setup.py" in files and ROOT / "pyproject.toml" in files
     assert [str(p) for p in files if re.search(pattern, p.read_text())] == []
-    assert [path for path in C_FILES if re.search(r"#\s*pragma\s+(?:GCC|clang)\s+(?:optimize|target)", code(path))] == []
+    assert [
+        path for path in C_FILES if re.search(r"#\s*pragma\s+(?:GCC|clang)\s+(?:optimize|target)", code(path))
+    ] == []
     assert re.search(r'FLAGS = \[[^]]*"-O3"', (ROOT / "setup.py").read_text())
 
 

@@ -71,16 +71,41 @@ POSITIONS = {  # in fastcnn's own layers, and with some in NumPy
     "alone": ((12,), lambda: [L.Dense(3)], lambda: [MyDense(3)]),
     "alone without parameters": ((3,), lambda: [tanh()], lambda: [MyTanh()]),
     "first": ((12,), lambda: [L.Dense(9), tanh(), L.Dense(3)], lambda: [MyDense(9), tanh(), L.Dense(3)]),
-    "first without parameters": ((8, 6, 2), lambda: [tanh(), L.Conv2D(3, 3), L.Flatten(), L.Dense(3)],
-                                 lambda: [MyTanh(), L.Conv2D(3, 3), L.Flatten(), L.Dense(3)]),
-    "middle": ((8, 6, 2), lambda: [L.Conv2D(4, 3, padding="same"), tanh(), L.AveragePooling2D(), L.Flatten(), L.Dense(3)],
-               lambda: [L.Conv2D(4, 3, padding="same"), MyTanh(), MyPool(), L.Flatten(), L.Dense(3)]),
-    "after pooling": ((8, 6, 2), lambda: [L.Conv2D(4, 3, padding="same"), L.AveragePooling2D(), L.Flatten(), L.Dense(9),
-                                          tanh(), L.Dense(3)],
-                      lambda: [L.Conv2D(4, 3, padding="same"), L.AveragePooling2D(), L.Flatten(), MyDense(9), tanh(),
-                               L.Dense(3)]),
+    "first without parameters": (
+        (8, 6, 2),
+        lambda: [tanh(), L.Conv2D(3, 3), L.Flatten(), L.Dense(3)],
+        lambda: [MyTanh(), L.Conv2D(3, 3), L.Flatten(), L.Dense(3)],
+    ),
+    "middle": (
+        (8, 6, 2),
+        lambda: [L.Conv2D(4, 3, padding="same"), tanh(), L.AveragePooling2D(), L.Flatten(), L.Dense(3)],
+        lambda: [L.Conv2D(4, 3, padding="same"), MyTanh(), MyPool(), L.Flatten(), L.Dense(3)],
+    ),
+    "after pooling": (
+        (8, 6, 2),
+        lambda: [
+            L.Conv2D(4, 3, padding="same"),
+            L.AveragePooling2D(),
+            L.Flatten(),
+            L.Dense(9),
+            tanh(),
+            L.Dense(3),
+        ],
+        lambda: [
+            L.Conv2D(4, 3, padding="same"),
+            L.AveragePooling2D(),
+            L.Flatten(),
+            MyDense(9),
+            tanh(),
+            L.Dense(3),
+        ],
+    ),
     "last": ((12,), lambda: [L.Dense(9, "tanh"), L.Dense(3)], lambda: [L.Dense(9, "tanh"), MyDense(3)]),
-    "last without parameters": ((12,), lambda: [L.Dense(9), L.Dense(3), tanh()], lambda: [L.Dense(9), L.Dense(3), MyTanh()]),
+    "last without parameters": (
+        (12,),
+        lambda: [L.Dense(9), L.Dense(3), tanh()],
+        lambda: [L.Dense(9), L.Dense(3), MyTanh()],
+    ),
     "all": ((12,), lambda: [L.Dense(9), tanh(), L.Dense(3)], lambda: [MyDense(9), MyTanh(), MyDense(3)]),
 }
 
@@ -126,8 +151,18 @@ def test_loss_in_numpy():
 def test_against_the_reference():
     """Kept views of the input stay as they were until the gradient is computed."""
     rng = np.random.default_rng(0)
-    model = fastcnn.Sequential([L.Conv2D(4, 3, input_shape=(12, 12, 2)), L.MaxPooling2D(), Affine(), Doubled(),
-                                L.Conv2D(4, 3, activation="tanh"), L.Flatten(), L.Dense(3)], seed=1)
+    model = fastcnn.Sequential(
+        [
+            L.Conv2D(4, 3, input_shape=(12, 12, 2)),
+            L.MaxPooling2D(),
+            Affine(),
+            Doubled(),
+            L.Conv2D(4, 3, activation="tanh"),
+            L.Flatten(),
+            L.Dense(3),
+        ],
+        seed=1,
+    )
     model.compile(fastcnn.optimizers.SGD(0.5), "mse")
     twin, before = Twin(model), [layer.get_weights() for layer in model.layers]
     for _ in range(3):
@@ -137,7 +172,9 @@ def test_against_the_reference():
 
 
 def test_frozen_layer_in_numpy():
-    model = fastcnn.Sequential([L.Dense(4, input_shape=(5,)), MyDense(4, trainable=False), L.Dense(2)], seed=0)
+    model = fastcnn.Sequential(
+        [L.Dense(4, input_shape=(5,)), MyDense(4, trainable=False), L.Dense(2)], seed=0
+    )
     model.compile(fastcnn.optimizers.SGD(0.1), "mse")
     before = model.get_weights()
     model.train_on_batch(np.ones((3, 5)), np.ones((3, 2)))
@@ -182,12 +219,19 @@ class NoBackward(L.Layer):
         return x
 
 
-@pytest.mark.parametrize("layer, error, message", [
-    (Wrong, ValueError, r"wrong.forward must return shape \(2, 3\). Received: \(2, 2\)"),
-    (WrongBackward, ValueError, r"wrong_backward.backward must return shape \(2, 3\). Received: \(2, 2\)"),
-    (NoForward, NotImplementedError, "NoForward must define forward"),
-    (NoBackward, NotImplementedError, "NoBackward must define backward"),
-])
+@pytest.mark.parametrize(
+    "layer, error, message",
+    [
+        (Wrong, ValueError, r"wrong.forward must return shape \(2, 3\). Received: \(2, 2\)"),
+        (
+            WrongBackward,
+            ValueError,
+            r"wrong_backward.backward must return shape \(2, 3\). Received: \(2, 2\)",
+        ),
+        (NoForward, NotImplementedError, "NoForward must define forward"),
+        (NoBackward, NotImplementedError, "NoBackward must define backward"),
+    ],
+)
 def test_layer_errors(layer, error, message):
     model = fastcnn.Sequential([L.Dense(3, input_shape=(4,)), layer(), L.Dense(1)], seed=0)
     model.compile("sgd", "mse")
@@ -201,8 +245,10 @@ def test_loss_errors():
             return np.zeros(1)
 
     model = fastcnn.Sequential([L.Dense(3, input_shape=(4,))], seed=0)
-    for loss, error, message in ((Short(), ValueError, r"Short.forward must return shape \(2,\). Received: \(1,\)"),
-                                 (fastcnn.losses.Loss(), NotImplementedError, "must define forward")):
+    for loss, error, message in (
+        (Short(), ValueError, r"Short.forward must return shape \(2,\). Received: \(1,\)"),
+        (fastcnn.losses.Loss(), NotImplementedError, "must define forward"),
+    ):
         model.compile("sgd", loss)
         with pytest.raises(error, match=message):
             model.test_on_batch(np.ones((2, 4)), np.ones((2, 3)))
@@ -231,6 +277,11 @@ def test_metric_functions_and_classes():
     x, y = rng.standard_normal((25, 4)), rng.standard_normal((25, 3))
     error = np.abs(model.predict(x) - y)
     assert model.evaluate(x, y, batch_size=7, verbose=0) == pytest.approx(
-        [(error**2).mean(), error.max(axis=1).mean(), 25, error.mean()], rel=1e-5)
+        [(error**2).mean(), error.max(axis=1).mean(), 25, error.mean()], rel=1e-5
+    )
     history = model.fit(x, y, batch_size=7, epochs=2, verbose=0, validation_split=0.2).history
-    assert history["samples"] == [20, 20] and history["val_samples"] == [5, 5] and len(history["largest_error"]) == 2
+    assert (
+        history["samples"] == [20, 20]
+        and history["val_samples"] == [5, 5]
+        and len(history["largest_error"]) == 2
+    )

@@ -29,12 +29,22 @@ def lenet(seed):
 
 
 def everything(seed):
-    """Dropout, LRN, overlapping max-pooling, groups, strides, a wide dense layer, a layer in NumPy's place."""
-    return fastcnn.Sequential([
-        L.Conv2D(16, 5, strides=2, padding="same", activation="relu", input_shape=(28, 28, 1)),
-        L.LocalResponseNormalization(), L.MaxPooling2D(3, 2), L.Conv2D(160, 3, padding="same", groups=2, activation="relu"),
-        L.LocalResponseNormalization(4, alpha_mode="mean"), L.Conv2D(48, 3, padding="same", activation="elu"),
-        L.Flatten(), L.Dense(300, activation="relu"), L.Dropout(0.5), L.Dense(10, activation="softmax")], seed=seed)
+    """Dropout, LRN, overlapping max-pooling, groups, strides, large convolution and dense weights."""
+    return fastcnn.Sequential(
+        [
+            L.Conv2D(16, 5, strides=2, padding="same", activation="relu", input_shape=(28, 28, 1)),
+            L.LocalResponseNormalization(),
+            L.MaxPooling2D(3, 2),
+            L.Conv2D(160, 3, padding="same", groups=2, activation="relu"),
+            L.LocalResponseNormalization(4, alpha_mode="mean"),
+            L.Conv2D(48, 3, padding="same", activation="elu"),
+            L.Flatten(),
+            L.Dense(300, activation="relu"),
+            L.Dropout(0.5),
+            L.Dense(10, activation="softmax"),
+        ],
+        seed=seed,
+    )
 
 
 NETWORKS = {"lenet5": (lenet, COUNT), "everything": (everything, 10_000 if FULL else 700)}
@@ -44,9 +54,14 @@ def trained(name, mnist, threads, seed=1):
     build, count = NETWORKS[name]
     with fastcnn.num_threads(threads):
         model = build(seed)
-        model.compile(fastcnn.optimizers.SGD(0.02, momentum=0.9, weight_decay=5e-4, decoupled=False),
-                      "sparse_categorical_crossentropy", metrics=["accuracy"])
-        history = model.fit(mnist[0][:count], mnist[1][:count], batch_size=96, verbose=0, validation_split=0.1).history
+        model.compile(
+            fastcnn.optimizers.SGD(0.02, momentum=0.9, weight_decay=5e-4, decoupled=False),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        history = model.fit(
+            mnist[0][:count], mnist[1][:count], batch_size=96, verbose=0, validation_split=0.1
+        ).history
     return digest(model), history
 
 
@@ -74,15 +89,20 @@ def test_other_seeds_differ(name, mnist, alone):
 
 
 def test_wide_network_is_wide():
-    """The second network takes the paths that it is meant to: large dense and convolution weights, and small ones."""
+    """The second network takes the paths that it is meant to: large weights and small ones."""
     ops = [op for op in everything(0)._plan("predict", 96).ops if op.w_size]
     assert [(op.name, op.partial, op.wide) for op in ops] == [
-        ("conv2d", True, False), ("conv2d", True, False), ("conv2d", False, False), ("dense", False, True),
-        ("dense", False, False)]
+        ("conv2d", True, False),
+        ("conv2d", True, False),
+        ("conv2d", False, False),
+        ("dense", False, True),
+        ("dense", False, False),
+    ]
 
 
 def test_dropout_differs_from_step_to_step_only():
     """The masks of one seed: the same in each run, other ones at each step."""
+
     def losses():
         model = fastcnn.Sequential([L.Dense(500, input_shape=(20,)), L.Dropout(0.5), L.Dense(1)], seed=3)
         model.compile(fastcnn.optimizers.SGD(0.0), "mse")
@@ -99,8 +119,13 @@ def test_predict(name, batch, mnist):
     results = []
     for threads in (1, 2, 3, 7, 1):
         with fastcnn.num_threads(threads):
-            results.append((model.predict(x, batch_size=batch).tobytes(), model.predict(x, batch_size=20).tobytes(),
-                            model.evaluate(x, mnist[1][:batch], verbose=0)))
+            results.append(
+                (
+                    model.predict(x, batch_size=batch).tobytes(),
+                    model.predict(x, batch_size=20).tobytes(),
+                    model.evaluate(x, mnist[1][:batch], verbose=0),
+                )
+            )
     assert all(result == results[0] for result in results)
 
 
@@ -108,12 +133,15 @@ def test_predict(name, batch, mnist):
 @pytest.mark.parametrize("batch", [1, 2, 5, 16, 50])
 def test_steps_on_batches_of_any_size(batch, threads, mnist):
     """Fewer chunks than threads, and more."""
+
     def steps(threads):
         with fastcnn.num_threads(threads):
             model = everything(1)
             model.compile(fastcnn.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
             for i in range(3):
-                model.train_on_batch(mnist[0][i * batch:(i + 1) * batch], mnist[1][i * batch:(i + 1) * batch])
+                model.train_on_batch(
+                    mnist[0][i * batch : (i + 1) * batch], mnist[1][i * batch : (i + 1) * batch]
+                )
         return digest(model)
 
     assert steps(threads) == steps(1)
@@ -149,8 +177,10 @@ def test_scalar_kernels_agree(run_python, tmp_path, mnist):
 
 def test_number_of_threads_from_the_environment(run_python):
     """FASTCNN_NUM_THREADS changes speed alone."""
-    code = ("import fastcnn, hashlib, numpy as np; m = fastcnn.networks.lenet5(seed=1); m.compile('sgd', 'mse'); "
-            "r = np.random.default_rng(0); m.fit(r.random((200, 28, 28)), r.random((200, 10)), verbose=0); "
-            "print(fastcnn.get_num_threads(), hashlib.sha256(m.weights[0].tobytes()).hexdigest())")
+    code = (
+        "import fastcnn, hashlib, numpy as np; m = fastcnn.networks.lenet5(seed=1); m.compile('sgd', 'mse'); "
+        "r = np.random.default_rng(0); m.fit(r.random((200, 28, 28)), r.random((200, 10)), verbose=0); "
+        "print(fastcnn.get_num_threads(), hashlib.sha256(m.weights[0].tobytes()).hexdigest())"
+    )
     runs = [run_python("-c", code, FASTCNN_NUM_THREADS=str(n)).stdout.split() for n in (1, 2, 5)]
     assert [run[0] for run in runs] == ["1", "2", "5"] and len({run[1] for run in runs}) == 1

@@ -1,4 +1,4 @@
-"""Layers one by one: outputs against the float64 reference, shapes and counts, configurations, weights, errors."""
+"""Layers one by one: outputs against the reference, shapes and counts, configurations, weights, errors."""
 
 import json
 import math
@@ -14,19 +14,50 @@ from fastcnn import layers as L
 # layer, sample, output, parameters, multiply-adds, connections
 CASES = {
     "conv2d": (lambda: L.Conv2D(6, 5), (9, 8, 3), (5, 4, 6), 456, 20 * 450, 20 * 456),
-    "conv2d.all": (lambda: L.Conv2D(8, (3, 2), (2, 1), "same", groups=2, activation="elu", bias_initializer="normal"),
-                   (9, 7, 4), (5, 7, 8), 104, 35 * 96, 35 * 104),
-    "conv2d.dilated": (lambda: L.Conv2D(3, 3, padding=((2, 1), (0, 3)), dilation_rate=(2, 1), use_bias=False,
-                                        activation={"name": "leaky_relu", "negative_slope": 0.5}),
-                       (6, 5, 2), (5, 6, 3), 54, 30 * 54, 30 * 54),
-    "conv2d.softmax": (lambda: L.Conv2D(4, 1, activation="softmax"), (2, 3, 5), (2, 3, 4), 24, 6 * 20, 6 * 24),
+    "conv2d.all": (
+        lambda: L.Conv2D(8, (3, 2), (2, 1), "same", groups=2, activation="elu", bias_initializer="normal"),
+        (9, 7, 4),
+        (5, 7, 8),
+        104,
+        35 * 96,
+        35 * 104,
+    ),
+    "conv2d.dilated": (
+        lambda: L.Conv2D(
+            3,
+            3,
+            padding=((2, 1), (0, 3)),
+            dilation_rate=(2, 1),
+            use_bias=False,
+            activation={"name": "leaky_relu", "negative_slope": 0.5},
+        ),
+        (6, 5, 2),
+        (5, 6, 3),
+        54,
+        30 * 54,
+        30 * 54,
+    ),
+    "conv2d.softmax": (
+        lambda: L.Conv2D(4, 1, activation="softmax"),
+        (2, 3, 5),
+        (2, 3, 4),
+        24,
+        6 * 20,
+        6 * 24,
+    ),
     "dense": (lambda: L.Dense(7, bias_initializer="normal"), (11,), (7,), 84, 77, 84),
     "dense.softmax": (lambda: L.Dense(10, activation="softmax", use_bias=False), (84,), (10,), 840, 840, 840),
     "dense.wide": (lambda: L.Dense(600, activation="tanh"), (500,), (600,), 300600, 300000, 300600),
     "max_pool": (lambda: L.MaxPooling2D(3, strides=2, padding="same"), (7, 8, 5), (4, 4, 5), 0, 0, 80 * 9),
     "max_pool.ceil": (lambda: L.MaxPooling2D((2, 3), ceil_mode=True), (7, 8, 2), (4, 3, 2), 0, 0, 24 * 6),
-    "avg_pool": (lambda: L.AveragePooling2D((2, 3), 2, padding=1, count_include_pad=True), (6, 7, 3), (4, 4, 3), 0, 0,
-                 48 * 6),
+    "avg_pool": (
+        lambda: L.AveragePooling2D((2, 3), 2, padding=1, count_include_pad=True),
+        (6, 7, 3),
+        (4, 4, 3),
+        0,
+        0,
+        48 * 6,
+    ),
     "avg_pool.same": (lambda: L.AveragePooling2D(3, 2, padding="same"), (6, 7, 3), (3, 4, 3), 0, 0, 36 * 9),
     "global_max": (L.GlobalMaxPooling2D, (4, 5, 6), (6,), 0, 0, 120),
     "global_avg": (L.GlobalAveragePooling2D, (4, 5, 6), (6,), 0, 0, 120),
@@ -38,8 +69,21 @@ CASES = {
     "elu": (lambda: L.ELU(0.7), (2, 5), (2, 5), 0, 0, 0),
     "relu": (L.ReLU, (2, 2, 3), (2, 2, 3), 0, 0, 0),
     "softmax": (L.Softmax, (3, 11), (3, 11), 0, 0, 0),
-    **{f"activation.{name}": (lambda name=name: L.Activation(name), (3, 7), (3, 7), 0, 0, 0) for name in
-       ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "log_softmax")},
+    **{
+        f"activation.{name}": (lambda name=name: L.Activation(name), (3, 7), (3, 7), 0, 0, 0)
+        for name in (
+            "linear",
+            "relu",
+            "leaky_relu",
+            "elu",
+            "sigmoid",
+            "tanh",
+            "scaled_tanh",
+            "softplus",
+            "softmax",
+            "log_softmax",
+        )
+    },
 }
 each_case = pytest.mark.parametrize("case", CASES)
 
@@ -53,7 +97,7 @@ def built(case, batch=3):
 
 
 def magnitude(layer, x):
-    """The sum of the absolute terms behind each output: roundings are proportional to it. Softmax mixes channels."""
+    """The sum of the absolute terms behind each output, to which roundings are proportional."""
     if isinstance(layer, (L.Conv2D, L.Dense)):
         bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})
         terms = run_layer(bare, np.abs(x), [np.abs(w) for w in layer.get_weights()])[0]
@@ -79,7 +123,9 @@ def test_shape_and_counts(case):
 @each_case
 def test_configuration_round_trip(case):
     layer, (_, sample, *_), x, y = built(case)
-    config = json.loads(json.dumps({**layer.get_config(), "name": "other", "input_shape": sample, "trainable": False}))
+    config = json.loads(
+        json.dumps({**layer.get_config(), "name": "other", "input_shape": sample, "trainable": False})
+    )
     other = type(layer).from_config(config)
     assert (other.name, other.given_shape, other.trainable) == ("other", sample, False)
     assert json.loads(json.dumps(other.get_config())) == config
@@ -92,7 +138,7 @@ def test_configuration_round_trip(case):
 @each_case
 def test_one_batch_as_single_samples(case):
     layer, _, x, y = built(case, 5)
-    assert np.array_equal(np.concatenate([layer(x[i:i + 1]) for i in range(5)]), y)
+    assert np.array_equal(np.concatenate([layer(x[i : i + 1]) for i in range(5)]), y)
 
 
 @pytest.mark.parametrize("case", ["conv2d", "dense", "dense.wide", "max_pool", "activation.tanh", "flatten"])
@@ -112,7 +158,9 @@ def test_set_weights(case):
     changed = layer(x)
     assert not np.array_equal(changed, y), "packed copies are renewed"
     assert_within(changed, run_layer(layer, x, layer.get_weights())[0], 1e-4)
-    assert all(np.array_equal(a, b) and not a.flags.writeable for a, b in zip(layer.weights, layer.get_weights()))
+    assert all(
+        np.array_equal(a, b) and not a.flags.writeable for a, b in zip(layer.weights, layer.get_weights())
+    )
     for wrong in (weights[:1], [*weights, weights[0]], [w[..., :-1] for w in weights]):
         with pytest.raises(ValueError, match="Received: "):
             layer.set_weights(wrong)
@@ -151,9 +199,16 @@ def test_any_real_dtype(x):
     assert np.array_equal(layer(plain.tolist()), layer(plain))
 
 
-FIRST = [(L.Conv2D, {"filters": 6, "kernel_size": (3, 2), "strides": (1, 2), "padding": ((1, 0), (2, 0)), "groups": 2}),
-         (L.MaxPooling2D, {"pool_size": (3, 2), "strides": (1, 2)}), (L.AveragePooling2D, {"pool_size": (2, 3)}),
-         (L.GlobalAveragePooling2D, {}), (L.GlobalMaxPooling2D, {})]
+FIRST = [
+    (
+        L.Conv2D,
+        {"filters": 6, "kernel_size": (3, 2), "strides": (1, 2), "padding": ((1, 0), (2, 0)), "groups": 2},
+    ),
+    (L.MaxPooling2D, {"pool_size": (3, 2), "strides": (1, 2)}),
+    (L.AveragePooling2D, {"pool_size": (2, 3)}),
+    (L.GlobalAveragePooling2D, {}),
+    (L.GlobalMaxPooling2D, {}),
+]
 
 
 @pytest.mark.parametrize("cls, options", FIRST, ids=lambda v: getattr(v, "__name__", ""))
@@ -251,15 +306,22 @@ def test_parameters_of_one_name():
 
 
 LENET = {  # output shape, parameters, connections
-    "c1": ((None, 28, 28, 6), 156, 122_304), "s2": ((None, 14, 14, 6), 0, 4_704),
-    "c3": ((None, 10, 10, 16), 2_416, 241_600), "s4": ((None, 5, 5, 16), 0, 1_600), "flatten": ((None, 400), 0, 0),
-    "c5": ((None, 120), 48_120, 48_120), "f6": ((None, 84), 10_164, 10_164), "output": ((None, 10), 850, 850),
+    "c1": ((None, 28, 28, 6), 156, 122_304),
+    "s2": ((None, 14, 14, 6), 0, 4_704),
+    "c3": ((None, 10, 10, 16), 2_416, 241_600),
+    "s4": ((None, 5, 5, 16), 0, 1_600),
+    "flatten": ((None, 400), 0, 0),
+    "c5": ((None, 120), 48_120, 48_120),
+    "f6": ((None, 84), 10_164, 10_164),
+    "output": ((None, 10), 850, 850),
 }
 
 
 def test_lenet5_counts():
     model, printed = fastcnn.networks.lenet5(), []
-    found = {layer.name: (layer.output_shape, layer.count_params(), layer.connections()) for layer in model.layers}
+    found = {
+        layer.name: (layer.output_shape, layer.count_params(), layer.connections()) for layer in model.layers
+    }
     assert found == LENET and model.count_params() == 61_706
     model.summary(printed.append)
     assert len(printed) == len(LENET) + 7

@@ -270,9 +270,10 @@ def test_directions():
     assert M.Metric.direction is None
 
 
-@pytest.mark.parametrize("cls, kind", [(M.SparseCategoricalAccuracy, "labels"), (M.CategoricalAccuracy, "one-hot"),
-                                       (M.SparseTopKCategoricalAccuracy, "labels"),
-                                       (M.MeanSquaredError, "binary")])
+@pytest.mark.parametrize("cls, kind", [
+    (M.SparseCategoricalAccuracy, "labels"), (M.CategoricalAccuracy, "one-hot"),
+    (M.SparseTopKCategoricalAccuracy, "labels"), (M.MeanSquaredError, "binary"),
+])
 def test_a_batch_takes_tens_of_microseconds(cls, kind):
     y_true, y_pred, _ = data(kind, n=32)
     metric, best = cls(), math.inf

@@ -26,8 +26,12 @@ def test_three_ways_to_give_the_shape():
         added.add(layer)
     later = fastcnn.Sequential(small(), seed=3)
     later.build((None, 8, 9, 2))
-    models = [fastcnn.Sequential(small(fastcnn.Input((8, 9, 2))), seed=3), fastcnn.Sequential(by_argument, seed=3), added,
-              later]
+    models = [
+        fastcnn.Sequential(small(fastcnn.Input((8, 9, 2))), seed=3),
+        fastcnn.Sequential(by_argument, seed=3),
+        added,
+        later,
+    ]
     x = np.random.default_rng(0).standard_normal((3, 8, 9, 2))
     for model in models:
         assert (model.input_shape, model.output_shape) == ((None, 8, 9, 2), (None, 5))
@@ -48,9 +52,22 @@ def test_built_by_the_first_data():
 
 
 def test_names():
-    model = fastcnn.Sequential([L.Dense(2, input_shape=(3,)), L.Dense(2), L.LocalResponseNormalization(), L.Dense(2),
-                                L.Dense(2, name="head")])
-    assert [layer.name for layer in model.layers] == ["dense", "dense_1", "local_response_normalization", "dense_2", "head"]
+    model = fastcnn.Sequential(
+        [
+            L.Dense(2, input_shape=(3,)),
+            L.Dense(2),
+            L.LocalResponseNormalization(),
+            L.Dense(2),
+            L.Dense(2, name="head"),
+        ]
+    )
+    assert [layer.name for layer in model.layers] == [
+        "dense",
+        "dense_1",
+        "local_response_normalization",
+        "dense_2",
+        "head",
+    ]
     assert model.get_layer("head") is model.layers[4] is model.get_layer(index=4)
     with pytest.raises(ValueError, match="Received: 'foot'"):
         model.get_layer("foot")
@@ -72,31 +89,52 @@ def test_layers_called_before_they_are_added():
 
 
 def mixed():
-    return fastcnn.Sequential([L.Conv2D(3, 3, input_shape=(8, 8, 2)), L.MaxPooling2D(data_format="channels_first")])
+    return fastcnn.Sequential(
+        [L.Conv2D(3, 3, input_shape=(8, 8, 2)), L.MaxPooling2D(data_format="channels_first")]
+    )
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: fastcnn.Sequential([3]), TypeError, "Received: 3"),
-    (lambda: fastcnn.Sequential([L.Dense]), TypeError, "Received: <class"),
-    (lambda: fastcnn.Sequential(seed=-1), ValueError, "seed .*Received: -1"),
-    (lambda: fastcnn.Sequential([L.Dense(2), fastcnn.Input((3,))]), ValueError, "Input must be the first"),
-    (lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Dense(2)]), ValueError, "Flatten"),
-    (lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Conv2D(1, 9)]), ValueError, "larger than the padded input"),
-    (lambda: fastcnn.Sequential([fastcnn.Input((8,)), L.Conv2D(1, 9)]), ValueError, "Received: \\(8,\\)"),
-    (mixed, ValueError, "data_format"),
-    (lambda: fastcnn.Sequential().summary(), ValueError, "no layers"),
-    (lambda: fastcnn.Sequential([L.Dense(2)]).count_params(), ValueError, "no input shape yet"),
-    (lambda: dense().compile("adamm", "mse"), ValueError, "optimizer .*Received: 'adamm'"),
-    (lambda: dense().compile("sgd", "mze"), ValueError, "loss .*Received: 'mze'"),
-    (lambda: dense().compile("sgd", "mse", metrics=["akkuracy"]), ValueError, "Received: 'akkuracy'"),
-    (lambda: dense().fit(np.ones((2, 3)), np.ones((2, 2))), ValueError, "compile"),
-    (lambda: dense().evaluate(np.ones((2, 3)), np.ones((2, 2))), ValueError, "compile"),
-    (lambda: dense().predict(np.ones((2, 4))), ValueError, "x must have shape .*Received: shape \\(2, 4\\)"),
-    (lambda: dense().predict(np.ones((2, 3), complex)), TypeError, "Received: dtype complex"),
-    (lambda: dense().predict(np.ones((2, 3)), batch_size=0), ValueError, "batch_size .*Received: 0"),
-    (lambda: dense().set_weights([np.ones((3, 2))]), ValueError, "2 parameters. Received: 1 arrays"),
-    (lambda: dense().set_weights([np.ones((3, 2)), np.ones(3)]), ValueError, "dense/bias .*Received: shape \\(3,\\)"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: fastcnn.Sequential([3]), TypeError, "Received: 3"),
+        (lambda: fastcnn.Sequential([L.Dense]), TypeError, "Received: <class"),
+        (lambda: fastcnn.Sequential(seed=-1), ValueError, "seed .*Received: -1"),
+        (
+            lambda: fastcnn.Sequential([L.Dense(2), fastcnn.Input((3,))]),
+            ValueError,
+            "Input must be the first",
+        ),
+        (lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Dense(2)]), ValueError, "Flatten"),
+        (
+            lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Conv2D(1, 9)]),
+            ValueError,
+            "larger than the padded input",
+        ),
+        (lambda: fastcnn.Sequential([fastcnn.Input((8,)), L.Conv2D(1, 9)]), ValueError, "Received: \\(8,\\)"),
+        (mixed, ValueError, "data_format"),
+        (lambda: fastcnn.Sequential().summary(), ValueError, "no layers"),
+        (lambda: fastcnn.Sequential([L.Dense(2)]).count_params(), ValueError, "no input shape yet"),
+        (lambda: dense().compile("adamm", "mse"), ValueError, "optimizer .*Received: 'adamm'"),
+        (lambda: dense().compile("sgd", "mze"), ValueError, "loss .*Received: 'mze'"),
+        (lambda: dense().compile("sgd", "mse", metrics=["akkuracy"]), ValueError, "Received: 'akkuracy'"),
+        (lambda: dense().fit(np.ones((2, 3)), np.ones((2, 2))), ValueError, "compile"),
+        (lambda: dense().evaluate(np.ones((2, 3)), np.ones((2, 2))), ValueError, "compile"),
+        (
+            lambda: dense().predict(np.ones((2, 4))),
+            ValueError,
+            "x must have shape .*Received: shape \\(2, 4\\)",
+        ),
+        (lambda: dense().predict(np.ones((2, 3), complex)), TypeError, "Received: dtype complex"),
+        (lambda: dense().predict(np.ones((2, 3)), batch_size=0), ValueError, "batch_size .*Received: 0"),
+        (lambda: dense().set_weights([np.ones((3, 2))]), ValueError, "2 parameters. Received: 1 arrays"),
+        (
+            lambda: dense().set_weights([np.ones((3, 2)), np.ones(3)]),
+            ValueError,
+            "dense/bias .*Received: shape \\(3,\\)",
+        ),
+    ],
+)
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
@@ -123,15 +161,27 @@ def test_refused_weights_change_nothing():
 def test_channels_first_is_transposed():
     def layers(data_format):
         options = {"data_format": data_format}
-        return [L.Conv2D(5, 3, activation="tanh", input_shape=(2, 9, 8) if "first" in data_format else (9, 8, 2), **options),
-                L.LocalResponseNormalization(), L.MaxPooling2D(**options), L.Conv2D(3, 2, **options)]
+        return [
+            L.Conv2D(
+                5,
+                3,
+                activation="tanh",
+                input_shape=(2, 9, 8) if "first" in data_format else (9, 8, 2),
+                **options,
+            ),
+            L.LocalResponseNormalization(),
+            L.MaxPooling2D(**options),
+            L.Conv2D(3, 2, **options),
+        ]
 
     last, first = (fastcnn.Sequential(layers(f"channels_{which}"), seed=1) for which in ("last", "first"))
     x = np.random.default_rng(0).standard_normal((4, 9, 8, 2)).astype(np.float32)
     assert (first.input_shape, first.output_shape) == ((None, 2, 9, 8), (None, 3, 2, 2))
     assert np.array_equal(first.predict(x.transpose(0, 3, 1, 2)), last.predict(x).transpose(0, 3, 1, 2))
-    flat = [fastcnn.Sequential([*layers(f"channels_{which}"), L.Flatten(), L.Dense(3)], seed=1)
-            for which in ("last", "first")]
+    flat = [
+        fastcnn.Sequential([*layers(f"channels_{which}"), L.Flatten(), L.Dense(3)], seed=1)
+        for which in ("last", "first")
+    ]
     for model in flat:
         model.compile("sgd", "mse")
     y = np.ones((4, 3))
@@ -140,7 +190,9 @@ def test_channels_first_is_transposed():
 
 
 def test_channels_first_from_a_layer_without_a_format():
-    model = fastcnn.Sequential([fastcnn.Input((2, 9, 8)), L.ReLU(), L.Conv2D(3, 3, data_format="channels_first")])
+    model = fastcnn.Sequential(
+        [fastcnn.Input((2, 9, 8)), L.ReLU(), L.Conv2D(3, 3, data_format="channels_first")]
+    )
     assert (model.input_shape, model.output_shape) == ((None, 2, 9, 8), (None, 3, 7, 6))
 
 
@@ -148,7 +200,9 @@ def test_same_seed_same_weights():
     def weights(**options):
         return fastcnn.networks.lenet5(**options).get_weights()[0]
 
-    assert np.array_equal(weights(seed=5), weights(seed=5)) and not np.array_equal(weights(seed=5), weights(seed=6))
+    assert np.array_equal(weights(seed=5), weights(seed=5)) and not np.array_equal(
+        weights(seed=5), weights(seed=6)
+    )
     assert not np.array_equal(weights(), weights())
     fastcnn.set_random_seed(7)
     first = weights(), weights()
@@ -165,39 +219,89 @@ def lenet():
 
 def alexnet():
     """All that is in AlexNet, small."""
-    return [L.Conv2D(16, 5, strides=2, padding=2, activation="relu", input_shape=(23, 23, 3)),
-            L.LocalResponseNormalization(alpha=0.1), L.MaxPooling2D(3, 2),
-            L.Conv2D(24, 3, padding="same", groups=2, activation="relu", bias_initializer="ones"),
-            L.LocalResponseNormalization(alpha=0.1), L.MaxPooling2D(3, 2), L.Flatten(), L.Dense(40, activation="relu"),
-            L.Dropout(0.5, seed=1), L.Dense(30, activation="relu"), L.Dropout(0.25, seed=2), L.Dense(7, "softmax")]
+    return [
+        L.Conv2D(16, 5, strides=2, padding=2, activation="relu", input_shape=(23, 23, 3)),
+        L.LocalResponseNormalization(alpha=0.1),
+        L.MaxPooling2D(3, 2),
+        L.Conv2D(24, 3, padding="same", groups=2, activation="relu", bias_initializer="ones"),
+        L.LocalResponseNormalization(alpha=0.1),
+        L.MaxPooling2D(3, 2),
+        L.Flatten(),
+        L.Dense(40, activation="relu"),
+        L.Dropout(0.5, seed=1),
+        L.Dense(30, activation="relu"),
+        L.Dropout(0.25, seed=2),
+        L.Dense(7, "softmax"),
+    ]
 
 
 def frozen():
-    layers = [L.Conv2D(4, 3, activation="tanh", input_shape=(9, 9, 2)), L.Conv2D(5, 3, activation="tanh", trainable=False),
-              L.AveragePooling2D(), L.Flatten(), L.Dense(8, activation="tanh", trainable=False), L.Dense(4, "softmax")]
+    layers = [
+        L.Conv2D(4, 3, activation="tanh", input_shape=(9, 9, 2)),
+        L.Conv2D(5, 3, activation="tanh", trainable=False),
+        L.AveragePooling2D(),
+        L.Flatten(),
+        L.Dense(8, activation="tanh", trainable=False),
+        L.Dense(4, "softmax"),
+    ]
     return layers
 
 
 NETWORKS = {  # layers, loss, optimizer
     "lenet5": (lenet, SPARSE, SGD(0.05, momentum=0.9)),
     "alexnet": (alexnet, SPARSE, SGD(0.05, momentum=0.9, weight_decay=0.01, decoupled=False)),
-    "wide dense": (lambda: [L.Flatten(input_shape=(12, 12, 4)), L.Dense(500, "tanh"), L.Dense(600, "tanh"), L.Dense(3)],
-                   "mse", SGD(0.02, momentum=0.8, nesterov=True)),
-    "large convolution": (lambda: [L.Conv2D(96, 3, padding="same", activation="tanh", input_shape=(6, 5, 96)),
-                                   L.GlobalAveragePooling2D(), L.Dense(4, "softmax")], ONE_HOT, SGD(0.5)),
+    "wide dense": (
+        lambda: [L.Flatten(input_shape=(12, 12, 4)), L.Dense(500, "tanh"), L.Dense(600, "tanh"), L.Dense(3)],
+        "mse",
+        SGD(0.02, momentum=0.8, nesterov=True),
+    ),
+    "large convolution": (
+        lambda: [
+            L.Conv2D(96, 3, padding="same", activation="tanh", input_shape=(6, 5, 96)),
+            L.GlobalAveragePooling2D(),
+            L.Dense(4, "softmax"),
+        ],
+        ONE_HOT,
+        SGD(0.5),
+    ),
     "regression": (lambda: [L.Dense(1, input_shape=(6,))], "mse", SGD(0.1, weight_decay=0.1)),
-    "binary": (lambda: [L.Dense(8, "tanh", input_shape=(6,)), L.Dense(1, "sigmoid")], BinaryCrossentropy(),
-               SGD(0.5, momentum=0.5, nesterov=True, weight_decay=0.1, decoupled=False)),
-    "binary logits": (lambda: [L.Dense(8, "tanh", input_shape=(6,)), L.Dense(3)], BinaryCrossentropy(from_logits=True),
-                      SGD(0.5)),
-    "labels logits": (lambda: [L.Dense(8, "elu", input_shape=(6,)), L.Dense(4)],
-                      SparseCategoricalCrossentropy(from_logits=True), SGD(schedules.OneCycle(0.5, 8), momentum=0.9)),
-    "softmax twice": (lambda: [L.Dense(4, "softmax", input_shape=(6,))], CategoricalCrossentropy(from_logits=True),
-                      SGD(1.0)),
+    "binary": (
+        lambda: [L.Dense(8, "tanh", input_shape=(6,)), L.Dense(1, "sigmoid")],
+        BinaryCrossentropy(),
+        SGD(0.5, momentum=0.5, nesterov=True, weight_decay=0.1, decoupled=False),
+    ),
+    "binary logits": (
+        lambda: [L.Dense(8, "tanh", input_shape=(6,)), L.Dense(3)],
+        BinaryCrossentropy(from_logits=True),
+        SGD(0.5),
+    ),
+    "labels logits": (
+        lambda: [L.Dense(8, "elu", input_shape=(6,)), L.Dense(4)],
+        SparseCategoricalCrossentropy(from_logits=True),
+        SGD(schedules.OneCycle(0.5, 8), momentum=0.9),
+    ),
+    "softmax twice": (
+        lambda: [L.Dense(4, "softmax", input_shape=(6,))],
+        CategoricalCrossentropy(from_logits=True),
+        SGD(1.0),
+    ),
     "not fused": (lambda: [L.Dense(4, "sigmoid", input_shape=(6,))], ONE_HOT, SGD(0.5)),
-    "softmax layer": (lambda: [L.Dense(4, input_shape=(6,)), L.Dropout(0.25, seed=9), L.Softmax()], SPARSE, SGD(0.5)),
-    "in numpy": (lambda: [L.Conv2D(3, 3, input_shape=(8, 8, 1)), L.MaxPooling2D(), Affine(), L.Flatten(), L.Dense(3, "tanh")],
-                 "mse", SGD(0.1, momentum=0.9)),
+    "softmax layer": (
+        lambda: [L.Dense(4, input_shape=(6,)), L.Dropout(0.25, seed=9), L.Softmax()],
+        SPARSE,
+        SGD(0.5),
+    ),
+    "in numpy": (
+        lambda: [
+            L.Conv2D(3, 3, input_shape=(8, 8, 1)),
+            L.MaxPooling2D(),
+            Affine(),
+            L.Flatten(),
+            L.Dense(3, "tanh"),
+        ],
+        "mse",
+        SGD(0.1, momentum=0.9),
+    ),
     "frozen": (frozen, SPARSE, SGD(0.2, momentum=0.9, weight_decay=0.1)),
 }
 
@@ -217,7 +321,9 @@ def test_network(name, threads, weighted):
     y, weight = targets(rng, model.loss.name, 29, model.output_shape[1]), rng.random(29) if weighted else None
     with fastcnn.num_threads(threads):
         np.testing.assert_allclose(model.predict(x), twin.predict(x), rtol=1e-5, atol=2e-6)
-        history = model.fit(x, y, batch_size=12, epochs=2, shuffle=False, sample_weight=weight, verbose=0).history
+        history = model.fit(
+            x, y, batch_size=12, epochs=2, shuffle=False, sample_weight=weight, verbose=0
+        ).history
         losses = []
         for _ in range(2):
             sums = 0.0
@@ -229,7 +335,10 @@ def test_network(name, threads, weighted):
         np.testing.assert_allclose(history["loss"], losses, rtol=1e-5)
         moved = assert_trained_alike(model, twin, before, 1e-4, steps=6)
         np.testing.assert_allclose(model.predict(x), twin.predict(x), rtol=1e-4, atol=1e-5)
-    assert moved == sum(len(layer.parameters) for layer in model.layers if layer.trainable) and optimizer.iterations == 6
+    assert (
+        moved == sum(len(layer.parameters) for layer in model.layers if layer.trainable)
+        and optimizer.iterations == 6
+    )
 
 
 def test_frozen_layers_stay():

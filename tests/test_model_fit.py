@@ -1,5 +1,6 @@
-"""fit, evaluate, predict and their batch versions: what they return, in which order they see samples, as in Keras."""
+"""fit as in Keras: History, validation, the order of samples, weights, callbacks, errors; and Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ def same(a, b):
 def one_by_one(model, x, y, order, batch, weight=None):
     """Trains on batches in a given order."""
     for start in range(0, len(order), batch):
-        part = order[start:start + batch]
+        part = order[start : start + batch]
         model.train_on_batch(x[part], y[part], None if weight is None else weight[part])
 
 
@@ -51,7 +52,9 @@ class Order(Callback):
     def on_train_batch_end(self, batch, logs=None):
         rows = self.params["samples"] - batch * self.params["batch_size"]
         plan = self.model._plans["train"]
-        self.epochs[-1] += plan.predictions(min(rows, self.params["batch_size"])).ravel().round().astype(int).tolist()
+        self.epochs[-1] += (
+            plan.predictions(min(rows, self.params["batch_size"])).ravel().round().astype(int).tolist()
+        )
 
 
 def orders(seed=3, **options):
@@ -68,10 +71,16 @@ def test_history():
     history = model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)
     names = ["loss", "acc", "accuracy", "sparse_categorical_accuracy"]
     assert list(history.history) == names + [f"val_{name}" for name in names]
-    assert all(len(values) == 3 and all(type(v) is float for v in values) for values in history.history.values())
+    assert all(
+        len(values) == 3 and all(type(v) is float for v in values) for values in history.history.values()
+    )
     assert history.epoch == [0, 1, 2] and model.history is history
     assert history.params["epochs"] == 3 and history.params["steps"] == 2
-    assert history.history["acc"] == history.history["sparse_categorical_accuracy"] == history.history["accuracy"]
+    assert (
+        history.history["acc"]
+        == history.history["sparse_categorical_accuracy"]
+        == history.history["accuracy"]
+    )
     assert history.history["loss"][2] < history.history["loss"][0]
 
 
@@ -94,9 +103,10 @@ def test_validation_data(weighted):
     other, labels = samples(13)
     weight = np.linspace(0, 2, 13) if weighted else None
     model = classifier()
-    history = model.fit(x, y, verbose=0, validation_data=(other, labels, weight)[:2 + weighted]).history
+    history = model.fit(x, y, verbose=0, validation_data=(other, labels, weight)[: 2 + weighted]).history
     assert [history["val_loss"][0], history["val_acc"][0]] == pytest.approx(
-        model.evaluate(other, labels, verbose=0, sample_weight=weight))
+        model.evaluate(other, labels, verbose=0, sample_weight=weight)
+    )
     assert (history["val_loss"][0] != model.evaluate(other, labels, verbose=0)[0]) is weighted
     without = classifier()
     without.fit(x, y, verbose=0)
@@ -129,7 +139,6 @@ def test_fit_is_train_on_batch():
     one_by_one(b, x, y, np.arange(50), 16, weight)
     for u, v in zip(a.get_weights(), b.get_weights()):
         np.testing.assert_allclose(u, v, rtol=0, atol=1e-6)
-    assert same(a, b), "a short batch gives the same bits by itself"
 
 
 def test_class_weight():
@@ -142,11 +151,13 @@ def test_class_weight():
     models[2].fit(x, y, verbose=0, class_weight=table, sample_weight=np.full(50, 0.5))
     models[3].fit(x, y, verbose=0, sample_weight=weight / 2)
     assert same(models[0], models[1]) and same(models[2], models[3]) and not same(models[0], models[2])
-    assert models[0].train_on_batch(x, y, class_weight=table) == models[1].train_on_batch(x, y, sample_weight=weight)
+    assert models[0].train_on_batch(x, y, class_weight=table) == models[1].train_on_batch(
+        x, y, sample_weight=weight
+    )
     one_hot = classifier(loss="categorical_crossentropy")
     one_hot.fit(x, np.eye(3)[y], verbose=0, class_weight=table)
     for u, v in zip(one_hot.get_weights(), models[0].get_weights()):
-        assert np.abs(u - v).max() < 0.1
+        np.testing.assert_allclose(u, v, rtol=0, atol=1e-6)
     with pytest.raises(ValueError, match="no weight for \\[2\\]"):
         models[0].fit(x, y, verbose=0, class_weight={0: 1.0, 1: 1.0})
     with pytest.raises(TypeError, match="class_weight .*Received: list"):
@@ -161,29 +172,32 @@ def test_class_weight_does_not_touch_validation():
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[30:], y[30:], verbose=0)[0])
 
 
-@pytest.mark.parametrize("options, error, message", [
-    ({"y": np.zeros(49, int)}, ValueError, "x 50, y 49"),
-    ({"sample_weight": np.ones(49)}, ValueError, "sample_weight 49"),
-    ({"sample_weight": np.ones((50, 2))}, ValueError, "sample_weight"),
-    ({"x": np.zeros((50, 5))}, ValueError, "Received: shape \\(50, 5\\)"),
-    ({"x": np.zeros((0, 4)), "y": np.zeros(0, int)}, ValueError, "at least one sample"),
-    ({"y": np.full(50, 3)}, ValueError, "labels from 0 to 2. Received: 3"),
-    ({"y": np.full(50, -1)}, ValueError, "labels from 0 to 2. Received: -1"),
-    ({"y": np.full(50, 0.5)}, TypeError, "integer labels"),
-    ({"y": np.full(50, np.nan)}, (TypeError, ValueError), "label"),
-    ({"y": np.zeros((50, 3))}, ValueError, "one-hot rows go with categorical_crossentropy"),
-    ({"batch_size": 0}, ValueError, "batch_size .*Received: 0"),
-    ({"batch_size": 2.0}, TypeError, "batch_size .*Received: 2.0"),
-    ({"epochs": -1}, ValueError, "epochs .*Received: -1"),
-    ({"initial_epoch": -1}, ValueError, "initial_epoch .*Received: -1"),
-    ({"validation_split": 1.0}, ValueError, "validation_split .*Received: 1.0"),
-    ({"validation_split": 0.999}, ValueError, "validation_split .*Received: 0.999"),
-    ({"validation_data": np.zeros((3, 4))}, ValueError, "validation_data .*Received: ndarray"),
-    ({"validation_data": (np.zeros((3, 5)), np.zeros(3))}, ValueError, "Received: shape \\(3, 5\\)"),
-    ({"shuffle": 1}, TypeError, "shuffle .*Received: 1"),
-    ({"verbose": 5}, (TypeError, ValueError), "verbose .*Received: 5"),
-    ({"callbacks": [3]}, TypeError, "Received: 3"),
-])
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"y": np.zeros(49, int)}, ValueError, "x 50, y 49"),
+        ({"sample_weight": np.ones(49)}, ValueError, "sample_weight 49"),
+        ({"sample_weight": np.ones((50, 2))}, ValueError, "sample_weight"),
+        ({"x": np.zeros((50, 5))}, ValueError, "Received: shape \\(50, 5\\)"),
+        ({"x": np.zeros((0, 4)), "y": np.zeros(0, int)}, ValueError, "at least one sample"),
+        ({"y": np.full(50, 3)}, ValueError, "labels from 0 to 2. Received: 3"),
+        ({"y": np.full(50, -1)}, ValueError, "labels from 0 to 2. Received: -1"),
+        ({"y": np.full(50, 0.5)}, TypeError, "integer labels"),
+        ({"y": np.full(50, np.nan)}, (TypeError, ValueError), "label"),
+        ({"y": np.zeros((50, 3))}, ValueError, "one-hot rows go with categorical_crossentropy"),
+        ({"batch_size": 0}, ValueError, "batch_size .*Received: 0"),
+        ({"batch_size": 2.0}, TypeError, "batch_size .*Received: 2.0"),
+        ({"epochs": -1}, ValueError, "epochs .*Received: -1"),
+        ({"initial_epoch": -1}, ValueError, "initial_epoch .*Received: -1"),
+        ({"validation_split": 1.0}, ValueError, "validation_split .*Received: 1.0"),
+        ({"validation_split": 0.999}, ValueError, "validation_split .*Received: 0.999"),
+        ({"validation_data": np.zeros((3, 4))}, ValueError, "validation_data .*Received: ndarray"),
+        ({"validation_data": (np.zeros((3, 5)), np.zeros(3))}, ValueError, "Received: shape \\(3, 5\\)"),
+        ({"shuffle": 1}, TypeError, "shuffle .*Received: 1"),
+        ({"verbose": 5}, (TypeError, ValueError), "verbose .*Received: 5"),
+        ({"callbacks": [3]}, TypeError, "Received: 3"),
+    ],
+)
 def test_errors_change_nothing(options, error, message):
     x, y = samples()
     model, fresh = classifier(), classifier()
@@ -253,9 +267,18 @@ def test_hooks_and_logs():
 
     x, y = samples()
     classifier().fit(x, y, batch_size=20, verbose=0, callbacks=[Hooks()], validation_split=0.5)
-    assert seen == ["train begin", "epoch 0 begin", "batch 0 begin", "batch 0 end ['acc', 'loss']", "batch 1 begin",
-                    "batch 1 end ['acc', 'loss']", "test begin", "test end",
-                    "epoch 0 end ['acc', 'loss', 'val_acc', 'val_loss']", "train end"]
+    assert seen == [
+        "train begin",
+        "epoch 0 begin",
+        "batch 0 begin",
+        "batch 0 end ['acc', 'loss']",
+        "batch 1 begin",
+        "batch 1 end ['acc', 'loss']",
+        "test begin",
+        "test end",
+        "epoch 0 end ['acc', 'loss', 'val_acc', 'val_loss']",
+        "train end",
+    ]
 
 
 def test_logs_are_means_since_the_epoch_began():
@@ -284,68 +307,6 @@ def test_linear_regression_converges():
     assert model.evaluate(x, 3 * x, verbose=0) == pytest.approx([0, 0], abs=1e-4)
 
 
-def test_evaluate():
-    x, y = samples(45)
-    model, plain = classifier(), classifier(())
-    p = model.predict(x)
-    expected = [-np.log(p[np.arange(45), y].astype(np.float64)).mean(), (p.argmax(axis=1) == y).mean()]
-    for batch_size in (1, 7, 32, 45, 1000):
-        assert model.evaluate(x, y, batch_size=batch_size, verbose=0) == pytest.approx(expected, rel=1e-5)
-    assert plain.evaluate(x, y, verbose=0) == pytest.approx(expected[0], rel=1e-5)
-    weight = np.random.default_rng(0).random(45)
-    loss, accuracy = model.evaluate(x, y, verbose=0, sample_weight=weight)
-    assert loss == pytest.approx((-np.log(p[np.arange(45), y]) * weight).mean(), rel=1e-5)
-    assert accuracy == pytest.approx(((p.argmax(axis=1) == y) * weight).sum() / weight.sum())
-    with pytest.raises(ValueError, match="at least one sample"):
-        model.evaluate(x[:0], y[:0], verbose=0)
-
-
-def test_on_batch():
-    x, y = samples(9)
-    model, plain = classifier(), classifier(())
-    before = model.test_on_batch(x, y)
-    assert before == pytest.approx(model.evaluate(x, y, verbose=0)) and same(model, plain)
-    assert model.train_on_batch(x, y) == pytest.approx(before) and not same(model, plain)
-    assert isinstance(plain.train_on_batch(x, y), float) and same(model, plain)
-    assert model.test_on_batch(x, y)[0] < before[0]
-    assert np.array_equal(model.predict_on_batch(x), model.predict(x, batch_size=4))
-    for call in (model.train_on_batch, model.test_on_batch):
-        with pytest.raises(ValueError, match="at least one sample"):
-            call(x[:0], y[:0])
-    assert model.predict(x[:0]).shape == (0, 3)
-
-
-WIDE = {
-    "lenet5": lambda: fastcnn.networks.lenet5(seed=0),
-    "wide": lambda: fastcnn.Sequential([L.Flatten(input_shape=(28, 28, 1)), L.Dense(600, "tanh"), L.Dense(5)], seed=0),
-    "convolutions": lambda: fastcnn.Sequential([
-        L.Conv2D(20, 5, 2, activation="relu", input_shape=(28, 28, 1)), L.LocalResponseNormalization(), L.MaxPooling2D(3, 2),
-        L.Conv2D(100, 3, padding="same", activation="elu"), L.Conv2D(90, 3), L.GlobalMaxPooling2D()], seed=0),
-}
-
-
-@pytest.mark.parametrize("name", WIDE)
-def test_predictions_do_not_depend_on_the_batch(name):
-    model = WIDE[name]()
-    x = np.random.default_rng(0).standard_normal((43, 28, 28, 1)).astype(np.float32)
-    expected = model.predict(x, batch_size=43)
-    for batch_size in (1, 2, 5, 8, 13, 32, 100):
-        assert np.array_equal(model.predict(x, batch_size=batch_size), expected), batch_size
-    for count in (1, 4, 9, 20):
-        assert np.array_equal(model.predict(x[:count]), expected[:count]), count
-
-
-def test_forms_of_x():
-    """uint8, no channel axis, lists, strided: the same samples."""
-    model = fastcnn.networks.lenet5(seed=0)
-    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
-    expected = model.predict(images.astype(np.float32)[..., None])
-    wide = np.zeros((6, 28, 56), np.float64)
-    wide[:, :, ::2] = images
-    for x in (images, images[..., None], images.tolist(), wide[:, :, ::2], images.astype(">i2")):
-        assert np.array_equal(model.predict(x), expected)
-
-
 INTERRUPTED = """
 import json, sys, time
 import numpy as np, fastcnn
@@ -369,7 +330,7 @@ try:
     model.fit(x, y, batch_size=1000, epochs=10_000, verbose=0, callbacks=[watch])
 except KeyboardInterrupt:
     stopped = time.monotonic()
-finite = bool(np.isfinite(model.predict(x[:100])).all() and np.isfinite(model.train_on_batch(x[:100], y[:100])).all())
+finite = bool(np.isfinite(model.predict(x[:100])).all() and np.isfinite(model.train_on_batch(x[:9], y[:9])).all())
 steps = model.optimizer.iterations - watch.done
 epochs = len(model.fit(x, y, epochs=1, verbose=0).epoch)
 print(json.dumps([stopped, watch.each, finite, steps, epochs]))
@@ -378,10 +339,10 @@ print(json.dumps([stopped, watch.each, finite, steps, epochs]))
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_stops_within_a_batch():
-    import json
-
     environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
-    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True, env=environment
+    )
     try:
         assert child.stdout.readline() == "started\n"
         time.sleep(0.25)
@@ -392,4 +353,6 @@ def test_ctrl_c_stops_within_a_batch():
         child.kill()
     assert child.returncode == 0
     assert 0 <= stopped - sent < 2 * each + 0.2
-    assert finite and steps in (1, 2) and epochs == 1  # train_on_batch's step, and one that no callback saw the end of
+    assert (
+        finite and steps in (1, 2) and epochs == 1
+    )  # train_on_batch's step, and one that no callback saw the end of

@@ -123,9 +123,9 @@ def test_conv2d(seed, isa):
 
 @seeds(6)
 def test_dense(seed, isa):
-    """One in five has weights that are too large to pack."""
+    """One in ten has weights that are too large to pack."""
     for rng, what in each(seed, "dense"):
-        wide = rng.random() < 0.2
+        wide = rng.random() < 0.1
         inputs, units = (int(v) for v in rng.integers(1, 70, 2) + (512 if wide else 0))
         leading = tuple(int(v) for v in rng.integers(1, either(rng, 3, 8, 15), rng.integers(0, 3)))
         x = normal(rng, (*leading, inputs)) * np.float32(10.0 ** rng.integers(-5, 6))

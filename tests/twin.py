@@ -1,4 +1,4 @@
-"""A model's twin in float64, written from `fastcnn.reference`: predictions, losses and SGD steps to compare with."""
+"""A model's twin in float64, written from `fastcnn.reference`: predictions, losses and SGD steps."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _KINKED = ("relu", "leaky_relu", "elu")
 
 
 class Affine(Layer):
-    """A layer of the tests' own, in NumPy: tanh(x)·factor + shift, per channel. It keeps views, as the docs' example."""
+    """A layer in NumPy: tanh(x)·factor + shift, per channel. It keeps views, as the docs' example."""
 
     def build(self, shape):
         self.factor = self.add_weight("factor", shape[-1:], "ones")
@@ -29,7 +29,7 @@ class Affine(Layer):
 
 
 class Doubled(Layer):
-    """A layer of the tests' own without parameters: each value and its square root's slope, twice the channels."""
+    """A layer in NumPy without parameters: each value x and √(1 + x²), twice the channels."""
 
     def build(self, shape):
         self.output_size = (*shape[:-1], 2 * shape[-1])
@@ -45,7 +45,11 @@ class Doubled(Layer):
 
 def _affine(layer, x, factor, shift):
     axes, y = tuple(range(x.ndim - 1)), np.tanh(x)
-    return y * factor + shift, lambda dy: (dy * factor * (1 - y * y), (dy * y).sum(axis=axes), dy.sum(axis=axes))
+    return y * factor + shift, lambda dy: (
+        dy * factor * (1 - y * y),
+        (dy * y).sum(axis=axes),
+        dy.sum(axis=axes),
+    )
 
 
 def _doubled(layer, x):
@@ -55,7 +59,9 @@ def _doubled(layer, x):
 
 def _conv2d(layer, x, kernel, *bias):
     options = {name: getattr(layer, name) for name in ("strides", "padding", "dilation_rate", "groups")}
-    return ref.conv2d(x, kernel, *bias, **options), lambda dy: ref.conv2d_backward(dy, x, kernel, *bias, **options)
+    return ref.conv2d(x, kernel, *bias, **options), lambda dy: ref.conv2d_backward(
+        dy, x, kernel, *bias, **options
+    )
 
 
 def _dense(layer, x, kernel, *bias):
@@ -67,20 +73,29 @@ def _pool(kind, *names):
         options = {name: getattr(layer, name) for name in names}
         forward, backward = getattr(ref, f"{kind}_pool2d"), getattr(ref, f"{kind}_pool2d_backward")
         return forward(x, **options), lambda dy: (backward(dy, x, **options),)
+
     return run
 
 
 def _lrn(layer, x):
     options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode")}
-    return (ref.local_response_norm(x, **options),
-            lambda dy: (ref.local_response_norm_backward(dy, x, **options),))
+    return (
+        ref.local_response_norm(x, **options),
+        lambda dy: (ref.local_response_norm_backward(dy, x, **options),),
+    )
 
 
 _WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
 _RUN = {
-    "Conv2D": _conv2d, "Dense": _dense, "LocalResponseNormalization": _lrn, "Affine": _affine, "Doubled": _doubled,
-    "MaxPooling2D": _pool("max", *_WINDOW), "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
-    "GlobalMaxPooling2D": _pool("global_max"), "GlobalAveragePooling2D": _pool("global_avg"),
+    "Conv2D": _conv2d,
+    "Dense": _dense,
+    "LocalResponseNormalization": _lrn,
+    "Affine": _affine,
+    "Doubled": _doubled,
+    "MaxPooling2D": _pool("max", *_WINDOW),
+    "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
+    "GlobalMaxPooling2D": _pool("global_max"),
+    "GlobalAveragePooling2D": _pool("global_avg"),
     "Flatten": lambda layer, x: (x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape),)),
 }
 
@@ -106,6 +121,7 @@ def run_layer(layer, x, weights=(), training=False, step=0):
     def both(dy):
         dx = backward(dy, x, **options)
         return steps[0](dx) if steps else (dx,)
+
     return forward(x, **options), both
 
 
@@ -161,14 +177,15 @@ class Twin:
         for layer, weights, velocities, grads in zip(self.layers, self.weights, self.velocity, gradients):
             for i, dw in enumerate(grads if layer.trainable else ()):
                 w = weights[i] * (1 - rate * o.weight_decay) if o.decoupled else weights[i]
-                weights[i], v = ref.sgd(w, dw, velocities[i], rate, o.momentum, o.nesterov,
-                                        0.0 if o.decoupled else o.weight_decay)
+                weights[i], v = ref.sgd(
+                    w, dw, velocities[i], rate, o.momentum, o.nesterov, 0.0 if o.decoupled else o.weight_decay
+                )
                 velocities[i] = velocities[i] if v is None else v
         self.iterations += 1
         return loss
 
     def margin(self, x):
-        """How far the batch is from a kink (an activation's at 0, a tie of maxima): nearer, derivatives are rounding."""
+        """How far the batch is from a kink: an activation's 0, a tie of maxima, where rounding decides."""
         y, inputs, _ = self.forward(x, True)
         margins = [np.inf]
         for layer, weights, x in zip(self.layers, self.weights, inputs):
@@ -188,8 +205,13 @@ def _least(values):
 def _gaps(layer, x):
     """Largest minus second largest value of each window."""
     size = getattr(layer, "pool_size", x.shape[1:3])
-    axes = sliding_axes(x.shape[1:3], size, getattr(layer, "strides", size), getattr(layer, "padding", "valid"),
-                        ceil_mode=getattr(layer, "ceil_mode", False))
+    axes = sliding_axes(
+        x.shape[1:3],
+        size,
+        getattr(layer, "strides", size),
+        getattr(layer, "padding", "valid"),
+        ceil_mode=getattr(layer, "ceil_mode", False),
+    )
     padded = pad(x, axes, -np.inf)
     values = np.sort(np.stack([padded[window] for _, window in taps(axes)]), axis=0)
     return values[-1] - values[-2] if len(values) > 1 else values[:0]
@@ -201,8 +223,11 @@ def targets(rng, loss, batch, units):
         return rng.integers(0, units, batch)
     if loss == "categorical_crossentropy":
         return rng.dirichlet(np.ones(units), batch).astype(np.float32)
-    return rng.integers(0, 2, (batch, units)).astype(np.float32) if loss.startswith("binary") \
+    return (
+        rng.integers(0, 2, (batch, units)).astype(np.float32)
+        if loss.startswith("binary")
         else rng.standard_normal((batch, units)).astype(np.float32)
+    )
 
 
 def clear_batch(twin, rng, batch, shape):
@@ -215,7 +240,7 @@ def clear_batch(twin, rng, batch, shape):
 
 
 def assert_trained_alike(model, twin, before, tolerance=1e-5, steps=1):
-    """Each weight has moved as its twin: within `tolerance` of the array's largest move, and roundings of w."""
+    """Each weight has moved as its twin: within `tolerance` of the array's largest move, and rounding."""
     count = 0
     for layer, weights, old in zip(model.layers, twin.weights, before):
         for parameter, actual, expected, start in zip(layer.parameters, layer.get_weights(), weights, old):
@@ -224,6 +249,7 @@ def assert_trained_alike(model, twin, before, tolerance=1e-5, steps=1):
             error = np.abs(actual - expected)
             assert np.all(error <= bound), (
                 f"{layer.name}/{parameter.name}: error {error.max():.3g} of a move of {move:.3g}; "
-                f"allowed {bound[np.unravel_index(np.argmax(error - bound), bound.shape)]:.3g}")
+                f"allowed {bound[np.unravel_index(np.argmax(error - bound), bound.shape)]:.3g}"
+            )
             count += layer.trainable and move > 0
     return count

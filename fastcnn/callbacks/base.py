@@ -20,6 +20,7 @@ class Callback:
     model = None
     params = None
     state = ()  # names of the attributes that exact resume must keep, JSON-able
+    reports = False  # True: sees an epoch's logs after all others have added to them
     _resumed = False
 
     def set_model(self, model):
@@ -122,8 +123,7 @@ class CallbackList:
 
     Args:
         callbacks: a list of callbacks, or one, or None.
-        add_history, add_progbar: append a `History`, a `Progress` unless the list has one; last, so that they
-            see what other callbacks add to an epoch's logs.
+        add_history, add_progbar: append a `History`, a `Progress` unless the list has one.
         model: passed to `set_model`.
         params: passed to `set_params`.
 
@@ -183,7 +183,7 @@ class CallbackList:
         self._dispatch()
 
     def on_epoch_end(self, epoch, logs=None):
-        """After an epoch: callbacks get one and the same dict, and may add to it."""
+        """After an epoch: all get one and the same dict and may add to it, those that report it last."""
         logs = logs if type(logs) is dict else dict(logs or {})
         for method in self._methods["on_epoch_end"]:
             method(epoch, logs)
@@ -230,7 +230,10 @@ class CallbackList:
         """Each other hook becomes an attribute: a loop over the methods that want it, or nothing."""
         self._methods = {}
         for hook in HOOKS:
-            wanted = [_wanted(callback, hook) for callback in self.callbacks]
+            callbacks = self.callbacks
+            if hook == "on_epoch_end":
+                callbacks = sorted(callbacks, key=lambda callback: callback.reports)
+            wanted = [_wanted(callback, hook) for callback in callbacks]
             self._methods[hook] = [method for method in wanted if method is not None]
             if hook not in ("on_epoch_end", "on_train_end"):
                 setattr(self, hook, _caller(self._methods[hook], "batch" in hook or "epoch" in hook))

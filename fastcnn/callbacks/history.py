@@ -17,6 +17,7 @@ class History(Callback):
     """
 
     state = ("epoch", "history")
+    reports = True
 
     def __init__(self):
         self.epoch, self.history = [], {}

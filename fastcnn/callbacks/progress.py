@@ -30,6 +30,8 @@ class Progress(Callback):
         >>> progress.set_params({"epochs": 1, "steps": 10, "samples": 320, "batch_size": 32})
     """
 
+    reports = True
+
     def __init__(self, verbose="auto"):
         if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {verbose!r}')

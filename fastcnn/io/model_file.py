@@ -21,7 +21,7 @@ def save_model(model, path):
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
             "loss": None if model.loss is None else losses.serialize(model.loss),
-            "metrics": [m.name for m in model._metrics],
+            "metrics": [m for m in map(_metric, model._given_metrics) if m is not None],
             "epochs_seen": model.epochs_seen,
         }
         for layer in model.layers:
@@ -31,6 +31,15 @@ def save_model(model, path):
                     tensors[f"optimizer/velocity/{layer.name}/{parameter.name}"] = state
     save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
                               "training": json.dumps(training)})
+
+
+def _metric(given):
+    """A metric as `compile` took it, in JSON's types; None for a function, which cannot be saved."""
+    from fastcnn import registry
+
+    if isinstance(given, registry.Configurable):
+        return registry.serialize(given)
+    return given if isinstance(given, (str, dict)) else None
 
 
 def load_model(path, custom_objects=None, compile=True):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments, initializers
+from fastcnn import arguments, initializers, registry
 from fastcnn.random import new_seed
 
 
@@ -89,6 +89,11 @@ class Layer:
         hint = f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
         raise TypeError(f"{type(self).__name__} has no argument {name!r}. {hint}")
 
+    @classmethod
+    def default_name(cls):
+        """The class' name in snake_case: Conv2D → conv2d, MaxPooling2D → max_pooling2d."""
+        return registry.snake(cls.__name__).replace("2_d", "2d")
+
     # Building
 
     def add_weight(self, name, shape, initializer="glorot_uniform"):
@@ -112,7 +117,7 @@ class Layer:
         if self.spatial and len(shape) != 3:
             raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels). Received: {shape}")
         if self.name is None:
-            self.name = _snake(type(self).__name__)
+            self.name = self.default_name()
         self.input_size = self.output_size = shape
         self.build(shape)
         self.output_size = tuple(self.output_size)
@@ -245,12 +250,6 @@ class Layer:
     def __repr__(self):
         arguments_ = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
         return f"<{type(self).__name__} {arguments_}>"
-
-
-def _snake(name):
-    text = "".join("_" + c.lower() if c.isupper() and i and not name[i - 1].isupper() else c.lower()
-                   for i, c in enumerate(name))
-    return text.replace("2_d", "2d")
 
 
 def _plain(value):

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, registry
 
 
-class Loss:
+class Loss(registry.Configurable):
     """Base class of losses; subclass it to write a loss of your own in NumPy.
 
     A subclass overrides `forward(y_true, y_pred)`, which returns one number per sample, and `backward(y_true, y_pred)`,
@@ -26,7 +26,6 @@ class Loss:
     name = "loss"
     kind = None           # the op; None: computed in Python
     from_logits = False
-    config = ()
 
     def forward(self, y_true, y_pred):
         """One number per sample."""
@@ -49,10 +48,6 @@ class Loss:
             return y.reshape(shape), False
         raise ValueError(f"y must have the model's output shape {(None, *output_size)}. Received: shape {y.shape}")
 
-    def get_config(self):
-        """The constructor's arguments."""
-        return {name: getattr(self, name) for name in self.config}
-
 
 def get(identifier):
     """A loss from its name ("mse", "sparse_categorical_crossentropy" …), class, configuration or itself.
@@ -63,20 +58,14 @@ def get(identifier):
     """
     from fastcnn import losses
 
-    classes = {cls.name: cls for cls in (losses.MeanSquaredError, losses.BinaryCrossentropy,
-                                         losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy)}
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        identifier = identifier()
-    if isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") in classes:
-        return classes[identifier["class_name"]](**identifier["config"])
-    names = {**classes, "mse": losses.MeanSquaredError, **{cls.__name__: cls for cls in classes.values()}}
-    if not isinstance(identifier, str) or identifier not in names:
-        raise ValueError(f"loss must be a Loss or one of {', '.join(map(repr, names))}. Received: {identifier!r}")
-    return names[identifier]()
+    known = registry.names(losses.MeanSquaredError, losses.BinaryCrossentropy, losses.CategoricalCrossentropy,
+                           losses.SparseCategoricalCrossentropy, mse=losses.MeanSquaredError)
+    loss, _ = registry.resolve("loss", Loss, known, identifier)
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a name or a fastcnn.losses.Loss (it needs a gradient). Received: {identifier!r}")
+    return loss
 
 
 def serialize(loss):
     """What `get` accepts, in JSON's types; None for a loss written in Python."""
-    return None if loss.kind is None else {"class_name": loss.name, "config": loss.get_config()}
+    return None if loss.kind is None else registry.serialize(loss)

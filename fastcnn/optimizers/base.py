@@ -1,18 +1,15 @@
 """What an optimizer is: constants, a learning rate, and the op that updates the flat parameter array."""
 
-from fastcnn import arguments
+from fastcnn import arguments, registry
 from fastcnn.optimizers import schedules
 
 
-class Optimizer:
+class Optimizer(registry.Configurable):
     """Base class of optimizers.
 
     Args:
         learning_rate: number ≥ 0, or a schedule.
     """
-
-    name = "optimizer"
-    config = ()
 
     def __init__(self, learning_rate):
         self.iterations = 0  # steps taken so far
@@ -27,8 +24,8 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value):
-        if isinstance(value, schedules.Schedule):
-            self.schedule, self._rate = value, None
+        if isinstance(value, (schedules.Schedule, dict)):
+            self.schedule, self._rate = schedules.get(value), None
         else:
             self.schedule, self._rate = None, arguments.number("learning_rate", value, 0)
 
@@ -43,7 +40,7 @@ class Optimizer:
 
     def get_config(self):
         """The constructor's arguments in JSON's types."""
-        rate = self._rate if self.schedule is None else schedules.serialize(self.schedule)
+        rate = self._rate if self.schedule is None else registry.serialize(self.schedule)
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
 
 
@@ -56,21 +53,10 @@ def get(identifier):
     """
     from fastcnn import optimizers
 
-    classes = {"sgd": optimizers.SGD, "SGD": optimizers.SGD}
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
-    if isinstance(identifier, Optimizer):
-        return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") in classes:
-        config = dict(identifier["config"])
-        if isinstance(config["learning_rate"], dict):
-            config["learning_rate"] = schedules.get(config["learning_rate"])
-        return classes[identifier["class_name"]](**config)
-    if not isinstance(identifier, str) or identifier not in classes:
-        raise ValueError(f"optimizer must be an Optimizer or one of {', '.join(map(repr, classes))}. Received: {identifier!r}")
-    return classes[identifier]()
+    optimizer, _ = registry.resolve("optimizer", Optimizer, registry.names(optimizers.SGD, sgd=optimizers.SGD), identifier)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be a name or a fastcnn.optimizers.Optimizer. Received: {identifier!r}")
+    return optimizer
 
 
-def serialize(optimizer):
-    """What `get` accepts, in JSON's types."""
-    return {"class_name": optimizer.name, "config": optimizer.get_config()}
+serialize = registry.serialize

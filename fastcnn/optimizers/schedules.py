@@ -2,20 +2,15 @@
 
 import math
 
-from fastcnn import arguments
+from fastcnn import arguments, registry
 
 
-class Schedule:
+class Schedule(registry.Configurable):
     """Base class: call it with the number of steps taken to get the learning rate of the next."""
 
-    config = ()
-
     def __call__(self, step):
-        raise NotImplementedError
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {name: getattr(self, name) for name in self.config}
+        """The learning rate after `step` steps."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(step)")
 
 
 class OneCycle(Schedule):
@@ -53,16 +48,6 @@ class OneCycle(Schedule):
         return self.peak * (low + (1 - low) * (1 + math.cos(math.pi * part)) / 2)
 
 
-_CLASSES = {"OneCycle": OneCycle}
-
-
-def serialize(schedule):
-    """A schedule in JSON's types; a schedule of one's own cannot be saved and becomes its class' name alone."""
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
-
-
-def get(config):
-    """The schedule `serialize` wrote."""
-    if config["class_name"] not in _CLASSES:
-        raise ValueError(f"schedule must be one of {', '.join(_CLASSES)}. Received: {config['class_name']!r}")
-    return _CLASSES[config["class_name"]](**config["config"])
+def get(identifier):
+    """A schedule from its configuration or itself."""
+    return registry.resolve("learning_rate", Schedule, registry.names(OneCycle), identifier)[0]

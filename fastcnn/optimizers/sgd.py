@@ -22,7 +22,6 @@ class SGD(Optimizer):
         0.9
     """
 
-    name = "sgd"
     config = ("momentum", "nesterov", "weight_decay", "decoupled")
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decoupled=True):

@@ -1,0 +1,196 @@
+"""No buffer of a plan is overwritten while needed: steps are acted out, each write leaves its name."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from random_networks import pick, random_model
+from twin import targets
+
+import fastcnn
+from fastcnn import layers as L
+from fastcnn.plan import Plan
+
+
+class Memory:
+    """Who wrote each float of a plan's buffers last."""
+
+    def __init__(self, plan):
+        self.plan, self.owners, self.tags = plan, {}, {}
+
+    def _floats(self, buffer, image, thread, image0):
+        """The owners of one row; thread None: all threads share the batch."""
+        if buffer.local:
+            offset, stride, slots = buffer.place
+            alone = (thread or 0) * stride + offset + (image - image0) * buffer.size
+            start = offset * slots + image * buffer.size if thread is None else alone
+            row = buffer.array[start : start + buffer.size]
+        else:
+            row = buffer.array[image]
+        assert row.size == buffer.size
+        base = row
+        while base.base is not None:
+            base = base.base
+        if id(base) not in self.owners:
+            self.owners[id(base)] = np.full(base.size, -1)
+        start = (row.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // 4
+        return self.owners[id(base)][start : start + buffer.size]
+
+    def touch(self, reads, writes, images, thread=None, image0=0):
+        for buffers, write in ((reads, False), (writes, True)):
+            for buffer in buffers:
+                if (
+                    buffer is None
+                    or buffer.array is None
+                    and buffer in (self.plan.values[0], self.plan.values[-1])
+                ):
+                    continue  # absent, or the caller's
+                for image in images:
+                    floats = self._floats(buffer, image, thread, image0)
+                    tag = self.tags.setdefault((id(buffer), image), len(self.tags))
+                    if write:
+                        floats[...] = tag
+                    assert np.all(floats == tag), f"{self.name(buffer)} of image {image} was overwritten"
+
+    def name(self, buffer):
+        for kind in ("values", "gradients"):
+            if buffer in getattr(self.plan, kind):
+                return f"{kind}[{getattr(self.plan, kind).index(buffer)}]"
+        return "loss_y"
+
+
+def effects(plan, i, name):
+    """(buffers read, buffers written) by a pass of op i; kept apart from plan.py's own account."""
+    if i == plan.loss_index:
+        softmax = plan.ops[i].name == "softmax_cross_entropy"
+        if name == "forward":
+            return [plan.values[-1]], [plan.loss_y]
+        return [plan.loss_y if softmax else plan.values[-1]], [plan.gradients[-1]]
+    if i >= len(plan.entries) or name in ("pack", "reduce", "update"):
+        return [], []
+    x, y = plan.values[i : i + 2]
+    if name == "forward":
+        return [x], [y]
+    dx, dy = plan.gradients[i : i + 2]
+    if name == "data":
+        op = plan.ops[i].name
+        besides = (
+            x
+            if op in ("max_pool2d", "local_response_norm")
+            else y
+            if op in ("activation", "softmax", "log_softmax")
+            else None
+        )
+        return [dy, besides], [dx]
+    return ([y, dy], [dy]) if name == "mask" else ([x, dy], [])
+
+
+def act_out(plan, batch, threads, rng):
+    """Runs through the program as threads in a random order may, then reads the predictions."""
+    memory, seen, calls = Memory(plan), set(), list(plan.script)
+    images = range(batch)
+    for p in range(len(plan.phases) + 1):
+        while calls and calls[0][0] == p:
+            memory.touch(*call_effects(plan, calls.pop(0)[1], seen), images)
+        if p == len(plan.phases):
+            break
+        first, count, parts, _ = plan.phases[p]
+        steps = [plan.steps[s] for s in range(first, first + count)]
+        chunks = -(-batch // plan.chunk)
+        if parts:
+            rng.shuffle(steps)
+        if parts or 1 < threads > chunks:
+            for step in steps:
+                memory.touch(*effects(plan, *step), images)
+            continue
+        at, waiting = {}, list(range(chunks))
+        while at or waiting:
+            thread = int(rng.integers(threads))
+            if thread not in at:
+                if not waiting:
+                    thread = pick(rng, sorted(at))
+                else:
+                    at[thread] = [waiting.pop(0), 0]
+            chunk, step = at[thread]
+            begin = chunk * plan.chunk
+            memory.touch(
+                *effects(plan, *steps[step]), range(begin, min(begin + plan.chunk, batch)), thread, begin
+            )
+            at[thread][1] += 1
+            if at[thread][1] == count:
+                del at[thread]
+    memory.touch([plan.output], [], images)
+
+
+def call_effects(plan, call, seen):
+    """The same of a Python call. A layer may keep a view of its input until it computes gradients."""
+    if call.__defaults__ is None:
+        return [plan.values[-1]], plan.gradients[-1:]
+    i = call.__defaults__[0]
+    if i in seen:
+        return [plan.gradients[i + 1], plan.values[i]], [plan.gradients[i]]
+    seen.add(i)
+    return [plan.values[i]], [plan.values[i + 1]]
+
+
+@lru_cache(maxsize=None)
+def plan_model(seed):
+    return random_model(seed, large=seed % 5 == 0)
+
+
+@pytest.mark.parametrize("mode", ["train", "test", "predict"])
+@pytest.mark.parametrize("seed", range(0, 90, 2))
+def test_no_buffer_is_overwritten_while_needed(seed, mode):
+    model, rng = plan_model(seed), np.random.default_rng(seed)
+    model._flat.prepare_training(False)
+    for batch, threads in ((int(rng.integers(1, 9)), 1), (int(rng.integers(8, 30)), 2), (3, 5)):
+        plan = Plan(
+            model.layers,
+            mode,
+            batch,
+            threads,
+            None if mode == "predict" else model.loss,
+            model.optimizer,
+            model._flat,
+            0,
+            model.loss.name.startswith("sparse"),
+        )
+        act_out(plan, batch, threads, rng)
+        if batch > 1:
+            act_out(plan, batch - 1, threads, rng)
+
+
+@pytest.mark.parametrize(
+    "loss, activation", [("mse", "linear"), ("sparse_categorical_crossentropy", "softmax")]
+)
+def test_predictions_outlive_the_step(loss, activation):
+    """Metrics read them after the backward pass."""
+    rng = np.random.default_rng(0)
+    model = fastcnn.Sequential(
+        [
+            L.Conv2D(4, 3, activation="relu", input_shape=(10, 10, 1)),
+            L.Flatten(),
+            L.Dense(1100, activation="tanh"),
+            L.Dense(700, activation="tanh"),
+            L.Dense(10, activation=activation),
+        ],
+        seed=0,
+    )
+    model.compile(fastcnn.optimizers.SGD(0.0), loss)
+    x, y = rng.standard_normal((9, 10, 10, 1)).astype(np.float32), targets(rng, model.loss.name, 9, 10)
+    model.train_on_batch(x, y)
+    np.testing.assert_allclose(model._plans["train"].predictions(9), model.predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_used_buffer_is_noticed():
+    """The test of memory can fail: two buffers are laid upon each other."""
+    model = fastcnn.networks.lenet5(seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    plan = model._plan("train", 8, True)
+    wide = [b for b in (*plan.values[1:], *plan.gradients) if b.array is not None and not b.local]
+    wide[0].array = (
+        wide[1].array[:, :1].repeat(wide[0].size, 1) if wide[1].size < wide[0].size else wide[1].array
+    )
+    wide[1].array, wide[1].size = wide[0].array, wide[0].size
+    with pytest.raises(AssertionError, match="overwritten"):
+        act_out(plan, 8, 1, np.random.default_rng(0))
