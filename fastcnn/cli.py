@@ -45,7 +45,7 @@ def main(argv=None):
     except KeyboardInterrupt as interrupt:
         _complain(interrupt if interrupt.args else KeyboardInterrupt("Interrupted"))
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, users get one line
         _complain(error)
         return 1
 
@@ -194,7 +194,7 @@ def _predict(options):
         try:
             read = _read_array if path.lower().endswith(".npy") else _read_image
             images = read(path, tuple(model.input_shape), options.invert)
-        except Exception as error:  # the others may be fine
+        except Exception as error:  # noqa: BLE001  whatever it is, the other images may be fine
             _complain(error, path)
             code = 1
             continue

@@ -35,12 +35,20 @@ class Sequential(Training):
         self.input = None  # an Input layer says the shape, and is not one of the layers
         self.layers = []
         self.built = False
+        self._checker = None  # called with the built model before it gets any memory
         self._reset_training()
         for layer in layers or []:
             self.add(layer)
 
     def add(self, layer):
         """Appends a layer."""
+        self._append(layer)
+        if self.built:
+            self._own()
+        elif self.layers and self._first_shape() is not None:
+            self.build(self._first_shape())
+
+    def _append(self, layer):
         if not isinstance(layer, Layer):
             raise TypeError(f"a layer must be a fastcnn.layers.Layer. Received: {layer!r}")
         if layer.model is not None:
@@ -57,15 +65,10 @@ class Sequential(Training):
         if layer.name in taken:
             raise ValueError(f"layers' names must differ. Received: {layer.name!r} twice")
         if self.built:
-            layer.build_for(self.layers[-1].output_size)
+            layer.build_for(self.layers[-1].output_size)  # an impossible layer is refused before it is appended
         layer.model = self
         self.layers.append(layer)
         self._name(layer, taken)
-        shape = self._first_shape()
-        if self.built:
-            self._own()
-        elif shape is not None:
-            self.build(shape)
 
     def _name(self, layer, taken):
         if layer.name is None or layer.name in taken:
@@ -108,6 +111,8 @@ class Sequential(Training):
         self._own()
 
     def _own(self):
+        if self._checker is not None:
+            self._checker(self)
         self._flat = Flat(self.layers, np.random.default_rng(self.seed))
         self._plans = {}
 
@@ -209,18 +214,25 @@ class Sequential(Training):
                 "layers": [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers]}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None, check=None):
         """A new model from `get_config`'s answer.
 
         Args:
             config: the architecture.
             custom_objects: {name: class} of layers that are not fastcnn's own.
+            check: called with the model when its shapes are known and no array has been made yet.
         """
         from fastcnn.io.model_file import layer_from_config
+        from fastcnn.registry import custom_objects as scope
 
-        model = cls([layer_from_config(c, custom_objects) for c in config["layers"]], config["name"], config["seed"])
-        if not model.built and config["input_shape"] is not None:
+        with scope(custom_objects):
+            model = cls(name=config["name"], seed=config["seed"])
+            for entry in config["layers"]:
+                model._append(layer_from_config(entry))
+        model._checker = check
+        if model.layers and config["input_shape"] is not None:
             model.build(config["input_shape"])
+        model._checker = None
         return model
 
     def save(self, path):

@@ -227,7 +227,8 @@ class Plan:
     def _backward(self, i, needs_dx):
         entry, op = self.entries[i], self.ops[i]
         if isinstance(entry, _PythonEntry):
-            self._hook(lambda n, i=i: self._python_backward(i, n), [self.gradients[i], self.gradients[i + 1]])
+            kept = [self.values[i], self.values[i + 1]]  # the layer may have kept views of them
+            self._hook(lambda n, i=i: self._python_backward(i, n), [*kept, self.gradients[i], self.gradients[i + 1]])
             return
         if op.activation != "linear" and op.name in ("conv2d", "dense"):
             self._phase([(i, "mask")], parts=False)

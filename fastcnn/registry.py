@@ -1,6 +1,25 @@
 """Objects by name: what `initializers.get` and `metrics.get` accept, and how a configuration names them."""
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_custom = ContextVar("fastcnn_custom_objects", default={})
+
+
+@contextmanager
+def custom_objects(objects):
+    """A block in which configurations may name these classes and functions of the user's: {name: object}."""
+    token = _custom.set({**_custom.get(), **(objects or {})})
+    try:
+        yield
+    finally:
+        _custom.reset(token)
+
+
+def custom():
+    """The objects of the enclosing `custom_objects` blocks."""
+    return _custom.get()
 
 
 def snake(name):
@@ -56,7 +75,7 @@ def resolve(kind, base, known, identifier, custom_objects=None):
             raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {identifier!r}")
     elif isinstance(identifier, str):
         name = identifier
-    found = identifier if name is None else _named(kind, name, {**known, **(custom_objects or {})})
+    found = identifier if name is None else _named(kind, name, {**known, **_custom.get(), **(custom_objects or {})})
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
     if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):

@@ -11,9 +11,10 @@ import pytest
 from fastcnn import metrics as M
 
 BATCHES = (32, 1, 7, 24)
+TOTAL = sum(BATCHES)
 
 
-def data(kind, seed=0, n=sum(BATCHES), classes=10):
+def data(kind, seed=0, n=TOTAL, classes=10):
     """(y_true, y_pred, weights) of the shapes a kind of metric takes."""
     rng = np.random.default_rng(seed)
     y_pred = rng.random((n, classes), np.float32)

@@ -210,6 +210,16 @@ def test_same_seed_same_weights():
     assert np.array_equal(first, (weights(), weights()))
 
 
+def test_layers_start_from_different_numbers():
+    """Layers of one shape are not copies of each other, however the model was put together."""
+    layers = [fastcnn.Input((6,)), *(L.Dense(6) for _ in range(4))]
+    together, later = fastcnn.Sequential(layers, seed=0), fastcnn.Sequential([L.Dense(6), L.Dense(6)], seed=0)
+    later.build((6,))
+    for kernels in (together.get_weights()[::2], later.get_weights()[::2]):
+        for i, kernel in enumerate(kernels):
+            assert all(abs(np.corrcoef(kernel.ravel(), other.ravel())[0, 1]) < 0.6 for other in kernels[:i])
+
+
 # Whole networks against the reference
 
 

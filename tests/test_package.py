@@ -27,7 +27,7 @@ print(json.dumps([sorted(names), sorted(name for name in sys.modules if name.sta
 
 
 def imported(run_python, module):
-    """(top-level names beyond the standard library, fastcnn's modules) that a fresh Python imports with a module."""
+    """(top-level names beyond the standard library, fastcnn's modules) that importing a module brings."""
     run = run_python("-c", IMPORTS.format(module=module))
     assert run.returncode == 0, run.stderr
     names, own = json.loads(run.stdout)
@@ -68,7 +68,7 @@ def test_names_in_all_exist(module):
 
 
 def public(module):
-    """(name, object) of the module's own public functions and classes, and of these' methods and properties."""
+    """(name, object) of the module's own public functions and classes, and their members."""
     for name, value in vars(module).items():
         if (
             name.startswith("_")

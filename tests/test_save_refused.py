@@ -1,4 +1,4 @@
-"""Model files that are refused: any changed byte, wrong architectures and arrays, other formats; no code runs."""
+"""Model files that are refused: any changed byte, wrong architectures and arrays, other formats."""
 
 import json
 import os

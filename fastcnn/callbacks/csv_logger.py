@@ -22,7 +22,6 @@ class CSVLogger(Callback):
         >>> log = CSVLogger("training.csv")
         >>> log.on_train_begin()
         >>> log.on_epoch_end(0, {"loss": 0.5, "accuracy": 0.9})
-        >>> log.on_train_end()
         >>> open("training.csv").read()
         'epoch,accuracy,loss\\n0,0.9,0.5\\n'
     """
@@ -32,7 +31,7 @@ class CSVLogger(Callback):
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character. Received: {separator!r}")
         self.separator, self.append = separator, arguments.flag("append", append)
-        self._file = self._writer = self._columns = None
+        self._columns = None
 
     def on_train_begin(self, logs=None):
         import csv
@@ -41,19 +40,23 @@ class CSVLogger(Callback):
         if self.append and os.path.exists(self.filename):
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self._columns = next(csv.reader(file, delimiter=self.separator), None)
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
+        else:
+            self._write("w")
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch, **(logs or {})}
+        rows = []
         if self._columns is None:
             self._columns = ["epoch", *sorted(set(row) - {"epoch"})]
-            self._writer.writerow(self._columns)
+            rows.append(self._columns)
         if not set(row) <= set(self._columns):
             missing = ", ".join(sorted(set(row) - set(self._columns)))
             warnings.warn(f"{self.filename} has no column for {missing}.", stacklevel=2)
-        self._writer.writerow([row.get(name, "NA") for name in self._columns])
-        self._file.flush()
+        self._write("a", *rows, [row.get(name, "NA") for name in self._columns])
 
-    def on_train_end(self, logs=None):
-        self._file.close()
+    def _write(self, mode, *rows):
+        """Open and closed each time: whatever ends training, the file is whole."""
+        import csv
+
+        with open(self.filename, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)

@@ -3,43 +3,33 @@
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 
 _FORMAT = "fastcnn model 1"
+_STATE = "optimizer/velocity/"
 
 
 def save_model(model, path):
     """Writes a model, see `Sequential.save`."""
     import json
 
-    from fastcnn import losses, optimizers
+    from fastcnn import losses, optimizers, registry
 
     tensors = {}
-    for layer in model.layers:
-        for parameter in layer.parameters:
-            tensors[f"{layer.name}/{parameter.name}"] = parameter.value
+    for name, parameter in _parameters(model):
+        tensors[name] = parameter.value
     training = None
     if model.optimizer is not None:
         training = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
             "loss": None if model.loss is None else losses.serialize(model.loss),
-            "metrics": [m for m in map(_metric, model._given_metrics) if m is not None],
+            "metrics": [given if isinstance(given, str) else registry.serialize(metric)
+                        for given, metric in zip(model._given_metrics, model._metrics)],
             "epochs_seen": model.epochs_seen,
         }
-        for layer in model.layers:
-            for parameter in layer.parameters:
-                state = model._flat.state_of(parameter)
-                if state is not None:
-                    tensors[f"optimizer/velocity/{layer.name}/{parameter.name}"] = state
+        if model._flat.state is not None:
+            for name, parameter in _parameters(model):
+                tensors[_STATE + name] = model._flat.state_of(parameter)
     save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
                               "training": json.dumps(training)})
-
-
-def _metric(given):
-    """A metric as `compile` took it, in JSON's types; None for a function, which cannot be saved."""
-    from fastcnn import registry
-
-    if isinstance(given, registry.Configurable):
-        return registry.serialize(given)
-    return given if isinstance(given, (str, dict)) else None
 
 
 def load_model(path, custom_objects=None, compile=True):
@@ -47,7 +37,7 @@ def load_model(path, custom_objects=None, compile=True):
 
     Args:
         path: of the file.
-        custom_objects: {name: class} of layers that are not fastcnn's own.
+        custom_objects: {name: class or function} of layers, initializers, losses and metrics that are not fastcnn's own.
         compile: restore optimizer, its state, loss and metrics too.
 
     Raises:
@@ -61,6 +51,7 @@ def load_model(path, custom_objects=None, compile=True):
     """
     import json
 
+    from fastcnn import registry
     from fastcnn.model import Sequential
 
     tensors, metadata = load_file(path)
@@ -69,48 +60,61 @@ def load_model(path, custom_objects=None, compile=True):
                               f"accepted: {_FORMAT!r}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
-        model = Sequential.from_config(config, custom_objects)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        with registry.custom_objects(custom_objects):
+            model = Sequential.from_config(config, check=lambda m: _check(path, m, tensors, training))
+    except FileFormatError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
-    names = [f"{layer.name}/{p.name}" for layer in model.layers for p in layer.parameters]
-    _check(path, {name: tensors.pop(name, None) for name in names}, model, lambda p, v: p.value.__setitem__(..., v))
+    for name, parameter in _parameters(model):
+        parameter.value[...] = tensors[name]
+    model.touch()
     if compile and training is not None:
-        _restore_training(path, model, training, tensors)
+        with registry.custom_objects(custom_objects):
+            _restore_training(path, model, training, tensors)
     return model
 
 
-def _check(path, arrays, model, put):
-    """Puts arrays into the model's parameters after all of them have been found right."""
-    parameters = [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
-    for (name, parameter), value in zip(parameters, arrays.values()):
-        received = None if value is None else f"{value.dtype} of shape {value.shape}"
-        if value is None or value.shape != parameter.shape or value.dtype.kind != "f" or value.itemsize != 4:
-            raise FileFormatError(f"{path}: {name} must be float32 of shape {parameter.shape}. Received: {received}")
-    for (_, parameter), value in zip(parameters, arrays.values()):
-        put(parameter, value)
-    model.touch()
+def _parameters(model):
+    return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
+
+
+def _check(path, model, tensors, training):
+    """Refuses a file whose arrays are not the model's, before the model takes any memory."""
+    wanted = {name: parameter.shape for name, parameter in _parameters(model)}
+    if training is not None and any(name.startswith(_STATE) for name in tensors):
+        wanted.update({_STATE + name: shape for name, shape in wanted.items()})
+    for name, shape in wanted.items():
+        value = tensors.get(name)
+        if value is None or value.shape != shape or value.dtype != "float32":
+            received = None if value is None else f"{value.dtype} of shape {value.shape}"
+            raise FileFormatError(f"{path}: {name} must be float32 of shape {shape}. Received: {received}")
+    foreign = sorted(set(tensors) - set(wanted))
+    if foreign:
+        raise FileFormatError(f"{path} holds arrays that are not the model's. Received: {', '.join(foreign[:5])}")
 
 
 def _restore_training(path, model, training, tensors):
+    from fastcnn import arguments
+
     try:
         model.compile(training["optimizer"], training["loss"], training["metrics"])
-        model.optimizer.iterations = int(training["iterations"])
-        model.epochs_seen = int(training["epochs_seen"])
-    except (KeyError, TypeError, ValueError) as error:
+        model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
+        model.epochs_seen = arguments.integer("epochs_seen", training["epochs_seen"], 0)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
-    state = {name: tensors.get(f"optimizer/velocity/{layer.name}/{p.name}")
-             for layer in model.layers for p in layer.parameters for name in [f"{layer.name}/{p.name}"]}
-    if any(value is not None for value in state.values()):
+    if any(name.startswith(_STATE) for name in tensors):
         model._flat.prepare_training(True)
-        _check(path, state, model, lambda p, v: model._flat.state_of(p).__setitem__(..., v))
+        for name, parameter in _parameters(model):
+            model._flat.state_of(parameter)[...] = tensors[_STATE + name]
 
 
-def layer_from_config(entry, custom_objects=None):
-    """A layer from {"class_name", "config"}; only fastcnn's own classes and those given by name."""
-    from fastcnn import layers
+def layer_from_config(entry):
+    """A layer from {"class_name", "config"}; only fastcnn's own classes and those of `registry.custom_objects`."""
+    from fastcnn import layers, registry
 
     name = entry["class_name"]
-    classes = {n: getattr(layers, n) for n in layers.__all__ if n != "Layer"} | dict(custom_objects or {})
+    classes = {n: getattr(layers, n) for n in layers.__all__ if n != "Layer"} | registry.custom()
     if name not in classes:
         raise ValueError(f"layers of class {name!r} are not fastcnn's own; give custom_objects={{{name!r}: its class}}")
     return classes[name].from_config(entry["config"])

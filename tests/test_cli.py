@@ -1,0 +1,405 @@
+"""The command line: what it prints, its exit codes, and that an interruption loses nothing."""
+
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastcnn
+from fastcnn import cli, recipes
+from fastcnn.datasets import mnist
+
+SOURCE = str(Path(fastcnn.__file__).parents[1])
+
+
+def command(*arguments, **options):
+    """`python -m fastcnn …` as a process of its own."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    environment = {**os.environ, "PYTHONPATH": SOURCE, "COLUMNS": "100"}
+    words = [sys.executable, "-m", "fastcnn", *map(str, arguments)]
+    return subprocess.Popen(words, env=environment, **options)
+
+
+def run(*arguments):
+    """(exit code, standard output, standard error) of a process of its own."""
+    process = command(*arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def main(capsys):
+    """The same within this process."""
+    def call(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        return (code, *capsys.readouterr())
+
+    before = fastcnn.get_num_threads()
+    yield call
+    fastcnn.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A LeNet-5 that knows its digits a little: (file, recipe's result)."""
+    path = tmp_path_factory.mktemp("cli") / "lenet5.safetensors"
+    result = recipes.train_lenet5(epochs=1, limit=6000, verbose=0)
+    result.model.save(path)
+    return path, result
+
+
+@pytest.fixture(scope="session")
+def digit(trained):
+    """A test image that the model is sure about: (uint8 array, label)."""
+    _, (x, y) = mnist.load_data()
+    p = trained[1].model.predict(recipes.prepare_digits(x[:500]))
+    best = int(np.argmax(p[np.arange(500), y[:500]]))
+    return x[best], int(y[best])
+
+
+# Recipes
+
+
+def test_prepare_digits():
+    x = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype(np.uint8)
+    y = recipes.prepare_digits(x)
+    assert y.shape == (3, 28, 28, 1) and y.dtype == np.float32
+    np.testing.assert_allclose(y[..., 0], (x / 255 - 0.1307) / 0.3081, atol=1e-6)
+    assert (recipes.prepare_digits(x[..., None]) == y).all()
+    (x_train, _), _ = mnist.load_data()
+    y = recipes.prepare_digits(x_train[:20000])
+    assert abs(y.mean()) < 0.01 and abs(y.std() - 1) < 0.01
+    with pytest.raises(TypeError, match="Received: float64"):
+        recipes.prepare_digits(x / 255)
+    with pytest.raises(ValueError, match=r"Received: \(28, 28\)"):
+        recipes.prepare_digits(x[0])
+
+
+def test_train_lenet5_learns_and_repeats(trained):
+    result = trained[1]
+    assert result.accuracy > 0.85 and result.test_images == 6000
+    assert result.history.history["accuracy"] and result.train_seconds > 0 and result.test_seconds > 0
+    models = [recipes.train_lenet5(1, limit=320, seed=seed, verbose=0).model for seed in (3, 3, 4)]
+    a, b, c = (model.get_weights() for model in models)
+    assert all((v == w).all() for v, w in zip(a, b)) and any((v != w).any() for v, w in zip(a, c))
+
+
+@pytest.mark.parametrize("arguments, error", [
+    ({"epochs": 0}, ValueError), ({"epochs": 1.5}, TypeError), ({"limit": 0}, ValueError),
+    ({"batch_size": -1}, ValueError), ({"learning_rate": -1}, ValueError), ({"seed": -1}, ValueError),
+    ({"momentum": 0.9}, TypeError),
+])
+def test_train_lenet5_refuses(arguments, error):
+    with pytest.raises(error, match="Received|unexpected keyword"):
+        recipes.train_lenet5(**{"limit": 32, "epochs": 1, "verbose": 0, **arguments})
+
+
+# Train
+
+
+def test_train(tmp_path):
+    path = tmp_path / "m.safetensors"
+    code, out, err = run("train", "lenet5", "--epochs", 2, "--limit", 640, "--batch-size", 64, "--seed", 5,
+                         "--learning-rate", 0.02, "--threads", 2, "--save", path)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    epoch = r"Epoch {}/2  \d\.\d\d s  [\d,]+ images/s  loss \d\.\d+  accuracy 0\.\d+"
+    assert re.fullmatch(epoch.format(1), lines[0]) and re.fullmatch(epoch.format(2), lines[1])
+    assert re.fullmatch(r"Trained in \d\.\d s", lines[2]) and lines[4] == f"Saved to {path}"
+    test = r"Test loss (\d\.\d{4}), accuracy (\d\d\.\d\d) % \(640 images in \d\.\d\d s\)"
+    said = re.fullmatch(test, lines[3])
+    same = recipes.train_lenet5(2, 64, 0.02, 5, 640, verbose=0)
+    assert said.groups() == (f"{same.loss:.4f}", f"{100 * same.accuracy:.2f}")
+    saved = fastcnn.load_model(path).get_weights()
+    assert all((v == w).all() for v, w in zip(saved, same.model.get_weights()))
+
+
+def test_train_uses_the_threads_asked_for(main):
+    code, _, err = main("train", "lenet5", "--epochs", 1, "--limit", 32, "--threads", 3)
+    assert (code, err) == (0, "") and fastcnn.get_num_threads() == 3
+
+
+def test_train_has_a_live_line_on_a_terminal():
+    ours, theirs = pytest.importorskip("pty").openpty()
+    process = command("train", "lenet5", "--epochs", 1, "--limit", 3200, stdout=theirs, stderr=None)
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            text += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    assert process.wait(60) == 0
+    text = text.decode()
+    live = r"\rEpoch 1/1  \S+  \d+/100  [\d,]+ images/s  loss \d\.\d+  accuracy \d\.\d+  0:\d\d left"
+    assert re.search(live, text) and "\r\nTrained in " in text
+
+
+def interrupted(*arguments):
+    """Starts training for ages, interrupts it after the first epoch; as `run`."""
+    process = command("train", "lenet5", "--epochs", 10**6, "--limit", 640, *arguments)
+    first = process.stdout.readline()
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, first + out, err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for other processes")
+def test_interrupt_saves(tmp_path):
+    path = tmp_path / "m.safetensors"
+    code, out, err = interrupted("--save", path)
+    assert code == 130 and out.startswith("Epoch 1/1000000  ") and "Test" not in out
+    assert err == f"fastcnn: Interrupted; the model as trained so far is in {path}\n"
+    fresh = fastcnn.networks.lenet5(seed=0).get_weights()
+    assert all((v != w).any() for v, w in zip(fastcnn.load_model(path).get_weights(), fresh))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for other processes")
+def test_interrupt_without_save():
+    code, _, err = interrupted()
+    assert (code, err) == (130, "fastcnn: Interrupted\n")
+
+
+def test_interrupt_before_training_leaves_the_file_alone(main, tmp_path, monkeypatch):
+    def load_data():
+        raise KeyboardInterrupt
+
+    path = tmp_path / "m.safetensors"
+    path.write_text("precious")
+    monkeypatch.setattr(mnist, "load_data", load_data)
+    code, _, err = main("train", "lenet5", "--save", path)
+    assert (code, err) == (130, "fastcnn: Interrupted\n") and path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["missing/m.safetensors", "."])
+def test_train_checks_the_file_first(main, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(mnist, "load_data", None)  # would be a TypeError
+    code, out, err = main("train", "lenet5", "--save", tmp_path / name)
+    assert (code, out) == (1, "") and err.startswith(f"fastcnn: cannot write {tmp_path / name}: ")
+
+
+# Evaluate and predict
+
+
+def test_evaluate(main, trained):
+    path, result = trained
+    code, out, err = main("evaluate", path, "--limit", 6000)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Test loss {result.loss:.4f}, accuracy {100 * result.accuracy:.2f} % (6,000 ")
+    code, out, _ = main("evaluate", path, "--data", "mnist")
+    assert code == 0 and "(10,000 images" in out
+
+
+def test_evaluate_refuses_another_shape(main, tmp_path):
+    model = fastcnn.Sequential([fastcnn.layers.Dense(2, "softmax", input_shape=(4,))])
+    model.save(tmp_path / "m.safetensors")
+    code, _, err = main("evaluate", tmp_path / "m.safetensors")
+    assert code == 1 and "Received: a model of (None, 4)" in err and err.count("\n") == 1
+
+
+def answer(out):
+    """[(file, class, probability)]."""
+    rows = [line.split("\t") for line in out.splitlines()]
+    return [(name, int(label), float(probability)) for name, label, probability in rows]
+
+
+def test_predict_arrays(main, trained, digit, tmp_path):
+    path, result = trained
+    image, label = digit
+    expected = result.model.predict(recipes.prepare_digits(image[None]))[0]
+    ready = recipes.prepare_digits(image[None])[0]
+    arrays = {"one": image, "channel": image[..., None], "float": ready, "batch": image[None]}
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        file = tmp_path / f"{name}.npy"
+        assert main("predict", path, file) == (0, f"{file}\t{label}\t{expected[label]:.4f}\n", "")
+    np.save(tmp_path / "two.NPY.npy", np.stack([image, 255 - image]))
+    code, out, _ = main("predict", path, tmp_path / "two.NPY.npy")
+    first, second = answer(out)
+    assert code == 0 and (first[0][-3:], first[1], second[0][-3:]) == ("[0]", label, "[1]")
+    np.save(tmp_path / "inverted.npy", 255 - image)
+    code, out, _ = main("predict", path, "--invert", tmp_path / "inverted.npy", "--top", 3)
+    rows = answer(out)
+    assert code == 0 and [row[1] for row in rows] == np.argsort(-expected)[:3].tolist()
+    assert [row[2] for row in rows] == [round(float(p), 4) for p in np.sort(expected)[:-4:-1]]
+
+
+@pytest.mark.parametrize("content, message", [
+    (np.zeros((27, 28), np.uint8), r"(28, 28, 1). Received: shape (27, 28)"),
+    (np.zeros((28, 28), np.int32), "uint8 or floats. Received: int32"),
+    (np.array([{}]), "allow_pickle=False"), (b"no array", "n.npy: "), (b"", "n.npy: "),
+])
+def test_predict_refuses_arrays(main, trained, digit, tmp_path, content, message):
+    file, good = tmp_path / "n.npy", tmp_path / "good.npy"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        np.save(file, content)
+    np.save(good, digit[0])
+    code, out, err = main("predict", trained[0], file, good)
+    assert code == 1 and message in err and str(file) in err and err.count("\n") == 1
+    assert [row[:2] for row in answer(out)] == [(str(good), digit[1])]  # the others are still answered
+
+
+def pictures(image):
+    """The digit as files of many kinds: {name: (Pillow image, options of save, options of predict)}."""
+    from PIL import Image
+
+    grey = Image.fromarray(image)
+    ink = Image.fromarray(255 - image)
+    clear = Image.new("LA", grey.size)
+    clear.putalpha(grey)  # black ink, transparent ground
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by 90° clockwise when shown
+    return {
+        "plain.png": (grey, {}, []),
+        "large.jpg": (grey.resize((280, 280)), {"quality": 90}, []),
+        "colour.png": (grey.convert("RGB"), {}, []),
+        "palette.png": (grey.convert("P"), {}, []),
+        "deep.png": (Image.fromarray(image.astype(np.uint16) * 257), {}, []),
+        "turned.jpg": (grey.resize((280, 280)).rotate(90), {"exif": turned, "quality": 90}, []),
+        "cmyk.jpg": (grey.convert("RGB").convert("CMYK").resize((280, 280)), {"quality": 95}, []),
+        "ink.png": (ink, {}, ["--invert"]),
+        "transparent.png": (clear, {}, ["--invert"]),
+        "white on nothing.png": (Image.merge("LA", (Image.new("L", grey.size, 255), grey)), {}, []),
+    }
+
+
+@pytest.mark.parametrize("name", [
+    "plain.png", "large.jpg", "colour.png", "palette.png", "deep.png", "turned.jpg", "cmyk.jpg", "ink.png",
+    "transparent.png", "white on nothing.png",
+])
+def test_predict_pictures(main, trained, digit, tmp_path, name):
+    pytest.importorskip("PIL")
+    picture, save, options = pictures(digit[0])[name]
+    picture.save(tmp_path / name, **save)
+    code, out, err = main("predict", trained[0], tmp_path / name, *options)
+    (file, label, probability), = answer(out)
+    expected = trained[1].model.predict(recipes.prepare_digits(digit[0][None]))[0, digit[1]]
+    assert (code, err, file, label) == (0, "", str(tmp_path / name), digit[1])
+    assert abs(probability - expected) < (0.05 if name.endswith("jpg") else 1e-4)
+
+
+def test_predict_colours_for_a_colour_model(main, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    x = np.random.default_rng(0).integers(0, 256, (6, 5, 3)).astype(np.uint8)
+    image.fromarray(x).save(tmp_path / "x.png")
+    flat = fastcnn.layers.Flatten(input_shape=(6, 5, 3))
+    model = fastcnn.Sequential([flat, fastcnn.layers.Dense(4, "softmax")], seed=1)
+    model.save(tmp_path / "m.safetensors")
+    code, out, _ = main("predict", tmp_path / "m.safetensors", tmp_path / "x.png")
+    expected = model.predict(x[None] / 255)[0]
+    assert code == 0 and answer(out)[0][1:] == (int(expected.argmax()), round(float(expected.max()), 4))
+
+
+def test_predict_without_pillow(main, trained, digit, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    np.save(tmp_path / "x.npy", digit[0])
+    code, out, err = main("predict", trained[0], tmp_path / "x.png", tmp_path / "x.npy")
+    assert code == 1 and "pip install 'fastcnn[image]'" in err and err.count("\n") == 1
+    assert answer(out)[0][1] == digit[1]
+
+
+def test_predict_damaged_and_missing_pictures(main, trained, tmp_path):
+    pytest.importorskip("PIL")
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    code, out, err = main("predict", trained[0], tmp_path / "bad.png", tmp_path / "no.png")
+    lines = err.splitlines()
+    assert (code, out, len(lines)) == (1, "", 2) and str(tmp_path / "bad.png") in lines[0]
+    assert lines[1] == f"fastcnn: {tmp_path / 'no.png'}: No such file or directory"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_file_names_need_not_be_text(trained, digit, tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.npy")
+    np.save(name, digit[0])
+    code, out, err = run("predict", trained[0], name)
+    assert (code, err) == (0, "") and rf"\udcff.npy	{digit[1]}	" in out
+
+
+# The rest
+
+
+def test_info(main, capsys):
+    fastcnn.show_config()
+    expected = capsys.readouterr().out
+    assert main("info") == (0, expected, "") and fastcnn.__version__ in expected
+
+
+def test_no_command_prints_help(main):
+    code, out, err = main()
+    assert (code, err) == (0, "") and all(name in out for name in ("train", "evaluate", "predict", "info"))
+    assert main("--help") == (0, out, "")
+
+
+def test_help_names_the_recipes_defaults(main):
+    code, out, _ = main("train", "--help")
+    recipe = inspect.signature(recipes.train_lenet5).parameters
+    for name in "epochs", "batch_size", "learning_rate", "seed":
+        assert re.search(rf"--{name.replace('_', '-')} [NX]\s+[^()]*\({recipe[name].default}\)", out)
+    assert code == 0
+
+
+@pytest.mark.parametrize("arguments", [
+    ["train"], ["train", "alexnet5"], ["train", "lenet5", "--epochs", "0"],
+    ["train", "lenet5", "--epochs", "x"],
+    ["train", "lenet5", "--learning-rate", "-1"], ["train", "lenet5", "--learning-rate", "nan"],
+    ["train", "lenet5", "--batch-size", "1.5"], ["train", "lenet5", "--seed", "-1"],
+    ["train", "lenet5", "--threads", "0"], ["train", "lenet5", "--epoch-count", "1"], ["evaluate"],
+    ["evaluate", "m", "--data", "cifar"], ["predict", "m"], ["predict", "m", "i", "--top", "0"], ["fly"],
+    ["info", "more"],
+])
+def test_wrong_usage(main, arguments):
+    code, out, err = main(*arguments)
+    assert (code, out) == (2, "") and err.startswith("usage: ") and "error: " in err
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["predict", "x.npy"]])
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 100, "damaged"])
+def test_model_files_that_are_none(main, trained, tmp_path, arguments, content):
+    path = tmp_path / "model"
+    if content == "damaged":
+        content = bytearray(trained[0].read_bytes())
+        content[-1] ^= 1
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = main(arguments[0], path, *arguments[1:])
+    assert (code, out) == (1, "") and err.startswith("fastcnn: ") and err.count("\n") == 1
+    assert str(path) in err
+
+
+def test_a_failure_has_no_traceback(tmp_path):
+    code, out, err = run("evaluate", tmp_path / "none")
+    assert (code, out, err) == (1, "", f"fastcnn: {tmp_path / 'none'}: No such file or directory\n")
+
+
+def test_too_many_threads(main, trained):
+    code, _, err = main("evaluate", trained[0], "--threads", 5000)
+    assert code == 1 and err.endswith("Received: 5000\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break in another way")
+def test_nobody_reads(tmp_path):
+    process = command("info")
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(60) == 1
+    path = tmp_path / "m.safetensors"
+    process = command("train", "lenet5", "--epochs", 1, "--limit", 320, "--save", path)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(60) == 1
+    assert fastcnn.load_model(path).count_params() == 61706  # trained and saved all the same
+
+
+def test_importing_the_package_imports_no_argparse(run_python):
+    code = "import sys, fastcnn; print([m for m in ('argparse', 'csv', 'PIL', 'json') if m in sys.modules])"
+    before = run_python("-c", code.replace("fastcnn;", "numpy;")).stdout
+    assert run_python("-c", code).stdout == before
