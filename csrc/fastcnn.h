@@ -60,6 +60,11 @@ typedef struct {
 } fc_lrn;
 
 typedef struct {
+    uint32_t threshold; /* an element is kept iff its random word is ≥ threshold = rate · 2³² */
+    float scale;        /* 1/(1 − rate) */
+} fc_dropout;
+
+typedef struct {
     float momentum, decay, shrink; /* coupled decay enters g, decoupled decay shrinks w */
     int nesterov;
 } fc_sgd;
@@ -68,7 +73,7 @@ typedef struct {
 typedef struct {
     fc_kind kind;
     fc_activation activation; /* fused behind conv2d and dense, or the op itself */
-    float alpha;              /* slope or scale of the activation; rate of dropout */
+    float alpha;              /* slope or scale of the activation */
     ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c;
     ptrdiff_t in_size, out_size;
     ptrdiff_t w_size, b_size;           /* parameters; b_size 0: no bias */
@@ -82,6 +87,7 @@ typedef struct {
         fc_conv2d conv2d;
         fc_pool2d pool2d;
         fc_lrn lrn;
+        fc_dropout dropout;
         fc_sgd sgd;
     } u;
 } fc_op;
@@ -139,7 +145,8 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
-/* activation, softmax, dropout and losses: ops without parameters; rows × c floats per image */
+fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
+/* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay,
                       int decoupled);

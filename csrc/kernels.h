@@ -24,11 +24,10 @@ typedef struct {
     ptrdiff_t h, w, row, c;
 } fc_window;
 
-/* Philox key and the high counter words of one dropout. */
+/* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
     uint64_t seed, step;
-    uint32_t threshold; /* an element is kept iff its word ≥ threshold */
-    float scale;
+    fc_dropout dropout;
 } fc_random;
 
 #define FC_KERNEL_LIST(X)                                                                                             \

@@ -77,6 +77,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
                           float k, int mean)
     fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
+    fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)
     const char *fc_op_name(fc_kind kind)

@@ -13,7 +13,7 @@ PASSES = {"pack": FC_PACK, "forward": FC_FORWARD, "mask": FC_MASK, "data": FC_DA
           "reduce": FC_REDUCE, "update": FC_UPDATE}
 ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
                "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS}
-PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "dropout": FC_DROPOUT,
+PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX,
          "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
 
@@ -115,13 +115,19 @@ def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
 
 def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0, bint from_logits=False,
           bint sparse=False):
-    """An op without parameters on [rows][c] floats per image: activation, softmax, dropout (alpha: rate), losses."""
+    """An op without parameters on [rows][c] floats per image: activation, softmax, losses."""
     cdef Op op = Op.__new__(Op)
     check(fc_plain_init(&op.op, PLAIN[kind], rows, c), f"{kind} of {rows} × {c} values")
     op.op.activation = ACTIVATIONS[activation]
     op.op.alpha = alpha
     op.op.from_logits = from_logits
     op.op.sparse = sparse
+    return op
+
+
+def dropout(Py_ssize_t size, double rate):
+    cdef Op op = Op.__new__(Op)
+    check(fc_dropout_init(&op.op, size, rate), f"dropout of {size} values at rate {rate}")
     return op
 
 

@@ -7,20 +7,20 @@ _LARGEST = 2**31 - 1
 
 def array(name, value, ndim=None, contiguous=True):
     """`value` as a float32 array (C-contiguous unless told otherwise), copied only where needed."""
-    if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.flags.c_contiguous and value.flags.aligned:
-        result = value
-    else:
-        result = np.asarray(value)
-        if result.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be an array of real numbers. Received: dtype {result.dtype}")
-        result = np.asarray(result, dtype=np.float32)
-        if contiguous:
-            result = np.ascontiguousarray(result).reshape(result.shape)
-            if not result.flags.aligned:
-                result = result.copy()
+    result = np.asarray(value)
+    if result.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers. Received: dtype {result.dtype}")
+    result = np.asarray(result, dtype=np.float32)
+    if contiguous:
+        result = dense(result)
     if ndim is not None and result.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions. Received: shape {result.shape}")
     return result
+
+
+def dense(array):
+    """The array itself if it is C-contiguous and aligned, else a copy that is."""
+    return array if array.flags.c_contiguous and array.flags.aligned else array.copy(order="C")
 
 
 def integer(name, value, minimum=1, maximum=_LARGEST):
@@ -54,6 +54,8 @@ def number(name, value, minimum=None, maximum=None, below=None):
         raise TypeError(f"{name} must be a real number. Received: {value!r}")
     try:
         result = float(value)
+    except OverflowError:
+        result = np.inf
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a real number. Received: {value!r}") from None
     if not np.isfinite(result):

@@ -38,7 +38,9 @@ class Sequential(Training):
         self._checker = None  # called with the built model before it gets any memory
         self._reset_training()
         for layer in layers or []:
-            self.add(layer)
+            self._append(layer)
+        if self.layers and self._first_shape() is not None:
+            self.build(self._first_shape())
 
     def add(self, layer):
         """Appends a layer."""
@@ -62,16 +64,26 @@ class Sequential(Training):
             self.input = layer
             return
         taken = {other.name for other in self.layers}
-        if layer.name in taken:
-            raise ValueError(f"layers' names must differ. Received: {layer.name!r} twice")
+        if layer.given_name in taken:
+            raise ValueError(f"layers' names must differ. Received: {layer.given_name!r} twice")
+        self._check_format(layer)
         if self.built:
             layer.build_for(self.layers[-1].output_size)  # an impossible layer is refused before it is appended
         layer.model = self
         self.layers.append(layer)
         self._name(layer, taken)
 
+    def _check_format(self, layer):
+        formats = {other.data_format for other in self.layers if hasattr(other, "data_format")}
+        own = getattr(layer, "data_format", None)
+        if own is not None and formats - {own}:
+            raise ValueError(f"all layers of a model must have one data_format, {formats.pop()!r}. Received: {own!r}")
+        if own == "channels_first" and self.built and not formats:
+            raise ValueError("the model was built before its data_format was known; give all layers at once. "
+                             "Received: a channels_first layer")
+
     def _name(self, layer, taken):
-        if layer.name is None or layer.name in taken:
+        if layer.given_name is None:
             base, number = layer.default_name(), 0
             layer.name = base
             while layer.name in taken:
@@ -99,9 +111,6 @@ class Sequential(Training):
         if shape[:1] == (None,):
             shape = shape[1:]
         shape = tuple(arguments.integer("input_shape", size) for size in shape)
-        formats = {layer.data_format for layer in self.layers if hasattr(layer, "data_format")}
-        if len(formats) > 1:
-            raise ValueError("all layers of a model must have one data_format. Received: both")
         if self._channels_first and len(shape) == 3:
             shape = shape[1], shape[2], shape[0]
         for layer in self.layers:
@@ -113,7 +122,7 @@ class Sequential(Training):
     def _own(self):
         if self._checker is not None:
             self._checker(self)
-        self._flat = Flat(self.layers, np.random.default_rng(self.seed))
+        self._flat = Flat(self.layers, self.seed)
         self._plans = {}
 
     def _need_built(self):
@@ -124,8 +133,6 @@ class Sequential(Training):
 
     def __call__(self, x):
         """The model's output for a batch; builds the model if need be."""
-        if not self.built:
-            self.build(np.shape(x)[1:])
         return self.predict(x, batch_size=max(1, len(x)))
 
     # Shapes and weights

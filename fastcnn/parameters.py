@@ -1,5 +1,7 @@
 """All parameters of a model in one flat array, with gradients and optimizer state of the same layout."""
 
+import numpy as np
+
 from fastcnn import _ops
 
 _LINE = 16  # floats: every parameter starts at a cache line
@@ -10,11 +12,11 @@ class Flat:
 
     Args:
         layers: built layers, in order.
-        rng: for the initial values of parameters that have none yet.
+        seed: of the initial values of parameters that have none yet.
     """
 
-    def __init__(self, layers, rng):
-        self.layers = layers
+    def __init__(self, layers, seed):
+        self.layers, self.version = layers, 0  # the version changes with the values
         self.items = [(layer, p) for layer in layers for p in layer.parameters]
         self.starts, size = [], 0
         for _, parameter in self.items:
@@ -24,8 +26,11 @@ class Flat:
         self.values = _ops.aligned(max(size, _LINE))
         self.values[...] = 0
         self.gradients = self.state = None
-        for (_, parameter), start in zip(self.items, self.starts):
-            value = parameter.initializer(parameter.shape, rng) if parameter.value is None else parameter.value
+        for number, ((layer, parameter), start) in enumerate(zip(self.items, self.starts)):
+            value = parameter.value
+            if value is None:
+                value = parameter.initializer(parameter.shape, np.random.default_rng([seed, number]))
+            layer.forget_eager()
             parameter.value = self.values[start:start + parameter.size].reshape(parameter.shape)
             parameter.value[...] = value
 

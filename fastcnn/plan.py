@@ -71,8 +71,10 @@ def fuse_loss(entries, loss):
 class _Buffer:
     """One array with a row per image: who touches it when, and where it ends up."""
 
-    def __init__(self, size, pinned=False):
-        self.size, self.pinned = size, pinned
+    def __init__(self, size):
+        self.size = size
+        self.pinned = False  # Python looks at it between phases: never local
+        self.kept = False    # … and after the run
         self.times = []      # (phase, step)
         self.local = False
         self.array = None
@@ -80,7 +82,9 @@ class _Buffer:
 
     def lives(self):
         first, last = self.times[0], self.times[-1]
-        return (first, last) if self.local else ((first[0], -1), (last[0], 1 << 30))
+        if self.local:
+            return first, last
+        return (first[0], -1), (1 << 30 if self.kept else last[0], 1 << 30)
 
 
 class Plan:
@@ -98,7 +102,7 @@ class Plan:
     def __init__(self, layers, mode, batch, threads, loss=None, optimizer=None, flat=None, seed=0, label_target=False):
         self.mode, self.batch, self.threads, self.loss, self.optimizer = mode, batch, threads, loss, optimizer
         self.training, self.label_target = mode == "train", label_target
-        self.dirty = True
+        self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
         self.entries = fuse(entries_of(layers, self.training))
         loss_kind = None
@@ -121,7 +125,7 @@ class Plan:
             sizes.append(math.prod(entry.layer.output_size) if python else entry.op.out_size)
         self.ops = [None if isinstance(e, _PythonEntry) else e.op for e in self.entries]
         self.values = [_Buffer(size) for size in sizes]
-        self.values[0].pinned = self.values[-1].pinned = True
+        self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
         self.gradients = [_Buffer(size) for size in sizes] if self.training else []
         self.loss_index = self.loss_y = None
         self.output = self.values[-1]
@@ -129,7 +133,8 @@ class Plan:
             self.loss_index = len(self.entries)
             self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
             if loss_kind == "softmax_cross_entropy":
-                self.loss_y = _Buffer(sizes[-1], pinned=True)
+                self.loss_y = _Buffer(sizes[-1])
+                self.loss_y.pinned = self.loss_y.kept = True
                 if not self.loss.from_logits:
                     self.output = self.loss_y  # the softmax was fused away; its result is what the model predicts
 
@@ -340,11 +345,12 @@ class Plan:
             self.program.bind(n, "target", target)
             self.program.bind(n, "sample_weight", sample_weight)
 
-    def run(self, batch, threads):
-        """One step on `batch` images: predicts, and by mode takes the loss and trains."""
+    def run(self, batch, threads, version):
+        """One step on `batch` images: predicts, and by mode takes the loss and trains. `version` names the state of the
+        parameters: while it stays, packed copies are used again."""
         first = 0
         if not self.training:
-            first, self.dirty = (0 if self.dirty else self.pack_phases), False
+            first, self.packed = (self.pack_phases if self.packed == version else 0), version
         else:
             if self.loss.kind is not None:
                 self.program.set_scale(self.number[self.loss_index], 1.0 / batch)
@@ -431,11 +437,6 @@ class Eager:
     def __init__(self, layer):
         self.layer, self.plan = layer, None
 
-    def touch(self):
-        """The layer's parameters have changed."""
-        if self.plan is not None:
-            self.plan.dirty = True
-
     def __call__(self, x):
         from fastcnn.threads import get_num_threads
 
@@ -448,6 +449,6 @@ class Eager:
         y = np.empty((batch, *self.layer.output_size), np.float32)
         with self.plan.lock:
             self.plan.set_input(x)
-            self.plan.set_output(y.reshape(batch, -1))
-            self.plan.run(batch, threads)
+            self.plan.set_output(y.reshape(batch, math.prod(self.layer.output_size)))
+            self.plan.run(batch, threads, self.layer.version)
         return y

@@ -26,8 +26,8 @@ def prepare_digits(x):
         TypeError, ValueError: no uint8 array, or of another shape.
 
     Example:
-        >>> prepare_digits(np.full((1, 28, 28), 255, np.uint8))[0, 0, 0].round(4).tolist()
-        [2.8215]
+        >>> round(float(prepare_digits(np.full((1, 28, 28), 255, np.uint8))[0, 0, 0, 0]), 4)
+        2.8215
     """
     x = np.asarray(x)
     if x.dtype != np.uint8:

@@ -4,19 +4,10 @@ import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from fastcnn import _ops
+from fastcnn import _ops, arguments
 
+_MOST = 1024
 _block = ContextVar("fastcnn_num_threads", default=None)
-
-
-def _checked(value, what):
-    try:
-        count = int(value) if isinstance(value, str) else value.__index__()
-    except (ValueError, AttributeError):
-        count = 0
-    if isinstance(value, bool) or not 1 <= count <= 1024:
-        raise ValueError(f"{what} must be an integer from 1 to 1024. Received: {value!r}")
-    return count
 
 
 def _cgroup_quota():
@@ -41,7 +32,10 @@ def _cgroup_quota():
 
 def _default():
     if os.environ.get("FASTCNN_NUM_THREADS"):
-        return _checked(os.environ["FASTCNN_NUM_THREADS"], "FASTCNN_NUM_THREADS")
+        text = os.environ["FASTCNN_NUM_THREADS"]
+        if not text.strip().isdecimal() or not 1 <= int(text) <= _MOST:
+            raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {text!r}")
+        return int(text)
     try:
         cpus = len(os.sched_getaffinity(0))
     except AttributeError:
@@ -80,7 +74,7 @@ def set_num_threads(count):
         >>> fastcnn.set_num_threads(2)
     """
     global _count
-    _count = _checked(count, "count")
+    _count = arguments.integer("count", count, 1, _MOST)
 
 
 @contextmanager
@@ -93,7 +87,7 @@ def num_threads(count):
         ...     fastcnn.get_num_threads()
         1
     """
-    token = _block.set(_checked(count, "count"))
+    token = _block.set(arguments.integer("count", count, 1, _MOST))
     try:
         yield
     finally:

@@ -1,5 +1,8 @@
 """Compiling, training, evaluating and predicting: the part of a model that runs its plans."""
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 
 from fastcnn import arguments, callbacks, data, losses, metrics, optimizers
@@ -7,20 +10,11 @@ from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 
 
-class Logs(dict):
+class Logs(Mapping):
     """Mean loss and metrics so far; read only when someone looks."""
 
     def __init__(self, read):
-        super().__init__()
         self.read = read
-
-    def _filled(self):
-        self.clear()
-        self.update(self.read())
-        return self
-
-    def get(self, key, default=None):
-        return self.read().get(key, default)
 
     def __getitem__(self, key):
         return self.read()[key]
@@ -31,17 +25,8 @@ class Logs(dict):
     def __len__(self):
         return len(self.read())
 
-    def __contains__(self, key):
-        return key in self.read()
-
-    def keys(self):
-        return self.read().keys()
-
-    def items(self):
-        return self.read().items()
-
-    def values(self):
-        return self.read().values()
+    def __repr__(self):
+        return repr(self.read())
 
 
 class Training:
@@ -49,7 +34,7 @@ class Training:
 
     def _reset_training(self):
         self.optimizer = self.loss = None
-        self._metrics = []
+        self._metrics, self._given_metrics = [], []
         self._plans = {}
         self.stop_training = False
         self.history = None
@@ -57,8 +42,12 @@ class Training:
 
     def touch(self):
         """Says that parameters have changed, so that packed copies are made again."""
-        for plan in self._plans.values():
-            plan.dirty = True
+        self._flat.version += 1
+
+    @property
+    def version(self):
+        """Changes whenever the parameters do."""
+        return self._flat.version
 
     # Compiling
 
@@ -75,13 +64,17 @@ class Training:
             >>> model = fastcnn.networks.lenet5()
             >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        self._need_built()
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self._metrics = [self._metric(m) for m in metrics or []]
         self._given_metrics = list(metrics or [])
         self._plans = {}
-        self._flat.drop_state()
+        self._metrics = None
+        if self.built:
+            self._flat.drop_state()
+            self._resolve_metrics()
+
+    def _resolve_metrics(self):
+        self._metrics = [self._metric(m) for m in self._given_metrics]
 
     def _metric(self, identifier):
         if identifier in ("accuracy", "acc"):
@@ -91,12 +84,16 @@ class Training:
         return metrics.get(identifier)
 
     @property
+    def metrics(self):
+        """The metrics that `compile` was given, as objects."""
+        return list(self._metrics or [])
+
+    @property
     def metrics_names(self):
         """Names of what `evaluate` returns."""
         return ["loss", *(m.name for m in self._metrics)]
 
     def _need_loss(self):
-        self._need_built()
         if self.loss is None:
             raise ValueError("this needs a loss: call compile(optimizer, loss) first")
 
@@ -121,11 +118,9 @@ class Training:
             plan.set_input(x)
             if plan.mode != "predict":
                 plan.set_target(target, weight)
-            plan.run(n, threads)
+            plan.run(n, threads, self._flat.version)
         if plan.training:
-            for mode, other in self._plans.items():
-                if mode != "train":
-                    other.dirty = True
+            self._flat.version += 1
 
     # Training
 
@@ -168,7 +163,7 @@ class Training:
         if len(x) == 0:
             raise ValueError("x must hold at least one sample. Received: 0 samples")
         target, sparse = self.loss.prepare(y, self.layers[-1].output_size)
-        weight = data.weights(sample_weight, class_weight, y, len(x))
+        weight = data.weights(sample_weight, None, y, len(x))
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -178,10 +173,16 @@ class Training:
         elif part:
             (x, target, weight), tail = data.split((x, target, weight), part)
             validation = (*tail, sparse)
+        weight = data.weights(weight, class_weight, target, len(x))
         batches = data.Batches(x, target, weight, min(batch_size, len(x)))
         return self._fit(batches, sparse, batch_size, epochs, initial_epoch, shuffle, validation, verbose, callbacks)
 
     def _samples(self, name, x):
+        if not self.built and self.layers:
+            self.build(np.shape(x)[1:] if np.ndim(x) != 1 else (1,))
+        self._need_built()
+        if self._metrics is None:
+            self._resolve_metrics()
         return data.samples(name, x, self.layers[0].input_size, self._channels_first)
 
     def _prepared(self, x, y, sample_weight=None):
@@ -196,8 +197,17 @@ class Training:
         watchers.set_params({"epochs": epochs, "steps": len(batches), "samples": len(batches.x),
                              "batch_size": batch_size, "verbose": verbose, "metrics": self.metrics_names})
         self.history, self.stop_training = history, False
-        watchers.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        try:
+            watchers.on_train_begin()
+            self._epochs(batches, sparse, range(initial_epoch, epochs), shuffle, validation, batch_size, watchers)
+            watchers.on_train_end()
+        except BaseException:
+            callbacks.terminal.release()
+            raise
+        return history
+
+    def _epochs(self, batches, sparse, epochs, shuffle, validation, batch_size, watchers):
+        for epoch in epochs:
             order = np.random.default_rng([self.seed, epoch]).permutation(len(batches.x)) if shuffle else None
             watchers.on_epoch_begin(epoch)
             logs = self._epoch(batches, sparse, order, watchers)
@@ -208,8 +218,6 @@ class Training:
             watchers.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
-        watchers.on_train_end()
-        return history
 
     def _epoch(self, batches, sparse, order, watchers):
         plan = self._plan("train", batches.size, sparse)
@@ -283,8 +291,8 @@ class Training:
         """
         self._need_loss()
         batch_size = arguments.integer("batch_size", batch_size)
-        watchers = callbacks.CallbackList([callbacks.Progress(verbose)], model=self)
         x, target, weight, sparse = self._prepared(x, y, sample_weight)
+        watchers = callbacks.CallbackList([callbacks.Progress(verbose)], model=self)
         watchers.set_params({"epochs": 1, "steps": -(-len(x) // batch_size), "samples": len(x), "batch_size": batch_size,
                              "verbose": verbose, "metrics": self.metrics_names})
         values = self._evaluate(x, target, weight, sparse, batch_size, watchers)
@@ -323,25 +331,30 @@ class Training:
             >>> fastcnn.networks.lenet5().predict(np.zeros((2, 28, 28, 1))).shape
             (2, 10)
         """
-        self._need_built()
         batch_size = arguments.integer("batch_size", batch_size)
         x = self._samples("x", x)
         y = np.empty((len(x), *self.layers[-1].output_size), np.float32)
-        flat = y.reshape(len(x), -1) if len(x) else y
+        flat = y.reshape(len(x), math.prod(y.shape[1:]))
         batches, threads = data.Batches(x, None, None, max(1, min(batch_size, len(x)))), get_num_threads()
         plan = self._plan("predict", batches.size)
+        watchers = callbacks.CallbackList([callbacks.Progress(verbose)] if verbose else [], model=self)
+        watchers.set_params({"epochs": 1, "steps": len(batches), "samples": len(x), "batch_size": batch_size,
+                             "verbose": verbose, "metrics": []})
+        watchers.on_predict_begin()
         for i in range(len(batches)):
+            watchers.on_predict_batch_begin(i)
             n, (images, _, _) = batches.get(i)
             start = i * batches.size
             with plan.lock:
                 plan.set_input(images)
                 plan.set_output(flat[start:start + n])
-                plan.run(n, threads)
+                plan.run(n, threads, self._flat.version)
+            watchers.on_predict_batch_end(i)
+        watchers.on_predict_end()
         return self._edge(y)
 
     def predict_on_batch(self, x):
         """What the model makes of one batch, in a single step."""
-        self._need_built()
         return self.predict(x, batch_size=max(1, len(x)))
 
     def _edge(self, y):

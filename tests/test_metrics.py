@@ -140,6 +140,11 @@ def test_totals_are_kept_in_float64():
     assert error == 2.0**-40
 
 
+def test_a_prediction_at_the_threshold_counts_as_0():
+    assert M.BinaryAccuracy()([0, 1], [0.5, 0.5]) == 0.5
+    assert M.BinaryAccuracy(threshold=0.25)([0], [0.25]) == 1.0
+
+
 def test_column_and_row_are_the_same():
     for cls in M.BinaryAccuracy, M.MeanSquaredError, M.MeanAbsoluteError:
         for t, p in (([1, 0, 1], [[0.9], [0.8], [0.7]]), ([[1], [0], [1]], [0.9, 0.8, 0.7])):

@@ -79,7 +79,9 @@ def dense_problem(case, batch):
     return x, kernel, bias, dy, *(a.astype(np.float32) for a in (y, *gradients))
 
 
-REDUCED = list({(case.inputs, case.units): case for case in (case.reduced() for case in reversed(DENSE))}.values())
+REDUCED = list(
+    {(case.inputs, case.units): case for case in (case.reduced() for case in reversed(DENSE))}.values()
+)
 
 
 def dense_cases():

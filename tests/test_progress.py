@@ -170,6 +170,26 @@ def test_messages_stand_above_the_live_line():
     assert lines[0] == "a message" and lines[1].startswith("Epoch 1/1") and lines[2:] == [""]
 
 
+def test_lines_in_each_others_place(capsys):
+    terminal.redraw("a long live line")
+    terminal.redraw("short")
+    assert screen(capsys.readouterr().out, 80) == ["short"]
+    terminal.say("hello")
+    assert screen("short" + capsys.readouterr().out, 80) == ["hello", "short"]
+    terminal.redraw("again")
+    terminal.finish("end")
+    assert screen(capsys.readouterr().out, 80) == ["end", ""]
+    terminal.redraw("cut off")
+    terminal.release()
+    terminal.release()
+    assert screen(capsys.readouterr().out, 80) == ["cut off", ""]
+
+
+def test_the_last_batch_is_shown_however_fast():
+    seen = redraws(on_terminal("train(epochs=1, steps=5, seconds=0)"))
+    assert any("5/5" in line and "validating" not in line for line in seen)
+
+
 def test_encoding_without_bars():
     code = "import io\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), 'ascii')\ntrain(1, 10)"
     text = on_terminal(code)

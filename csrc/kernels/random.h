@@ -22,6 +22,6 @@ static void dropout(const fc_random *key, uint64_t first, ptrdiff_t n, const flo
     for (ptrdiff_t i = 0; i < n; i++) {
         uint64_t at = first + (uint64_t)i;
         if (i == 0 || (at & 3) == 0) philox(at >> 2, key->step, key->seed, word);
-        y[i] = word[at & 3] >= key->threshold ? x[i] * key->scale : 0.0f;
+        y[i] = word[at & 3] >= key->dropout.threshold ? x[i] * key->dropout.scale : 0.0f;
     }
 }

@@ -58,14 +58,20 @@ static void product(const float *from, ptrdiff_t from_step, ptrdiff_t k, float *
     fc_correlate(&c);
 }
 
-/* One image against weights as they lie. */
-static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n)
+/* One image against weights as they lie, in the same order of operations as wide_block. */
+static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n,
+                        float *scratch)
 {
     if (io->b)
         memcpy(y + j, io->b + j, (size_t)n * sizeof *y);
     else
         memset(y + j, 0, (size_t)n * sizeof *y);
-    fc_k->gemv(op->in_c, n, x, io->w + j, op->out_c, y + j);
+    fc_k->gemv(fc_min(WIDE_K, op->in_c), n, x, io->w + j, op->out_c, y + j);
+    for (ptrdiff_t k = WIDE_K; k < op->in_c; k += WIDE_K) {
+        memset(scratch, 0, (size_t)n * sizeof *scratch);
+        fc_k->gemv(fc_min(WIDE_K, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
+        fc_k->add(n, scratch, y + j);
+    }
 }
 
 /* Columns [j, j + n) for the whole batch: `to` gets the products of WIDE_K rows of weights at a time. The weights are w,
@@ -111,7 +117,8 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         const ptrdiff_t j = item * WIDE_N, n = fc_min(WIDE_N, op->out_c - j);
         if (work->batch < fc_k->mr)
             for (ptrdiff_t image = 0; image < work->batch; image++)
-                forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n);
+                forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n,
+                            work->scratch);
         else
             wide_block(&io->x, op->in_c, &io->y, j, n, io->w, op->out_c, 0, io->b, work);
         for (ptrdiff_t image = 0; image < work->batch && op->activation != FC_LINEAR; image++) {

@@ -2,14 +2,19 @@
  *
  * The position of a float is image · size + index, so results depend on seed, step and place alone. Nothing is stored:
  * DATA draws the same numbers again. Threads: by image. */
-#include <math.h>
-
 #include "ops.h"
+
+fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate)
+{
+    if (!(rate >= 0 && rate < 1)) return FC_INVALID;
+    const fc_status status = fc_plain_init(op, FC_DROPOUT, 1, size);
+    op->u.dropout = (fc_dropout){(uint32_t)(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
+    return status;
+}
 
 static void apply(const fc_op *op, const fc_io *io, const fc_work *work, const fc_buf *from, const fc_buf *to)
 {
-    const double rate = op->alpha;
-    const fc_random key = {io->seed, io->step, (uint32_t)floor(rate * 4294967296.0), (float)(1.0 / (1.0 - rate))};
+    const fc_random key = {io->seed, io->step, op->u.dropout};
     for (ptrdiff_t image = work->first; image < work->last; image++)
         fc_k->dropout(&key, (uint64_t)image * (uint64_t)op->in_size, op->in_size, fc_row(from, image, work),
                       fc_row(to, image, work));

@@ -17,6 +17,7 @@ class Parameter:
 
     @property
     def size(self):
+        """Number of values."""
         return math.prod(self.shape)
 
 
@@ -68,14 +69,14 @@ class Layer:
             if not isinstance(input_shape, (tuple, list)):
                 raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
             input_shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
-        self.name = name
+        self.name = self.given_name = name
         self.given_shape = input_shape
         self.trainable = arguments.flag("trainable", trainable)
         self.parameters = []
         self.built = False
         self.model = None
         self.input_size = self.output_size = None  # shapes without the batch, channels last
-        self._eager = None
+        self._eager, self._version = None, 0
 
     def _refuse(self, unknown):
         import difflib
@@ -197,9 +198,18 @@ class Layer:
 
     def touch(self):
         """Says that parameters have changed, so that packed copies are made again."""
-        owner = self.model if self.model is not None else self._eager
-        if owner is not None:
-            owner.touch()
+        if self.model is not None:
+            self.model.touch()
+        self._version += 1
+
+    @property
+    def version(self):
+        """Changes whenever the parameters do."""
+        return self._version if self.model is None or not self.model.built else self.model.version
+
+    def forget_eager(self):
+        """Drops the plan for calling the layer alone: its arrays have moved."""
+        self._eager = None
 
     # Running one layer
 
@@ -212,7 +222,7 @@ class Layer:
             raise ValueError(f"x must be a batch: (samples, …). Received: shape {x.shape}")
         first = getattr(self, "data_format", None) == "channels_first" and x.ndim == 4
         if first:
-            x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+            x = arguments.dense(x.transpose(0, 2, 3, 1))
         if not self.built:
             self.build_for(x.shape[1:])
             self.own_arrays(np.random.default_rng(new_seed()))

@@ -38,7 +38,7 @@ class Conv2D(Layer):
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
         self.strides = arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
-        self.data_format = data_format or "channels_last"
+        self.data_format = "channels_last" if data_format is None else data_format
         arguments.data_format(self.data_format)
         self.dilation_rate = arguments.pair("dilation_rate", dilation_rate)
         self.groups = arguments.integer("groups", groups)

@@ -33,5 +33,5 @@ class Dropout(Layer):
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
 
     def nodes(self):
-        op = _ops.plain("dropout", 1, math.prod(self.input_size), alpha=self.rate)
+        op = _ops.dropout(math.prod(self.input_size), self.rate)
         return [Node(op, seed=-1 if self.seed is None else self.seed)]

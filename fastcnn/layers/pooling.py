@@ -14,7 +14,7 @@ class _Pooling2D(Layer):
         self.pool_size = arguments.pair("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
-        self.data_format = data_format or "channels_last"
+        self.data_format = "channels_last" if data_format is None else data_format
         arguments.data_format(self.data_format)
         self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
 
@@ -85,7 +85,7 @@ class _GlobalPooling2D(Layer):
 
     def __init__(self, data_format=None, **base):
         super().__init__(**base)
-        self.data_format = data_format or "channels_last"
+        self.data_format = "channels_last" if data_format is None else data_format
         arguments.data_format(self.data_format)
 
     def build(self, shape):

@@ -20,10 +20,12 @@ class Axis:
 
     @property
     def padded(self):
+        """The size with its padding."""
         return self.begin + self.size + self.end
 
     @property
     def starts(self):
+        """Where each window begins, in the padded array."""
         return self.stride * np.arange(self.out)
 
     @property
