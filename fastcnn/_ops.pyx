@@ -83,7 +83,7 @@ def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, P
     w.groups = groups
     h, width, c = in_shape
     check(fc_conv2d_init(&op.op, h, width, c, filters, &w, pad_bottom, pad_right, bias),
-          f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, padding {pads}")
+          f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")
     return op
 
 

@@ -57,7 +57,7 @@ def _describe(value):
     if isinstance(value, np.ndarray):
         kind = "" if value.flags.c_contiguous else ", not contiguous"
         return f"ndarray of {value.dtype}, shape {value.shape}{kind}{'' if value.flags.writeable else ', read-only'}"
-    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, (tuple, list)) else repr(value)
+    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, (tuple, list)) else f"{type(value).__name__} {value!r}"
 
 
 def _gradient(dy, shape):

@@ -11,6 +11,8 @@
  * Threads: FORWARD and DATA by blocks of rows. */
 #include "conv2d.h"
 
+#define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
+
 /* What one residue class of DATA is made of. */
 typedef struct {
     ptrdiff_t h0, h1, w0, w1;                  /* residues */
@@ -140,8 +142,9 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     o->block_h = fc_balanced(op->out_h, FC_PIXELS / op->out_w);
     const ptrdiff_t rows = (o->block_h - 1) * o->stride_h + span_h;
     op->scratch = rows * ((op->out_w - 1) * o->stride_w + span_w) * in_c + 2 * o->filter_h * o->filter_w + 64;
-    const fc_status status = size_data(op);
-    return status == FC_OK ? fc_conv2d_size_weights(op) : status;
+    fc_status status = size_data(op);
+    if (status == FC_OK) status = fc_conv2d_size_weights(op);
+    return status == FC_OK && op->scratch > LARGEST_SCRATCH ? FC_OVERFLOW : status;
 }
 
 const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t row0, ptrdiff_t rows,
