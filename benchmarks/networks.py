@@ -5,6 +5,7 @@ anything is timed.
 """
 
 import argparse
+from functools import partial
 
 import numpy as np
 from timing import in_turn
@@ -46,7 +47,7 @@ def main():
     print(f"\n{'lenet5':10}{'forward, images/s':>20}{'training, images/s':>20}   quiet windows")
     for batch in given.batches:
         model, x, y = make(batch)
-        t = in_turn({"forward": lambda: model.predict_on_batch(x), "training": lambda: model.train_on_batch(x, y)})
+        t = in_turn({"forward": partial(model.predict_on_batch, x), "training": partial(model.train_on_batch, x, y)})
         print(f"batch {batch:<4}" + "".join(f"{batch / t[name].median:20,.0f}" for name in ("forward", "training"))
               + f"   {t['forward'].kept} of {t['forward'].windows}", flush=True)
 

@@ -1,7 +1,8 @@
 """Times contestants in turn, in windows that other processes left alone.
 
 On a shared machine a window of time counts only if other processes used little of the CPUs in it
-(/proc/stat less our own CPU time). Contestants take turns, so that slow drifts of the machine meet all of them; quote ratios.
+(/proc/stat less our own CPU time). Contestants take turns, so that slow drifts of the machine meet all of them: quote
+ratios.
 """
 
 import os

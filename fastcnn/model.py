@@ -1,6 +1,5 @@
 """The model: a chain of layers."""
 
-import numpy as np
 
 from fastcnn import arguments
 from fastcnn.layers.base import Layer
@@ -129,7 +128,8 @@ class Sequential(Training):
         if not self.layers:
             raise ValueError("the model has no layers")
         if not self.built:
-            raise ValueError("the model has no input shape yet: start it with Input(shape) or input_shape=, or call build(shape)")
+            raise ValueError("the model has no input shape yet: start it with Input(shape) or input_shape=, or call "
+                             "build(shape)")
 
     def __call__(self, x):
         """The model's output for a batch; builds the model if need be."""

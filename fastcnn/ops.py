@@ -57,7 +57,8 @@ def _describe(value):
     if isinstance(value, np.ndarray):
         kind = "" if value.flags.c_contiguous else ", not contiguous"
         return f"ndarray of {value.dtype}, shape {value.shape}{kind}{'' if value.flags.writeable else ', read-only'}"
-    return f"{type(value).__name__} of length {len(value)}" if isinstance(value, (tuple, list)) else f"{type(value).__name__} {value!r}"
+    what = f"of length {len(value)}" if isinstance(value, (tuple, list)) else repr(value)
+    return f"{type(value).__name__} {what}"
 
 
 def _gradient(dy, shape):
@@ -701,7 +702,8 @@ def binary_cross_entropy_backward(dy, x, target, from_logits=False):
 def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, *, out=None):
     """One step of stochastic gradient descent, Keras' form, with coupled weight decay.
 
-        g = dw + weight_decay·w      v ← momentum·v − learning_rate·g      w ← w + v   (Nesterov: w + momentum·v − learning_rate·g)
+        g = dw + weight_decay·w      v ← momentum·v − learning_rate·g      w ← w + v
+        (Nesterov: w ← w + momentum·v − learning_rate·g)
 
     Args:
         w, dw: parameters and their gradient.

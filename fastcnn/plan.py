@@ -12,6 +12,8 @@ import threading
 import numpy as np
 
 from fastcnn import _ops
+from fastcnn.buffers import Buffer, pack_lives
+from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss
 from fastcnn.layers.base import Node
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
@@ -19,72 +21,6 @@ _MOST = 8        # images per chunk
 _SHARES = 4      # chunks come in multiples of this, so that 2 and 4 threads get equal shares
 
 _READS_IN_DATA = {"max_pool2d": "x", "local_response_norm": "x", "activation": "y", "softmax": "y", "log_softmax": "y"}
-
-
-class _PythonEntry:
-    """A layer that computes in Python."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-
-def entries_of(layers, training):
-    """The nodes of the layers, in order; layers that compute in Python as one entry each."""
-    entries = []
-    for layer in layers:
-        if layer.training_only and not training:
-            continue
-        nodes = layer.nodes()
-        if nodes is None:
-            entries.append(_PythonEntry(layer))
-        for node in nodes or ():
-            node.layer = layer
-            entries.append(node)
-    return entries
-
-
-def fuse(entries):
-    """The same list with activations fused behind convolutions and dense layers."""
-    fused = []
-    for entry in entries:
-        before = fused[-1] if fused else None
-        if (not isinstance(entry, _PythonEntry) and entry.op.name == "activation" and before is not None
-                and not isinstance(before, _PythonEntry) and before.op.name in ("conv2d", "dense")
-                and before.op.activation == "linear"):
-            node = Node(before.op.with_activation(entry.op.activation, entry.op.alpha), before.w, before.b)
-            node.layer = before.layer
-            fused[-1] = node
-        else:
-            fused.append(entry)
-    return fused
-
-
-def fuse_loss(entries, loss):
-    """(entries, kind of the loss op): softmax and cross-entropy become one op."""
-    if loss.kind == "categorical_cross_entropy" and entries and not isinstance(entries[-1], _PythonEntry):
-        op = entries[-1].op
-        if op.name == "softmax" and op.in_shape[0] == 1:
-            return entries[:-1], "softmax_cross_entropy"
-    return entries, loss.kind
-
-
-class _Buffer:
-    """One array with a row per image: who touches it when, and where it ends up."""
-
-    def __init__(self, size):
-        self.size = size
-        self.pinned = False  # Python looks at it between phases: never local
-        self.kept = False    # … and after the run
-        self.times = []      # (phase, step)
-        self.local = False
-        self.array = None
-        self.place = ()      # local: offset, stride, slots
-
-    def lives(self):
-        first, last = self.times[0], self.times[-1]
-        if self.local:
-            return first, last
-        return (first[0], -1), (1 << 30 if self.kept else last[0], 1 << 30)
 
 
 class Plan:
@@ -121,19 +57,19 @@ class Plan:
     def _values(self, loss_kind, label_target):
         sizes = [math.prod(self.input_size)]
         for entry in self.entries:
-            python = isinstance(entry, _PythonEntry)
+            python = isinstance(entry, PythonEntry)
             sizes.append(math.prod(entry.layer.output_size) if python else entry.op.out_size)
-        self.ops = [None if isinstance(e, _PythonEntry) else e.op for e in self.entries]
-        self.values = [_Buffer(size) for size in sizes]
+        self.ops = [None if isinstance(e, PythonEntry) else e.op for e in self.entries]
+        self.values = [Buffer(size) for size in sizes]
         self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
-        self.gradients = [_Buffer(size) for size in sizes] if self.training else []
+        self.gradients = [Buffer(size) for size in sizes] if self.training else []
         self.loss_index = self.loss_y = None
         self.output = self.values[-1]
         if loss_kind is not None:
             self.loss_index = len(self.entries)
             self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
             if loss_kind == "softmax_cross_entropy":
-                self.loss_y = _Buffer(sizes[-1])
+                self.loss_y = Buffer(sizes[-1])
                 self.loss_y.pinned = self.loss_y.kept = True
                 if not self.loss.from_logits:
                     self.output = self.loss_y  # the softmax was fused away; its result is what the model predicts
@@ -213,12 +149,12 @@ class Plan:
 
     def _learns(self, i):
         entry = self.entries[i]
-        if isinstance(entry, _PythonEntry):
+        if isinstance(entry, PythonEntry):
             return bool(entry.layer.parameters) and entry.layer.trainable
         return entry.w is not None and entry.layer.trainable
 
     def _forward(self, i):
-        if isinstance(self.entries[i], _PythonEntry):
+        if isinstance(self.entries[i], PythonEntry):
             self._hook(lambda n, i=i: self._python_forward(i, n), [self.values[i], self.values[i + 1]])
         else:
             self._phase([(i, "forward")], parts=self.ops[i].wide)
@@ -231,7 +167,7 @@ class Plan:
 
     def _backward(self, i, needs_dx):
         entry, op = self.entries[i], self.ops[i]
-        if isinstance(entry, _PythonEntry):
+        if isinstance(entry, PythonEntry):
             kept = [self.values[i], self.values[i + 1]]  # the layer may have kept views of them
             self._hook(lambda n, i=i: self._python_backward(i, n), [*kept, self.gradients[i], self.gradients[i + 1]])
             return
@@ -260,7 +196,7 @@ class Plan:
         outside = [self.values[0]] + ([self.output] if self.mode == "predict" else [])  # the caller's arrays
         for local, rows in ((True, self.chunk), (False, self.batch)):
             group = [b for b in buffers if b.local == local and b not in outside]
-            starts, total = _pack_lives([(b.lives(), (b.size * rows + 15) // 16 * 16) for b in group])
+            starts, total = pack_lives([(b.lives(), (b.size * rows + 15) // 16 * 16) for b in group])
             arena = _ops.aligned(max(total, 1) * (self.threads if local else 1))
             for buffer, start in zip(group, starts):
                 if local:
@@ -280,7 +216,7 @@ class Plan:
         self.number = number
         needs_t = {i for i, name in self.steps if name == "data"}
         for i, entry in enumerate(self.entries):
-            if isinstance(entry, _PythonEntry):
+            if isinstance(entry, PythonEntry):
                 continue
             n, op = number[i], self.ops[i]
             self._rows(n, "x", self.values[i])
@@ -382,7 +318,7 @@ class Plan:
     def _shape(self, i):
         for entry, shape in ((self.entries[i] if i < len(self.entries) else None, "input_size"),
                              (self.entries[i - 1] if i else None, "output_size")):
-            if isinstance(entry, _PythonEntry):
+            if isinstance(entry, PythonEntry):
                 return getattr(entry.layer, shape)
         return self.output_size if i == len(self.entries) else (self.values[i].size,)
 
@@ -411,44 +347,3 @@ class Plan:
         if self.training:
             dy = np.asarray(self.loss.backward(self.target[:batch], y)).reshape(batch, -1)
             self.gradients[-1].array[:batch] = dy * (weight / batch)[:, None]
-
-
-def _pack_lives(items):
-    """First fit: (start of each item, total) so that items whose lives overlap do not share memory."""
-    placed, starts, total = [], [0] * len(items), 0
-    for index in sorted(range(len(items)), key=lambda i: -items[i][1]):
-        (first, last), size = items[index]
-        start = 0
-        for other_start, other_end, (other_first, other_last) in sorted(placed):
-            if other_last < first or last < other_first:
-                continue
-            if start + size <= other_start:
-                break
-            start = max(start, other_end)
-        placed.append((start, start + size, (first, last)))
-        starts[index] = start
-        total = max(total, start + size)
-    return starts, total
-
-
-class Eager:
-    """Runs one layer on batches of any size."""
-
-    def __init__(self, layer):
-        self.layer, self.plan = layer, None
-
-    def __call__(self, x):
-        from fastcnn.threads import get_num_threads
-
-        threads, batch = get_num_threads(), x.shape[0]
-        entries = entries_of([self.layer], False)
-        if not entries:
-            return x.reshape(batch, *self.layer.output_size).copy()
-        if self.plan is None or self.plan.batch < batch or self.plan.threads < threads:
-            self.plan = Plan([self.layer], "predict", max(batch, 1), threads)
-        y = np.empty((batch, *self.layer.output_size), np.float32)
-        with self.plan.lock:
-            self.plan.set_input(x)
-            self.plan.set_output(y.reshape(batch, math.prod(self.layer.output_size)))
-            self.plan.run(batch, threads, self.layer.version)
-        return y

@@ -3,8 +3,9 @@
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
-_custom = ContextVar("fastcnn_custom_objects", default={})
+_custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def get_num_threads():
     """The number of threads that operations called from here will use.
 
     The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, and by default
-    the smaller of CPU affinity, the control group's quota and OMP_NUM_THREADS. threadpoolctl's limits on OpenMP apply on top.
+    the smallest of CPU affinity, the control group's quota and OMP_NUM_THREADS. threadpoolctl's limits on OpenMP apply on
+    top.
 
     Example:
         >>> import fastcnn

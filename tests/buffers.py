@@ -57,8 +57,8 @@ def normal(rng, shape):
 
 def assert_same(actual, expected, what=""):
     """float32, and every value as expected; NaN equals NaN, 0 equals −0."""
-    assert actual.dtype == np.float32, what
-    np.testing.assert_array_equal(actual, np.asarray(expected, np.float32), err_msg=what, strict=True)
+    assert (actual.dtype, actual.shape) == (np.float32, np.shape(expected)), what
+    np.testing.assert_array_equal(actual, np.asarray(expected, np.float32), err_msg=what)
 
 
 def assert_within(actual, expected, bound, what=""):

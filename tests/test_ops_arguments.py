@@ -286,7 +286,7 @@ BAD_SGD = [
     *((argument, np.ones(shape), str(shape))
       for argument in ("dw", "v") for shape in [(), (1,), (4,), (3, 1), (0,)]),
     ("w", np.ones(4), "(4,)"), ("out", poisoned(3), "ndarray"), ("out", (poisoned(3),), "1"), ("out", 5, "5"),
-    ("out", (1, 2), "int"), ("out", (poisoned(3), poisoned(4)), "(4,)"),
+    ("out", (1, 2), "1"), ("out", (poisoned(3), poisoned(4)), "(4,)"),
     ("out", (poisoned(3), np.zeros(3)), "float64"),
 ]  # fmt: skip
 

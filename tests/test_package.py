@@ -53,7 +53,7 @@ def test_public_names():
     for name in fastcnn.__all__:
         assert getattr(fastcnn, name) is not None, name
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        fastcnn.nothing
+        _ = fastcnn.nothing
     namespace = {}
     exec("from fastcnn import *", namespace)
     assert set(fastcnn.__all__) <= set(namespace)

@@ -215,7 +215,7 @@ class Layer:
 
     def __call__(self, x):
         """The layer's output for a batch `x`; builds the layer if need be."""
-        from fastcnn.plan import Eager
+        from fastcnn.eager import Eager
 
         x = arguments.array("x", x)
         if x.ndim < 2:

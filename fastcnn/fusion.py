@@ -1,0 +1,50 @@
+"""From layers to the list of ops that a plan runs: pure functions, list to list."""
+
+from fastcnn.layers.base import Node
+
+
+class PythonEntry:
+    """A layer that computes in Python."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+
+def entries_of(layers, training):
+    """The nodes of the layers, in order; layers that compute in Python as one entry each."""
+    entries = []
+    for layer in layers:
+        if layer.training_only and not training:
+            continue
+        nodes = layer.nodes()
+        if nodes is None:
+            entries.append(PythonEntry(layer))
+        for node in nodes or ():
+            node.layer = layer
+            entries.append(node)
+    return entries
+
+
+def fuse(entries):
+    """The same list with activations fused behind convolutions and dense layers."""
+    fused = []
+    for entry in entries:
+        before = fused[-1] if fused else None
+        if (not isinstance(entry, PythonEntry) and entry.op.name == "activation" and before is not None
+                and not isinstance(before, PythonEntry) and before.op.name in ("conv2d", "dense")
+                and before.op.activation == "linear"):
+            node = Node(before.op.with_activation(entry.op.activation, entry.op.alpha), before.w, before.b)
+            node.layer = before.layer
+            fused[-1] = node
+        else:
+            fused.append(entry)
+    return fused
+
+
+def fuse_loss(entries, loss):
+    """(entries, kind of the loss op): softmax and cross-entropy become one op."""
+    if loss.kind == "categorical_cross_entropy" and entries and not isinstance(entries[-1], PythonEntry):
+        op = entries[-1].op
+        if op.name == "softmax" and op.in_shape[0] == 1:
+            return entries[:-1], "softmax_cross_entropy"
+    return entries, loss.kind
