@@ -48,8 +48,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1 or len(output_size) != 1:
-            raise ValueError(f"y must be labels of shape (samples,) for {self.name}, and the model end in one dimension; "
-                             f"one-hot rows go with categorical_crossentropy. Received: shape {y.shape}, output {output_size}")
+            raise ValueError(f"y must be labels (samples,) for {self.name}, and the model end in one dimension; "
+                             f"one-hot rows go with categorical_crossentropy. Received: shape {y.shape}, output "
+                             f"{output_size}")
         if y.dtype.kind not in "iu":
             if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
                 raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
