@@ -116,6 +116,15 @@ def test_max_pool2d(case, isa, threads):
     assert_same(ops.max_pool2d_backward(dy, x, **case.options), dx, "dx")
 
 
+@pytest.mark.parametrize("image", [(1, 2, 2, 1), (1, 2, 4, 3)], ids=str)
+def test_ceil_mode_window_beyond_the_image(image):
+    """A first window that passes the end is one that ceil_mode keeps, as torch and the reference do."""
+    x = integers(np.random.default_rng(image), image)
+    for op, pool_size in ("max_pool2d", 3), ("avg_pool2d", (3, 2)):
+        y, expected = (getattr(library, op)(x, pool_size, 2, ceil_mode=True) for library in (ops, reference))
+        assert_same(y, expected, op)
+
+
 def only_powers_of_two(case):
     """Do windows, also where the image's edge cuts them, hold 1, 2, 4, 8 … values, whose mean is exact?"""
     held = reference.avg_pool2d(np.ones((1, *case.image)), **case.options, count_include_pad=True)

@@ -244,6 +244,15 @@ def test_local_response_norm(seed, isa):
         )
 
 
+@pytest.mark.parametrize("beta", [0.5, 0.75, 0.6, 1.0])
+def test_local_response_norm_of_huge_values(beta, isa):
+    """Where the squares leave float32, y is 0 and not NaN; windows without them are as ever."""
+    x = np.array([1e20, 1, 2, 3], np.float32)
+    y, expected = (library.local_response_norm(x, beta=beta) for library in (ops, reference))
+    assert y[:3].tolist() == [0, 0, 0]
+    assert_within(y[3:], expected[3:], 20 * UNIT * expected[3:], "y")
+
+
 # Wide ranges instead of configurations. A bound is a number of u, from the formulas of csrc/kernels
 
 
