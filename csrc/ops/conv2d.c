@@ -7,7 +7,8 @@
  * channels g·in_c/groups … and output channels g·out_c/groups ….
  * Padding is a zero-edged copy of the rows at hand. DATA: input rows ih = q·s + residue; for each residue, dx is a stride-1
  * correlation of dy with the taps whose offset δ = (residue + p − f·d)/s is whole. A *class* is a range of residues in
- * both directions; its columns are (residue_h, residue_w, ic). Weights gradient: conv2d_weights.c.
+ * both directions; its columns are (residue_h, residue_w, ic), where taps that a column lacks weigh 0 (so NaN and infinity
+ * in dy reach its neighbours within a stride). Weights gradient: conv2d_weights.c.
  * Threads: FORWARD and DATA by blocks of rows. */
 #include "conv2d.h"
 

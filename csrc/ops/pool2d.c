@@ -9,11 +9,9 @@
 /* out = ⌊(in + pads − pool)/s⌋ + 1; ceil_mode rounds up but drops a window that would start beyond in + pad_begin. */
 static ptrdiff_t extent(ptrdiff_t in, ptrdiff_t before, ptrdiff_t after, ptrdiff_t pool, ptrdiff_t stride, int ceil_mode)
 {
-    const ptrdiff_t room = in + before + after - pool;
-    if (room < 0) return 0;
-    ptrdiff_t out = room / stride + 1;
-    if (ceil_mode && room % stride && out * stride < in + before) out++;
-    return out;
+    const ptrdiff_t room = in + before + after - pool + (ceil_mode ? stride - 1 : 0);
+    const ptrdiff_t out = room < 0 ? 0 : room / stride + 1;
+    return ceil_mode && (out - 1) * stride >= in + before ? out - 1 : out;
 }
 
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
