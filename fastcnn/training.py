@@ -345,17 +345,25 @@ class Training:
             watchers.on_predict_batch_begin(i)
             n, (images, _, _) = batches.get(i)
             start = i * batches.size
-            with plan.lock:
-                plan.set_input(images)
-                plan.set_output(flat[start:start + n])
-                plan.run(n, threads, self._flat.version)
+            self._forward(plan, images, flat[start:start + n], threads)
             watchers.on_predict_batch_end(i)
         watchers.on_predict_end()
         return self._edge(y)
 
     def predict_on_batch(self, x):
         """What the model makes of one batch, in a single step."""
-        return self.predict(x, batch_size=max(1, len(x)))
+        x = self._samples("x", x)
+        x = x if x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned else np.array(x, np.float32, order="C")
+        y = np.empty((len(x), *self.layers[-1].output_size), np.float32)
+        if len(x):
+            self._forward(self._plan("predict", len(x)), x, y.reshape(len(x), -1), get_num_threads())
+        return self._edge(y)
+
+    def _forward(self, plan, x, y, threads):
+        with plan.lock:
+            plan.set_input(x)
+            plan.set_output(y)
+            plan.run(len(x), threads, self._flat.version)
 
     def _edge(self, y):
         return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if self._channels_first and y.ndim == 4 else y
