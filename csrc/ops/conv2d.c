@@ -14,6 +14,8 @@
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
 
+#define DATA_COPY 45056 /* floats of dy, zero edge included, that a block of DATA may copy: 176 KiB of 512 KiB of L2 */
+
 /* What one residue class of DATA is made of. */
 typedef struct {
     ptrdiff_t h0, h1, w0, w1;                  /* residues */
@@ -89,7 +91,7 @@ static fc_status size_data(fc_op *op)
     const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
     const double joined = (double)o->stride_h * o->stride_w * icg;
     o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= 64;
-    o->data_h = fc_balanced(rows, FC_PIXELS / cols);
+    o->data_h = fc_balanced(rows, fc_max(FC_PIXELS / cols, DATA_COPY / (cols * op->out_c)));
     ptrdiff_t run = 0;
     for (ptrdiff_t i = 0; i < class_count(op); i++) {
         const data_class k = get_class(op, i);

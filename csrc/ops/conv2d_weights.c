@@ -13,7 +13,7 @@
 
 #define PANELS 8             /* channel panels per block: dy is packed again for each */
 #define SMALL_WEIGHTS 65536  /* floats; partials of up to 256 KiB */
-#define DY_TILE 352          /* pixels: a dy tile of 22 KiB (AVX2) leaves a third of L1 to x; two images of 13 × 13 */
+#define TILE_BYTES 30720     /* of 32 KiB of L1: a tile of dy and the x it meets; two images of 13 × 13 (AVX2) */
 
 static int flat(const fc_op *op)
 {
@@ -42,8 +42,9 @@ fc_status fc_conv2d_size_weights(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t image = op->out_h * op->out_w;
-    o->weights_h = fc_balanced(op->out_h, DY_TILE / op->out_w);
-    o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(DY_TILE / image, 8));
+    const ptrdiff_t pixels = TILE_BYTES / 4 / (fc_k->nr + fc_min(o->stride_w * panel_width(op), 64));
+    o->weights_h = fc_balanced(op->out_h, pixels / op->out_w);
+    o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(pixels / image, 8));
     op->partial = flat(op) || op->w_size <= SMALL_WEIGHTS;
     ptrdiff_t x = copy_h(op, o->weights_h) * o->weights_n;
     ptrdiff_t dy = o->weights_h * op->out_w * o->weights_n;
