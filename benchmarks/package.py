@@ -15,7 +15,8 @@ CODE = "import time, numpy; t = time.perf_counter(); import fastcnn; print(time.
 def import_seconds(repeat=15):
     """Seconds that `import fastcnn` takes once NumPy is there: median of fresh processes."""
     cached = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as an installed package is
-    runs = [float(subprocess.run([sys.executable, "-c", CODE], check=True, capture_output=True, text=True, env=cached).stdout)
+    command = [sys.executable, "-c", CODE]
+    runs = [float(subprocess.run(command, check=True, capture_output=True, text=True, env=cached).stdout)
             for _ in range(repeat + 1)]
     return statistics.median(runs[1:])
 
