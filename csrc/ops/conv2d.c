@@ -280,8 +280,12 @@ static void spread(const fc_op *op, const data_class *k, const float *from, ptrd
                 const float *row = from + rh * k->w1 * icg;
                 float *to = dx + ((q * o->stride_h + rh) * op->in_w + p * o->stride_w) * op->in_c + g * icg;
                 const ptrdiff_t pixels = fc_min(k->w1, op->in_w - p * o->stride_w);
+                if (icg == op->in_c) { /* all channels of the class: the residues of a row lie side by side */
+                    memcpy(to, row, (size_t)(pixels * icg) * sizeof *to);
+                    continue;
+                }
                 for (ptrdiff_t rw = 0; rw < pixels; rw++)
-                    for (ptrdiff_t ic = 0; ic < icg; ic++) to[rw * op->in_c + ic] = row[rw * icg + ic];
+                    memcpy(to + rw * op->in_c, row + rw * icg, (size_t)icg * sizeof *to);
             }
 }
 
