@@ -166,7 +166,6 @@ const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
 int fc_openmp(void);                   /* built with OpenMP? */
 int fc_openmp_threads(void);           /* omp_get_max_threads(), or 1 */
 void fc_init_threads(void);            /* registers the fork handler; call once */
-int fc_forked(void);                   /* in a child forked after fc_init_threads: runs are serial */
 const char *fc_compiler(void);
 
 #endif

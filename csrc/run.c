@@ -25,7 +25,6 @@ static _Atomic int forked;
 
 static void after_fork(void) { forked = 1; }
 void fc_init_threads(void) { pthread_atfork(NULL, NULL, after_fork); }
-int fc_forked(void) { return forked; }
 int fc_openmp(void)
 {
 #ifdef _OPENMP

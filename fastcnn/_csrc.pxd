@@ -90,7 +90,6 @@ cdef extern from "fastcnn.h" nogil:
     int fc_openmp()
     int fc_openmp_threads()
     void fc_init_threads()
-    int fc_forked()
     const char *fc_compiler()
 
 
