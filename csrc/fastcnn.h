@@ -47,6 +47,8 @@ typedef struct {
     ptrdiff_t data_h;      /* the same for DATA, in rows of the residue grid */
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
+    int exact;             /* direct sums only */
+    int winograd;          /* passes that Winograd's algorithm takes: bits 1 << pass */
 } fc_conv2d;
 
 typedef struct {
@@ -153,6 +155,7 @@ fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, f
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);
+const char *fc_op_algorithm(const fc_op *op, fc_pass pass); /* "direct", "F(4×4, 3×3)", … */
 
 /* ISA: the table is chosen once, by fc_select_isa(NULL) at import. */
 int fc_isa_count(void);                /* levels this build contains, worst first */

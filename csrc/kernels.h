@@ -52,6 +52,11 @@ typedef struct {
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \
     X(void, log_softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))          \
     X(void, dropout, (const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y))                   \
+    X(void, winograd_input, (ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step))              \
+    X(void, winograd_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,              \
+                              ptrdiff_t step))                                                                        \
+    X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
+                              const float *bias, int relu, float *const *y))                                          \
     X(void, sgd, (const fc_sgd *sgd, float learning_rate, ptrdiff_t n, float *w, const float *dw, float *v))          \
     X(unsigned, flush_denormals, (void))                                                                              \
     X(void, restore_denormals, (unsigned mode))

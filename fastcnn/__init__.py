@@ -9,7 +9,7 @@ Example:
 
 from fastcnn import callbacks, datasets, initializers, io, layers, losses, metrics, networks, ops, optimizers
 from fastcnn.comparison import compare
-from fastcnn.configuration import __version__, show_config
+from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
 from fastcnn.io.model_file import load_model
 from fastcnn.layers import Input
 from fastcnn.model import Sequential
@@ -17,9 +17,9 @@ from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
-    "Input", "Sequential", "__version__", "callbacks", "compare", "datasets", "get_num_threads", "initializers", "io",
-    "layers", "load_model", "losses", "metrics", "networks", "num_threads", "ops", "optimizers", "reference",
-    "set_num_threads", "set_random_seed", "show_config",
+    "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "datasets", "get_config",
+    "get_num_threads", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks", "num_threads", "ops",
+    "optimizers", "reference", "set_config", "set_num_threads", "set_random_seed", "show_config",
 ]
 
 

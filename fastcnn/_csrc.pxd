@@ -19,6 +19,8 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_conv2d:
         Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
+        int exact
+        int exact, winograd
 
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
@@ -70,6 +72,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch_size
 
     void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
+    const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,
                              const fc_conv2d *window, Py_ssize_t pad_bottom, Py_ssize_t pad_right, int bias)
     fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,

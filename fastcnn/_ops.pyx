@@ -51,6 +51,10 @@ cdef class Op:
     @property
     def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
 
+    def algorithm(self, str name):
+        """How a pass is computed: "direct", or Winograd's "F(4×4, 3×3)" and the like."""
+        return fc_op_algorithm(&self.op, PASSES[name]).decode()
+
     def with_activation(self, str activation, float alpha=0.0):
         """The same op with an activation fused behind it (conv2d, dense)."""
         cdef Op other = Op.__new__(Op)
@@ -73,14 +77,15 @@ cdef check(fc_status status, str what):
         raise ShapeError(f"{what}: impossible sizes")
 
 
-def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias):
+def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias,
+           bint exact=True):
     cdef Op op = Op.__new__(Op)
     cdef fc_conv2d w
     w.filter_h, w.filter_w = kernel_size
     w.stride_h, w.stride_w = strides
     w.dilation_h, w.dilation_w = dilation
     (w.pad_top, pad_bottom), (w.pad_left, pad_right) = pads
-    w.groups = groups
+    w.groups, w.exact = groups, exact
     h, width, c = in_shape
     check(fc_conv2d_init(&op.op, h, width, c, filters, &w, pad_bottom, pad_right, bias),
           f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")

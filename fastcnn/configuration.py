@@ -1,8 +1,9 @@
 """What this build of fastcnn is and what it runs on."""
 
 import sys
+from contextlib import contextmanager
 
-from fastcnn import _ops
+from fastcnn import _ops, arguments, settings
 from fastcnn.threads import get_num_threads
 
 __version__ = "0.1.0"
@@ -23,7 +24,46 @@ def show_config():
         ("instruction set", f"{_ops.active_isa()} (built: {', '.join(_ops.built_isas())}; usable here: "
                             f"{', '.join(_ops.usable_isas())}; FASTCNN_ISA chooses)"),
         ("OpenMP", "yes" if _ops.openmp() else "no: one thread"),
+        ("convolutions", "direct sums only" if settings.exact else "Winograd's algorithm where it is faster (set_config)"),
         ("threads", f"{get_num_threads()} (FASTCNN_NUM_THREADS, set_num_threads)"),
     ]
     for name, value in rows:
         print(f"{name:16} {value}")
+
+
+def set_config(exact):
+    """Chooses how layers built from now on, and the functions of `fastcnn.ops`, compute.
+
+    Args:
+        exact: False (the default): convolutions may use Winograd's algorithm where it is faster (rounding errors of up to
+            1e-5 of the largest output instead of 1e-6). True: sums of products only, so that sums of small integers
+            come out exact.
+
+    Example:
+        >>> fastcnn.set_config(exact=True)
+        >>> fastcnn.get_config()
+        {'exact': True}
+        >>> fastcnn.set_config(exact=False)
+    """
+    settings.exact = arguments.flag("exact", exact)
+
+
+def get_config():
+    """What `set_config` chose."""
+    return {"exact": settings.exact}
+
+
+@contextmanager
+def config_context(exact):
+    """A block with other settings: see `set_config`.
+
+    Example:
+        >>> with fastcnn.config_context(exact=True):
+        ...     layer = fastcnn.layers.Conv2D(32, 3, input_shape=(13, 13, 32))
+    """
+    before = get_config()
+    set_config(exact)
+    try:
+        yield
+    finally:
+        set_config(**before)

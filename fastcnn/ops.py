@@ -7,7 +7,7 @@
 
 import numpy as np
 
-from fastcnn import _ops, arguments
+from fastcnn import _ops, arguments, settings
 from fastcnn.threads import get_num_threads
 
 
@@ -106,7 +106,8 @@ def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_forma
         bias = arguments.array("bias", bias, 1)
         if bias.shape != (out_c,):
             raise ValueError(f"bias must have shape ({out_c},). Received: shape {bias.shape}")
-    op = _ops.conv2d((h, w, c), out_c, (kh, kw), strides, dilation, pads, groups, bias is not None)
+    op = _ops.conv2d((h, w, c), out_c, (kh, kw), strides, dilation, pads, groups, bias is not None,
+                     settings.exact)
     return op, first, x, kernel, bias, (n, *op.out_shape)
 
 

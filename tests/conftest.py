@@ -49,3 +49,10 @@ def run_python():
         )
 
     return run
+
+
+@pytest.fixture
+def exact_sums():
+    """Convolutions as sums of products only: what elementwise bounds and bit for bit comparisons speak of."""
+    with fastcnn.config_context(exact=True):
+        yield

@@ -78,6 +78,19 @@ static fc_op make_conv2d(uint32_t seed)
     } while (status != FC_OK);
     return op;
 }
+static fc_op make_winograd(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        const ptrdiff_t filter = seed % 2 ? 3 : 5, pad = draw((uint32_t)filter);
+        const fc_conv2d o = {.filter_h = filter, .filter_w = filter, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                             .dilation_w = 1, .pad_top = pad, .pad_left = pad, .groups = 1};
+        status = fc_conv2d_init(&op, 9 + draw(14), 9 + draw(14), 16 + draw(20), 16 + draw(20), &o, pad, pad, 1);
+    } while (status != FC_OK || strcmp(fc_op_algorithm(&op, FC_FORWARD), "direct") == 0);
+    return op;
+}
 static fc_op make_pool(uint32_t seed)
 {
     fc_op op;
@@ -117,6 +130,7 @@ int main(int argc, char **argv)
 {
     const char *isa = argc > 1 ? argv[1] : "neon";
     compare(isa, "conv2d", make_conv2d, 1, 300);
+    compare(isa, "winograd", make_winograd, 0, 40);
     compare(isa, "max_pool2d", make_pool, 1, 100);
     compare(isa, "dense", make_dense, 1, 60);
     compare(isa, "lrn", make_lrn, 0, 100);

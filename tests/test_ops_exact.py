@@ -14,6 +14,8 @@ from cases import CONV2D, DENSE, POOL2D
 
 from fastcnn import _ops, arguments, ops, reference
 
+pytestmark = pytest.mark.usefixtures("exact_sums")
+
 SERIAL = 1.5e6  # multiply-adds: csrc/run.c, SERIAL_COST
 WIDE = 262144  # weights: csrc/ops/dense.c
 SMALL_WEIGHTS = 65536  # csrc/ops/conv2d_weights.c: up to here partial sums per chunk of images

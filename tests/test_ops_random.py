@@ -12,6 +12,8 @@ from buffers import TINY, UNIT, assert_within, normal, poisoned
 import fastcnn
 from fastcnn import arguments, ops, reference
 
+pytestmark = pytest.mark.usefixtures("exact_sums")
+
 GROUP = 50
 
 

@@ -11,6 +11,7 @@
  * in dy reach its neighbours within a stride). Weights gradient: conv2d_weights.c.
  * Threads: FORWARD and DATA by blocks of rows. */
 #include "conv2d.h"
+#include "correlate.h"
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
 
@@ -112,6 +113,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     memset(op, 0, sizeof *op);
     fc_conv2d *o = &op->u.conv2d;
     *o = *window;
+    o->winograd = 0;
     const ptrdiff_t positive[] = {in_h, in_w, in_c, out_c, o->filter_h, o->filter_w, o->stride_h, o->stride_w,
                                   o->dilation_h, o->dilation_w, o->groups};
     const ptrdiff_t limit = (ptrdiff_t)1 << 31, span = (ptrdiff_t)1 << 20, pads[] = {o->pad_top, pad_bottom, o->pad_left, pad_right};
@@ -147,6 +149,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     op->scratch = rows * ((op->out_w - 1) * o->stride_w + span_w) * in_c + 2 * o->filter_h * o->filter_w + 64;
     fc_status status = size_data(op);
     if (status == FC_OK) status = fc_conv2d_size_weights(op);
+    if (status == FC_OK && !o->exact) status = fc_winograd_init(op);
     return status == FC_OK && op->scratch > LARGEST_SCRATCH ? FC_OVERFLOW : status;
 }
 
@@ -206,20 +209,38 @@ static void pack_data(const fc_op *op, const data_class *k, const float *w, ptrd
             }
 }
 
+/* Items of PACK for the forward pass, and for the data pass. */
+static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
+{
+    const ptrdiff_t groups = op->u.conv2d.groups;
+    if (pass == FC_FORWARD) return groups * fc_ceil_div(op->out_c / groups, fc_k->nr);
+    return groups * (fc_winograd_serves(op, FC_DATA) ? fc_ceil_div(op->in_c / groups, fc_k->nr) : 1);
+}
+
+static void pack_direct_data(const fc_op *op, const fc_io *io, ptrdiff_t g)
+{
+    float *packed = io->packed_t;
+    for (ptrdiff_t i = 0; i < class_count(op); i++) {
+        const data_class k = get_class(op, i);
+        pack_data(op, &k, io->w, g, packed + g * class_size(op, &k));
+        packed += op->u.conv2d.groups * class_size(op, &k);
+    }
+}
+
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t groups = op->u.conv2d.groups, tiles = groups * fc_ceil_div(op->out_c / groups, fc_k->nr);
+    const ptrdiff_t tiles = pack_items(op, FC_FORWARD);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        if (item < tiles) {
-            if (io->packed) pack_forward(op, io->w, io->packed, item);
-            continue;
-        }
-        float *packed = io->packed_t;
-        for (ptrdiff_t i = 0; packed && i < class_count(op); i++) {
-            const data_class k = get_class(op, i);
-            pack_data(op, &k, io->w, item - tiles, packed + (item - tiles) * class_size(op, &k));
-            packed += groups * class_size(op, &k);
-        }
+        const fc_pass pass = item < tiles ? FC_FORWARD : FC_DATA;
+        float *packed = item < tiles ? io->packed : io->packed_t;
+        const ptrdiff_t at = item < tiles ? item : item - tiles;
+        if (!packed) continue;
+        if (fc_winograd_serves(op, pass))
+            fc_winograd_pack(op, pass, io->w, packed, at);
+        else if (pass == FC_FORWARD)
+            pack_forward(op, io->w, packed, at);
+        else
+            pack_direct_data(op, io, at);
     }
 }
 
@@ -254,6 +275,10 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (fc_winograd_serves(op, FC_FORWARD)) {
+        fc_winograd_forward(op, io, work);
+        return;
+    }
     const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t image = item / blocks, row = item % blocks * block;
@@ -321,6 +346,10 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (fc_winograd_serves(op, FC_DATA)) {
+        fc_winograd_data(op, io, work);
+        return;
+    }
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t blocks = fc_ceil_div(grid(op->in_h, 0, o->stride_h), o->data_h);
     const float *packed = io->packed_t;
@@ -346,8 +375,9 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
+    if (fc_winograd_serves(op, pass)) return fc_winograd_items(op, pass);
     switch (pass) {
-    case FC_PACK: return o->groups * (fc_ceil_div(op->out_c / o->groups, fc_k->nr) + 1);
+    case FC_PACK: return pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);
     case FC_FORWARD: return fc_ceil_div(op->out_h, o->block_h);
     case FC_DATA: return fc_ceil_div(grid(op->in_h, 0, o->stride_h), o->data_h);
     case FC_WEIGHTS: return fc_conv2d_weight_blocks(op);

@@ -1,7 +1,7 @@
-/* What conv2d.c and conv2d_weights.c share. */
+/* What conv2d.c, conv2d_weights.c and conv2d_winograd.c share. */
 #ifndef FC_CONV2D_H
 #define FC_CONV2D_H
-#include "correlate.h"
+#include "ops.h"
 
 /* Rows [row0, row0 + rows) and columns [col0, col0 + cols) of an image, zero outside it: the image itself where it has
  * them all, else a copy. *row_step: floats from row to row. */
@@ -12,5 +12,19 @@ fc_status fc_conv2d_size_weights(fc_op *op);
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_conv2d_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
+
+/* Winograd's algorithm. */
+
+/* Chooses the algorithm of each pass of a conv2d whose sizes are set; enlarges scratch and packed sizes. */
+fc_status fc_winograd_init(fc_op *op);
+int fc_winograd_serves(const fc_op *op, fc_pass pass);
+
+ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image; WEIGHTS: blocks */
+void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *packed, ptrdiff_t item); /* (group, column tile) */
+void fc_winograd_forward(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work);
+/* Block `item` of dw (and of db, with a group's first channels) over images [from, to). */
+void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                         float *dw, float *db);
 
 #endif

@@ -160,16 +160,18 @@ static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff
 
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    const int winograd = fc_winograd_serves(op, FC_WEIGHTS);
+    const ptrdiff_t blocks = winograd ? fc_winograd_items(op, FC_WEIGHTS) : fc_conv2d_weight_blocks(op);
     if (!op->partial) {
         for (ptrdiff_t item = work->first; item < work->last; item++)
-            block(op, io, work, item, 0, work->batch, io->dw, io->db);
+            (winograd ? fc_winograd_weights : block)(op, io, work, item, 0, work->batch, io->dw, io->db);
         return;
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         float *dw = io->partial + chunk * (op->w_size + op->b_size);
         const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
-        for (ptrdiff_t item = 0; item < fc_conv2d_weight_blocks(op); item++)
-            block(op, io, work, item, from, to, dw, op->b_size ? dw + op->w_size : NULL);
+        for (ptrdiff_t item = 0; item < blocks; item++)
+            (winograd ? fc_winograd_weights : block)(op, io, work, item, from, to, dw, op->b_size ? dw + op->w_size : NULL);
     }
 }
 

@@ -1,6 +1,6 @@
 """Two-dimensional convolution."""
 
-from fastcnn import _ops, activations, arguments, initializers
+from fastcnn import _ops, activations, arguments, initializers, settings
 from fastcnn.layers.base import Layer, Node
 
 
@@ -18,6 +18,8 @@ class Conv2D(Layer):
         activation: a name, or None.
         use_bias: add one number per filter.
         kernel_initializer, bias_initializer: initial values.
+        exact: True: sums of products only, never Winograd's algorithm; None: as `fastcnn.set_config` says when the layer
+            is built.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters); kernel (KH, KW, C / groups, filters)
@@ -29,10 +31,11 @@ class Conv2D(Layer):
 
     spatial = True
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
-              "use_bias", "kernel_initializer", "bias_initializer")
+              "use_bias", "kernel_initializer", "bias_initializer", "exact")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros", **base):
+                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros", exact=None,
+                 **base):
         super().__init__(**base)
         self.filters = arguments.integer("filters", filters)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
@@ -46,6 +49,7 @@ class Conv2D(Layer):
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
 
@@ -54,7 +58,7 @@ class Conv2D(Layer):
             raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
         self.op = _ops.conv2d(shape, self.filters, self.kernel_size, self.strides, self.dilation_rate, pads, self.groups,
-                              self.use_bias)
+                              self.use_bias, settings.exact if self.exact is None else self.exact)
         self.output_size = self.op.out_shape
         self.kernel = self.add_weight("kernel", (*self.kernel_size, shape[2] // self.groups, self.filters),
                                       self.kernel_initializer)

@@ -1,0 +1,235 @@
+/* Winograd's transforms: t × t tiles of a stride-1 convolution with r × r taps and m × m outputs, t = m + r − 1.
+ *
+ *     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A                                       forward: g taps, d a tile of x
+ *     g = Aᵀ [ Σ_tiles (G dY Gᵀ) ⊙ (Bᵀ d B) ] A, with m and r exchanged      weights: dY takes the place of the taps
+ *
+ * All three matrices follow from t − 1 points and ∞ (Toom–Cook): the points are 0, ±a, ±b (±c). With
+ * N_i = Π_{j≠i} (x_i − x_j) over the finite points and M(x) = Π_j (x − x_j),
+ *
+ *     Bᵀ: row i the coefficients of M(x)/(x − x_i), row ∞ those of M     (input)
+ *     G:  row i  (1, x_i, x_i², …)/N_i,             row ∞ (0, …, 0, 1)   (filter)
+ *     Aᵀ: column i (1, x_i, x_i², …)ᵀ,              column ∞ (0, …, 0, 1)ᵀ  (output)
+ *
+ * Rows of +a and −a share their even and odd parts, which is all the factoring there is. Points: t = 6: 0, ±⅝, ±1½, ∞,
+ * whose error is 0.43 times that of 0, ±1, ±2, ∞; t = 8: 0, ±1, ±2, ±½, ∞: the best of all pairs and triples of a dozen
+ * dyadic numbers by root mean square error on normal data.
+ * A tile is given by t·t (m·m, r·r) pointers to pixels of n channels, an output's NULL being left out. Products lie `step`
+ * floats apart. Assumes: results of input and filter have room for whole vectors. */
+
+#define WINO static inline __attribute__((always_inline))
+
+/* Point k of t: all of them, their squares and products are exact. */
+WINO float wino_point(const int t, const int k)
+{
+    return t == 6 ? (k ? 1.5f : 0.625f) : k == 0 ? 1.0f : k == 1 ? 2.0f : 0.5f;
+}
+WINO float wino_square(const int t, const int k) { return wino_point(t, k) * wino_point(t, k); }
+
+/* Bᵀ d: t values `s` apart in d and o. */
+WINO void wino_input(const int t, const vf *d, vf *o, const int s)
+{
+    if (t == 6) {
+        const float sum = wino_square(t, 0) + wino_square(t, 1), product = wino_square(t, 0) * wino_square(t, 1);
+        o[0] = v_fma(v_set1(product), d[0], v_fnma(v_set1(sum), d[2 * s], d[4 * s]));
+        o[5 * s] = v_fma(v_set1(product), d[s], v_fnma(v_set1(sum), d[3 * s], d[5 * s]));
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            const vf a = v_set1(wino_point(t, k)), q = v_set1(wino_square(t, 1 - k));
+            const vf even = v_fnma(q, d[2 * s], d[4 * s]), odd = v_fnma(q, d[s], d[3 * s]);
+            o[(2 * k + 1) * s] = v_fma(a, odd, even);
+            o[(2 * k + 2) * s] = v_fnma(a, odd, even);
+        }
+        return;
+    }
+    const float q0 = wino_square(t, 0), q1 = wino_square(t, 1), q2 = wino_square(t, 2);
+    const vf sum = v_set1(q0 + q1 + q2), pairs = v_set1(q0 * q1 + q0 * q2 + q1 * q2), product = v_set1(q0 * q1 * q2);
+    o[0] = v_fnma(product, d[0], v_fma(pairs, d[2 * s], v_fnma(sum, d[4 * s], d[6 * s])));
+    o[7 * s] = v_fnma(product, d[s], v_fma(pairs, d[3 * s], v_fnma(sum, d[5 * s], d[7 * s])));
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) {
+        const float p = wino_square(t, (k + 1) % 3), q = wino_square(t, (k + 2) % 3);
+        const vf a = v_set1(wino_point(t, k)), both = v_set1(p + q), times = v_set1(p * q);
+        const vf even = v_fma(times, d[2 * s], v_fnma(both, d[4 * s], d[6 * s]));
+        const vf odd = v_fma(times, d[s], v_fnma(both, d[3 * s], d[5 * s]));
+        o[(2 * k + 1) * s] = v_fma(a, odd, even);
+        o[(2 * k + 2) * s] = v_fnma(a, odd, even);
+    }
+}
+
+/* 1/N of the points ±a_k; k < 0: of 0. */
+WINO float wino_scale(const int t, const int k)
+{
+    float n = k < 0 ? 1.0f : 2.0f * wino_square(t, k);
+#pragma GCC unroll 3
+    for (int j = 0; j < (t - 2) / 2; j++)
+        if (j != k) n *= (k < 0 ? 0.0f : wino_square(t, k)) - wino_square(t, j);
+    return 1.0f / n;
+}
+
+/* G g: `taps` values to t, `s` apart. */
+WINO void wino_filter(const int t, const int taps, const vf *g, vf *o, const int s)
+{
+    const int pairs = (t - 2) / 2;
+    o[0] = v_mul(v_set1(wino_scale(t, -1)), g[0]);
+    o[(t - 1) * s] = g[(taps - 1) * s];
+#pragma GCC unroll 3
+    for (int k = 0; k < pairs; k++) {
+        float power = wino_scale(t, k);
+        vf even = v_mul(v_set1(power), g[0]), odd = v_zero();
+#pragma GCC unroll 5
+        for (int i = 1; i < taps; i++) {
+            power *= wino_point(t, k);
+            if (i % 2)
+                odd = i == 1 ? v_mul(v_set1(power), g[i * s]) : v_fma(v_set1(power), g[i * s], odd);
+            else
+                even = v_fma(v_set1(power), g[i * s], even);
+        }
+        o[(2 * k + 1) * s] = v_add(even, odd);
+        o[(2 * k + 2) * s] = v_sub(even, odd);
+    }
+}
+
+/* Aᵀ p: t products to `out` values, `s` apart in p and `so` in o. */
+WINO void wino_output(const int t, const int out, const vf *p, const int s, vf *o, const int so)
+{
+    const int pairs = (t - 2) / 2;
+    vf sum[3], difference[3];
+#pragma GCC unroll 3
+    for (int k = 0; k < pairs; k++) {
+        sum[k] = v_add(p[(2 * k + 1) * s], p[(2 * k + 2) * s]);
+        difference[k] = v_sub(p[(2 * k + 1) * s], p[(2 * k + 2) * s]);
+    }
+#pragma GCC unroll 5
+    for (int i = 0; i < out; i++) {
+        vf y = i == 0 ? p[0] : i == out - 1 ? p[(t - 1) * s] : v_zero();
+#pragma GCC unroll 3
+        for (int k = 0; k < pairs; k++) {
+            float power = 1.0f;
+#pragma GCC unroll 5
+            for (int e = 0; e < i; e++) power *= wino_point(t, k);
+            const vf part = i % 2 ? difference[k] : sum[k];
+            y = power == 1.0f ? v_add(y, part) : v_fma(v_set1(power), part, y);
+        }
+        o[i * so] = y;
+    }
+}
+
+/* One vector of channels: whole, or the first `left`. */
+WINO vf wino_load(const int whole, const float *p, ptrdiff_t left) { return whole ? v_load(p) : v_load_tail(p, left); }
+
+WINO void wino_input_vector(const int t, const int whole, ptrdiff_t c, ptrdiff_t left, const float *const *x, float *v,
+                            ptrdiff_t step)
+{
+    vf d[64], o[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < t; j++) {
+        vf column[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < t; i++) column[i] = wino_load(whole, x[i * t + j] + c, left);
+        wino_input(t, column, o, 1);
+#pragma GCC unroll 8
+        for (int i = 0; i < t; i++) d[i * t + j] = o[i];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < t; i++) {
+        wino_input(t, d + i * t, o, 1);
+#pragma GCC unroll 8
+        for (int j = 0; j < t; j++) v_store(v + (i * t + j) * step + c, o[j]);
+    }
+}
+
+WINO void wino_input_tile(const int t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step)
+{
+    ptrdiff_t c = 0;
+    for (; c + V <= n; c += V) wino_input_vector(t, 1, c, V, x, v, step);
+    if (c < n) wino_input_vector(t, 0, c, n - c, x, v, step);
+}
+
+WINO void wino_filter_vector(const int t, const int taps, const int whole, ptrdiff_t c, ptrdiff_t left,
+                             const float *const *w, float *u, ptrdiff_t step)
+{
+    vf d[40], o[8];
+#pragma GCC unroll 5
+    for (int j = 0; j < taps; j++) {
+        vf column[5];
+#pragma GCC unroll 5
+        for (int i = 0; i < taps; i++) column[i] = wino_load(whole, w[i * taps + j] + c, left);
+        wino_filter(t, taps, column, o, 1);
+#pragma GCC unroll 8
+        for (int i = 0; i < t; i++) d[i * taps + j] = o[i];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < t; i++) {
+        wino_filter(t, taps, d + i * taps, o, 1);
+#pragma GCC unroll 8
+        for (int j = 0; j < t; j++) v_store(u + (i * t + j) * step + c, o[j]);
+    }
+}
+
+WINO void wino_filter_tile(const int t, const int taps, ptrdiff_t n, const float *const *w, float *u, ptrdiff_t step)
+{
+    ptrdiff_t c = 0;
+    for (; c + V <= n; c += V) wino_filter_vector(t, taps, 1, c, V, w, u, step);
+    if (c < n) wino_filter_vector(t, taps, 0, c, n - c, w, u, step);
+}
+
+WINO void wino_output_tile(const int t, const int out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
+                           int relu, float *const *y)
+{
+    for (ptrdiff_t c = 0; c < n; c += V) {
+        const ptrdiff_t left = n - c;
+        vf d[40], o[8];
+        const vf b = !bias ? v_zero() : left >= V ? v_load(bias + c) : v_load_tail(bias + c, left);
+#pragma GCC unroll 8
+        for (int j = 0; j < t; j++) {
+            vf column[8];
+#pragma GCC unroll 8
+            for (int i = 0; i < t; i++) column[i] = v_load(p + (i * t + j) * step + c);
+            wino_output(t, out, column, 1, o, 1);
+#pragma GCC unroll 5
+            for (int i = 0; i < out; i++) d[i * t + j] = o[i];
+        }
+#pragma GCC unroll 5
+        for (int i = 0; i < out; i++) {
+            wino_output(t, out, d + i * t, 1, o, 1);
+#pragma GCC unroll 5
+            for (int j = 0; j < out; j++) {
+                float *to = y[i * out + j];
+                if (!to) continue;
+                vf r = v_add(o[j], b);
+                if (relu) r = v_max(v_zero(), r);
+                if (left >= V)
+                    v_store(to + c, r);
+                else
+                    v_store_tail(to + c, left, r);
+            }
+        }
+    }
+}
+
+static void winograd_input(ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step)
+{
+    if (t == 6)
+        wino_input_tile(6, n, x, v, step);
+    else
+        wino_input_tile(8, n, x, v, step);
+}
+
+static void winograd_filter(ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u, ptrdiff_t step)
+{
+    if (t == 6 && taps == 3) wino_filter_tile(6, 3, n, w, u, step);
+    if (t == 6 && taps == 4) wino_filter_tile(6, 4, n, w, u, step);
+    if (t == 8 && taps == 4) wino_filter_tile(8, 4, n, w, u, step);
+    if (t == 8 && taps == 5) wino_filter_tile(8, 5, n, w, u, step);
+}
+
+static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
+                            int relu, float *const *y)
+{
+    if (t == 6 && out == 3) wino_output_tile(6, 3, n, p, step, bias, relu, y);
+    if (t == 6 && out == 4) wino_output_tile(6, 4, n, p, step, bias, relu, y);
+    if (t == 8 && out == 4) wino_output_tile(8, 4, n, p, step, bias, relu, y);
+    if (t == 8 && out == 5) wino_output_tile(8, 5, n, p, step, bias, relu, y);
+}
+
+#undef WINO

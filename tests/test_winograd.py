@@ -1,0 +1,158 @@
+"""Convolutions by Winograd's algorithm: close to the reference, the same bits whatever the cut, and only where chosen.
+
+Bounds, of the largest |y| (|dx|, |dw|): 1.5e-5 forward, 1e-5 for gradients.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from buffers import guarded, guarded_before, normal, poisoned
+from cases import CONV2D, Conv2DCase
+
+import fastcnn
+from fastcnn import _ops, arguments, ops, reference
+from fastcnn.layers import Conv2D
+
+THREE, FIVE = "F(4×4, 3×3)", "F(4×4, 5×5)"
+ALEXNET = [case for case in CONV2D if case.name.startswith("alexnet")]
+CASES = [*ALEXNET, *[case for case in CONV2D if case.name in ("cifar.conv2", "odd.prime_channels", "odd.heavy_groups")],
+         Conv2DCase("wino.valid", (9, 10, 16), 16, (3, 3)),
+         Conv2DCase("wino.asymmetric", (12, 17, 20), 19, (3, 3), padding=((2, 0), (1, 2))),
+         Conv2DCase("wino.tails", (29, 8, 35), 37, (3, 3), padding="same"),
+         Conv2DCase("wino.groups", (15, 14, 57), 60, (3, 3), padding="same", groups=3),
+         Conv2DCase("wino.five", (13, 19, 17), 26, (5, 5), padding="same"),
+         Conv2DCase("wino.five_asymmetric", (16, 12, 36), 40, (5, 5), padding=((1, 4), (3, 0)), groups=2),
+         Conv2DCase("wino.wide", (8, 301, 16), 16, (3, 3), padding="same"),
+         Conv2DCase("wino.space_to_depth", (33, 30, 5), 19, (9, 9), strides=(3, 3), padding="same"),
+         Conv2DCase("wino.space_to_depth_five", (40, 37, 4), 18, (10, 10), strides=(2, 2), padding=((3, 1), (0, 5)))]
+
+
+def pads_of(case):
+    return arguments.pads(case.padding, case.image[:2], case.kernel_size, case.strides, case.dilation_rate)
+
+
+def descriptor(case, exact=False):
+    return _ops.conv2d(case.image, case.filters, case.kernel_size, case.strides, case.dilation_rate, pads_of(case),
+                       case.groups, True, exact)
+
+
+@lru_cache(maxsize=None)
+def problem(case):
+    """x, kernel, bias, dy and, by the reference, y, dx, dkernel, dbias; images enough for a block to hold several."""
+    rng = np.random.default_rng(list(case.name.encode()))
+    batch = 1 if case.name == "alexnet.conv1" else 2 if case.name.startswith("alexnet") else 5
+    shapes = (batch, *case.image), case.kernel_shape, (case.filters,), (batch, *case.out_shape)
+    x, kernel, bias, dy = (normal(rng, shape) for shape in shapes)
+    y = reference.conv2d(x, kernel, bias, **case.options)
+    return x, kernel, bias, dy, y, reference.conv2d_backward(dy, x, kernel, bias, **case.options)
+
+
+def error(actual, expected):
+    return np.abs(actual - expected).max() / np.abs(expected).max()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_close_to_the_reference(case, isa):
+    x, kernel, bias, dy, y, gradients = problem(case)
+    out = poisoned(y.shape)
+    ops.conv2d(x, kernel, bias, **case.options, out=out)
+    assert error(out, y) <= 1.5e-5
+    for actual, expected in zip(ops.conv2d_backward(dy, x, kernel, bias, **case.options), gradients, strict=True):
+        assert error(actual, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_same_bits_at_any_number_of_threads(case):
+    x, kernel, bias, dy, _, _ = problem(case)
+    results = []
+    for threads in (1, 2, 3, 7):
+        with fastcnn.num_threads(threads):
+            results.append([ops.conv2d(x, kernel, bias, **case.options),
+                            *ops.conv2d_backward(dy, x, kernel, bias, **case.options)])
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.groups == 1 and case.strides == (1, 1)],
+                         ids=lambda case: case.name)
+def test_an_image_does_not_depend_on_its_batch(case):
+    x, kernel, bias, _, _, _ = problem(case)
+    x = np.concatenate([x, x[::-1]])
+    whole = ops.conv2d(x, kernel, bias, **case.options)
+    parts = [ops.conv2d(x[i:i + 1], kernel, bias, **case.options) for i in range(len(x))]
+    assert np.array_equal(whole, np.concatenate(parts))
+
+
+@pytest.mark.parametrize("guard", [guarded, guarded_before])
+@pytest.mark.parametrize("case", CASES[5:], ids=lambda case: case.name)
+def test_stays_within_its_arrays(case, guard):
+    x, kernel, bias, dy, y, _ = problem(case)
+    x, kernel, bias, dy = (guard(a) for a in (x, kernel, bias, dy))
+    ops.conv2d(x, kernel, bias, **case.options, out=poisoned(y.shape, guard))
+    ops.conv2d_backward(dy, x, kernel, bias, **case.options)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_reaches_only_the_tiles_whose_window_holds_it(value):
+    rng = np.random.default_rng(0)
+    x, kernel = normal(rng, (2, 20, 20, 16)), normal(rng, (3, 3, 16, 16))
+    clean = ops.conv2d(x, kernel, padding="same")
+    x[0, 9, 14, 3] = value
+    y = ops.conv2d(x, kernel, padding="same")
+    reached = ~np.isfinite(y).all(axis=-1)
+    assert reached[0, 8:11, 13:16].all()  # the windows that hold the pixel
+    allowed = np.zeros((2, 20, 20), bool)
+    allowed[0, 8:12, 12:16] = True  # the tile of those windows
+    assert not (reached & ~allowed).any()
+    assert np.array_equal(y[~allowed], clean[~allowed])
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_activation_behind_it(activation):
+    x = normal(np.random.default_rng(1), (3, 13, 13, 18))
+    layer = Conv2D(21, 3, padding="same", activation=activation, bias_initializer="random_normal")
+    y = layer(x)
+    linear = reference.conv2d(x, *(w.astype(np.float64) for w in layer.get_weights()), padding="same")
+    expected = getattr(reference, activation)(linear)
+    assert layer.op.algorithm("forward") == THREE
+    assert np.abs(y - expected).max() <= 1.5e-5 * np.abs(linear).max()
+
+
+CHOSEN = {"alexnet.conv1": ("space to depth, " + THREE, "direct", "space to depth, " + THREE),
+          "alexnet.conv2": (FIVE,) * 3, "alexnet.conv3": (THREE,) * 3, "alexnet.conv4": (THREE,) * 3,
+          "alexnet.conv5": (THREE,) * 3, "cifar.conv2": (THREE,) * 3, "wino.five": (FIVE,) * 3,
+          "lenet.conv1": ("direct",) * 3, "lenet.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
+          "odd.strided_many_channels": ("direct",) * 3, "cifar.conv1": ("direct",) * 3}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_algorithm_by_shape(name):
+    case = next(case for case in [*CONV2D, *CASES] if case.name == name)
+    passes = "forward", "data", "weights"
+    assert tuple(descriptor(case).algorithm(p) for p in passes) == CHOSEN[name]
+    assert {descriptor(case, exact=True).algorithm(p) for p in passes} == {"direct"}
+
+
+def test_exact_by_layer_and_by_setting():
+    def algorithm(**options):
+        layer = Conv2D(16, 3, input_shape=(13, 13, 16), **options)
+        return fastcnn.Sequential([layer]).layers[0].op.algorithm("forward")
+
+    assert algorithm() == algorithm(exact=False) == THREE
+    assert algorithm(exact=True) == "direct"
+    with fastcnn.config_context(exact=True):
+        assert fastcnn.get_config() == {"exact": True}
+        assert algorithm() == "direct"
+        assert algorithm(exact=False) == THREE
+    assert fastcnn.get_config() == {"exact": False}
+    with pytest.raises(TypeError, match="exact"):
+        fastcnn.set_config(exact="yes")
+    with pytest.raises(TypeError, match="exact"):
+        Conv2D(16, 3, exact=1.5)
+
+
+def test_exact_is_saved(tmp_path):
+    model = fastcnn.Sequential([Conv2D(16, 3, exact=True, input_shape=(13, 13, 16))])
+    model.save(tmp_path / "m.safetensors")
+    assert fastcnn.load_model(tmp_path / "m.safetensors").layers[0].exact is True
