@@ -1,10 +1,62 @@
 """All parameters of a model in one flat array, with gradients and optimizer state of the same layout."""
 
+import math
+
 import numpy as np
 
-from fastcnn import _ops
+from fastcnn import _ops, arguments
 
 _LINE = 16  # floats: every parameter starts at a cache line
+
+
+class Parameter:
+    """An array that training may change. `value` and `gradient` become views of the model's flat arrays."""
+
+    def __init__(self, name, shape, initializer):
+        self.name, self.shape, self.initializer = name, tuple(shape), initializer
+        self.value = self.gradient = None
+        self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
+
+    @property
+    def size(self):
+        """Number of values."""
+        return math.prod(self.shape)
+
+
+class Multiplier:
+    """An attribute of layers: a factor of the optimizer's learning rate or weight decay for the layer's parameters.
+
+    It is a number ≥ 0 for all of them, or a dictionary {parameter's name: number} (1 for those it leaves out), or None: 1.
+    What is set before `compile` counts.
+    """
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, layer, owner=None):
+        return self if layer is None else layer.__dict__.get(self.name)
+
+    def __set__(self, layer, value):
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise TypeError(f"{self.name} must be a number or a dictionary by parameter's name. Received: {value!r}")
+            value = {key: arguments.number(f"{self.name}[{key!r}]", number, 0) for key, number in value.items()}
+        elif value is not None:
+            value = arguments.number(self.name, value, 0)
+        if layer.built:
+            self.apply(layer, value)
+        layer.__dict__[self.name] = value
+
+    def apply(self, layer, value):
+        """Gives each parameter of a built layer its factor."""
+        names = [parameter.name for parameter in layer.parameters]
+        if value is not None and not names:
+            raise ValueError(f"{type(layer).__name__} has no parameters, so it takes no {self.name}. Received: {value!r}")
+        if isinstance(value, dict) and not set(value) <= set(names):
+            raise ValueError(f"{self.name} may name {', '.join(names)} in layer {layer.name!r}. Received: {value!r}")
+        for parameter in layer.parameters:
+            factor = value.get(parameter.name) if isinstance(value, dict) else value
+            setattr(parameter, self.name, 1.0 if factor is None else factor)
 
 
 class Flat:
@@ -57,14 +109,16 @@ class Flat:
         return self.state[start:start + parameter.size].reshape(parameter.shape)
 
     def trainable_ranges(self):
-        """(start, size) of the longest runs of parameters that training changes."""
+        """The longest runs of parameters that training changes alike: (start, size, learning rate's and weight decay's
+        multiplier)."""
         ranges = []
         ends = self.starts[1:] + [self.size]
-        for (layer, _), start, end in zip(self.items, self.starts, ends):
+        for (layer, parameter), start, end in zip(self.items, self.starts, ends):
             if not layer.trainable:
                 continue
-            if ranges and ranges[-1][0] + ranges[-1][1] == start:
-                ranges[-1] = (ranges[-1][0], end - ranges[-1][0])
+            factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier
+            if ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
+                ranges[-1] = (ranges[-1][0], end - ranges[-1][0], *factors)
             else:
-                ranges.append((start, end - start))
+                ranges.append((start, end - start, *factors))
         return ranges

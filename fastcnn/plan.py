@@ -93,9 +93,9 @@ class Plan:
                 self._backward(i, needs_dx=i > lowest)
             self._close()
             self._phase(self.late, parts=True)
-            self.updates = [(start, size, self.optimizer.op(size)) for start, size in flat.trainable_ranges()]
+            self.updates = flat.trainable_ranges()
             self.first_update = len(self.ops)
-            self.ops += [op for _, _, op in self.updates]
+            self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
             self._phase([(self.first_update + i, "update") for i in range(len(self.updates))], parts=True)
         self._close()
         footprint = max((op.in_size + op.out_size for op in self.ops if op and op.in_size), default=1)
@@ -249,7 +249,7 @@ class Plan:
                     self._rows(n, "dx", self.gradients[-1])
                 self.program.bind(n, "loss", self.losses)
         if self.training:
-            for i, (start, size, _) in enumerate(self.updates):
+            for i, (start, size, _, _) in enumerate(self.updates):
                 n = number[self.first_update + i]
                 for field, array in (("w", flat.values), ("dw", flat.gradients), ("state", flat.state)):
                     self.program.bind(n, field, None if array is None else array[start:start + size])
@@ -293,8 +293,8 @@ class Plan:
             for n, seed in self.randoms:
                 self.program.set_random(n, seed, self.optimizer.iterations)
             rate = self.optimizer.learning_rate
-            for i in range(len(self.updates)):
-                self.program.set_scale(self.number[self.first_update + i], rate)
+            for i, (_, _, multiplier, _) in enumerate(self.updates):
+                self.program.set_scale(self.number[self.first_update + i], rate * multiplier)
         threads = min(threads, self.threads)
         for phase, call in self.script:
             if phase > first:

@@ -176,9 +176,11 @@ class Twin:
         rate = o.schedule(self.iterations) if o.schedule is not None else o.learning_rate
         for layer, weights, velocities, grads in zip(self.layers, self.weights, self.velocity, gradients):
             for i, dw in enumerate(grads if layer.trainable else ()):
-                w = weights[i] * (1 - rate * o.weight_decay) if o.decoupled else weights[i]
+                own = rate * layer.parameters[i].learning_rate_multiplier
+                decay = o.weight_decay * layer.parameters[i].weight_decay_multiplier
+                w = weights[i] * (1 - own * decay) if o.decoupled else weights[i]
                 weights[i], v = ref.sgd(
-                    w, dw, velocities[i], rate, o.momentum, o.nesterov, 0.0 if o.decoupled else o.weight_decay
+                    w, dw, velocities[i], own, o.momentum, o.nesterov, 0.0 if o.decoupled else decay
                 )
                 velocities[i] = velocities[i] if v is None else v
         self.iterations += 1

@@ -1,24 +1,10 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
-import math
-
 import numpy as np
 
 from fastcnn import arguments, initializers, registry
+from fastcnn.parameters import Multiplier, Parameter
 from fastcnn.random import new_seed
-
-
-class Parameter:
-    """An array that training may change. `value` and `gradient` become views of the model's flat arrays."""
-
-    def __init__(self, name, shape, initializer):
-        self.name, self.shape, self.initializer = name, tuple(shape), initializer
-        self.value = self.gradient = None
-
-    @property
-    def size(self):
-        """Number of values."""
-        return math.prod(self.shape)
 
 
 class Node:
@@ -41,6 +27,8 @@ class Layer:
         name: unique within a model; by default made from the class' name.
         input_shape: shape of one sample, without the batch; needed by the first layer of a model only.
         trainable: False keeps the layer's parameters as they are.
+        learning_rate_multiplier, weight_decay_multiplier: factors of the optimizer's, a number ≥ 0 or a dictionary by
+            parameter, as {"bias": 2.0}.
 
     Example:
         >>> class Scale(fastcnn.layers.Layer):
@@ -59,8 +47,10 @@ class Layer:
     config = ()          # names of the constructor's arguments that are attributes too
     spatial = False      # does it work on (height, width, channels)?
     training_only = False
+    learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
 
-    def __init__(self, *, name=None, input_shape=None, trainable=True, **unknown):
+    def __init__(self, *, name=None, input_shape=None, trainable=True, learning_rate_multiplier=None,
+                 weight_decay_multiplier=None, **unknown):
         if unknown:
             self._refuse(unknown)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -77,6 +67,7 @@ class Layer:
         self.model = None
         self.input_size = self.output_size = None  # shapes without the batch, channels last
         self._eager, self._version = None, 0
+        self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
 
     def _refuse(self, unknown):
         import difflib
@@ -122,6 +113,8 @@ class Layer:
         self.input_size = self.output_size = shape
         self.build(shape)
         self.output_size = tuple(self.output_size)
+        Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)
+        Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
         self.built = True
 
     def own_arrays(self, rng):
@@ -250,6 +243,9 @@ class Layer:
             config["input_shape"] = list(self.given_shape)
         if not self.trainable:
             config["trainable"] = False
+        for name in ("learning_rate_multiplier", "weight_decay_multiplier"):
+            if getattr(self, name) is not None:
+                config[name] = getattr(self, name)
         return config
 
     @classmethod

@@ -16,6 +16,8 @@ class Input(Layer):
 
     def __init__(self, shape, **base):
         super().__init__(input_shape=shape, **base)
+        Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)  # refused: there is nothing to multiply
+        Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
 
     def nodes(self):
         return []

@@ -29,8 +29,8 @@ class Optimizer(registry.Configurable):
         else:
             self.schedule, self._rate = None, arguments.number("learning_rate", value, 0)
 
-    def op(self, size):
-        """The descriptor of one step on `size` parameters."""
+    def op(self, size, weight_decay_multiplier=1.0):
+        """The descriptor of one step on `size` parameters whose weight decay is multiplied by a factor."""
         raise NotImplementedError
 
     @property

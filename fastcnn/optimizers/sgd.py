@@ -17,6 +17,8 @@ class SGD(Optimizer):
         decoupled: True, as in Keras: w loses learning_rate·weight_decay·w before the step. False, as in torch and
             AlexNet's paper: g gains weight_decay·w and so enters the velocity.
 
+    A layer's `learning_rate_multiplier` and `weight_decay_multiplier` change both numbers for its parameters.
+
     Example:
         >>> fastcnn.optimizers.SGD(0.01, momentum=0.9, weight_decay=5e-4, decoupled=False).momentum
         0.9
@@ -35,5 +37,6 @@ class SGD(Optimizer):
     def has_state(self):
         return self.momentum > 0
 
-    def op(self, size):
-        return _ops.sgd(size, self.momentum, self.nesterov, self.weight_decay, self.decoupled)
+    def op(self, size, weight_decay_multiplier=1.0):
+        decay = self.weight_decay * weight_decay_multiplier
+        return _ops.sgd(size, self.momentum, self.nesterov, decay, self.decoupled)
