@@ -1,5 +1,6 @@
 """Well-known networks, ready built."""
 
+from fastcnn.networks.alexnet import alexnet
 from fastcnn.networks.lenet import lenet5
 
-__all__ = ["lenet5"]
+__all__ = ["alexnet", "lenet5"]
