@@ -12,15 +12,14 @@ import threading
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.buffers import Buffer, pack_lives
+from fastcnn.buffers import arrange
 from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss
 from fastcnn.layers.base import Node
+from fastcnn.schedule import Schedule, thrifty
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
 _MOST = 8        # images per chunk
 _SHARES = 4      # chunks come in multiples of this, so that 2 and 4 threads get equal shares
-
-_READS_IN_DATA = {"max_pool2d": "x", "local_response_norm": "x", "activation": "y", "softmax": "y", "log_softmax": "y"}
 
 
 class Plan:
@@ -47,168 +46,72 @@ class Plan:
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         if not self.entries:  # nothing to compute: one op that copies
             self.entries = [Node(_ops.plain("activation", 1, math.prod(self.input_size)))]
-        self._values(loss_kind, label_target)
-        self._phases(flat)
-        self._place()
-        self._bind(flat, seed)
+        schedule = self._schedule(loss_kind, label_target, flat)
+        self._place(schedule)
+        self._bind(flat, seed, schedule.partials)
 
-    # Values and gradients
-
-    def _values(self, loss_kind, label_target):
+    def _schedule(self, loss_kind, label_target, flat):
+        """Ops, and the order of their steps."""
         sizes = [math.prod(self.input_size)]
         for entry in self.entries:
             python = isinstance(entry, PythonEntry)
             sizes.append(math.prod(entry.layer.output_size) if python else entry.op.out_size)
         self.ops = [None if isinstance(e, PythonEntry) else e.op for e in self.entries]
-        self.values = [Buffer(size) for size in sizes]
-        self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
-        self.gradients = [Buffer(size) for size in sizes] if self.training else []
-        self.loss_index = self.loss_y = None
-        self.output = self.values[-1]
+        self.loss_index, loss, loss_size = None, self.loss and "python", 0
         if loss_kind is not None:
-            self.loss_index = len(self.entries)
+            self.loss_index, loss = len(self.entries), "c"
             self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
-            if loss_kind == "softmax_cross_entropy":
-                self.loss_y = Buffer(sizes[-1])
-                self.loss_y.pinned = self.loss_y.kept = True
-                if not self.loss.from_logits:
-                    self.output = self.loss_y  # the softmax was fused away; its result is what the model predicts
+            loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
+        self._cut()
+        self.updates = flat.trainable_ranges() if self.training else []
+        self.first_update = len(self.ops)
+        self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
+        schedule = thrifty(lambda early: Schedule(self.entries, self.ops, sizes, self.batch, self.chunks, loss, loss_size,
+                                                  self.training, len(self.updates), early))
+        self.values, self.gradients, self.loss_y = schedule.values, schedule.gradients, schedule.loss_y
+        self.steps, self.phases, self.pack_phases = schedule.steps, schedule.phases, schedule.pack_phases
+        self.script = [(phase, self._call(kind, i)) for phase, kind, i in schedule.script]
+        fused_away = loss_size and not self.loss.from_logits  # then the loss' softmax is what the model predicts
+        self.output = self.loss_y if fused_away else self.values[-1]
+        return schedule
 
-    # Phases
+    def _call(self, kind, i):
+        if kind == "loss":
+            return self._python_loss
+        return {"forward": lambda n, i=i: self._python_forward(i, n),
+                "backward": lambda n, i=i: self._python_backward(i, n)}[kind]
 
-    def _phases(self, flat):
-        self.steps, self.phases, self.script, self.open = [], [], [], None
-        self.moment = 0
-        entries = range(len(self.entries))
-        self._phase([(i, "pack") for i in entries if self.ops[i] and self.ops[i].packed_size], parts=True)
-        self.pack_phases = len(self.phases)
-        for i in entries:
-            self._forward(i)
-        if self.loss is not None:
-            self._loss()
-        if self.training:
-            self.late = []
-            lowest = next((i for i in entries if self._learns(i)), len(self.entries))
-            for i in reversed(range(lowest, len(self.entries))):
-                self._backward(i, needs_dx=i > lowest)
-            self._close()
-            self._phase(self.late, parts=True)
-            self.updates = flat.trainable_ranges()
-            self.first_update = len(self.ops)
-            self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
-            self._phase([(self.first_update + i, "update") for i in range(len(self.updates))], parts=True)
-        self._close()
+    def _cut(self):
+        """How many images a chunk has: it does not depend on threads."""
         footprint = max((op.in_size + op.out_size for op in self.ops if op and op.in_size), default=1)
         most = max(1, min(_MOST, _CACHE // footprint))
         chunks = -(-self.batch // most)
         if most > 1:
             chunks = -(-chunks // _SHARES) * _SHARES
         self.chunk = -(-self.batch // chunks)
-
-    def _phase(self, steps, parts):
-        """Opens a phase; chunk phases stay open for further steps."""
-        if not steps:
-            return
-        if parts or self.open is None:
-            self._close()
-            self.moment += 1
-            self.phases.append([len(self.steps), 0, parts, self.moment])
-            self.open = None if parts else self.phases[-1]
-        for i, name in steps:
-            self.steps.append((i, name))
-            self.phases[-1][1] += 1
-            self._touch(i, name, (self.moment, 0 if parts else len(self.steps)))
-
-    def _close(self):
-        self.open = None
-
-    def _hook(self, call, touched):
-        """A Python call between phases."""
-        self._close()
-        self.script.append((len(self.phases), call))
-        self.moment += 1
-        for buffer in touched:
-            buffer.pinned = True
-            buffer.times.append((self.moment, 0))
-
-    def _touch(self, i, name, time):
-        """Which buffers the step reads or writes."""
-        if i == self.loss_index:
-            touched = [self.values[-1], self.loss_y] + ([self.gradients[-1]] if name == "data" else [])
-        elif i > len(self.entries) or name in ("pack", "reduce", "update"):
-            touched = []
-        else:
-            x, y = self.values[i], self.values[i + 1]
-            dx, dy = (self.gradients[i], self.gradients[i + 1]) if self.training else (None, None)
-            touched = {"forward": [x, y], "mask": [y, dy], "weights": [x, dy], "data": [dy, dx]}[name]
-            if name == "data":
-                touched = touched + [{"x": x, "y": y}.get(_READS_IN_DATA.get(self.ops[i].name))]
-        for buffer in touched:
-            if buffer is not None:
-                buffer.times.append(time)
-
-    def _learns(self, i):
-        entry = self.entries[i]
-        if isinstance(entry, PythonEntry):
-            return bool(entry.layer.parameters) and entry.layer.trainable
-        return entry.w is not None and entry.layer.trainable
-
-    def _forward(self, i):
-        if isinstance(self.entries[i], PythonEntry):
-            self._hook(lambda n, i=i: self._python_forward(i, n), [self.values[i], self.values[i + 1]])
-        else:
-            self._phase([(i, "forward")], parts=self.ops[i].wide)
-
-    def _loss(self):
-        if self.loss.kind is None:
-            self._hook(self._python_loss, [self.values[-1], *self.gradients[-1:]])
-        else:
-            self._phase([(self.loss_index, "forward")] + ([(self.loss_index, "data")] if self.training else []), False)
-
-    def _backward(self, i, needs_dx):
-        entry, op = self.entries[i], self.ops[i]
-        if isinstance(entry, PythonEntry):
-            kept = [self.values[i], self.values[i + 1]]  # the layer may have kept views of them
-            self._hook(lambda n, i=i: self._python_backward(i, n), [*kept, self.gradients[i], self.gradients[i + 1]])
-            return
-        if op.activation != "linear" and op.name in ("conv2d", "dense"):
-            self._phase([(i, "mask")], parts=False)
-        if self._learns(i) and op.partial:
-            self._phase([(i, "weights")], parts=False)
-            self.late.append((i, "reduce"))
-        elif self._learns(i) and not op.wide:
-            self.late.append((i, "weights"))
-        together = [(i, "weights")] if self._learns(i) and op.wide else []
-        if needs_dx:
-            together.append((i, "data"))
-        self._phase(together, parts=op.wide)
+        self.chunks = -(-self.batch // self.chunk)
 
     # Memory
 
-    def _place(self):
-        """Decides which buffers are local, and gives every buffer its place."""
+    def _place(self, schedule):
+        """Gives every buffer its place."""
         self.bytes = 0
-        chunked = {moment for _, _, parts, moment in self.phases if not parts}
-        buffers = [b for b in (*self.values, *self.gradients, self.loss_y) if b is not None and b.times]
-        for buffer in buffers:
-            moments = {phase for phase, _ in buffer.times}
-            buffer.local = not buffer.pinned and len(moments) == 1 and moments <= chunked
         outside = [self.values[0]] + ([self.output] if self.mode == "predict" else [])  # the caller's arrays
         for local, rows in ((True, self.chunk), (False, self.batch)):
-            group = [b for b in buffers if b.local == local and b not in outside]
-            starts, total = pack_lives([(b.lives(), (b.size * rows + 15) // 16 * 16) for b in group])
+            group = [b for b in schedule.buffers if b.local == local and b not in outside]
+            starts, total = arrange(group, rows)
             arena = _ops.aligned(max(total, 1) * (self.threads if local else 1))
             for buffer, start in zip(group, starts):
                 if local:
                     buffer.array, buffer.place = arena, (start, total, self.threads)
                 else:
-                    buffer.array = arena[start:start + buffer.size * rows].reshape(rows, buffer.size)
+                    count = buffer.rows or rows
+                    buffer.array = arena[start:start + buffer.size * count].reshape(count, buffer.size)
             self.bytes += arena.nbytes
 
     # Binding
 
-    def _bind(self, flat, seed):
-        chunks = -(-self.batch // self.chunk)
+    def _bind(self, flat, seed, partials):
         native = [i for i, op in enumerate(self.ops) if op is not None]
         number = {i: n for n, i in enumerate(native)}
         self.program = _ops.Program([self.ops[i] for i in native], [(number[i], name) for i, name in self.steps],
@@ -234,8 +137,8 @@ class Plan:
                 if self.training:
                     self.program.bind(n, "dw", entry.w.gradient)
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
-                    if op.partial:
-                        self.program.bind(n, "partial", _ops.aligned(chunks * (op.w_size + op.b_size)))
+                    if i in partials:
+                        self.program.bind(n, "partial", partials[i].array)
         self.randoms = [(number[i], (seed + i) % 2**64 if e.seed == -1 else e.seed) for i, e in enumerate(self.entries)
                         if getattr(e, "seed", None) is not None]
         if self.loss is not None:
