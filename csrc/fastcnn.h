@@ -111,7 +111,8 @@ typedef struct {
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
     const float *sample_weight; /* loss: [batch] or NULL */
     float *loss;              /* loss: [batch] */
-    float scale;              /* loss: factor of the gradient; update: the learning rate */
+    const fc_op *update;      /* dense, wide: the optimizer; WEIGHTS then changes w and leaves dw alone */
+    float scale;              /* loss: factor of the gradient; optimizer: the learning rate */
     uint64_t seed, step;      /* dropout */
 } fc_io;
 

@@ -51,6 +51,7 @@ cdef extern from "fastcnn.h" nogil:
         float *state
         const void *target
         const float *sample_weight
+        const fc_op *update
         float *loss
         float scale
         uint64_t seed, step

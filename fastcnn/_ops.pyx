@@ -142,9 +142,9 @@ def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay, bint
     return op
 
 
-def aligned(Py_ssize_t size):
-    """An uninitialised float32 array that starts at a cache line."""
-    raw = np.empty(size + 16, np.float32)
+def aligned(Py_ssize_t size, bint zero=False):
+    """A float32 array that starts at a cache line: uninitialised, or of zeros that take no memory until they change."""
+    raw = (np.zeros if zero else np.empty)(size + 16, np.float32)
     cdef Py_ssize_t skip = (-<Py_ssize_t>cnp.PyArray_DATA(raw) % 64) // 4
     return raw[skip:skip + size]
 
@@ -257,6 +257,12 @@ cdef class Program:
             self.io[op].loss = p
         else:
             raise KeyError(field)
+
+    def bind_update(self, Py_ssize_t op, Py_ssize_t update):
+        """Makes WEIGHTS of a wide dense op take a step of an optimizer, another op of the program, on its w."""
+        if not 0 <= op < self.op_count or not 0 <= update < self.op_count:
+            raise IndexError((op, update))
+        self.io[op].update = &self.ops[update]
 
     def set_scale(self, Py_ssize_t op, float scale):
         """The factor of a loss' gradient, or an optimizer's learning rate."""

@@ -10,7 +10,8 @@ _LINE = 16  # floats: every parameter starts at a cache line
 
 
 class Parameter:
-    """An array that training may change. `value` and `gradient` become views of the model's flat arrays."""
+    """An array that training may change. `value` and `gradient` become views of the model's flat arrays; the gradient of a
+    dense kernel beyond 1 MiB is None: it is used up block by block and never kept."""
 
     def __init__(self, name, shape, initializer):
         self.name, self.shape, self.initializer = name, tuple(shape), initializer
@@ -87,15 +88,13 @@ class Flat:
             parameter.value[...] = value
 
     def prepare_training(self, has_state):
-        """Makes the gradient array, and the optimizer's state where it keeps one."""
+        """Makes the gradient array, and the optimizer's state where it keeps one. What is never written takes no memory."""
         if self.gradients is None:
-            self.gradients = _ops.aligned(self.values.size)
-            self.gradients[...] = 0
+            self.gradients = _ops.aligned(self.values.size, zero=True)
             for (_, parameter), start in zip(self.items, self.starts):
                 parameter.gradient = self.gradients[start:start + parameter.size].reshape(parameter.shape)
         if has_state and self.state is None:
-            self.state = _ops.aligned(self.values.size)
-            self.state[...] = 0
+            self.state = _ops.aligned(self.values.size, zero=True)
 
     def drop_state(self):
         """Forgets the optimizer's state."""
@@ -108,13 +107,13 @@ class Flat:
         start = next(s for (_, p), s in zip(self.items, self.starts) if p is parameter)
         return self.state[start:start + parameter.size].reshape(parameter.shape)
 
-    def trainable_ranges(self):
-        """The longest runs of parameters that training changes alike: (start, size, learning rate's and weight decay's
-        multiplier)."""
+    def trainable_ranges(self, without=()):
+        """The longest runs of parameters, `without` some, that training changes alike: (start, size, learning rate's and
+        weight decay's multiplier)."""
         ranges = []
         ends = self.starts[1:] + [self.size]
         for (layer, parameter), start, end in zip(self.items, self.starts, ends):
-            if not layer.trainable:
+            if not layer.trainable or any(parameter is other for other in without):
                 continue
             factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier
             if ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:

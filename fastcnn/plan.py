@@ -63,9 +63,14 @@ class Plan:
             self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
             loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
         self._cut()
-        self.updates = flat.trainable_ranges() if self.training else []
-        self.first_update = len(self.ops)
-        self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
+        self.first_update, self.updates, self.inside = len(self.ops), [], {}  # inside: entry → op of its kernel's optimizer
+        if self.training:
+            wide = {i: e for i, e in enumerate(self.entries) if self.ops[i] and self.ops[i].wide and e.layer.trainable}
+            self.updates = flat.trainable_ranges(without=[e.w for e in wide.values()])
+            self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
+            for i, e in wide.items():
+                self.inside[i] = len(self.ops)
+                self.ops.append(self.optimizer.op(e.w.size, e.w.weight_decay_multiplier))
         schedule = thrifty(lambda early: Schedule(self.entries, self.ops, sizes, self.batch, self.chunks, loss, loss_size,
                                                   self.training, len(self.updates), early))
         self.values, self.gradients, self.loss_y = schedule.values, schedule.gradients, schedule.loss_y
@@ -134,6 +139,10 @@ class Plan:
                     self.program.bind(n, "packed", _ops.aligned(op.packed_size))
                     if i in needs_t:
                         self.program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
+                if i in self.inside:
+                    entry.w.gradient = None  # it exists in blocks, one after the other, in a thread's scratch
+                    self.program.bind_update(n, number[self.inside[i]])
+                    self.program.bind(n, "state", flat.state_of(entry.w))
                 if self.training:
                     self.program.bind(n, "dw", entry.w.gradient)
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
@@ -198,6 +207,8 @@ class Plan:
             rate = self.optimizer.learning_rate
             for i, (_, _, multiplier, _) in enumerate(self.updates):
                 self.program.set_scale(self.number[self.first_update + i], rate * multiplier)
+            for i in self.inside:
+                self.program.set_scale(self.number[i], rate * self.entries[i].w.learning_rate_multiplier)
         threads = min(threads, self.threads)
         for phase, call in self.script:
             if phase > first:

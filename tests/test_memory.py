@@ -140,6 +140,34 @@ def check_sgd(rng):
                 assert_same(a, e, f"sgd of {size}")
 
 
+def check_wide_update(rng):
+    """A wide dense op whose WEIGHTS pass takes the optimizer's steps, on blocks of all shapes."""
+    for inputs, units, batch in ((700, 513, 5), (193, 1400, 3), (1025, 260, 130)):
+        op, sgd = _ops.dense(inputs, units, True), _ops.sgd(inputs * units, 0.5, False, 0.25, True)
+        x, dy, w, v = (integers(rng, s) for s in ((batch, inputs), (batch, units), (inputs, units), (inputs, units)))
+        dw = ops.dense_backward(dy, x, w)[1]
+        expected = w * 0.875 + (0.5 * v - 0.5 * dw), 0.5 * v - 0.5 * dw, dy.sum(0)
+        assert op.wide
+        for guard in GUARDS.values():
+            replaced = GuardedNumPy(guard)
+            before, _ops.aligned = _ops.aligned, replaced.aligned
+            actual = guard(w), guard(v), poisoned(units, guard)
+            try:
+                program = _ops.Program([op, sgd], [(0, "weights")], [(0, 1, 1, True)])
+                program.bind_rows(0, "x", guard(x), inputs)
+                program.bind_rows(0, "dy", guard(dy), units)
+                for field, array in zip(("w", "state", "db"), actual):
+                    program.bind(0, field, array)
+                program.bind_update(0, 1)
+                program.set_scale(0, 0.5)
+                program.run(batch, 1)
+            finally:
+                _ops.aligned = before
+            assert replaced.count == 1, "the scratch"
+            for a, e in zip(actual, expected, strict=True):
+                assert_same(a, e, f"dense of {inputs} × {units}, updated")
+
+
 def main(isa):
     _ops.select_isa(isa)
     rng = np.random.default_rng(1)
@@ -150,6 +178,7 @@ def main(isa):
                 check(*problem)
                 count += 1
         check_sgd(rng)
+        check_wide_update(rng)
     print(f"{count} problems")
 
 

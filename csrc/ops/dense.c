@@ -4,7 +4,8 @@
  *
  * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image).
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
- * dw is cut into blocks of rows and columns that each sum over the batch. */
+ * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
+ * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that. */
 #include "correlate.h"
 
 #define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
@@ -28,7 +29,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->b_size = bias ? out : 0;
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
-    op->scratch = WIDE_N * WIDE_K + 64;
+    op->scratch = WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0) + 64;
     op->cost = (double)op->w_size;
     return FC_OK;
 }
@@ -147,9 +148,9 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-/* dw rows [i0, i0 + m), columns [j0, j0 + n), over images in steps that fit the scratch. */
-static void gradient_block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,
-                           ptrdiff_t n)
+/* dw rows [i0, i0 + m), columns [j0, j0 + n), into rows of `step` floats, over images in steps that fit the scratch. */
+static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0, ptrdiff_t n,
+                           float *dw, ptrdiff_t step)
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, m_up = fc_round_up(m, mr), n_up = fc_round_up(n, nr);
@@ -173,7 +174,7 @@ static void gradient_block(const fc_op *op, const fc_io *io, const fc_work *work
                 for (ptrdiff_t r = 0; r < mr; r++) {
                     const ptrdiff_t row = fc_min(r, count - 1);
                     rows.a[r] = x + i * images + row;
-                    rows.c[r] = io->dw + (i0 + i + row) * op->out_c + j0 + t;
+                    rows.c[r] = dw + (i + row) * step + t;
                 }
                 fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > 0);
             }
@@ -185,8 +186,15 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     const ptrdiff_t across = fc_ceil_div(op->out_c, GRADIENT_N);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t i = item / across * GRADIENT_M, j = item % across * GRADIENT_N;
-        const ptrdiff_t n = fc_min(GRADIENT_N, op->out_c - j);
-        gradient_block(op, io, work, i, fc_min(GRADIENT_M, op->in_c - i), j, n);
+        const ptrdiff_t n = fc_min(GRADIENT_N, op->out_c - j), m = fc_min(GRADIENT_M, op->in_c - i), at = i * op->out_c + j;
+        if (io->update) {
+            float *dw = work->scratch + WIDE_N * WIDE_K;
+            gradient_block(io, work, i, m, j, n, dw, n);
+            for (ptrdiff_t r = 0, w = at; r < m; r++, w += op->out_c)
+                fc_update(io->update, io->scale, n, io->w + w, dw + r * n, io->state ? io->state + w : NULL);
+        } else {
+            gradient_block(io, work, i, m, j, n, io->dw + at, op->out_c);
+        }
         if (i == 0 && io->db) {
             memset(io->db + j, 0, (size_t)n * sizeof(float));
             for (ptrdiff_t b = 0; b < work->batch; b++) fc_k->sum_rows(1, n, fc_row(&io->dy, b, work) + j, 0, io->db + j);

@@ -67,4 +67,10 @@ static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptr
     if (op->activation != FC_LINEAR) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
 }
 
+/* One step of an optimizer on n parameters. */
+static inline void fc_update(const fc_op *optimizer, float rate, ptrdiff_t n, float *w, const float *dw, float *state)
+{
+    fc_k->sgd(&optimizer->u.sgd, rate, n, w, dw, state);
+}
+
 #endif

@@ -20,7 +20,7 @@ fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, f
 static void update(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t from = work->first * BLOCK, n = fc_min(work->last * BLOCK, op->w_size) - from;
-    fc_k->sgd(&op->u.sgd, io->scale, n, io->w + from, io->dw + from, io->state ? io->state + from : NULL);
+    fc_update(op, io->scale, n, io->w + from, io->dw + from, io->state ? io->state + from : NULL);
 }
 
 static fc_cut cut(const fc_op *op, fc_pass pass)
