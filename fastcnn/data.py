@@ -25,6 +25,11 @@ def samples(name, x, input_size, first=False):
     return x
 
 
+def dense(x):
+    """Samples as a plan reads them: float32, contiguous; a copy only where needed."""
+    return x if x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned else np.array(x, np.float32, order="C")
+
+
 def same_length(x, y, sample_weight=None):
     """Refuses arrays of different numbers of samples."""
     lengths = [("x", len(x)), ("y", len(y))] + ([] if sample_weight is None else [("sample_weight", len(sample_weight))])
@@ -66,15 +71,36 @@ class Batches:
     """Cuts samples into float32 batches in a given order, into buffers that are used again.
 
     Args:
-        x, target, sample_weight: arrays of the same length; the last may be None.
+        x, target, sample_weight: arrays of the same length; the last two may be None.
         size: samples per batch.
+        sparse: the targets are labels.
+        steps: batches per epoch; None: all. With more or fewer, the samples are gone through again and again, and where
+            one epoch ends the next goes on.
+        seed: of the order of samples, a new one each time they are gone through; None: as they come.
     """
 
-    def __init__(self, x, target, sample_weight, size):
+    timed = False
+
+    def __init__(self, x, target, sample_weight, size, sparse=False, steps=None, seed=None):
         self.x, self.target, self.sample_weight, self.size = x, target, sample_weight, size
+        self.sparse, self.seed, self.steps = sparse, seed, steps or len(self)
+        self.samples, self.batch_size = len(x) if self.steps == len(self) else None, size
         self.whole = x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned
         self.buffers = [None if a is None else np.empty((size, *a.shape[1:]), np.float32 if a is x else a.dtype)
                         for a in (x, target, sample_weight)]
+
+    def epoch(self, number, first=0):
+        """(samples, arrays, sparse) of an epoch's batches, from batch `first` on."""
+        order, of = None, None
+        for place in range(number * self.steps + first, (number + 1) * self.steps):
+            turn, i = divmod(place, len(self))
+            if self.seed is not None and turn != of:
+                order, of = np.random.default_rng([self.seed, turn]).permutation(len(self.x)), turn
+            yield (*self.get(i, order), self.sparse)
+
+    def is_dry(self):
+        """Arrays can be gone through again."""
+        return False
 
     def __len__(self):
         return -(-len(self.x) // self.size)
