@@ -19,7 +19,7 @@ class Callback:
 
     model = None
     params = None
-    state = ()  # names of the attributes that exact resume must keep, JSON-able
+    state = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports = False  # True: sees an epoch's logs after all others have added to them
     _resumed = False
 
@@ -38,7 +38,7 @@ class Callback:
         """At the end of `fit`, stopped early or not; not after an exception."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Before an epoch's first batch."""
+        """Before an epoch's first batch; again when training is resumed within the epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         """After an epoch and its validation; `logs` is a dict, to which later callbacks see what is added."""
@@ -54,6 +54,10 @@ class Callback:
 
     def on_batch_end(self, batch, logs=None):
         """Older name of `on_train_batch_end`."""
+
+    def settle(self):
+        """After `on_train_batch_end` or `on_epoch_end`, when all callbacks have had theirs: the time to save the model,
+        whose file holds all their states. Called on those that override that hook."""
 
     def on_test_begin(self, logs=None):
         """Before `evaluate`, or validation within `fit`."""
@@ -187,6 +191,8 @@ class CallbackList:
         logs = logs if type(logs) is dict else dict(logs or {})
         for method in self._methods["on_epoch_end"]:
             method(epoch, logs)
+        for method in self._settlers["on_epoch_end"]:
+            method()
 
     def on_train_end(self, logs=None):
         """At the end of `fit`."""
@@ -228,15 +234,17 @@ class CallbackList:
 
     def _dispatch(self):
         """Each other hook becomes an attribute: a loop over the methods that want it, or nothing."""
-        self._methods = {}
+        self._methods, self._settlers = {}, {}
         for hook in HOOKS:
             callbacks = self.callbacks
             if hook == "on_epoch_end":
                 callbacks = sorted(callbacks, key=lambda callback: callback.reports)
-            wanted = [_wanted(callback, hook) for callback in callbacks]
-            self._methods[hook] = [method for method in wanted if method is not None]
+            callbacks = [callback for callback in callbacks if _wanted(callback, hook) is not None]
+            self._methods[hook] = [_wanted(callback, hook) for callback in callbacks]
+            settlers = callbacks if hook in ("on_train_batch_end", "on_epoch_end") else []
+            self._settlers[hook] = [c.settle for c in settlers if getattr(c.settle, "__func__", None) is not Callback.settle]
             if hook not in ("on_epoch_end", "on_train_end"):
-                setattr(self, hook, _caller(self._methods[hook], "batch" in hook or "epoch" in hook))
+                setattr(self, hook, _caller(self._methods[hook], "batch" in hook or "epoch" in hook, self._settlers[hook]))
 
 
 def _wanted(callback, hook):
@@ -253,8 +261,8 @@ def _nothing(number=None, logs=None):
     """The hook that nobody wants."""
 
 
-def _caller(methods, numbered):
-    """A function that calls all methods, always with logs, as their authors may count on them."""
+def _caller(methods, numbered, settlers=()):
+    """A function that calls all methods, always with logs, as their authors may count on them; then the settlers."""
     if not methods:
         return _nothing
 
@@ -265,5 +273,7 @@ def _caller(methods, numbered):
     def call_numbered(number, logs=None):
         for method in methods:
             method(number, {} if logs is None else logs)
+        for settle in settlers:
+            settle()
 
     return call_numbered if numbered else call

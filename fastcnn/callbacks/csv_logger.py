@@ -10,6 +10,8 @@ from fastcnn.callbacks.base import Callback
 class CSVLogger(Callback):
     """Writes a row per epoch: its number from 0, then the logs by name; "NA" for what is missing.
 
+    With `fit(resume=True)` the file goes on too; rows of epochs that are run again are cut off.
+
     Args:
         filename: the file.
         separator: between values, one character.
@@ -26,22 +28,22 @@ class CSVLogger(Callback):
         'epoch,accuracy,loss\\n0,0.9,0.5\\n'
     """
 
+    state = ("rows",)
+
     def __init__(self, filename, separator=",", append=False):
         self.filename = os.fspath(filename)
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character. Received: {separator!r}")
         self.separator, self.append = separator, arguments.flag("append", append)
-        self._columns = None
+        self._columns, self.rows = None, 0  # rows: in the file, the header aside
 
     def on_train_begin(self, logs=None):
-        import csv
-
-        self._columns = None
-        if self.append and os.path.exists(self.filename):
-            with open(self.filename, newline="", encoding="utf-8") as file:
-                self._columns = next(csv.reader(file, delimiter=self.separator), None)
-        else:
-            self._write("w")
+        anew = self._starts_anew()
+        found = self._read() if self.append or not anew else []
+        kept = found if anew else found[:self.rows + 1]
+        self._columns, self.rows = kept[0] if kept else None, max(len(kept) - 1, 0)
+        if kept != found or not found:
+            self._write("w", *kept)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch, **(logs or {})}
@@ -53,6 +55,15 @@ class CSVLogger(Callback):
             missing = ", ".join(sorted(set(row) - set(self._columns)))
             warnings.warn(f"{self.filename} has no column for {missing}.", stacklevel=2)
         self._write("a", *rows, [row.get(name, "NA") for name in self._columns])
+        self.rows += 1
+
+    def _read(self):
+        import csv
+
+        if not os.path.exists(self.filename):
+            return []
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            return list(csv.reader(file, delimiter=self.separator))
 
     def _write(self, mode, *rows):
         """Open and closed each time: whatever ends training, the file is whole."""

@@ -48,6 +48,10 @@ class EarlyStopping(MonitorCallback):
     def on_train_begin(self, logs=None):
         if self._starts_anew():
             self._reset()
+        elif self.stopped_epoch and self.wait >= self.patience:
+            self.model.stop_training = True  # it had stopped, and does not go on unless there is more patience now
+        else:
+            self.stopped_epoch = 0
 
     def on_epoch_end(self, epoch, logs=None):
         value = self.value(logs)

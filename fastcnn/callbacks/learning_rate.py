@@ -22,14 +22,22 @@ class LearningRateScheduler(Callback):
         0.05
     """
 
+    state = ("epoch",)
+
     def __init__(self, schedule, verbose=0):
         if not callable(schedule):
             raise TypeError(f"schedule must be callable. Received: {schedule!r}")
         self.schedule, self.verbose = schedule, arguments.integer("verbose", verbose, 0)
-        self._takes_rate = _takes_two(schedule)
+        self._takes_rate, self.epoch = _takes_two(schedule), None
+
+    def on_train_begin(self, logs=None):
+        if self._starts_anew():
+            self.epoch = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        optimizer = self.model.optimizer
+        if epoch == self.epoch:  # resumed within the epoch: the rate is set
+            return
+        self.epoch, optimizer = epoch, self.model.optimizer
         more = [float(optimizer.learning_rate)] if self._takes_rate else []
         rate = self.schedule(epoch, *more)
         _set_rate(optimizer, arguments.number("the result of schedule", rate, 0), self)

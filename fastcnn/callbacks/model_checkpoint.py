@@ -10,6 +10,9 @@ from fastcnn.callbacks.terminal import say
 class ModelCheckpoint(MonitorCallback):
     """Saves the model after each epoch, after some batches, or when it got better.
 
+    The file also holds the place in the epoch and the states of all callbacks, as they are when all have seen the epoch
+    or batch, whatever their order: `fit(resume=True)` goes on from it as if training had never stopped.
+
     Args:
         filepath: where to; may hold "{epoch:02d}" (from 1), "{batch}" (from 1) and names of logs such as
             "{val_loss:.2f}". Missing folders are made.
@@ -31,6 +34,7 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     state = ("best", "seen")
+    reports = True
 
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", save_freq="epoch", initial_value_threshold=None):
@@ -41,7 +45,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
         threshold = initial_value_threshold
         self.best = None if threshold is None else arguments.number("initial_value_threshold", threshold)
-        self.save_freq, self.seen, self.epoch = save_freq, 0, 0
+        self.save_freq, self.seen, self.epoch, self._due = save_freq, 0, 0, None
         if save_freq != "epoch":
             self.save_freq = arguments.integer("save_freq", save_freq)
             self.on_train_batch_end = self._after_batch  # so that "epoch" costs nothing per batch
@@ -77,13 +81,18 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(f"filepath may name {', '.join(names)}. Received: {self.filepath!r}") from error
 
     def _save(self, epoch, batch, logs):
-        if self.save_best_only and not self._better(epoch, logs):
+        if not self.save_best_only or self._better(epoch, logs):
+            self._due = self.path(epoch, batch, logs)
+
+    def settle(self):
+        """Writes what is due."""
+        path, self._due = self._due, None
+        if path is None:
             return
-        path = self.path(epoch, batch, logs)
         if os.path.dirname(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
         if self.verbose:
-            say(f"Epoch {epoch + 1}: saving the model to {path}")
+            say(f"Epoch {self.epoch + 1}: saving the model to {path}")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
     def _better(self, epoch, logs):

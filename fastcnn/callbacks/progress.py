@@ -38,6 +38,7 @@ class Progress(Callback):
         self.verbose = verbose
         self._fitting = self._live = False
         self._epochs_left = self._count = 0  # epochs after this one; batches since this phase began
+        self._done, self._batch_logs = 0, None  # batches of the epoch, those before a resumption too; the last one's logs
         self._epoch_seconds = self._extra_seconds = self._known_steps = None  # of the epoch before
         self._next, self._last = math.inf, -1
 
@@ -54,13 +55,13 @@ class Progress(Callback):
         self._begin(f"Epoch {epoch + 1}/{epochs}" if epochs else f"Epoch {epoch + 1}")
 
     def on_train_batch_end(self, batch, logs=None):
-        self._count += 1
+        self._count, self._done, self._batch_logs = self._count + 1, batch + 1, logs
         if perf_counter() >= self._next or batch == self._last:
             self._redraw(batch + 1, logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self._pause()
-        self._known_steps = self._count
+        self._known_steps = self._done
         self._epoch_seconds = perf_counter() - self._began
         self._extra_seconds = self._epoch_seconds - self._batch_seconds
         self._finish(logs)
@@ -86,14 +87,14 @@ class Progress(Callback):
         self._begin("Predict")
 
     def on_predict_batch_end(self, batch, logs=None):
-        self.on_train_batch_end(batch)
+        self.on_train_batch_end(batch, logs)
 
     def on_predict_end(self, logs=None):
         self._pause()
         self._finish(None)
 
     def _begin(self, title):
-        self._title, self._count, self._batch_seconds = title, 0, None
+        self._title, self._count, self._done, self._batch_seconds, self._batch_logs = title, 0, 0, None, None
         self._live = self.verbose in (1, "auto") and terminal.is_live()
         self._began = perf_counter()
         if self._live:
@@ -129,9 +130,11 @@ class Progress(Callback):
         size, samples = self._param("batch_size"), self._param("samples")
         if not self._count or seconds <= 0:
             return None
-        if not size:
+        images = getattr(self._batch_logs, "images", None)
+        if images is None and not size:
             return f"{_grouped(self._count / seconds)} batches/s"
-        images = self._count * size if samples is None else min(self._count * size, samples)
+        if images is None:
+            images = self._count * size if samples is None else min(self._count * size, samples)
         return f"{_grouped(images / seconds)} images/s"
 
     def _left(self, batches, steps, seconds):
