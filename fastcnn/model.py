@@ -17,6 +17,9 @@ class Sequential(Training):
         name: of the model.
         seed: of initial values, the order of samples and dropout; None: from `fastcnn.set_random_seed`'s source.
 
+    `metadata` is a dict, empty at first, of whatever should be kept in the model's file, in JSON's types: names of classes,
+    how images were prepared.
+
     Example:
         >>> model = fastcnn.Sequential([
         ...     fastcnn.layers.Conv2D(6, 5, padding="same", activation="tanh", input_shape=(28, 28, 1)),
@@ -34,6 +37,7 @@ class Sequential(Training):
         self.input = None  # an Input layer says the shape, and is not one of the layers
         self.layers = []
         self.built = False
+        self.metadata = {}
         self._checker = None  # called with the built model before it gets any memory
         self._reset_training()
         for layer in layers or []:
@@ -243,12 +247,16 @@ class Sequential(Training):
         return model
 
     def save(self, path):
-        """Writes architecture, weights, optimizer state and a digest of everything into one .safetensors file.
+        """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
-        The file appears whole or not at all: a crash leaves the old one.
+        The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
+        states of the callbacks, for `fit(resume=True)`.
 
         Args:
             path: of the file.
+
+        Raises:
+            TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
         """
         from fastcnn.io.model_file import save_model
 

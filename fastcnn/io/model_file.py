@@ -4,6 +4,7 @@ from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 
 _FORMAT = "fastcnn model 1"
 _STATE = "optimizer/velocity/"
+_STANDING = "training/"
 
 
 def save_model(model, path):
@@ -11,12 +12,18 @@ def save_model(model, path):
     import json
 
     from fastcnn import losses, optimizers, registry
+    from fastcnn.resuming import json_types
 
+    if not isinstance(model.metadata, dict):
+        raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
+    notes = json.dumps(json_types("metadata", model.metadata))
     tensors = {}
     for name, parameter in _parameters(model):
         tensors[name] = parameter.value
     training = None
     if model.optimizer is not None:
+        standing, arrays = model._standing.get_state(model._metrics)
+        tensors.update({_STANDING + name: array for name, array in arrays.items()})
         training = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
@@ -24,12 +31,13 @@ def save_model(model, path):
             "metrics": [given if isinstance(given, str) else registry.serialize(metric)
                         for given, metric in zip(model._given_metrics, model._metrics)],
             "epochs_seen": model.epochs_seen,
+            "standing": standing,
         }
         if model._flat.state is not None:
             for name, parameter in _parameters(model):
                 tensors[_STATE + name] = model._flat.state_of(parameter)
     save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
-                              "training": json.dumps(training)})
+                              "training": json.dumps(training), "metadata": notes})
 
 
 def load_model(path, custom_objects=None, compile=True):
@@ -38,7 +46,7 @@ def load_model(path, custom_objects=None, compile=True):
     Args:
         path: of the file.
         custom_objects: {name: class or function} of layers, initializers, losses and metrics that are not fastcnn's own.
-        compile: restore optimizer, its state, loss and metrics too.
+        compile: restore optimizer, its state, loss and metrics too, and what `fit(resume=True)` needs.
 
     Raises:
         FileFormatError: the file is damaged, not a model, or its arrays do not fit its architecture.
@@ -62,6 +70,9 @@ def load_model(path, custom_objects=None, compile=True):
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):
             model = Sequential.from_config(config, check=lambda m: _check(path, m, tensors, training))
+        model.metadata = json.loads(metadata.get("metadata", "{}"))
+        if not isinstance(model.metadata, dict):
+            raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
     except FileFormatError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -89,7 +100,8 @@ def _check(path, model, tensors, training):
         if value is None or value.shape != shape or value.dtype != "float32":
             received = None if value is None else f"{value.dtype} of shape {value.shape}"
             raise FileFormatError(f"{path}: {name} must be float32 of shape {shape}. Received: {received}")
-    foreign = sorted(set(tensors) - set(wanted))
+    standing = {name for name in tensors if training is not None and name.startswith(_STANDING)}
+    foreign = sorted(set(tensors) - set(wanted) - standing)
     if foreign:
         raise FileFormatError(f"{path} holds arrays that are not the model's. Received: {', '.join(foreign[:5])}")
 
@@ -101,6 +113,9 @@ def _restore_training(path, model, training, tensors):
         model.compile(training["optimizer"], training["loss"], training["metrics"])
         model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
         model.epochs_seen = arguments.integer("epochs_seen", training["epochs_seen"], 0)
+        if "standing" in training:  # older files have none
+            arrays = {name[len(_STANDING):]: value for name, value in tensors.items() if name.startswith(_STANDING)}
+            model._standing.set_state(training["standing"], arrays, model._metrics)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
     if any(name.startswith(_STATE) for name in tensors):
