@@ -194,7 +194,8 @@ class Stream:
 def _closing(iterator):
     """The same items; closes the iterator when they are no longer wanted."""
     try:
-        yield from iterator
+        for item in iterator:  # not `yield from`, which would close it too
+            yield item
     finally:
         if hasattr(iterator, "close"):
             iterator.close()
