@@ -78,6 +78,7 @@ SOURCES = {
     "iterable, steps": (lambda: (Iterable(BATCHES),), {"steps_per_epoch": 4}),
     "endless": (lambda: (endless(BATCHES),), {"steps_per_epoch": 4}),
     "growing": (lambda: (Iterable(BATCHES[::-1]),), {}),
+    "shrinking": (lambda: (Iterable([(X[:30], Y[:30]), *BATCHES[:3]]),), {}),  # the largest decides how sums are cut
 }
 
 
@@ -162,6 +163,17 @@ def test_the_states_of_callbacks(after, order, tmp_path):
     assert state(load(tmp_path / "half" / "best")) == state(load(tmp_path / "whole" / "best"))
     again = load(tmp_path / "half" / "last")
     assert len(fit(again, "arrays", stateful(tmp_path / "half", order), resume=True, **options).epoch) == len(rates)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_two_checkpoints_know_of_each_other(order, tmp_path):
+    """Each writes after both have decided."""
+    model = network()
+    pair = [C.ModelCheckpoint(tmp_path / "best", "loss", save_best_only=True), C.ModelCheckpoint(tmp_path / "last")][order]
+    losses = fit(model, "arrays", [*pair, C.ReduceLROnPlateau("loss")], epochs=2).history["loss"]
+    for name in ("best", "last"):
+        history, *states, reduced = (entry["state"] for entry in load(tmp_path / name)._standing.callbacks()[0])
+        assert states[order][0]["best"] == reduced["best"] == min(losses) == losses[1] and history["epoch"] == [0, 1]
 
 
 def read(path):
