@@ -5,6 +5,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +121,15 @@ def examples(module):
 @pytest.mark.parametrize("module", ["fastcnn", *MODULES])
 def test_examples_in_docstrings(module, untouched):
     assert examples(module).failed == 0
+
+
+@pytest.mark.parametrize("name", ["training.md"])
+def test_examples_in_documents(name, untouched):
+    path = Path(__file__).resolve().parents[1] / "docs" / name
+    if not path.exists():
+        pytest.skip("the documents are not beside the tests")
+    result = doctest.testfile(str(path), module_relative=False)
+    assert result.attempted > 10 and result.failed == 0
 
 
 def test_there_are_many_examples():
