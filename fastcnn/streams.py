@@ -37,7 +37,8 @@ class Stream:
     """One source of batches, of any of three kinds, cut into epochs.
 
     An object with `epoch(number, first=0)` gives an iterator over the batches of epoch `number` from batch `first` on;
-    a sequence has a length and batches by number; anything else is iterated anew in each epoch.
+    a sequence has a length and batches by number; anything else is iterated anew in each epoch. A batch's arrays are used
+    until the next one is asked for, and may be overwritten then; an iterator of `epoch` is closed if it has `close`.
 
     With `steps`, an epoch is that many batches wherever it begins: the source is gone through again and again, and
     where one epoch ends the next goes on.

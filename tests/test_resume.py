@@ -417,8 +417,11 @@ while len(lost) < kills:
     os.close(ready)
     if not os.WIFSIGNALED(status):
         assert os.WEXITSTATUS(status) == 0, "the child failed by itself"
-        rounds += 1
+        rounds, position = rounds + 1, 0
         os.unlink(path)
+        continue
+    if not first:  # killed before it took a step
+        assert position == expected[2]
         continue
     reached = int.from_bytes(data[-4:], "little")
     saved = fastcnn.load_model(path).optimizer.iterations if os.path.exists(path) else 0
