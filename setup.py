@@ -90,6 +90,7 @@ def extension(name):
     return Extension(
         f"fastcnn.{name}", [f"fastcnn/{name}.pyx"], include_dirs=["csrc", get_include()], depends=headers,
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], extra_compile_args=["-O2", "-g0"],
+        libraries=[] if os.name == "nt" else ["m"],
     )
 
 

@@ -22,6 +22,7 @@ typedef enum {
     FC_BINARY_CROSS_ENTROPY,
     FC_MEAN_SQUARED_ERROR,
     FC_SGD,
+    FC_AUGMENT,
     FC_KINDS
 } fc_kind;
 
@@ -71,6 +72,20 @@ typedef struct {
     int nesterov;
 } fc_sgd;
 
+/* Where an image is cropped, and whether it is mirrored. */
+typedef enum { FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS } fc_position;
+typedef enum { FC_NEVER, FC_SOMETIMES, FC_ALWAYS, FC_FLIPS } fc_flip;
+
+#define FC_PIXEL 4 /* the most channels of a pixel */
+
+typedef struct {
+    fc_position position;
+    fc_flip flip;
+    int mean_image, lit;           /* the mean is fc_io's image, not the numbers below; lighting is not 0 */
+    float mean[FC_PIXEL], scale[FC_PIXEL]; /* per channel */
+    float light[3][3];             /* light[c] · (three normal numbers) is added to channel c of every pixel */
+} fc_augment;
+
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
@@ -91,6 +106,7 @@ typedef struct {
         fc_lrn lrn;
         fc_dropout dropout;
         fc_sgd sgd;
+        fc_augment augment;
     } u;
 } fc_op;
 
@@ -112,8 +128,12 @@ typedef struct {
     const float *sample_weight; /* loss: [batch] or NULL */
     float *loss;              /* loss: [batch] */
     const fc_op *update;      /* dense, wide: the optimizer; WEIGHTS then changes w and leaves dw alone */
-    float scale;              /* loss: factor of the gradient; optimizer: the learning rate */
-    uint64_t seed, step;      /* dropout */
+    float scale;              /* loss: factor of the gradient; optimizer: the learning rate; augment: the first image's weight */
+    uint64_t seed, step;      /* dropout, augment (its step is the epoch) */
+    const uint8_t *pixels;    /* augment: [batch][in_h][in_w][in_c] */
+    const int32_t *index;     /* augment: [batch], the images' numbers in their data set; NULL: their places in the batch */
+    const int32_t *partner;   /* augment: [batch], the images' places that are mixed in; NULL: none */
+    const float *mean;        /* augment: [in_h][in_w][in_c] */
 } fc_io;
 
 typedef struct {
@@ -153,6 +173,9 @@ fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay,
                       int decoupled);
+
+fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
+                          const fc_augment *augment);
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);

@@ -51,6 +51,7 @@ typedef struct {
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \
     X(void, log_softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))          \
+    X(void, philox, (uint64_t block, uint64_t high, uint64_t key, uint32_t out[4]))                                    \
     X(void, dropout, (const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y))                   \
     X(void, winograd_input, (ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step))              \
     X(void, winograd_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,              \
@@ -58,6 +59,8 @@ typedef struct {
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
     X(void, sgd, (const fc_sgd *sgd, float learning_rate, ptrdiff_t n, float *w, const float *dw, float *v))          \
+    X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \
+                             int accumulate, float *y))                                                               \
     X(unsigned, flush_denormals, (void))                                                                              \
     X(void, restore_denormals, (unsigned mode))
 

@@ -1,5 +1,5 @@
 # The C API as Cython sees it: csrc/fastcnn.h, word for word.
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint64_t
 
 
 cdef extern from "fastcnn.h" nogil:
@@ -9,7 +9,7 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef enum fc_kind:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_KINDS
+        FC_AUGMENT, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_ACTIVATIONS
@@ -25,6 +25,20 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
         int count_pad
+
+    ctypedef enum fc_position:
+        FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS
+
+    ctypedef enum fc_flip:
+        FC_NEVER, FC_SOMETIMES, FC_ALWAYS, FC_FLIPS
+
+    ctypedef struct fc_augment:
+        fc_position position
+        fc_flip flip
+        int mean_image, lit
+        float mean[4]
+        float scale[4]
+        float light[3][3]
 
     ctypedef struct fc_op:
         fc_kind kind
@@ -55,6 +69,10 @@ cdef extern from "fastcnn.h" nogil:
         float *loss
         float scale
         uint64_t seed, step
+        const uint8_t *pixels
+        const int32_t *index
+        const int32_t *partner
+        const float *mean
 
     ctypedef struct fc_step:
         int op
@@ -84,6 +102,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)
+    fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
+                              Py_ssize_t crop_w, const fc_augment *augment)
     const char *fc_op_name(fc_kind kind)
     int fc_isa_count()
     const char *fc_isa_name(int i)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 PASSES: dict[str, int]
 ACTIVATIONS: dict[str, int]
 PLAIN: dict[str, int]
+POSITIONS: dict[str, int]
+FLIPS: dict[str, int]
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -57,6 +59,7 @@ def plain(kind: str, rows: int, c: int, activation: str = ..., alpha: float = ..
           sparse: bool = ...) -> Op: ...
 def dropout(size: int, rate: float) -> Op: ...
 def sgd(size: int, momentum: float, nesterov: bool, weight_decay: float, decoupled: bool) -> Op: ...
+def augment(in_shape: Any, crop: Pair, position: str, flip: str, mean: Any, scale: Any, light: Any) -> Op: ...
 def aligned(size: int) -> NDArray[np.float32]: ...
 
 class Program:

@@ -17,6 +17,10 @@ PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_L
          "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
 
+POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
+             "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
+FLIPS = {"never": FC_NEVER, "random": FC_SOMETIMES, "always": FC_ALWAYS}
+
 
 cdef class Op:
     """What an operation computes: an immutable descriptor without pointers. Made by the functions below."""
@@ -142,6 +146,26 @@ def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay, bint
     return op
 
 
+def augment(in_shape, crop, str position, str flip, mean, scale, light):
+    """mean: a number per channel, or None: an image that is bound; light: (3, 3), or None."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_augment a
+    cdef Py_ssize_t i, j
+    h, width, c = in_shape
+    if not 1 <= c <= 4:
+        raise ShapeError(f"augment takes images of 1 to 4 channels. Received: {c}")
+    a.position, a.flip = POSITIONS[position], FLIPS[flip]
+    a.mean_image, a.lit = mean is None, light is not None
+    for i in range(4):
+        a.mean[i] = 0.0 if mean is None or i >= c else mean[i]
+        a.scale[i] = 0.0 if i >= c else scale[i]
+    for i in range(3):
+        for j in range(3):
+            a.light[i][j] = 0.0 if light is None else light[i][j]
+    check(fc_augment_init(&op.op, h, width, c, crop[0], crop[1], &a), f"augment of input {tuple(in_shape)} with crop {tuple(crop)}")
+    return op
+
+
 def aligned(Py_ssize_t size, bint zero=False):
     """A float32 array that starts at a cache line: uninitialised, or of zeros that take no memory until they change."""
     raw = (np.zeros if zero else np.empty)(size + 16, np.float32)
@@ -203,14 +227,14 @@ cdef class Program:
         free(self.steps)
         free(self.phases)
 
-    cdef float *pointer(self, Py_ssize_t op, str field, array) except? NULL:
+    cdef float *pointer(self, Py_ssize_t op, str field, array, Py_ssize_t itemsize=4) except? NULL:
         if not 0 <= op < self.op_count:
             raise IndexError(op)
         self.bound[op, field] = array
         if array is None:
             return NULL
-        if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array) or array.itemsize != 4:
-            raise ValueError(f"{field} must be an aligned, contiguous array of 32-bit values")
+        if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array) or array.itemsize != itemsize:
+            raise ValueError(f"{field} must be an aligned, contiguous array of {8 * itemsize}-bit values")
         return <float *>cnp.PyArray_DATA(array)
 
     def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, Py_ssize_t offset=0,
@@ -232,7 +256,7 @@ cdef class Program:
 
     def bind(self, Py_ssize_t op, str field, cnp.ndarray array):
         """Sets an array that belongs to the op as a whole; None: absent."""
-        cdef float *p = self.pointer(op, field, array)
+        cdef float *p = self.pointer(op, field, array, 1 if field == "pixels" else 4)
         if field == "w":
             self.io[op].w = p
         elif field == "b":
@@ -255,6 +279,14 @@ cdef class Program:
             self.io[op].sample_weight = p
         elif field == "loss":
             self.io[op].loss = p
+        elif field == "pixels":
+            self.io[op].pixels = <const uint8_t *>p
+        elif field == "index":
+            self.io[op].index = <const int32_t *>p
+        elif field == "partner":
+            self.io[op].partner = <const int32_t *>p
+        elif field == "mean":
+            self.io[op].mean = p
         else:
             raise KeyError(field)
 
@@ -265,13 +297,13 @@ cdef class Program:
         self.io[op].update = &self.ops[update]
 
     def set_scale(self, Py_ssize_t op, float scale):
-        """The factor of a loss' gradient, or an optimizer's learning rate."""
+        """The factor of a loss' gradient, an optimizer's learning rate, or the weight of an augmented image."""
         if not 0 <= op < self.op_count:
             raise IndexError(op)
         self.io[op].scale = scale
 
     def set_random(self, Py_ssize_t op, uint64_t seed, uint64_t step):
-        """Key and counter of a dropout."""
+        """Key and counter of a dropout or an augmentation."""
         if not 0 <= op < self.op_count:
             raise IndexError(op)
         self.io[op].seed, self.io[op].step = seed, step

@@ -36,9 +36,10 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     io.dy = (fc_buf){.p = dy, .size = op.out_size}, io.dx = (fc_buf){.p = dx, .size = op.in_size};
     io.w = w, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
     io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * size, 1);
-    const int weighted = op.w_size > 0;
+    io.pixels = (const uint8_t *)x, io.seed = seed;
+    const int weighted = op.w_size > 0, data = op.kind != FC_AUGMENT;
     const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {0, FC_DATA}, {0, FC_WEIGHTS}, {0, FC_REDUCE}};
-    const fc_phase phases[] = {{0, weighted, 1, 1}, {1, 1, 1, 1}, {2, 1, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
+    const fc_phase phases[] = {{0, weighted, 1, 1}, {1, 1, 1, 1}, {2, data, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
     fc_program program = {&op, &io, steps, phases, calloc((size_t)op.scratch + 64, sizeof(float)), op.scratch};
     fc_run(&program, 0, 5, batch, 1);
     return total;
@@ -118,6 +119,15 @@ static fc_op make_lrn(uint32_t seed)
     fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2));
     return op;
 }
+static fc_op make_augment(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const fc_augment a = {.position = draw(FC_POSITIONS), .flip = draw(FC_FLIPS), .mean = {1, 2, 3, 4}, .scale = {1, 2, 4, 8}};
+    const ptrdiff_t crop_h = 1 + draw(9), crop_w = 1 + draw(40);
+    fc_augment_init(&op, crop_h + draw(4), crop_w + draw(4), 1 + draw(4), crop_h, crop_w, &a);
+    return op;
+}
 static fc_op make_activation(uint32_t seed)
 {
     fc_op op;
@@ -135,6 +145,7 @@ int main(int argc, char **argv)
     compare(isa, "max_pool2d", make_pool, 0, 100);
     compare(isa, "dense", make_dense, 0, 60);
     compare(isa, "lrn", make_lrn, 4e-6, 100);
+    compare(isa, "augment", make_augment, 0, 200);
     compare(isa, "activations", make_activation, 4e-6, 160);
     printf("%s agrees with scalar; largest relative difference %.1e\n", isa, worst);
     return 0;

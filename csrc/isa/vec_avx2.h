@@ -23,6 +23,10 @@ static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static inline vf v_load_tail(const float *p, ptrdiff_t n) { return _mm256_maskload_ps(p, v_tail_mask(n)); }
 static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { _mm256_maskstore_ps(p, v_tail_mask(n), a); }
+static inline vf v_load_u8(const uint8_t *p) /* V bytes, no more */
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
 static inline vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 static inline vf v_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }

@@ -19,6 +19,10 @@ static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static inline vf v_load_tail(const float *p, ptrdiff_t n) { return _mm512_maskz_loadu_ps(v_tail_mask(n), p); }
 static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { _mm512_mask_storeu_ps(p, v_tail_mask(n), a); }
+static inline vf v_load_u8(const uint8_t *p) /* V bytes, no more */
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 static inline vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }

@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define V 4
 #define MR 6   /* 24 accumulators + 4 of B + 1 of A: 29 of 32 registers */
@@ -27,6 +28,12 @@ static inline void v_store_tail(float *p, ptrdiff_t n, vf a)
     float t[4];
     vst1q_f32(t, a);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = t[i];
+}
+static inline vf v_load_u8(const uint8_t *p) /* V bytes, no more */
+{
+    uint32_t word;
+    memcpy(&word, p, 4);
+    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(word)))));
 }
 static inline vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }

@@ -22,6 +22,7 @@ static inline vf v_load(const float *p) { return *p; }
 static inline void v_store(float *p, vf a) { *p = a; }
 static inline vf v_load_tail(const float *p, ptrdiff_t n) { (void)n; return *p; }
 static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { (void)n; *p = a; }
+static inline vf v_load_u8(const uint8_t *p) { return (float)*p; } /* V bytes, no more */
 static inline vf v_add(vf a, vf b) { return a + b; }
 static inline vf v_sub(vf a, vf b) { return a - b; }
 static inline vf v_mul(vf a, vf b) { return a * b; }

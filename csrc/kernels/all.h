@@ -12,6 +12,7 @@
 #include "softmax.h"
 #include "random.h"
 #include "optim.h"
+#include "image.h"
 
 static unsigned flush_denormals(void) { return v_flush_denormals(); }
 static void restore_denormals(unsigned mode) { v_restore_denormals(mode); }

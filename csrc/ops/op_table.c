@@ -16,6 +16,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_BINARY_CROSS_ENTROPY] = &fc_binary_cross_entropy_class,
     [FC_MEAN_SQUARED_ERROR] = &fc_mean_squared_error_class,
     [FC_SGD] = &fc_sgd_class,
+    [FC_AUGMENT] = &fc_augment_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }

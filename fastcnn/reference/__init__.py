@@ -29,6 +29,7 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .augment import augment
 from .conv2d import conv2d, conv2d_backward
 from .dense import dense, dense_backward
 from .dropout import dropout, dropout_backward, philox4x32
@@ -56,6 +57,7 @@ from .pool2d import (
 )
 
 __all__ = [
+    "augment",
     "avg_pool2d", "avg_pool2d_backward",
     "binary_cross_entropy", "binary_cross_entropy_backward",
     "categorical_cross_entropy", "categorical_cross_entropy_backward",
