@@ -1,13 +1,17 @@
-"""Data sets as NumPy arrays: `mnist`, and `idx`, the file format it comes in; imported on first use."""
+"""Data sets: `mnist` and `idx`, the file format it comes in, as NumPy arrays; `ImageFolder` and `ImageArray`, sources of
+images. Imported on first use."""
 
-__all__ = ["idx", "mnist"]
+_CLASSES = {"ImageArray": "image_array", "ImageFolder": "image_folder"}
+
+__all__ = [*_CLASSES, "idx", "mnist"]
 
 
 def __getattr__(name):
     if name in __all__:
         from importlib import import_module
 
-        return import_module(f"{__name__}.{name}")
+        module = import_module(f"{__name__}.{_CLASSES.get(name, name)}")
+        return getattr(module, name) if name in _CLASSES else module
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,0 +1,139 @@
+"""How photographs are prepared, as an object: for training with chance, for evaluation without."""
+
+import numpy as np
+
+from fastcnn import arguments, ops
+from fastcnn.registry import Configurable
+
+CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right", "centre")
+
+
+class Augmentation(Configurable):
+    """Bytes to floats: crop, mirror, mean, standard deviation and light. Calls `fastcnn.ops.augment`.
+
+    Args:
+        crop: height and width of the result in pixels, integer or pair; None: the whole image.
+        random_crop: anywhere in the image; False: its centre.
+        flip: mirror one image in two, left and right.
+        mean: subtracted from the bytes: a number, one per channel, or an image (H, W, C); None: 0.
+        std: the result is divided by it: a number, or one per channel; None: 1.
+        lighting: standard deviation of the factors α by which the colours move along their principal components; the
+            paper's is 0.1; 0: not at all.
+        eigenvectors, eigenvalues: those components, as `statistics(source).pca` has them.
+
+    Shape:
+        uint8 (N, H, W, C) → float32 (N, crop height, crop width, C)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> augmentation = Augmentation(crop=2, mean=[1, 2, 3], std=2)
+        >>> augmentation(np.full((1, 4, 4, 3), 9, np.uint8), seed=1, epoch=5)[0, 0, 0].tolist()
+        [4.0, 3.5, 3.0]
+
+    Source: Krizhevsky, Sutskever, Hinton 2012, §4.1.
+    """
+
+    config = ("crop", "random_crop", "flip", "mean", "std", "lighting", "eigenvectors", "eigenvalues")
+
+    def __init__(self, crop=227, random_crop=True, flip=True, mean=None, std=None, lighting=0.0, eigenvectors=None,
+                 eigenvalues=None):
+        self.crop = None if crop is None else arguments.pair("crop", crop)
+        self.random_crop = arguments.flag("random_crop", random_crop)
+        self.flip = arguments.flag("flip", flip)
+        self.mean = None if mean is None else _numbers("mean", mean, (0, 1, 3))
+        self.std = None if std is None else _numbers("std", std, (0, 1))
+        if self.std is not None and not (self.std > 0).all():
+            raise ValueError(f"std must be greater than 0. Received: {self.std.tolist()}")
+        self.lighting = arguments.number("lighting", lighting, 0)
+        self.eigenvectors = None if eigenvectors is None else _numbers("eigenvectors", eigenvectors, (2,))
+        self.eigenvalues = None if eigenvalues is None else _numbers("eigenvalues", eigenvalues, (1,))
+        if self.lighting and (self.eigenvectors is None or self.eigenvalues is None):
+            raise ValueError("lighting needs eigenvectors and eigenvalues, as statistics(source).pca has them. Received: "
+                             f"lighting={lighting!r} alone")
+
+    def __call__(self, x, seed=0, epoch=0, index=None, partner=None, weight=1.0, out=None):
+        """The images as a network takes them.
+
+        Args:
+            x: images, uint8.
+            seed, epoch, index: what chance depends on: an image has one draw per seed, epoch and number in its data set;
+                index None: 0, 1, 2 …
+            partner, weight, out: as `fastcnn.ops.augment`.
+        """
+        return ops.augment(x, self.crop, "random" if self.random_crop else "centre", "random" if self.flip else "never",
+                           lighting=self.lighting, eigenvectors=self.eigenvectors, eigenvalues=self.eigenvalues, index=index,
+                           partner=partner, weight=weight, seed=seed, epoch=epoch, out=out, **self._range())
+
+    def evaluation(self):
+        """The same without chance: the centre, not mirrored, in its own light.
+
+        Example:
+            >>> Augmentation(2).evaluation()(np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)).ravel().tolist()
+            [5.0, 6.0, 9.0, 10.0]
+        """
+        return Augmentation(self.crop, False, False, self.mean, self.std)
+
+    def at(self, x, position, flip="never", out=None):
+        """A given crop without chance: position "centre", "top_left" …, flip "never" or "always".
+
+        Example:
+            >>> x = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+            >>> Augmentation(2).at(x, "bottom_right", "always").ravel().tolist()
+            [11.0, 10.0, 15.0, 14.0]
+        """
+        return ops.augment(x, self.crop, position, flip, out=out, **self._range())
+
+    def out_shape(self, shape):
+        """(height, width, channels) of what an image of `shape` becomes.
+
+        Example:
+            >>> Augmentation(227).out_shape((256, 256, 3))
+            (227, 227, 3)
+        """
+        h, w, c = shape
+        crop = (h, w) if self.crop is None else self.crop
+        if crop[0] > h or crop[1] > w:
+            raise ValueError(f"crop must fit into the images of {h} × {w} pixels. Received: {crop}")
+        return (*crop, c)
+
+    def get_config(self):
+        """The arguments of `__init__`, JSON-able.
+
+        Raises:
+            ValueError: the mean is an image, which belongs into no configuration.
+
+        Example:
+            >>> Augmentation.from_config(Augmentation(32, std=58).get_config()).std.tolist()
+            58.0
+        """
+        if self.mean is not None and self.mean.ndim == 3:
+            raise ValueError("a configuration holds a mean per channel. Received: a mean image of shape "
+                             f"{self.mean.shape}; its mean per channel is {self.mean.mean((0, 1)).tolist()}")
+        values = ((name, getattr(self, name)) for name in self.config)
+        return {name: value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
+                for name, value in values}
+
+    @classmethod
+    def from_config(cls, config):
+        """What `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self):
+        shown = {name: getattr(self, name) for name in self.config}
+        shown = {name: f"image of shape {value.shape}" if getattr(value, "ndim", 0) == 3 else
+                 value.tolist() if isinstance(value, np.ndarray) else value for name, value in shown.items()}
+        return f"Augmentation({', '.join(f'{name}={value!r}' for name, value in shown.items() if value is not None)})"
+
+    def _range(self):
+        return {"mean": 0.0 if self.mean is None else self.mean, "scale": 1.0 if self.std is None else 1 / self.std}
+
+
+def _numbers(name, value, dimensions):
+    """A finite array of one of the numbers of dimensions."""
+    result = np.asarray(value)
+    if result.dtype.kind not in "fiu" or result.ndim not in dimensions or not np.isfinite(result).all():
+        accepted = {0: "a number", 1: "one per channel", 2: "a matrix", 3: "an image (H, W, C)"}
+        raise ValueError(f"{name} must be finite: {', or '.join(accepted[d] for d in dimensions)}. Received: {value!r}")
+    return result.astype(np.float32 if result.ndim == 3 else np.float64)
