@@ -9,6 +9,10 @@ _DEFLATE_RATIO = 1032  # the most that one byte of a deflate stream can turn int
 _DEPTH = 5  # folders below the path that are looked into
 
 
+def _hidden(part):
+    return part.startswith(".") or part in ("", "__MACOSX")
+
+
 class Folder:
     """Files below a folder.
 
@@ -23,13 +27,13 @@ class Folder:
         self.path = path
 
     def names(self):
-        """(files, folders) below the path, relative to it, with slashes; hidden ones are left out."""
+        """(files, folders) below the path, relative to it, with slashes; hidden ones and those of __MACOSX are left out."""
         files, folders, queue = [], [], [("", 1)]
         while queue:
             inner, depth = queue.pop()
             with os.scandir(os.path.join(self.path, inner)) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if _hidden(entry.name):
                         continue
                     name = f"{inner}/{entry.name}" if inner else entry.name
                     if entry.is_file():
@@ -72,12 +76,16 @@ class Zip:
             raise ValueError(f"{os.fsdecode(path)}: must be an intact zip archive. Received: {error}") from None
         self.file = open(path, "rb")  # noqa: SIM115  stays open; closed with the object
 
+    def __del__(self):
+        if hasattr(self, "file"):
+            self.file.close()
+
     def names(self):
         """(files, folders) of the archive; hidden ones and those of __MACOSX are left out."""
         files, folders = [], []
         for name in self.entries:
             parts = name.strip("/").split("/")
-            if not any(part.startswith(".") or part in ("", "__MACOSX") for part in parts):
+            if not any(map(_hidden, parts)):
                 (folders if name.endswith("/") else files).append("/".join(parts))
         return files, folders
 

@@ -99,7 +99,8 @@ class ImageFolder:
 
     def _explain(self, images):
         """No class folder holds images: says what there is instead."""
-        deeper = sorted({"/".join(name.split("/")[:-2]) for name in images if name.count("/") > 1})
+        deeper = {"/".join(name.split("/")[:-2]) for name in images if name.count("/") > 1}
+        deeper = sorted(name for name in deeper if not any(name.startswith(f"{other}/") for other in deeper))
         if deeper:
             raise ValueError(f"{self._where()} holds no class folders of images itself: choose folder= among "
                              f"{', '.join(map(repr, deeper[:5]))}. Received: folder={self.folder!r}")
