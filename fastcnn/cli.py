@@ -225,21 +225,16 @@ def _read_array(path, input_shape, invert):
 def _read_image(path, input_shape, invert):
     import numpy as np
 
-    try:
-        from PIL import Image, ImageOps
-    except ImportError:
-        raise _Failure("needs Pillow: pip install 'fastcnn[image]' (.npy files are read without)") from None
+    from fastcnn.images.decode import flatten, open_image, pillow
+
     if len(input_shape) != 4 or input_shape[3] not in (1, 3):
         raise _Failure(f"the model takes no grey or RGB images. Received: a model of {input_shape}")
-    with Image.open(path) as file:
-        image = ImageOps.exif_transpose(file)
-    if image.mode.startswith("I"):  # 16 bits per pixel, which convert would cut at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-    if "A" in image.mode or "transparency" in image.info:
-        ground = Image.new("RGBA", image.size, "white" if invert else "black")
-        image = Image.alpha_composite(ground, image.convert("RGBA"))
-    image = image.convert("L" if input_shape[3] == 1 else "RGB")
-    image = image.resize((input_shape[2], input_shape[1]), Image.Resampling.BILINEAR)
+    try:
+        resampling = pillow().Resampling
+    except ImportError as error:
+        raise _Failure(f"{error} (.npy files are read without)") from None
+    image = flatten(open_image(path), input_shape[3], "white" if invert else "black")
+    image = image.resize((input_shape[2], input_shape[1]), resampling.BILINEAR)
     x = np.asarray(image, np.uint8).reshape(1, *input_shape[1:])
     return _prepared(255 - x if invert else x, input_shape)
 
