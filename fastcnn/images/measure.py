@@ -10,7 +10,7 @@ from fastcnn.threads import get_num_threads
 _PIECE = 16  # images read at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statistics:
     """Means of a data set of images, in units of their bytes.
 
