@@ -1,9 +1,9 @@
 """A built model as a program: ops, phases, and where each buffer lies. Integers only; all arithmetic is in C.
 
 A model is a chain, so everything has an index: entry i turns value i into value i + 1; gradient i is the loss' gradient
-with respect to value i. Phases are cut as docs/architecture.md says; then each buffer is looked at: one that is touched in a
-single chunk phase only becomes local (a few images per thread, hot in cache), the others batch-wide; buffers
-whose lives do not overlap share memory.
+with respect to value i. `schedule.py` cuts the phases; then each buffer is looked at: one that only chunk phases touch, each
+writing it first, becomes local (a few images per thread, hot in cache), the others batch-wide; buffers whose lives do
+not overlap share memory.
 """
 
 import math

@@ -188,7 +188,5 @@ class Schedule:
         """Is value i made by a cheap op, from a value that the backward pass reads in any case, and read in chunks only?"""
         if i == 0 or self.ops[i - 1] is None or self.ops[i - 1].name not in _AGAIN:
             return False
-        value = self.values[i]
-        in_chunks = not value.pinned and (self.ops[i].partial or not self._learns(i))
-        one_phase = len({moment for moment, _ in value.times}) == 1
-        return in_chunks and one_phase and (i == 1 or i - 1 > self.lowest and not self._cheap(i - 1))
+        in_chunks = self.ops[i].partial or not self._learns(i)
+        return in_chunks and (i == 1 or i - 1 > self.lowest and not self._cheap(i - 1))
