@@ -97,6 +97,7 @@ typedef struct {
     ptrdiff_t packed_size, packed_t_size; /* packed weights, forward and DATA */
     ptrdiff_t scratch;                  /* floats per thread */
     double cost;                        /* multiply-adds of a forward pass, about */
+    ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
     int from_logits, sparse;            /* losses: target is int32 labels when sparse */

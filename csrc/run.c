@@ -9,7 +9,6 @@
  * it owns a unit. Which thread runs a unit never changes a result. */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -19,7 +18,7 @@
 
 #define UNITS_PER_THREAD 4  /* in parts: enough to even out, few enough to keep packing worthwhile */
 #define SERIAL_COST 1.5e6   /* multiply-adds, about 50 µs on one core: less than waking a second thread is worth */
-#define SPINS 4000
+#define SPINS 4000          /* about 50 µs before a waiting thread sleeps; it never yields: Linux 6.18 makes who yields pay a slice */
 
 static _Atomic int forked;
 
@@ -59,6 +58,9 @@ typedef struct {
     ptrdiff_t first, last, batch; /* phases [first, last) */
     int threads;
     _Atomic ptrdiff_t drawn, done;
+    _Atomic int sleepers;
+    pthread_mutex_t mutex;        /* of those who sleep until `done` has grown */
+    pthread_cond_t more;
 } run;
 
 typedef struct {
@@ -139,14 +141,28 @@ static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread
     }
 }
 
-static void wait_for(const run *r, ptrdiff_t done)
+static void wait_for(run *r, ptrdiff_t done)
 {
-    for (int spin = 0; atomic_load_explicit(&r->done, memory_order_acquire) < done; spin++) {
-        if (spin > SPINS) sched_yield();
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (atomic_load_explicit(&r->done, memory_order_acquire) >= done) return;
 #if defined(__x86_64__)
-        else __builtin_ia32_pause();
+        __builtin_ia32_pause();
 #endif
     }
+    pthread_mutex_lock(&r->mutex);
+    atomic_fetch_add(&r->sleepers, 1);
+    while (atomic_load(&r->done) < done) pthread_cond_wait(&r->more, &r->mutex);
+    atomic_fetch_sub(&r->sleepers, 1);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static void count_done(run *r)
+{
+    atomic_fetch_add(&r->done, 1);
+    if (!atomic_load(&r->sleepers)) return; /* who goes to sleep later sees the new count */
+    pthread_mutex_lock(&r->mutex);
+    pthread_cond_broadcast(&r->more);
+    pthread_mutex_unlock(&r->mutex);
 }
 
 static void run_thread(run *r, int thread)
@@ -163,7 +179,7 @@ static void run_thread(run *r, int thread)
         }
         wait_for(r, begin);
         run_unit(r, &v, unit - begin, thread);
-        atomic_fetch_add_explicit(&r->done, 1, memory_order_release);
+        count_done(r);
     }
 out:
     fc_k->restore_denormals(mode);
@@ -184,7 +200,8 @@ static double cost(const fc_program *p, ptrdiff_t first, ptrdiff_t last, ptrdiff
 
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads)
 {
-    run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads};
+    run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads,
+             .mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
     if (forked || threads < 1 || cost(program, r.first, r.last, batch) < SERIAL_COST) r.threads = 1;
 #ifdef _OPENMP
     if (r.threads > 1) {

@@ -47,6 +47,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t in_h, in_w, in_c, out_h, out_w, out_c, in_size, out_size, w_size, b_size, packed_size, packed_t_size
         Py_ssize_t scratch
         double cost
+        Py_ssize_t images
         int wide, partial, from_logits, sparse
 
     ctypedef struct fc_buf:

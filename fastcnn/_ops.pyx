@@ -51,6 +51,8 @@ cdef class Op:
     @property
     def cost(self): return self.op.cost
     @property
+    def images(self): return max(self.op.images, 1)
+    @property
     def alpha(self): return self.op.alpha
     @property
     def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)

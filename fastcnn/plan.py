@@ -89,7 +89,7 @@ class Plan:
     def _cut(self):
         """How many images a chunk has: it does not depend on threads."""
         footprint = max((op.in_size + op.out_size for op in self.ops if op and op.in_size), default=1)
-        most = max(1, min(_MOST, _CACHE // footprint))
+        most = max(1, min(_MOST, _CACHE // footprint), *(op.images for op in self.ops if op))
         chunks = -(-self.batch // most)
         if most > 1:
             chunks = -(-chunks // _SHARES) * _SHARES

@@ -113,6 +113,7 @@ fc_status fc_winograd_init(fc_op *op)
     const ptrdiff_t products = k.t * k.t, nr = fc_k->nr;
     if (suits(op, &k)) {
         o->winograd |= 1 << FC_FORWARD | 1 << FC_WEIGHTS;
+        op->images = k.images;
         op->packed_size = products * k.c * fc_round_up(k.out_c / k.groups, nr);
         op->scratch = fc_max(op->scratch, get_layout(op, &k, k.c / k.groups, k.columns, NULL).size);
         const ptrdiff_t in = weights_in(&k), out = weights_out(&k);
