@@ -57,14 +57,14 @@ class BuildExt(build_ext):
                 objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=["-fopenmp"])
                 self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"])
             except Exception:
-                print("fastcnn: no OpenMP in this compiler; building for one thread", file=sys.stderr)
+                print("fastcnn: no OpenMP in this compiler; OMP_NUM_THREADS will not be heeded", file=sys.stderr)
                 return False
         return True
 
     def build_extension(self, ext):
         if ext.name == "fastcnn._ops":
             ext.extra_objects = self.compile_library()
-            ext.extra_link_args = ["-fopenmp"] if self.openmp else []
+            ext.extra_link_args = ["-pthread", *(["-fopenmp"] if self.openmp else [])]
         super().build_extension(ext)
 
     def compile_library(self):
@@ -79,7 +79,7 @@ class BuildExt(build_ext):
             )
 
         common = glob("csrc/*.c") + glob("csrc/ops/*.c")
-        objects = compile_files(common, ["-fopenmp"] if self.openmp else [])
+        objects = compile_files(common, ["-pthread", *(["-fopenmp"] if self.openmp else [])])
         for isa in levels:
             objects += compile_files([f"csrc/isa/{isa}.c"], ISA_FLAGS[isa])
         return objects

@@ -191,8 +191,8 @@ const char *fc_active_isa(void);
 const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
 
 /* Threads. */
-int fc_openmp(void);                   /* built with OpenMP? */
-int fc_openmp_threads(void);           /* omp_get_max_threads(), or 1 */
+int fc_openmp(void);                   /* built with OpenMP, whose limits are then heeded? */
+int fc_openmp_threads(void);           /* omp_get_max_threads(), or more than anyone asks for */
 void fc_init_threads(void);            /* registers the fork handler; call once */
 const char *fc_compiler(void);
 

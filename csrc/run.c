@@ -1,45 +1,17 @@
-/* The engine: walks a program inside one parallel region, and is the one door to OpenMP.
+/* The engine: cuts a program into units of work, which threads share.
  *
  * A program unfolds into *intervals*, each a number of independent units:
  *   - a chunk phase with at least as many chunks as threads is one interval, a unit being a chunk taken through all steps;
  *   - a chunk phase with fewer chunks is one interval per step, a unit being some items of the step;
  *   - a parts phase is one interval, its units being items of any of its steps.
- * Units are numbered through the whole program. A thread draws the next number, waits until all units of earlier intervals
- * are done, and runs it. There are no barriers: a thread that the system has put aside holds up no one unless
- * it owns a unit. Which thread runs a unit never changes a result. */
-#define _GNU_SOURCE
-#include <pthread.h>
-#include <stdatomic.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
+ * Units are numbered through the whole program. Who takes the next number (threads.c) waits until all units of earlier
+ * intervals are done, and runs it. There are no barriers. Which thread runs a unit never changes a result. */
 #include "ops/ops.h"
+#include "threads.h"
 
 #define UNITS_PER_THREAD 4  /* in parts: enough to even out, few enough to keep packing worthwhile */
 #define SERIAL_COST 1.5e6   /* multiply-adds, about 50 µs on one core: less than waking a second thread is worth */
-#define SPINS 4000          /* about 50 µs before a waiting thread sleeps; it never yields: Linux 6.18 makes who yields pay a slice */
 
-static _Atomic int forked;
-
-static void after_fork(void) { forked = 1; }
-void fc_init_threads(void) { pthread_atfork(NULL, NULL, after_fork); }
-int fc_openmp(void)
-{
-#ifdef _OPENMP
-    return 1;
-#else
-    return 0;
-#endif
-}
-int fc_openmp_threads(void)
-{
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
 const char *fc_compiler(void)
 {
 #if defined(__clang__)
@@ -57,18 +29,16 @@ typedef struct {
     const fc_program *program;
     ptrdiff_t first, last, batch; /* phases [first, last) */
     int threads;
-    _Atomic ptrdiff_t drawn, done;
-    _Atomic int sleepers;
-    pthread_mutex_t mutex;        /* of those who sleep until `done` has grown */
-    pthread_cond_t more;
 } run;
 
 typedef struct {
     ptrdiff_t phase, step;           /* where the next interval begins */
     ptrdiff_t first, count, chunk;   /* the current one: its steps … */
-    int deep;                        /* … taken together by chunk */
-    ptrdiff_t units;
+    ptrdiff_t deep;                  /* … taken together by chunk */
+    ptrdiff_t units, begin, end;     /* units numbered [begin, end) */
 } interval;
+
+_Static_assert(sizeof(interval) <= sizeof(fc_cursor), "an interval is what a thread remembers");
 
 static ptrdiff_t item_count(const run *r, const fc_step *step, ptrdiff_t chunk)
 {
@@ -141,47 +111,19 @@ static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread
     }
 }
 
-static void wait_for(run *r, ptrdiff_t done)
+static void run_numbered(const void *job, ptrdiff_t unit, int thread, fc_cursor *cursor)
 {
-    for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load_explicit(&r->done, memory_order_acquire) >= done) return;
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+    const run *r = job;
+    interval *v = (interval *)cursor;
+    if (!v->end) v->phase = r->first;
+    while (unit >= v->end) {
+        next_interval(r, v);
+        v->begin = v->end;
+        v->end += v->units;
     }
-    pthread_mutex_lock(&r->mutex);
-    atomic_fetch_add(&r->sleepers, 1);
-    while (atomic_load(&r->done) < done) pthread_cond_wait(&r->more, &r->mutex);
-    atomic_fetch_sub(&r->sleepers, 1);
-    pthread_mutex_unlock(&r->mutex);
-}
-
-static void count_done(run *r)
-{
-    atomic_fetch_add(&r->done, 1);
-    if (!atomic_load(&r->sleepers)) return; /* who goes to sleep later sees the new count */
-    pthread_mutex_lock(&r->mutex);
-    pthread_cond_broadcast(&r->more);
-    pthread_mutex_unlock(&r->mutex);
-}
-
-static void run_thread(run *r, int thread)
-{
+    fc_wait_for(v->begin);
     const unsigned mode = fc_k->flush_denormals();
-    interval v = {.phase = r->first};
-    ptrdiff_t begin = 0, end = 0; /* units of the current interval */
-    for (;;) {
-        const ptrdiff_t unit = atomic_fetch_add_explicit(&r->drawn, 1, memory_order_relaxed);
-        while (unit >= end) {
-            if (!next_interval(r, &v)) goto out;
-            begin = end;
-            end += v.units;
-        }
-        wait_for(r, begin);
-        run_unit(r, &v, unit - begin, thread);
-        count_done(r);
-    }
-out:
+    run_unit(r, v, unit - v->begin, thread);
     fc_k->restore_denormals(mode);
 }
 
@@ -200,16 +142,10 @@ static double cost(const fc_program *p, ptrdiff_t first, ptrdiff_t last, ptrdiff
 
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads)
 {
-    run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads,
-             .mutex = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
-    if (forked || threads < 1 || cost(program, r.first, r.last, batch) < SERIAL_COST) r.threads = 1;
-#ifdef _OPENMP
-    if (r.threads > 1) {
-#pragma omp parallel num_threads(r.threads)
-        run_thread(&r, omp_get_thread_num());
-        return;
-    }
-#endif
-    r.threads = 1;
-    run_thread(&r, 0);
+    run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads};
+    if (threads < 1 || cost(program, r.first, r.last, batch) < SERIAL_COST) r.threads = 1;
+    interval v = {.phase = first};
+    ptrdiff_t units = 0;
+    while (next_interval(&r, &v)) units += v.units;
+    fc_share(r.threads, units, run_numbered, &r);
 }

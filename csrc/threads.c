@@ -1,0 +1,180 @@
+/* A team of workers that take a job's units one by one, together with the thread that calls.
+ *
+ * The caller leaves as soon as all units are done, whether or not the workers have noticed: a worker that the system has put
+ * aside holds up no one unless it owns a unit. (libgomp's region ends only when each of its threads has arrived: up to
+ * 8 ms for 2 ms of work beside another busy process.) To that end the *ticket* says which job it belongs to: it is
+ * (number of the job, next unit), and who increments it owns the unit and may look at the job; who comes late finds
+ * another number, or no unit left, and touches nothing. Waiting is by spinning for a bounded time, then by sleeping; never
+ * by yielding, for which Linux since 6.18 charges a whole time slice.
+ * One job at a time has the team; other threads' jobs run on their own thread meanwhile. A forked child starts a
+ * team of its own. OpenMP is asked for the number of threads (OMP_NUM_THREADS, threadpoolctl), nothing else. */
+#define _GNU_SOURCE
+#include "threads.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "fastcnn.h"
+
+#define MOST 1024               /* threads */
+#define SPINS 4000              /* about 50 µs: for units of the same job */
+#define SPINS_BETWEEN 16000     /* about 200 µs: for the next job */
+#define CLOSED UINT32_MAX       /* as next unit: none to be had */
+
+static struct {
+    _Atomic uint64_t ticket;    /* job << 32 | next unit */
+    _Atomic uint32_t units;
+    _Atomic int threads;        /* that may take part */
+    _Atomic ptrdiff_t done;
+    fc_unit_fn *run;
+    const void *job;
+    int workers;                /* started so far */
+    pthread_mutex_t busy;       /* held for a job */
+    pthread_mutex_t mutex;      /* of those who sleep */
+    pthread_cond_t started, finished;
+    _Atomic int asleep, waiting;
+} team = {
+    .ticket = CLOSED, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .started = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER,
+};
+
+static _Thread_local int shares; /* is this thread running units of the team's job? */
+
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static uint32_t number(uint64_t ticket) { return (uint32_t)(ticket >> 32); }
+
+static void wait_until_done(ptrdiff_t count)
+{
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (atomic_load(&team.done) >= count) return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&team.mutex);
+    atomic_fetch_add(&team.waiting, 1);
+    while (atomic_load(&team.done) < count) pthread_cond_wait(&team.finished, &team.mutex);
+    atomic_fetch_sub(&team.waiting, 1);
+    pthread_mutex_unlock(&team.mutex);
+}
+
+void fc_wait_for(ptrdiff_t count)
+{
+    if (shares) wait_until_done(count);
+}
+
+/* Takes units of job `job` until there are none left. */
+static void take_units(uint32_t job, int slot)
+{
+    fc_cursor cursor = {{0}};
+    shares = 1;
+    for (uint64_t ticket = atomic_load(&team.ticket); number(ticket) == job && (uint32_t)ticket < atomic_load(&team.units);) {
+        if (!atomic_compare_exchange_weak(&team.ticket, &ticket, ticket + 1)) continue;
+        team.run(team.job, (uint32_t)ticket, slot, &cursor);
+        atomic_fetch_add(&team.done, 1);
+        if (atomic_load(&team.waiting)) { /* who goes to sleep later sees the new count */
+            pthread_mutex_lock(&team.mutex);
+            pthread_cond_broadcast(&team.finished);
+            pthread_mutex_unlock(&team.mutex);
+        }
+        ticket = atomic_load(&team.ticket);
+    }
+    shares = 0;
+}
+
+static void *work(void *slot)
+{
+    for (uint32_t seen = 0;; ) {
+        for (int spin = 0; spin < SPINS_BETWEEN && number(atomic_load(&team.ticket)) == seen; spin++) pause_briefly();
+        if (number(atomic_load(&team.ticket)) == seen) {
+            pthread_mutex_lock(&team.mutex);
+            atomic_fetch_add(&team.asleep, 1);
+            while (number(atomic_load(&team.ticket)) == seen) pthread_cond_wait(&team.started, &team.mutex);
+            atomic_fetch_sub(&team.asleep, 1);
+            pthread_mutex_unlock(&team.mutex);
+        }
+        seen = number(atomic_load(&team.ticket));
+        if ((intptr_t)slot < atomic_load(&team.threads)) take_units(seen, (int)(intptr_t)slot);
+    }
+    return NULL;
+}
+
+static void start_workers(int count)
+{
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    for (pthread_t thread; team.workers < count; team.workers++)
+        if (pthread_create(&thread, &detached, work, (void *)(intptr_t)(team.workers + 1))) break;
+    pthread_attr_destroy(&detached);
+}
+
+void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
+{
+    if (threads > MOST) threads = MOST;
+    if (threads < 2 || units < 2 || units >= CLOSED || shares || pthread_mutex_trylock(&team.busy)) {
+        fc_cursor cursor = {{0}};
+        for (ptrdiff_t unit = 0; unit < units; unit++) run(job, unit, 0, &cursor);
+        return;
+    }
+    start_workers(threads - 1);
+    const uint32_t next = number(atomic_load(&team.ticket)) + 1;
+    team.run = run, team.job = job;
+    atomic_store(&team.units, (uint32_t)units);
+    atomic_store(&team.threads, threads);
+    atomic_store(&team.done, 0);
+    atomic_store(&team.ticket, (uint64_t)next << 32);
+    if (atomic_load(&team.asleep)) {
+        pthread_mutex_lock(&team.mutex);
+        pthread_cond_broadcast(&team.started);
+        pthread_mutex_unlock(&team.mutex);
+    }
+    take_units(next, 0);
+    wait_until_done(units);
+    atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
+    pthread_mutex_unlock(&team.busy);
+}
+
+/* A forked child has none of its parent's threads, whatever they were doing. */
+static void after_fork(void)
+{
+    team.workers = 0;
+    shares = 0;
+    atomic_store(&team.asleep, 0);
+    atomic_store(&team.waiting, 0);
+    atomic_store(&team.ticket, CLOSED);
+    pthread_mutex_init(&team.busy, NULL);
+    pthread_mutex_init(&team.mutex, NULL);
+    pthread_cond_init(&team.started, NULL);
+    pthread_cond_init(&team.finished, NULL);
+}
+
+void fc_init_threads(void) { pthread_atfork(NULL, NULL, after_fork); }
+
+int fc_openmp(void)
+{
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+int fc_openmp_threads(void)
+{
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return MOST;
+#endif
+}
