@@ -1,17 +1,18 @@
-"""Data sets: `mnist` and `idx`, the file format it comes in, as NumPy arrays; `ImageFolder` and `ImageArray`, sources of
-images. Imported on first use."""
+"""Data sets: `mnist` and `idx`, the file format it comes in, as NumPy arrays; `ImageFolder`, `ImageFiles` and `ImageArray`,
+sources of images, and `Subset`, `split` and `find_parts`, which cut them. Imported on first use."""
 
-_CLASSES = {"ImageArray": "image_array", "ImageFolder": "image_folder"}
+_HOME = {"ImageArray": "image_array", "ImageFiles": "image_files", "ImageFolder": "image_folder", "Subset": "subset",
+         "find_parts": "image_folder", "split": "subset"}
 
-__all__ = [*_CLASSES, "idx", "mnist"]
+__all__ = [*_HOME, "idx", "mnist"]
 
 
 def __getattr__(name):
     if name in __all__:
         from importlib import import_module
 
-        module = import_module(f"{__name__}.{_CLASSES.get(name, name)}")
-        return getattr(module, name) if name in _CLASSES else module
+        module = import_module(f"{__name__}.{_HOME.get(name, name)}")
+        return getattr(module, name) if name in _HOME else module
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
