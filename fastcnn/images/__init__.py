@@ -4,9 +4,11 @@ _HOME = {
     "Augmentation": "augmentation",
     "ImageBatches": "batches",
     "ImageError": "decode",
+    "Preparation": "preparation",
     "Statistics": "measure",
     "decode_image": "decode",
     "predict": "prediction",
+    "predict_batches": "prediction",
     "statistics": "measure",
 }
 

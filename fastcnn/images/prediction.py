@@ -6,6 +6,8 @@ from fastcnn import arguments
 from fastcnn.images.augmentation import CORNERS
 from fastcnn.images.decode import ImageError
 
+_PIECE = 16  # images a thread decodes at once
+
 
 def predict(model, x, augmentation, crops=1, batch_size=128):
     """What a model makes of images, prepared as in training but without chance.
@@ -32,29 +34,82 @@ def predict(model, x, augmentation, crops=1, batch_size=128):
 
     Source: Krizhevsky, Sutskever, Hinton 2012, §4.1.
     """
-    batch_size = arguments.integer("batch_size", batch_size)
+    batch_size, views = arguments.integer("batch_size", batch_size), _views(crops)
+    if isinstance(x, np.ndarray):
+        starts = range(0, max(len(x), 1), batch_size)
+        return np.concatenate([_mean(model, x[i:i + batch_size], augmentation, views, batch_size) for i in starts])
+    result = []
+    for numbers, y in predict_batches(model, x, augmentation, crops, batch_size):
+        result.append(y)
+        if len(y) < min(batch_size, len(x) - batch_size * (len(result) - 1)):
+            broken = sorted(set(range(batch_size * (len(result) - 1), batch_size * len(result))) - set(numbers.tolist()))
+            raise ImageError("every image must be readable for a prediction. Received: "
+                             + "; ".join(x.broken[i] for i in broken[:3] if i in x.broken))
+    return np.concatenate(result) if result else np.empty((0, *model.output_shape[1:]), np.float32)
+
+
+def predict_batches(model, source, augmentation, crops=1, batch_size=64):
+    """The same, batch by batch, of a source that may hold broken images; threads read ahead while the model works.
+
+    Args:
+        model, augmentation, crops, batch_size: as `predict`.
+        source: `fastcnn.datasets.ImageFolder`, `ImageFiles`, `ImageArray`, `Subset` …
+
+    Yields:
+        (numbers, y): of the images of a batch that could be read, in order, and what the model makes of them; others are
+        left out, and `source.broken` says why.
+
+    Raises:
+        TypeError, ValueError: as usual.
+
+    Example:
+        >>> source = fastcnn.datasets.ImageArray(np.zeros((5, 32, 32, 1), np.uint8))
+        >>> augmentation = fastcnn.images.Augmentation(28, std=255)
+        >>> [(numbers.tolist(), y.shape) for numbers, y in
+        ...  predict_batches(fastcnn.networks.lenet5(), source, augmentation, batch_size=3)]
+        [([0, 1, 2], (3, 10)), ([3, 4], (2, 10))]
+    """
+    views, batch_size = _views(crops), arguments.integer("batch_size", batch_size)
+    return _predicted(model, source, augmentation, views, batch_size)
+
+
+def _predicted(model, source, augmentation, views, batch_size):
+    for numbers, pixels in _ahead(source, batch_size):
+        if len(numbers):
+            yield numbers, _mean(model, pixels, augmentation, views, batch_size)
+        else:
+            yield numbers, np.empty((0, *model.output_shape[1:]), np.float32)
+
+
+def _views(crops):
     if crops not in (1, 10) or isinstance(crops, bool):
         raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). Received: {crops!r}")
-    views = [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
-    pixels, result = None, []
-    for start in range(0, max(len(x), 1), batch_size):
-        if isinstance(x, np.ndarray):
-            pixels = x[start:start + batch_size]
-        else:
-            pixels = _read(x, np.arange(start, min(start + batch_size, len(x))), pixels)
-        total = 0.0
-        for position, flip in views:
-            total = total + model.predict(augmentation.at(pixels, position, flip), batch_size=batch_size).astype(np.float64)
-        result.append((total / len(views)).astype(np.float32))
-    return np.concatenate(result)
+    return [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
 
 
-def _read(source, numbers, pixels):
-    if pixels is None:
-        pixels = np.empty((len(numbers), *source.shape), np.uint8)
-    pixels = pixels[:len(numbers)]
-    broken = numbers[~source.read(numbers, pixels)]
-    if len(broken):
-        raise ImageError("every image must be readable for a prediction. Received: "
-                         + "; ".join(source.broken[int(i)] for i in broken[:3]))
-    return pixels
+def _mean(model, pixels, augmentation, views, batch_size):
+    total = 0.0
+    for position, flip in views:
+        total = total + model.predict(augmentation.at(pixels, position, flip), batch_size=batch_size).astype(np.float64)
+    return (total / len(views)).astype(np.float32)
+
+
+def _ahead(source, batch_size):
+    """(numbers, pixels) of the readable images of each batch; the next batch is being read already."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from fastcnn.threads import get_num_threads
+
+    with ThreadPoolExecutor(min(get_num_threads(), 8), "fastcnn-images") as executor:
+        def begin(start):
+            numbers = np.arange(start, min(start + batch_size, len(source)))
+            pixels = np.empty((len(numbers), *source.shape), np.uint8)
+            pieces = [slice(i, i + _PIECE) for i in range(0, len(numbers), _PIECE)]
+            return numbers, pixels, [executor.submit(source.read, numbers[p], pixels[p]) for p in pieces]
+
+        following = begin(0)
+        for start in range(batch_size, len(source) + batch_size, batch_size):
+            numbers, pixels, readings = following
+            following = begin(start) if start < len(source) else None
+            good = np.concatenate([reading.result() for reading in readings]) if readings else np.zeros(0, bool)
+            yield (numbers, pixels) if good.all() else (numbers[good], pixels[good])
