@@ -1,0 +1,6 @@
+"""Trainings that are known to work, from data to test accuracy: what `fastcnn train` runs."""
+
+from fastcnn.recipes.alexnet import TrainedOnImages, recorded_settings, train_alexnet
+from fastcnn.recipes.lenet5 import Trained, prepare_digits, train_lenet5
+
+__all__ = ["Trained", "TrainedOnImages", "prepare_digits", "recorded_settings", "train_alexnet", "train_lenet5"]
