@@ -16,10 +16,10 @@ _SGD = {"momentum": 0.9, "weight_decay": 5e-4, "decoupled": False}
 
 TrainedOnImages = namedtuple("TrainedOnImages", "model history loss accuracy ten_crop_accuracy train_seconds test_seconds "
                              "train_images test_images images_per_second data_wait")
-TrainedOnImages.__doc__ = ("What a recipe for photographs returns: the model, `fit`'s History; loss and accuracy of the centre "
-                           "crop and accuracy over ten crops on the validation images; seconds of training (validation after "
-                           "each epoch included) and of this last evaluation; numbers of images; training images per second "
-                           "and the part of that time spent waiting for data.")
+TrainedOnImages.__doc__ = (
+    "What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the "
+    "centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last "
+    "evaluation; numbers of images; training images per second and the part of that time spent waiting for data.")
 
 
 def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
@@ -42,8 +42,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, lea
         mixup: α of the Beta distribution by which pairs are mixed; 0: not at all.
         lighting: standard deviation of the change of light; 0: none.
         initializer: of all kernels, with zero biases; None: the variant's own initial values.
-        schedule: of the learning rate. "one_cycle": up to the peak and down to almost nothing; "plateau": the paper's, constant
-            and divided by 10 when validation accuracy has not improved for 5 epochs.
+        schedule: of the learning rate. "one_cycle": up to the peak and down to almost nothing; "plateau": the paper's,
+            constant and divided by 10 when validation accuracy has not improved for 5 epochs.
         validation_split: which part of each class is held out, if there is nothing else to validate on: None: 0.2. Which
             images does not depend on the seed.
         seed: of initial values, order, augmentation and dropout; the same seed gives the same model, bit for bit.
@@ -55,8 +55,9 @@ def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, lea
         checkpoint_steps: also save after so many steps.
         best: file for the model of the epoch with the best validation accuracy.
         log: CSV file with a row per epoch.
-        resume: a file that `save` named, or the model loaded from it: go on exactly where it left off. All settings must be
-            those it was begun with (`recorded_settings` has them); files may lie elsewhere. "plateau" can be given more epochs.
+        resume: a file that `save` named, or the model loaded from it: go on exactly where it left off. All settings must
+            be those it was begun with (`recorded_settings` has them); files may lie elsewhere. "plateau" can be given more
+            epochs.
         verbose: as of `fit`: 0, 1, 2 or "auto".
         callbacks: for `fit`.
 
@@ -72,8 +73,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, lea
         >>> trained = train_alexnet("flowers.zip", save="flowers.safetensors")  # doctest: +SKIP
         >>> trained.accuracy, trained.ten_crop_accuracy  # doctest: +SKIP
 
-    Source: Krizhevsky, Sutskever, Hinton 2012; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup"; He et al. 2015 for the initial
-    values; Smith, Topin 2018 for one cycle.
+    Source: Krizhevsky, Sutskever, Hinton 2012; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup"; He et al. 2015 for the
+    initial values; Smith, Topin 2018 for one cycle.
     """
     from fastcnn import callbacks as watching
     from fastcnn.images import Augmentation, ImageBatches
@@ -83,7 +84,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, lea
                 "learning_rate": arguments.number("learning_rate", learning_rate, 0),
                 "mixup": arguments.number("mixup", mixup, 0), "lighting": arguments.number("lighting", lighting, 0),
                 "initializer": _named(initializer), "schedule": arguments.choice("schedule", schedule, _SCHEDULES),
-                "seed": arguments.integer("seed", seed, 0), "crop": None if crop is None else arguments.integer("crop", crop)}
+                "crop": None if crop is None else arguments.integer("crop", crop),
+                "seed": arguments.integer("seed", seed, 0)}
     optional = {"log": log, "best": best, "checkpoint_steps": checkpoint_steps}
     files = {name: None if path is None else os.fspath(path) for name, path in (("log", log), ("best", best))}
     checkpoint, pace = Checkpoint(save, checkpoint_steps), Pace()
@@ -135,7 +137,8 @@ def recorded_settings(model):
 def _record(model):
     found = model.metadata.get("training")
     if not isinstance(found, dict) or not {"settings", "optional", "images", "augmentation"} <= set(found):
-        raise ValueError("a training is resumed from a file that train_alexnet saved. Received: a model without its settings")
+        raise ValueError("a training is resumed from a file that train_alexnet saved. Received: a model without its "
+                         "settings")
     return found
 
 
@@ -162,7 +165,8 @@ def _begun(training, settings, images, initializer):
     measured, lighting = statistics(training), settings["lighting"]
     augmentation = Augmentation(crop, mean=measured.mean, std=np.maximum(measured.std, 1), lighting=lighting,
                                 **(measured.pca if lighting else {}))
-    Preparation(settings["size"], augmentation.evaluation(), names, channels, getattr(training, "ground", "white")).put(model)
+    ground = getattr(training, "ground", "white")
+    Preparation(settings["size"], augmentation.evaluation(), names, channels, ground).put(model)
     model.metadata["training"] = {"settings": settings, "images": images, "augmentation": augmentation.get_config()}
     rate = settings["learning_rate"]
     if settings["schedule"] == "one_cycle":
@@ -187,7 +191,7 @@ def _resumed(resume, settings, images):
                          f"{', '.join(f'{name}={settings[name]!r}' for name in changed)}")
     changed = [name for name in ("training", "validation") if recorded["images"][name] != images[name]]
     if changed:
-        raise ValueError(f"resuming exactly needs the images that training was begun with. Received: other names, classes or "
+        raise ValueError("resuming exactly needs the images that training was begun with. Received: other names, classes or "
                          f"sizes of {' and '.join(changed)} images")
     recorded["settings"]["epochs"] = settings["epochs"]
     return model

@@ -15,7 +15,8 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
     Args:
         data: a folder or a zip archive of class folders, or with folders "train" and "val" (or "test") of them; or a source
             such as `fastcnn.datasets.ImageArray`.
-        val: the same, to validate on; None: data's "val" or "test", else a part of the training images, alike in every class.
+        val: the same, to validate on; None: data's "val" or "test", else a part of the training images, alike in every
+            class.
         validation_split: how large a part; None: 0.2.
         size: to which photographs' short sides are resized, in pixels; None: 256. A source has its own.
         cache: keep decoded photographs in memory.
@@ -48,7 +49,7 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
             raise ValueError(f"val must have images of {training.shape}, as data. Received: {validation.shape}")
         notes = {"validation_split": None, "whole": None}
     else:
-        fraction = _FRACTION if validation_split is None else arguments.number("validation_split", validation_split, 0, below=1)
+        fraction = arguments.number("validation_split", _FRACTION if validation_split is None else validation_split, 0, 1)
         notes = {"validation_split": fraction, "whole": digest(training)}
         training, validation = split(training, fraction, _SPLIT_SEED)
     return training, validation, {**notes, "training": digest(training), "validation": digest(validation)}
