@@ -343,9 +343,13 @@ def test_no_command_prints_help(main):
 
 def test_help_names_the_recipes_defaults(main):
     code, out, _ = main("train", "--help")
-    recipe = inspect.signature(recipes.train_lenet5).parameters
+    both = [inspect.signature(recipe).parameters for recipe in (recipes.train_lenet5, recipes.train_alexnet)]
     for name in "epochs", "batch_size", "learning_rate", "seed":
-        assert re.search(rf"--{name.replace('_', '-')} [NX]\s+[^()]*\({recipe[name].default}\)", out)
+        values = [parameters[name].default for parameters in both]
+        option = rf"--{name.replace('_', '-')} [NX]\s+[^()]*\(lenet5: {values[0]},\s+alexnet:\s+{values[1]}\)"
+        assert re.search(option, out), name
+    for name in "variant", "mixup", "lighting", "initializer", "schedule":
+        assert re.search(rf"--{name} [^()]*\({both[1][name].default}\)", out), name
     assert code == 0
 
 
@@ -355,7 +359,8 @@ def test_help_names_the_recipes_defaults(main):
     ["train", "lenet5", "--learning-rate", "-1"], ["train", "lenet5", "--learning-rate", "nan"],
     ["train", "lenet5", "--batch-size", "1.5"], ["train", "lenet5", "--seed", "-1"],
     ["train", "lenet5", "--threads", "0"], ["train", "lenet5", "--epoch-count", "1"], ["evaluate"],
-    ["evaluate", "m", "--data", "cifar"], ["predict", "m"], ["predict", "m", "i", "--top", "0"], ["fly"],
+    ["evaluate", "m", "--crops", "3"], ["predict", "m"], ["classify", "photos"], ["train", "alexnet"],
+    ["train", "alexnet", "--data", "photos", "--variant", "vgg"], ["predict", "m", "i", "--top", "0"], ["fly"],
     ["info", "more"],
 ])
 def test_wrong_usage(main, arguments):

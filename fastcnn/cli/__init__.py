@@ -1,0 +1,59 @@
+"""The command `fastcnn`: train, evaluate, predict, classify, info. A file per command.
+
+Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted.
+"""
+
+import os
+import sys
+
+from fastcnn.cli.messages import complain, warnings_in_one_line
+
+
+def main(argv=None):
+    """Run the command line and return the exit code.
+
+    Args:
+        argv: the words after `fastcnn`; None: those of this process.
+
+    Example:
+        >>> from fastcnn.cli import main
+        >>> main(["info"])  # doctest: +SKIP
+        0
+    """
+    parser = _parser()
+    for stream in (sys.stdout, sys.stderr):  # file names need not be text
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = parser.parse_args(argv)
+        if options.command is None:
+            parser.print_help()
+            code = 0
+        else:
+            with warnings_in_one_line():
+                code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # argparse: 2 for wrong usage, 0 after --help
+        return stop.code or 0
+    except BrokenPipeError:  # nobody reads on, as in `fastcnn info | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt as interrupt:
+        complain(interrupt if interrupt.args else KeyboardInterrupt("Interrupted"))
+        return 130
+    except Exception as error:  # noqa: BLE001  whatever it is, users get one line
+        complain(error)
+        return 1
+
+
+def _parser():
+    import argparse
+
+    from fastcnn.cli import classify, evaluate, info, predict, train
+
+    parser = argparse.ArgumentParser(prog="fastcnn", description="Classic convolutional networks on a CPU.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in train, evaluate, predict, classify, info:
+        command.add(commands)
+    return parser
