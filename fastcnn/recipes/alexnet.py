@@ -135,6 +135,8 @@ def recorded_settings(model):
 
 
 def _record(model):
+    if not isinstance(getattr(model, "metadata", None), dict):
+        raise TypeError(f"resume must be a file or a model. Received: {model!r}")
     found = model.metadata.get("training")
     if not isinstance(found, dict) or not {"settings", "optional", "images", "augmentation"} <= set(found):
         raise ValueError("a training is resumed from a file that train_alexnet saved. Received: a model without its "
