@@ -16,7 +16,8 @@
 
 #define M 4               /* outputs of a tile, each way */
 #define TILES 64          /* of a block, at most: rows of the products */
-#define DEPTH 64          /* products summed in one go: shorter sums, smaller rounding errors (a third at conv2's data) */
+#define DEPTH_6 192       /* products summed in one go: shorter sums round less, which 64 products a tile need: */
+#define DEPTH_8 64        /* conv2's data gradient has a third of the error that it had with sums of 256 */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 #define WEIGHTS_IN 128    /* channels of a block of weights */
 #define WEIGHTS_OUT 96
@@ -244,11 +245,12 @@ static void multiply(const geometry *k, const layout *s, ptrdiff_t tiles, ptrdif
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, products = k->t * k->t;
+    const ptrdiff_t depth = fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH_8);
     for (ptrdiff_t p = 0; p < products; p++)
         for (ptrdiff_t t = 0; t < n; t += nr)
-            for (ptrdiff_t d = 0; d < in; d += DEPTH) {
+            for (ptrdiff_t d = 0; d < in; d += depth) {
                 const float *u = packed + (((j + t) / nr * products + p) * in + d) * nr;
-                const fc_inner inner = {run, 1, fc_min(DEPTH, in - d), 1, nr};
+                const fc_inner inner = {run, 1, fc_min(depth, in - d), 1, nr};
                 for (ptrdiff_t i = 0; i < tiles; i += mr) {
                     fc_rows rows;
                     for (ptrdiff_t r = 0; r < mr; r++) {

@@ -11,6 +11,8 @@
 #define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
 #define WIDE_N 256     /* columns of a wide block: whole cache lines and pages of w, 256 KiB packed */
 #define WIDE_K 256     /* rows of a wide block */
+#define DATA_M 512     /* rows of w that a block of DATA reads, and images it serves: the products' transpose is 256 KiB */
+#define DATA_IMAGES 128
 #define GRADIENT_M 192 /* rows of a dw block */
 #define GRADIENT_N 512 /* columns of a dw block */
 
@@ -29,7 +31,8 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->b_size = bias ? out : 0;
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
-    op->scratch = WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0) + 64;
+    op->scratch = fc_max(WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
+                         op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + 64;
     op->cost = (double)op->w_size;
     return FC_OK;
 }
@@ -59,7 +62,7 @@ static void product(const float *from, ptrdiff_t from_step, ptrdiff_t k, float *
     fc_correlate(&c);
 }
 
-/* One image against weights as they lie, in the same order of operations as wide_block. */
+/* One image against weights as they lie, in the same order of operations as forward_block. */
 static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n,
                         float *scratch)
 {
@@ -75,32 +78,57 @@ static void forward_one(const fc_op *op, const fc_io *io, const float *x, float 
     }
 }
 
-/* Columns [j, j + n) for the whole batch: `to` gets the products of WIDE_K rows of weights at a time. The weights are w,
- * one row of `step` floats per k; or their transpose, one row per column. */
-static void wide_block(const fc_buf *from, ptrdiff_t k_count, const fc_buf *to, ptrdiff_t j, ptrdiff_t n,
-                       const float *w, ptrdiff_t step, int transposed, const float *bias, const fc_work *work)
+/* Columns [j, j + n) of y for the whole batch, WIDE_K rows of weights at a time. */
+static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t n, const fc_work *work)
 {
     static const ptrdiff_t run[1] = {0};
-    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
-    for (ptrdiff_t k = 0; k < k_count; k += WIDE_K) {
-        const ptrdiff_t depth = fc_min(WIDE_K, k_count - k);
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, step = op->out_c;
+    for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
+        const ptrdiff_t depth = fc_min(WIDE_K, op->in_c - k);
         const fc_inner in = {run, 1, depth, 1, nr};
         for (ptrdiff_t t = 0; t < n; t += nr)
-            if (transposed)
-                fc_pack_transposed(depth, fc_min(nr, n - t), w + (j + t) * step + k, step, work->scratch + t * depth);
-            else
-                fc_k->pack(depth, fc_min(nr, n - t), w + k * step + j + t, step, work->scratch + t * depth);
+            fc_k->pack(depth, fc_min(nr, n - t), io->w + k * step + j + t, step, work->scratch + t * depth);
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t i = 0; i < work->batch; i += mr) {
                 fc_rows rows;
                 for (ptrdiff_t r = 0; r < mr; r++) {
                     const ptrdiff_t image = fc_min(i + r, work->batch - 1);
-                    rows.a[r] = fc_row(from, image, work) + k;
-                    rows.c[r] = fc_row(to, image, work) + j + t;
+                    rows.a[r] = fc_row(&io->x, image, work) + k;
+                    rows.c[r] = fc_row(&io->y, image, work) + j + t;
                 }
                 fc_k->gemm(fc_min(mr, work->batch - i), fc_min(nr, n - t), &rows, &in, work->scratch + t * depth,
-                           bias && k == 0 ? bias + j + t : NULL, k > 0);
+                           io->b && k == 0 ? io->b + j + t : NULL, k > 0);
             }
+    }
+}
+
+/* Inputs [i0, i0 + m) of dx for images [b0, b0 + count): w as it lies, a row of it for each row of the product, times dy
+ * turned round; the result, [m][count], is turned back at the end. */
+static void data_block(const fc_op *op, const fc_io *io, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t b0, ptrdiff_t count,
+                       const fc_work *work)
+{
+    static const ptrdiff_t run[1] = {0};
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, columns = fc_round_up(count, nr);
+    float *dx = work->scratch, *dy = dx + DATA_M * DATA_IMAGES;
+    for (ptrdiff_t k = 0; k < op->out_c; k += WIDE_K) {
+        const ptrdiff_t depth = fc_min(WIDE_K, op->out_c - k);
+        const fc_inner in = {run, 1, depth, 1, nr};
+        for (ptrdiff_t t = 0; t < count; t += nr)
+            fc_pack_transposed(depth, fc_min(nr, count - t), fc_row(&io->dy, b0 + t, work) + k, io->dy.size, dy + t * depth);
+        for (ptrdiff_t i = 0; i < m; i += mr)
+            for (ptrdiff_t t = 0; t < count; t += nr) {
+                fc_rows rows;
+                for (ptrdiff_t r = 0; r < mr; r++) {
+                    const ptrdiff_t row = fc_min(i + r, m - 1);
+                    rows.a[r] = io->w + (i0 + row) * op->out_c + k;
+                    rows.c[r] = dx + row * columns + t;
+                }
+                fc_k->gemm(fc_min(mr, m - i), fc_min(nr, count - t), &rows, &in, dy + t * depth, NULL, k > 0);
+            }
+    }
+    for (ptrdiff_t b = 0; b < count; b++) {
+        float *to = fc_row(&io->dx, b0 + b, work) + i0;
+        for (ptrdiff_t i = 0; i < m; i++) to[i] = dx[i * columns + b];
     }
 }
 
@@ -121,7 +149,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                 forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n,
                             work->scratch);
         else
-            wide_block(&io->x, op->in_c, &io->y, j, n, io->w, op->out_c, 0, io->b, work);
+            forward_block(op, io, j, n, work);
         for (ptrdiff_t image = 0; image < work->batch && op->activation != FC_LINEAR; image++) {
             float *y = fc_row(&io->y, image, work) + j;
             fc_k->activate(op->activation, op->alpha, n, y, y);
@@ -143,8 +171,9 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         return;
     }
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t j = item * WIDE_N;
-        wide_block(&io->dy, op->out_c, &io->dx, j, fc_min(WIDE_N, op->in_c - j), io->w, op->out_c, 1, NULL, work);
+        const ptrdiff_t i = item * DATA_M;
+        for (ptrdiff_t b = 0; b < work->batch; b += DATA_IMAGES)
+            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(DATA_IMAGES, work->batch - b), work);
     }
 }
 
@@ -214,7 +243,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     switch (pass) {
     case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
     case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
-    case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, WIDE_N) : 1;
+    case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, DATA_M) : 1;
     case FC_WEIGHTS: return fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
     default: return 1;
     }
