@@ -174,6 +174,7 @@ HIGHER = {  # module: what stands above it
     "streams.py": [r"fastcnn\b"],
     "data.py": [LAYERS, PLAN, MODEL],
     "resuming.py": [LAYERS, PLAN, MODEL],
+    "recipes/": [PLAN, r"fastcnn\.(?:model|training|cli)\b"],
 }
 
 
