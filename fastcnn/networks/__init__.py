@@ -1,6 +1,7 @@
 """Well-known networks, ready built."""
 
 from fastcnn.networks.alexnet import alexnet
+from fastcnn.networks.cifar import cifar10
 from fastcnn.networks.lenet import lenet5
 
-__all__ = ["alexnet", "lenet5"]
+__all__ = ["alexnet", "cifar10", "lenet5"]
