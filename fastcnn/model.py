@@ -203,16 +203,18 @@ class Sequential(Training):
             parameter.value[...] = value
         self.touch()
 
-    def summary(self, print_fn=None):
+    def summary(self, print_fn=None, algorithms=False):
         """Prints each layer's output shape, parameters, multiply-adds and connections.
 
         Args:
             print_fn: called with each line; None: print.
+            algorithms: also say how convolutions are computed: "direct", or Winograd's "F(4×4, 3×3)" and the like, where
+                the passes differ for each of them.
         """
         from fastcnn.summary import lines
 
         self._need_built()
-        for line in lines(self):
+        for line in lines(self, arguments.flag("algorithms", algorithms)):
             (print_fn or print)(line)
 
     # Files

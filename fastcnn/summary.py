@@ -1,7 +1,17 @@
 """The table that `model.summary()` prints."""
 
 
-def lines(model):
+def _algorithms(layer):
+    """How a layer's convolution is computed: one name, or one for each pass that differs from the forward one."""
+    op = getattr(layer, "op", None)
+    if op is None or op.name != "conv2d":
+        return ""
+    forward, *others = (op.algorithm(name) for name in ("forward", "data", "weights"))
+    differing = [f"{what} {name}" for what, name in zip(("data", "weights"), others) if name != forward]
+    return ", ".join([forward, *differing])
+
+
+def lines(model, algorithms=False):
     """The lines of the table."""
     rows = [("Layer (type)", "Output shape", "Parameters", "Multiply-adds", "Connections")]
     for layer in model.layers:
@@ -13,6 +23,9 @@ def lines(model):
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     text = ["  ".join([*(c.ljust(w) for c, w in zip(row[:2], widths)), *(c.rjust(w) for c, w in zip(row[2:], widths[2:]))])
             .rstrip() for row in rows]
+    if algorithms:
+        text = [f"{line.ljust(max(map(len, text)))}  {more}".rstrip()
+                for line, more in zip(text, ["Algorithms", *map(_algorithms, model.layers), ""])]
     rule = "─" * max(map(len, text))
     yield f'Model "{model.name}"'
     yield from (rule, text[0], rule, *text[1:-1], rule, text[-1])

@@ -156,3 +156,15 @@ def test_exact_is_saved(tmp_path):
     model = fastcnn.Sequential([Conv2D(16, 3, exact=True, input_shape=(13, 13, 16))])
     model.save(tmp_path / "m.safetensors")
     assert fastcnn.load_model(tmp_path / "m.safetensors").layers[0].exact is True
+
+
+def test_summary_says_the_algorithms():
+    lines = []
+    fastcnn.networks.alexnet().summary(lines.append, algorithms=True)
+    conv1, conv2 = (next(line for line in lines if line.startswith(name)) for name in ("conv1 ", "conv2 "))
+    assert conv1.endswith("space to depth, F(4×4, 3×3), data direct")
+    assert conv2.endswith(FIVE)
+    assert not any("F(4×4" in line for line in lines if line.startswith(("fc6", "pool1", "lrn1")))
+    plain = []
+    fastcnn.networks.alexnet().summary(plain.append)
+    assert not any("F(4×4" in line for line in plain)
