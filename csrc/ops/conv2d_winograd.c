@@ -1,23 +1,24 @@
-/* Convolution by Winograd's algorithm: F(4×4, 3×3) and F(4×4, 5×5), forward, data and weights.
+/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3) and F(4×4, 5×5), forward, data and weights.
  *
  *     y tile = Aᵀ [ Σ_ic U[ic][oc] ⊙ V[ic] ] A,   U = G w Gᵀ (packed), V = Bᵀ x B           (kernels/winograd.h)
  *
  * For each of the t² products p, the tiles of a block are the rows of one matrix product: V[p] [tiles][ic] × U[p] [ic][oc]
- * → M[p] [tiles][oc], with t² = 36 (3×3) or 64 (5×5) multiply-adds for 16 outputs instead of 144 or 400. DATA is the same with dy for
- * x and the taps turned round. WEIGHTS: dw = Aᵀ [ Σ_tiles V[p]ᵀ [ic][tiles] × Z[p] [tiles][oc] ] A, Z = G dy Gᵀ.
+ * → M[p] [tiles][oc], with t² multiply-adds for m² outputs: 36 for 16 or 49 for 25 (3×3: direct takes 9 each), 64 for 16 (5×5: 25
+ * each). DATA is the same with dy for x and the taps turned round. WEIGHTS: dw = Aᵀ [ Σ_tiles V[p]ᵀ [ic][tiles] × Z[p]
+ * [tiles][oc] ] A, Z = G dy Gᵀ.
  * A strided convolution (AlexNet's first: 11×11, stride 4, 3 channels) becomes one of stride 1 by *space to depth*: a block of
  * stride × stride pixels is one pixel of stride²·in_c channels, the filter ⌈11/4⌉ = 3 wide.
  *
- * Error against float64, of max|y|: 36 products 1e-6 … 3e-6, 64 products 3e-6 … 9e-6 on AlexNet's layers (direct: 1e-6).
- * NaN and infinity in an image reach the whole 4×4 tiles whose window holds them (a 3×3 filter's block of weights: all taps).
+ * Error against float64, of max|y|, on AlexNet's layers: 36 products 1e-6 … 3e-6, 49 products 2e-6 … 5e-6, 64 products 4e-6 … 6e-6
+ * (direct: 1e-6). NaN and infinity in an image reach all of the m × m tiles whose window holds them.
  * Threads: FORWARD and DATA by (image, rows of tiles, columns); an item's result does not depend on the others in its range. WEIGHTS by
  * blocks of (group, ic, oc), each summing over all images. */
 #include "conv2d.h"
 
-#define M 4               /* outputs of a tile, each way */
-#define TILES 64          /* of a block, at most: rows of the products */
-#define DEPTH_6 192       /* products summed in one go: shorter sums round less, which 64 products a tile need: */
-#define DEPTH_8 64        /* conv2's data gradient has a third of the error that it had with sums of 256 */
+#define TILES 72          /* of a block, at most: rows of the products, a multiple of MR = 6 (eight images of 13×13) */
+#define MOST_OUT 5        /* outputs of a tile, each way */
+#define DEPTH_6 192       /* products summed in one go: shorter sums round less, which larger tiles need: */
+#define DEPTH 96          /* conv2's data gradient has half the error that it had with sums of 256 */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 #define WEIGHTS_IN 128    /* channels of a block of weights */
 #define WEIGHTS_OUT 96
@@ -27,7 +28,7 @@
 
 /* A stride-1 convolution in tiles: FORWARD's, or DATA's with the roles exchanged. */
 typedef struct {
-    ptrdiff_t taps, t;
+    ptrdiff_t taps, m, t;              /* m × m outputs of t × t tiles */
     ptrdiff_t h, w, c;                 /* the image the tiles are cut from (after space to depth) */
     ptrdiff_t out_h, out_w, out_c;
     ptrdiff_t pad_h, pad_w, groups;
@@ -39,12 +40,19 @@ typedef struct {
 
 static int spread(const fc_op *op) { return op->u.conv2d.stride_h > 1 || op->u.conv2d.stride_w > 1; }
 
+/* 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. */
+static ptrdiff_t best_tile(ptrdiff_t taps, ptrdiff_t h, ptrdiff_t w)
+{
+    const double four = 36.0 * (double)(fc_ceil_div(h, 4) * fc_ceil_div(w, 4));
+    const double five = 49.0 * (double)(fc_ceil_div(h, 5) * fc_ceil_div(w, 5));
+    return taps == 3 && five < four ? 5 : 4;
+}
+
 static geometry get_geometry(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t sh = o->stride_h, sw = o->stride_w;
     geometry k = {.taps = fc_ceil_div(o->filter_h, sh), .groups = o->groups};
-    k.t = M + k.taps - 1;
     if (pass == FC_DATA) {
         k.h = op->out_h, k.w = op->out_w, k.c = op->out_c;
         k.out_h = op->in_h, k.out_w = op->in_w, k.out_c = op->in_c;
@@ -54,7 +62,8 @@ static geometry get_geometry(const fc_op *op, fc_pass pass)
         k.h = op->in_h, k.w = op->in_w, k.c = op->in_c, k.pad_h = o->pad_top, k.pad_w = o->pad_left;
         if (spread(op)) k.h = k.out_h + k.taps - 1, k.w = k.out_w + k.taps - 1, k.c *= sh * sw, k.pad_h = k.pad_w = 0;
     }
-    k.tiles_h = fc_ceil_div(k.out_h, M), k.tiles_w = fc_ceil_div(k.out_w, M);
+    k.m = best_tile(k.taps, k.out_h, k.out_w), k.t = k.m + k.taps - 1;
+    k.tiles_h = fc_ceil_div(k.out_h, k.m), k.tiles_w = fc_ceil_div(k.out_w, k.m);
     k.rows = fc_balanced(k.tiles_h, TILES / k.tiles_w);
     k.images = k.rows < k.tiles_h || spread(op) ? 1 : fc_max(1, TILES / (k.tiles_h * k.tiles_w));
     const ptrdiff_t columns = k.out_c / k.groups, items = k.groups * fc_ceil_div(k.tiles_h, k.rows);
@@ -82,7 +91,7 @@ static layout get_layout(const fc_op *op, const geometry *k, ptrdiff_t in, ptrdi
     s.v_step = product_step(tiles, s.v_row), s.m_step = product_step(tiles, s.m_row);
     s.zero = scratch;
     s.image = s.zero + fc_round_up(fc_max(in, out), 16);
-    s.v = s.image + (spread(op) ? fc_round_up((k->rows * M + k->taps - 1) * k->w * k->c, 16) : 0);
+    s.v = s.image + (spread(op) ? fc_round_up((k->rows * k->m + k->taps - 1) * k->w * k->c, 16) : 0);
     s.m = s.v + products * s.v_step;
     s.size = s.m + products * s.m_step - scratch;
     return s;
@@ -123,7 +132,7 @@ fc_status fc_winograd_init(fc_op *op)
     const geometry d = get_geometry(op, FC_DATA);
     if (!spread(op) && d.pad_h >= 0 && d.pad_w >= 0 && suits(op, &d)) {
         o->winograd |= 1 << FC_DATA;
-        op->packed_t_size = products * d.c * fc_round_up(d.out_c / d.groups, nr);
+        op->packed_t_size = d.t * d.t * d.c * fc_round_up(d.out_c / d.groups, nr);
         op->scratch = fc_max(op->scratch, get_layout(op, &d, d.c / d.groups, d.columns, NULL).size);
     }
     return FC_OK;
@@ -134,9 +143,10 @@ int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.wino
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass)
 {
     if (op->kind != FC_CONV2D || !fc_winograd_serves(op, pass)) return "direct";
-    const int three = get_geometry(op, pass).taps == 3;
-    if (spread(op)) return three ? "space to depth, F(4×4, 3×3)" : "space to depth, F(4×4, 5×5)";
-    return three ? "F(4×4, 3×3)" : "F(4×4, 5×5)";
+    static const char *const names[] = {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)", "F(5×5, 3×3)",
+                                        "space to depth, F(5×5, 3×3)", "F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"};
+    const geometry k = get_geometry(op, pass);
+    return names[(k.taps == 5 ? 4 : k.m == 5 ? 2 : 0) + spread(op)];
 }
 
 static ptrdiff_t weight_blocks(const geometry *k)
@@ -220,17 +230,17 @@ static void input_tiles(const fc_op *op, const geometry *k, const layout *s, con
     float *v = s->v;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++) {
         const float *x = fc_row(from, image, work);
-        const ptrdiff_t row0 = b->row * M - k->pad_h;
+        const ptrdiff_t row0 = b->row * k->m - k->pad_h;
         ptrdiff_t skipped = 0;
         if (spread(op)) {
-            space_to_depth(op, k, x, row0, fc_min(b->rows * M + k->taps - 1, k->h - row0), s->image);
+            space_to_depth(op, k, x, row0, fc_min(b->rows * k->m + k->taps - 1, k->h - row0), s->image);
             x = s->image, skipped = row0;
         }
         for (ptrdiff_t th = 0; th < b->rows; th++)
             for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, v += s->v_row) {
                 for (ptrdiff_t i = 0; i < k->t; i++)
                     for (ptrdiff_t j = 0; j < k->t; j++) {
-                        const ptrdiff_t h = row0 + th * M + i, w = tw * M - k->pad_w + j;
+                        const ptrdiff_t h = row0 + th * k->m + i, w = tw * k->m - k->pad_w + j;
                         const int inside = h >= 0 && h < k->h && w >= 0 && w < k->w;
                         at[i * k->t + j] = inside ? x + ((h - skipped) * k->w + w) * k->c + c : s->zero;
                     }
@@ -245,7 +255,7 @@ static void multiply(const geometry *k, const layout *s, ptrdiff_t tiles, ptrdif
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, products = k->t * k->t;
-    const ptrdiff_t depth = fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH_8);
+    const ptrdiff_t depth = fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH);
     for (ptrdiff_t p = 0; p < products; p++)
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t d = 0; d < in; d += depth) {
@@ -265,25 +275,25 @@ static void multiply(const geometry *k, const layout *s, ptrdiff_t tiles, ptrdif
 /* The output pixels of a tile from channel c on; NULL outside the image. */
 static void output_pixels(const geometry *k, float *y, ptrdiff_t th, ptrdiff_t tw, ptrdiff_t c, float **at)
 {
-    for (ptrdiff_t i = 0; i < M; i++)
-        for (ptrdiff_t j = 0; j < M; j++) {
-            const ptrdiff_t h = th * M + i, w = tw * M + j;
-            at[i * M + j] = h < k->out_h && w < k->out_w ? y + (h * k->out_w + w) * k->out_c + c : NULL;
+    for (ptrdiff_t i = 0; i < k->m; i++)
+        for (ptrdiff_t j = 0; j < k->m; j++) {
+            const ptrdiff_t h = th * k->m + i, w = tw * k->m + j;
+            at[i * k->m + j] = h < k->out_h && w < k->out_w ? y + (h * k->out_w + w) * k->out_c + c : NULL;
         }
 }
 
 static void output_tiles(const geometry *k, const layout *s, const fc_buf *to, const fc_work *work, const block *b,
                          ptrdiff_t c, ptrdiff_t n, const float *bias, fc_activation activation, float alpha)
 {
-    float *at[M * M];
+    float *at[MOST_OUT * MOST_OUT];
     const float *m = s->m;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++)
         for (ptrdiff_t th = b->row; th < b->row + b->rows; th++)
             for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, m += s->m_row) {
                 output_pixels(k, fc_row(to, image, work), th, tw, c, at);
-                fc_k->winograd_output(k->t, M, n, m, s->m_step, bias ? bias + c : NULL, activation == FC_RELU, at);
+                fc_k->winograd_output(k->t, k->m, n, m, s->m_step, bias ? bias + c : NULL, activation == FC_RELU, at);
                 if (activation == FC_RELU || activation == FC_LINEAR) continue;
-                for (int i = 0; i < M * M; i++)
+                for (ptrdiff_t i = 0; i < k->m * k->m; i++)
                     if (at[i]) fc_k->activate(activation, alpha, n, at[i], at[i]);
             }
 }
@@ -340,19 +350,19 @@ void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work)
     run_items(op, &k, &q, work);
 }
 
-/* Z of output channels [c, c + n): dy's tiles as filters of 4×4 taps. */
+/* Z of output channels [c, c + n): dy's tiles as filters of m × m taps. */
 static void gradient_tiles(const geometry *k, const layout *s, const fc_buf *dy, const fc_work *work, const block *b,
                            ptrdiff_t c, ptrdiff_t n)
 {
-    float *pixels[M * M];
-    const float *at[M * M];
+    float *pixels[MOST_OUT * MOST_OUT];
+    const float *at[MOST_OUT * MOST_OUT];
     float *z = s->m;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++)
         for (ptrdiff_t th = b->row; th < b->row + b->rows; th++)
             for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, z += s->m_row) {
                 output_pixels(k, fc_row(dy, image, work), th, tw, c, pixels);
-                for (int i = 0; i < M * M; i++) at[i] = pixels[i] ? pixels[i] : s->zero;
-                fc_k->winograd_filter(k->t, M, n, at, z, s->m_step);
+                for (ptrdiff_t i = 0; i < k->m * k->m; i++) at[i] = pixels[i] ? pixels[i] : s->zero;
+                fc_k->winograd_filter(k->t, k->m, n, at, z, s->m_step);
             }
 }
 

@@ -22,7 +22,7 @@ TrainedOnImages.__doc__ = (
     "evaluation; numbers of images; training images per second and the part of that time spent waiting for data.")
 
 
-def train_alexnet(data, val=None, variant="paper", epochs=60, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
+def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
                   initializer="he_normal", schedule="one_cycle", validation_split=None, seed=0, size=None, crop=None,
                   cache=False, save=None, checkpoint_steps=None, best=None, log=None, resume=None, verbose="auto",
                   callbacks=None):
