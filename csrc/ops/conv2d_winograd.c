@@ -16,6 +16,7 @@
 #include "conv2d.h"
 
 #define TILES 72          /* of a block, at most: rows of the products, a multiple of MR = 6 (eight images of 13×13) */
+#define IMAGES 4          /* that a chunk should hold: packed weights are read once for all of them; more would cost memory */
 #define MOST_OUT 5        /* outputs of a tile, each way */
 #define DEPTH_6 192       /* products summed in one go: shorter sums round less, which larger tiles need: */
 #define DEPTH 96          /* conv2's data gradient has half the error that it had with sums of 256 */
@@ -123,7 +124,7 @@ fc_status fc_winograd_init(fc_op *op)
     const ptrdiff_t products = k.t * k.t, nr = fc_k->nr;
     if (suits(op, &k)) {
         o->winograd |= 1 << FC_FORWARD | 1 << FC_WEIGHTS;
-        op->images = k.images;
+        op->images = fc_min(k.images, IMAGES);
         op->packed_size = products * k.c * fc_round_up(k.out_c / k.groups, nr);
         op->scratch = fc_max(op->scratch, get_layout(op, &k, k.c / k.groups, k.columns, NULL).size);
         const ptrdiff_t in = weights_in(&k), out = weights_out(&k);
