@@ -110,7 +110,7 @@ class Run(Callback):
         self.images += self.steps * self.batch_size
         self.model.stop_training = self.done
         print(f"{NAMES[self.activation]}, rate {self.rate:g}: epoch {self.curve[-1][0]:.2f}, "
-              + ("lost" if lost else f"training error {self.error:.1%}"), flush=True)
+              + ("lost" if lost else f"training error {100 * self.error:.1f} %"), flush=True)
 
 
 def race(runs, x, y, epochs):
@@ -134,7 +134,7 @@ def crossing(curve, target, column=1):
     for point in curve:
         epoch, error = point[0], point[column]
         if error <= target:
-            if before is None or before[1] <= error:
+            if before is None:
                 return epoch
             return before[0] + (epoch - before[0]) * (before[1] - target) / (before[1] - error)
         before = epoch, error
@@ -229,7 +229,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder or zip archive with train/<class>/*.jpg")
     parser.add_argument("--output", type=Path, required=True, help="folder for the curves, the figure and decoded images")
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.001, 0.003, 0.01], metavar="RATE",
+    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.001, 0.003, 0.01, 0.03], metavar="RATE",
                         help="that each activation tries (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=60, help="that no network goes beyond (default: %(default)s)")
     parser.add_argument("--error", type=float, default=0.25, help="to reach (default: %(default)s)")
@@ -246,9 +246,11 @@ def main(arguments=None):
     for activation in ACTIVATIONS:
         tried = [Run(activation, rate, given.error, seed=given.seed, initializer=given.initializer)
                  for rate in given.learning_rates]
-        winners.append(race(tried, x, y, given.epochs))
         runs += tried
-        write(given.output / "relu_vs_tanh.csv", runs, winners)
+        try:
+            winners.append(race(tried, x, y, given.epochs))
+        finally:  # an interrupted measurement is one as well
+            write(given.output / "relu_vs_tanh.csv", runs, winners)
         check(winners[-1], x[:50])
     report(winners, given, len(x))
 
@@ -260,11 +262,11 @@ def report(winners, given, images):
     for run in winners:
         at, running = (crossing(run.curve, run.target, column) for column in (1, 2))
         reached[run.activation] = at
-        where = f"{at:.2f} epochs" if at else f"not within {run.curve[-1][0]:.1f} epochs ({run.error:.1%})"
         edge = len(given.learning_rates) > 1 and run.rate in (min(given.learning_rates), max(given.learning_rates))
-        print(f"{NAMES[run.activation]:5} rate {run.rate:g}{' (an end of those tried)' if edge else ''}: "
-              f"{run.target:.0%} training error after {where}; running error "
-              + (f"after {running:.2f}" if running else f"{run.curve[-1][2]:.1%} at the end")
+        print(f"{NAMES[run.activation]}, rate {run.rate:g}{', the last of those tried' if edge else ''}: "
+              f"{100 * run.target:.0f} % training error "
+              + (f"after {at:.2f} epochs" if at else f"not in {run.curve[-1][0]:.1f} epochs, {100 * run.error:.1f} %")
+              + (f" (running error: {running:.2f})" if running else f" (running error: {100 * run.curve[-1][2]:.1f} %)")
               + f"; {run.images / run.seconds:,.0f} images/s")
     if all(reached.values()):
         print(f"{reached['tanh'] / reached['relu']:.1f} times as many epochs with tanh as with ReLU")

@@ -121,5 +121,5 @@ def test_all_of_it(pictures, tmp_path, capsys, monkeypatch, drawn):
         (row["activation"], row["learning_rate"]) for row in rows}
     picture = tmp_path / "relu_vs_tanh.png"
     assert picture.exists() == drawn and printed[-1].startswith(f"figure: {picture}" if drawn else "figure: not drawn")
-    summary = [line for line in printed if "training error after" in line]
-    assert len(summary) == 2 and all("images/s" in line for line in summary)
+    summary = [line for line in printed if "images/s" in line]
+    assert len(summary) == 2 and all("20 % training error" in line for line in summary)
