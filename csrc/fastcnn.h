@@ -23,6 +23,8 @@ typedef enum {
     FC_MEAN_SQUARED_ERROR,
     FC_SGD,
     FC_AUGMENT,
+    FC_TO_LANES,
+    FC_FROM_LANES,
     FC_KINDS
 } fc_kind;
 
@@ -86,6 +88,10 @@ typedef struct {
     float light[3][3];             /* light[c] · (three normal numbers) is added to channel c of every pixel */
 } fc_augment;
 
+typedef struct {
+    ptrdiff_t pad_top, pad_left; /* zero pixels around the image */
+} fc_to_lanes;
+
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
@@ -100,6 +106,7 @@ typedef struct {
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
+    int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int from_logits, sparse;            /* losses: target is int32 labels when sparse */
     union {
         fc_conv2d conv2d;
@@ -108,6 +115,7 @@ typedef struct {
         fc_dropout dropout;
         fc_sgd sgd;
         fc_augment augment;
+        fc_to_lanes to_lanes;
     } u;
 } fc_op;
 
@@ -177,6 +185,13 @@ fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, f
 
 fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
                           const fc_augment *augment);
+
+/* Images as lanes: into them, in front of `next` in lanes, a convolution losing its padding to this op; out of them; and an
+ * op of those between, FC_INVALID if it has no such form. */
+fc_status fc_to_lanes_init(fc_op *op, fc_op *next);
+fc_status fc_from_lanes_init(fc_op *op, ptrdiff_t size);
+fc_status fc_set_lanes(fc_op *op);
+ptrdiff_t fc_lanes_width(void); /* V: the images of a chunk */
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);

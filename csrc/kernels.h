@@ -19,6 +19,19 @@ typedef struct {
     ptrdiff_t runs, len, a_step, b_step;
 } fc_inner;
 
+/* Products in lanes (kernels/lanes.h). Steps in floats: of A from run to run, from k to k, from row to row; of B from run to
+ * run, from pixel to pixel; of C from pixel to pixel. */
+typedef struct {
+    ptrdiff_t runs, len;
+    ptrdiff_t a_run, a_step, a_row, b_run, b_pixel, c_pixel;
+} fc_lanes;
+
+/* An image in lanes, as rows and columns of pixels. */
+typedef struct {
+    const float *p;
+    ptrdiff_t row, pixel;
+} fc_plane;
+
 /* A window of a channel-last image for pooling: h × w pixels, `row` floats from one row to the next. */
 typedef struct {
     ptrdiff_t h, w, row, c;
@@ -35,6 +48,13 @@ typedef struct {
                    const float *bias, int accumulate))                                                                \
     X(void, pack, (ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst))                         \
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
+    X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                      \
+    X(void, from_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step))                    \
+    X(void, lanes_gemm, (ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b,           \
+                         const float *bias, float *c))                                                                \
+    X(void, lanes_outer, (ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x,                \
+                          const fc_plane *dy, float *dw, ptrdiff_t step))                                             \
+    X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \

@@ -9,7 +9,7 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef enum fc_kind:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_AUGMENT, FC_KINDS
+        FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_ACTIVATIONS
@@ -19,7 +19,6 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_conv2d:
         Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
-        int exact
         int exact, winograd
 
     ctypedef struct fc_pool2d:
@@ -48,7 +47,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
-        int wide, partial, from_logits, sparse
+        int wide, partial, lanes, from_logits, sparse
 
     ctypedef struct fc_buf:
         float *p
@@ -105,6 +104,10 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)
     fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
                               Py_ssize_t crop_w, const fc_augment *augment)
+    fc_status fc_to_lanes_init(fc_op *op, fc_op *next)
+    fc_status fc_from_lanes_init(fc_op *op, Py_ssize_t size)
+    fc_status fc_set_lanes(fc_op *op)
+    Py_ssize_t fc_lanes_width()
     const char *fc_op_name(fc_kind kind)
     int fc_isa_count()
     const char *fc_isa_name(int i)

@@ -49,6 +49,8 @@ cdef class Op:
     @property
     def partial(self): return bool(self.op.partial)
     @property
+    def lanes(self): return bool(self.op.lanes)
+    @property
     def cost(self): return self.op.cost
     @property
     def images(self): return max(self.op.images, 1)
@@ -68,6 +70,13 @@ cdef class Op:
         other.op.activation = ACTIVATIONS[activation]
         other.op.alpha = alpha
         return other
+
+
+    def with_lanes(self):
+        """The same op on images as lanes, or None where it has no such form."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        return other if fc_set_lanes(&other.op) == FC_OK else None
 
 
 class ShapeError(ValueError):
@@ -166,6 +175,27 @@ def augment(in_shape, crop, str position, str flip, mean, scale, light):
             a.light[i][j] = 0.0 if light is None else light[i][j]
     check(fc_augment_init(&op.op, h, width, c, crop[0], crop[1], &a), f"augment of input {tuple(in_shape)} with crop {tuple(crop)}")
     return op
+
+
+def to_lanes(Op following):
+    """(op that interleaves the images of a chunk for the first op in lanes, that op): zeros around the images are made on
+    the way in, so that a convolution needs no padding of its own."""
+    cdef Op op = Op.__new__(Op), other = Op.__new__(Op)
+    other.op = following.op
+    check(fc_to_lanes_init(&op.op, &other.op), f"to_lanes of input {following.in_shape}")
+    return op, other
+
+
+def from_lanes(Py_ssize_t size):
+    """Images that were interleaved, one after the other again."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_from_lanes_init(&op.op, size), f"from_lanes of {size} values")
+    return op
+
+
+def lanes_width():
+    """Images of a chunk in lanes: floats per vector."""
+    return fc_lanes_width()
 
 
 def aligned(Py_ssize_t size, bint zero=False):

@@ -62,6 +62,27 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 }
 static inline float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
 static inline float v_max_across(vf a) { return _mm512_reduce_max_ps(a); }
+static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
+{
+    vf t[V], u[V];
+    for (int i = 0; i < V; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < V; i += 4) /* u[i + j]: column j of each quarter of rows i … i + 3 */
+        for (int j = 0; j < 2; j++) {
+            u[i + 2 * j] = _mm512_shuffle_ps(t[i + j], t[i + j + 2], 0x44);
+            u[i + 2 * j + 1] = _mm512_shuffle_ps(t[i + j], t[i + j + 2], 0xee);
+        }
+    for (int j = 0; j < 4; j++) { /* quarters (0, 2) and (1, 3) of row blocks (0, 1) and (2, 3), then all four blocks */
+        vf a = _mm512_shuffle_f32x4(u[j], u[j + 4], 0x88), b = _mm512_shuffle_f32x4(u[j], u[j + 4], 0xdd);
+        vf c = _mm512_shuffle_f32x4(u[j + 8], u[j + 12], 0x88), d = _mm512_shuffle_f32x4(u[j + 8], u[j + 12], 0xdd);
+        r[j] = _mm512_shuffle_f32x4(a, c, 0x88);
+        r[j + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
+        r[j + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
+        r[j + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+    }
+}
 
 /* Flush denormals, and the mode to restore. */
 static inline unsigned v_flush_denormals(void)

@@ -73,6 +73,14 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 }
 static inline float v_sum(vf a) { return vaddvq_f32(a); }
 static inline float v_max_across(vf a) { return vmaxvq_f32(a); }
+static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
+{
+    float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+    r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+    r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+    r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+    r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
 
 /* Flush denormals (FPCR.FZ), and the mode to restore. */
 static inline unsigned v_flush_denormals(void)

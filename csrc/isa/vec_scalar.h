@@ -64,6 +64,7 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 }
 static inline float v_sum(vf a) { return a; }
 static inline float v_max_across(vf a) { return a; }
+static inline void v_transpose(vf r[V]) { (void)r; } /* r[i][j] ↔ r[j][i] */
 
 /* Flush denormals, and the mode to restore. */
 static inline unsigned v_flush_denormals(void)

@@ -13,6 +13,7 @@
 #include "random.h"
 #include "optim.h"
 #include "image.h"
+#include "lanes.h"
 
 static unsigned flush_denormals(void) { return v_flush_denormals(); }
 static void restore_denormals(unsigned mode) { v_restore_denormals(mode); }

@@ -1,19 +1,23 @@
 /* Activations as an op of their own (formulas: kernels/eltwise.h). The derivative is taken from y.
  *
- * x, y: any number of floats per image; y may be x. Threads: by blocks of floats. */
+ * x, y: any number of floats per image; y may be x. Threads: by blocks of floats; in lanes by chunks. */
 #include "ops.h"
 
-static ptrdiff_t range(const fc_op *op, ptrdiff_t item, ptrdiff_t *n)
+static ptrdiff_t range(const fc_op *op, ptrdiff_t item, ptrdiff_t *image, ptrdiff_t *n)
 {
-    const ptrdiff_t at = item % fc_ceil_div(op->in_size, FC_PLAIN_ITEM) * FC_PLAIN_ITEM;
-    *n = fc_min(FC_PLAIN_ITEM, op->in_size - at);
+    if (op->lanes) {
+        *image = item * fc_k->v, *n = op->in_size * fc_k->v;
+        return 0;
+    }
+    const ptrdiff_t blocks = fc_ceil_div(op->in_size, FC_PLAIN_ITEM), at = item % blocks * FC_PLAIN_ITEM;
+    *image = item / blocks, *n = fc_min(FC_PLAIN_ITEM, op->in_size - at);
     return at;
 }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        ptrdiff_t n, image = item / fc_ceil_div(op->in_size, FC_PLAIN_ITEM), at = range(op, item, &n);
+        ptrdiff_t n, image, at = range(op, item, &image, &n);
         fc_k->activate(op->activation, op->alpha, n, fc_row(&io->x, image, work) + at, fc_row(&io->y, image, work) + at);
     }
 }
@@ -21,7 +25,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        ptrdiff_t n, image = item / fc_ceil_div(op->in_size, FC_PLAIN_ITEM), at = range(op, item, &n);
+        ptrdiff_t n, image, at = range(op, item, &image, &n);
         fc_k->activate_backward(op->activation, op->alpha, n, fc_row(&io->y, image, work) + at,
                                 fc_row(&io->dy, image, work) + at, fc_row(&io->dx, image, work) + at);
     }
@@ -29,8 +33,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static fc_cut cut(const fc_op *op, fc_pass pass)
 {
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
+    (void)pass;
+    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)

@@ -12,6 +12,7 @@
  * Threads: FORWARD and DATA by blocks of rows. */
 #include "conv2d.h"
 #include "correlate.h"
+#include "in_lanes.h"
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
 
@@ -229,6 +230,10 @@ static void pack_direct_data(const fc_op *op, const fc_io *io, ptrdiff_t g)
 
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_conv2d_lanes_pack(op, io);
+        return;
+    }
     const ptrdiff_t tiles = pack_items(op, FC_FORWARD);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const fc_pass pass = item < tiles ? FC_FORWARD : FC_DATA;
@@ -275,6 +280,10 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_conv2d_lanes_forward(op, io, work);
+        return;
+    }
     if (fc_winograd_serves(op, FC_FORWARD)) {
         fc_winograd_forward(op, io, work);
         return;
@@ -289,6 +298,10 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_lanes_mask(op, io, work);
+        return;
+    }
     for (ptrdiff_t image = work->first; image < work->last; image++)
         fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
 }
@@ -346,6 +359,10 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_conv2d_lanes_data(op, io, work);
+        return;
+    }
     if (fc_winograd_serves(op, FC_DATA)) {
         fc_winograd_data(op, io, work);
         return;
@@ -368,13 +385,15 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static fc_cut cut(const fc_op *op, fc_pass pass)
 {
-    if (pass == FC_WEIGHTS && op->partial) return FC_BY_CHUNK;
-    return pass == FC_PACK || pass == FC_WEIGHTS || pass == FC_REDUCE ? FC_BY_BLOCK : FC_BY_IMAGE;
+    if (pass == FC_PACK || pass == FC_REDUCE) return FC_BY_BLOCK;
+    if (pass == FC_WEIGHTS) return op->partial ? FC_BY_CHUNK : FC_BY_BLOCK;
+    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
+    if (op->lanes && pass != FC_REDUCE) return 1;
     if (fc_winograd_serves(op, pass)) return fc_winograd_items(op, pass);
     switch (pass) {
     case FC_PACK: return pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);

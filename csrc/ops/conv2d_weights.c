@@ -10,6 +10,7 @@
  * Threads: small weights by chunks of images, one partial [w_size + b_size] each, summed by REDUCE in chunk order; else by
  * (group, panels), each block of weights summing over all images itself. */
 #include "conv2d.h"
+#include "in_lanes.h"
 
 #define PANELS 8             /* channel panels per block: dy is packed again for each */
 #define SMALL_WEIGHTS 65536  /* floats; partials of up to 256 KiB */
@@ -160,6 +161,10 @@ static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff
 
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_conv2d_lanes_weights(op, io, work);
+        return;
+    }
     const int winograd = fc_winograd_serves(op, FC_WEIGHTS);
     const ptrdiff_t blocks = winograd ? fc_winograd_items(op, FC_WEIGHTS) : fc_conv2d_weight_blocks(op);
     if (!op->partial) {

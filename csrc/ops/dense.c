@@ -7,6 +7,7 @@
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
  * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that. */
 #include "correlate.h"
+#include "in_lanes.h"
 
 #define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
 #define WIDE_N 256     /* columns of a wide block: whole cache lines and pages of w, 256 KiB packed */
@@ -134,6 +135,10 @@ static void data_block(const fc_op *op, const fc_io *io, ptrdiff_t i0, ptrdiff_t
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_dense_lanes_forward(op, io, work);
+        return;
+    }
     if (!op->wide) {
         const ptrdiff_t images = work->last - work->first;
         float *y = fc_row(&io->y, work->first, work);
@@ -159,12 +164,20 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_lanes_mask(op, io, work);
+        return;
+    }
     for (ptrdiff_t image = work->first; image < work->last; image++)
         fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_dense_lanes_data(op, io, work);
+        return;
+    }
     if (!op->wide) {
         product(fc_row(&io->dy, work->first, work), io->dy.size, op->out_c, fc_row(&io->dx, work->first, work), io->dx.size,
                 op->in_c, work->last - work->first, io->packed_t, NULL);
@@ -212,6 +225,10 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
 
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->lanes) {
+        fc_dense_lanes_weights(op, io, work);
+        return;
+    }
     const ptrdiff_t across = fc_ceil_div(op->out_c, GRADIENT_N);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t i = item / across * GRADIENT_M, j = item % across * GRADIENT_N;
@@ -233,8 +250,8 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static fc_cut cut(const fc_op *op, fc_pass pass)
 {
-    if (pass == FC_FORWARD || pass == FC_DATA) return op->wide ? FC_BY_BLOCK : FC_BY_IMAGE;
-    return pass == FC_MASK ? FC_BY_IMAGE : FC_BY_BLOCK;
+    if (pass == FC_PACK || pass == FC_WEIGHTS || (op->wide && pass != FC_MASK)) return FC_BY_BLOCK;
+    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
@@ -244,7 +261,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
     case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
     case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, DATA_M) : 1;
-    case FC_WEIGHTS: return fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
+    case FC_WEIGHTS: return op->lanes ? fc_dense_lanes_blocks(op) :
+        fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
     default: return 1;
     }
 }

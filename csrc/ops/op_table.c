@@ -1,5 +1,5 @@
 /* The list of ops: kind -> name and passes; and the descriptor of ops without parameters. */
-#include "ops.h"
+#include "in_lanes.h"
 
 const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_CONV2D] = &fc_conv2d_class,
@@ -17,6 +17,8 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_MEAN_SQUARED_ERROR] = &fc_mean_squared_error_class,
     [FC_SGD] = &fc_sgd_class,
     [FC_AUGMENT] = &fc_augment_class,
+    [FC_TO_LANES] = &fc_to_lanes_class,
+    [FC_FROM_LANES] = &fc_from_lanes_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }
@@ -33,3 +35,17 @@ fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c)
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;
 }
+
+fc_status fc_set_lanes(fc_op *op)
+{
+    switch (op->kind) {
+    case FC_CONV2D: return fc_conv2d_set_lanes(op);
+    case FC_DENSE: return fc_dense_set_lanes(op);
+    case FC_MAX_POOL2D:
+    case FC_AVG_POOL2D:
+    case FC_ACTIVATION: op->lanes = 1; return FC_OK;
+    default: return FC_INVALID;
+    }
+}
+
+ptrdiff_t fc_lanes_width(void) { return fc_k->v; }

@@ -3,7 +3,8 @@
  *     y[oh][ow][c] = max or mean of x[oh·s − p … + pool_h)[ow·s − p … + pool_w)[c], padding left out
  *     (average with count_pad: the divisor is the part of the window within the padded image)
  * Max backward finds the maximum again: no index tensor.
- * Threads: forward by output rows; DATA by image. */
+ * In lanes a chunk is one image of V times as many channels.
+ * Threads: forward by output rows; DATA by image; in lanes by chunks. */
 #include "ops.h"
 
 /* out = ⌊(in + pads − pool)/s⌋ + 1; ceil_mode rounds up but drops a window that would start beyond in + pad_begin. */
@@ -41,6 +42,8 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
     return FC_OK;
 }
 
+static ptrdiff_t channels(const fc_op *op) { return op->in_c * (op->lanes ? fc_k->v : 1); }
+
 /* The window of output (oh, ow), clipped; returns where it starts in x. */
 static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *win, float *scale)
 {
@@ -49,8 +52,8 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
     const ptrdiff_t h = fc_max(h0, 0), w = fc_max(w0, 0);
     win->h = fc_max(0, fc_min(h0 + o->pool_h, op->in_h) - h);
     win->w = fc_max(0, fc_min(w0 + o->pool_w, op->in_w) - w);
-    win->row = op->in_w * op->in_c;
-    win->c = op->in_c;
+    win->c = channels(op);
+    win->row = op->in_w * win->c;
     const ptrdiff_t padded_h = fc_min(h0 + o->pool_h, op->in_h + o->pad_bottom) - h0;
     const ptrdiff_t padded_w = fc_min(w0 + o->pool_w, op->in_w + o->pad_right) - w0;
     const double count = o->count_pad ? (double)padded_h * (double)padded_w : (double)win->h * (double)win->w;
@@ -60,11 +63,12 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = item / op->out_h, oh = item % op->out_h;
+    const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op), rows = op->lanes ? op->out_h : 1;
+    for (ptrdiff_t row = work->first * rows; row < work->last * rows; row++) {
+        const ptrdiff_t image = row / op->out_h * v, oh = row % op->out_h;
         const float *x = fc_row(&io->x, image, work);
-        float *y = fc_row(&io->y, image, work) + oh * op->out_w * op->out_c;
-        for (ptrdiff_t ow = 0; ow < op->out_w; ow++, y += op->out_c) {
+        float *y = fc_row(&io->y, image, work) + oh * op->out_w * c;
+        for (ptrdiff_t ow = 0; ow < op->out_w; ow++, y += c) {
             fc_window win;
             float scale;
             const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
@@ -78,17 +82,18 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    for (ptrdiff_t image = work->first; image < work->last; image++) {
-        const float *dy = fc_row(&io->dy, image, work);
-        float *dx = fc_row(&io->dx, image, work);
-        memset(dx, 0, (size_t)op->in_size * sizeof *dx);
+    const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const float *x = op->kind == FC_MAX_POOL2D ? fc_row(&io->x, item * v, work) : NULL, *dy = fc_row(&io->dy, item * v, work);
+        float *dx = fc_row(&io->dx, item * v, work);
+        memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
         for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
-            for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += op->out_c) {
+            for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += c) {
                 fc_window win;
                 float scale;
                 const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
                 if (op->kind == FC_MAX_POOL2D)
-                    fc_k->max_pool_backward(&win, fc_row(&io->x, image, work) + at, dy, dx + at);
+                    fc_k->max_pool_backward(&win, x + at, dy, dx + at);
                 else
                     fc_k->avg_pool_backward(&win, scale, dy, dx + at);
             }
@@ -97,8 +102,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static fc_cut cut(const fc_op *op, fc_pass pass)
 {
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
+    (void)pass;
+    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }

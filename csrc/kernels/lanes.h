@@ -1,0 +1,174 @@
+/* The image as lane: V images lie interleaved, x[i][V], i running over (pixel, channel). Whatever the channels, vectors are full.
+ *
+ *     to_lanes    y[i][l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
+ *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·V + l]
+ *     lanes_outer dw[i][j] = Σ_row Σ_col Σ_l x[row][col][i][l] · dy[row][col][j][l]
+ *     lanes_sum   y[j] = Σ_row Σ_l x[row][j][l]
+ *
+ * lanes_gemm is gemm's tile with its sides exchanged: weights are broadcast, pixels times images are the columns. Every
+ * element is one chain of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
+ * nothing beyond an array is read.
+ * Assumes: 1 ≤ images ≤ V; a_row is 1 where pixels > 1. */
+
+#define LANES_M 6   /* rows of a tile of NRV pixels: gemm's on AVX2 and NEON; wider is no faster with AVX-512's two loads */
+#define LANES_M1 12 /* rows of a tile of one pixel: its 12 chains hide the latency of a multiply-add */
+
+static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
+{
+    vf r[V];
+    for (ptrdiff_t i = 0; i < n; i += V) {
+        const ptrdiff_t left = n - i;
+#pragma GCC unroll 16
+        for (ptrdiff_t l = 0; l < V; l++)
+            r[l] = l >= images ? v_zero() : left >= V ? v_load(x + l * step + i) : v_load_tail(x + l * step + i, left);
+        v_transpose(r);
+#pragma GCC unroll 16
+        for (ptrdiff_t l = 0; l < V; l++) {
+            if (l >= left) break;
+            v_store(y + (i + l) * V, r[l]);
+        }
+    }
+}
+
+static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step)
+{
+    vf r[V];
+    for (ptrdiff_t i = 0; i < n; i += V) {
+        const ptrdiff_t left = n - i;
+#pragma GCC unroll 16
+        for (ptrdiff_t l = 0; l < V; l++) r[l] = l < left ? v_load(x + (i + l) * V) : v_zero();
+        v_transpose(r);
+#pragma GCC unroll 16
+        for (ptrdiff_t l = 0; l < V; l++) {
+            if (l >= images) break;
+            if (left >= V)
+                v_store(y + l * step + i, r[l]);
+            else
+                v_store_tail(y + l * step + i, left, r[l]);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void lanes_tile(const int m, const int nv, const int unit, const fc_lanes *in,
+                                                             const float *restrict a, const float *restrict b,
+                                                             const float *bias, float *restrict c)
+{
+    vf acc[LANES_M1][NRV];
+    const ptrdiff_t a_row = unit ? 1 : in->a_row, a_step = in->a_step, b_pixel = in->b_pixel, len = in->len;
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+        for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
+    for (ptrdiff_t r = 0; r < in->runs; r++) {
+        const float *ar = a + r * in->a_run, *br = b + r * in->b_run;
+        for (ptrdiff_t k = 0; k < len; k++, ar += a_step, br += V) {
+            vf bk[NRV];
+#pragma GCC unroll 4
+            for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
+#pragma GCC unroll 16
+            for (int i = 0; i < m; i++) {
+                vf ak = v_set1(ar[i * a_row]);
+#pragma GCC unroll 4
+                for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+        for (int p = 0; p < nv; p++) v_store(c + p * in->c_pixel + i * V, acc[i][p]);
+}
+
+#define EACH_ROWS6(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#define EACH_ROWS12(TILE) EACH_ROWS6(TILE) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+
+/* All rows for the NRV pixels at b, or for one. */
+static void lanes_rows(ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b, const float *bias, float *c)
+{
+    const ptrdiff_t most = one ? LANES_M1 : LANES_M, block = (m + (m + most - 1) / most - 1) / ((m + most - 1) / most);
+    for (ptrdiff_t i = 0; i < m; i += block) {
+        const ptrdiff_t rows = m - i < block ? m - i : block;
+        const float *ai = a + i * in->a_row, *start = bias ? bias + i : NULL;
+        float *ci = c + i * V;
+        switch (!one ? rows : in->a_row == 1 ? 100 + rows : 200 + rows) {
+#define TILE(M) case M: lanes_tile(M, NRV, 1, in, ai, b, start, ci); break;
+            EACH_ROWS6(TILE)
+#undef TILE
+#define TILE(M) case 100 + M: lanes_tile(M, 1, 1, in, ai, b, start, ci); break;
+            EACH_ROWS12(TILE)
+#undef TILE
+#define TILE(M) case 200 + M: lanes_tile(M, 1, 0, in, ai, b, start, ci); break;
+            EACH_ROWS12(TILE)
+#undef TILE
+        }
+    }
+}
+
+static void lanes_gemm(ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b, const float *bias,
+                       float *c)
+{
+    ptrdiff_t p = 0;
+    for (; NRV > 1 && p + NRV <= pixels; p += NRV)
+        lanes_rows(m, 0, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
+    for (; p < pixels; p++) lanes_rows(m, 1, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
+}
+
+static inline __attribute__((always_inline)) void outer_tile(const int m, const int n, ptrdiff_t rows, ptrdiff_t cols,
+                                                             const fc_plane *x, const fc_plane *dy, ptrdiff_t i,
+                                                             ptrdiff_t j, float *dw, ptrdiff_t step)
+{
+    vf acc[LANES_M][2];
+    const ptrdiff_t x_pixel = x->pixel, dy_pixel = dy->pixel;
+#pragma GCC unroll 8
+    for (int s = 0; s < m; s++)
+#pragma GCC unroll 2
+        for (int t = 0; t < n; t++) acc[s][t] = v_zero();
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *xp = x->p + row * x->row + i * V, *dp = dy->p + row * dy->row + j * V;
+        for (ptrdiff_t col = 0; col < cols; col++, xp += x_pixel, dp += dy_pixel) {
+            vf d[2];
+#pragma GCC unroll 2
+            for (int t = 0; t < n; t++) d[t] = v_load(dp + t * V);
+#pragma GCC unroll 8
+            for (int s = 0; s < m; s++) {
+                vf xs = v_load(xp + s * V);
+#pragma GCC unroll 2
+                for (int t = 0; t < n; t++) acc[s][t] = v_fma(xs, d[t], acc[s][t]);
+            }
+        }
+    }
+#pragma GCC unroll 8
+    for (int s = 0; s < m; s++)
+#pragma GCC unroll 2
+        for (int t = 0; t < n; t++) dw[(i + s) * step + j + t] = v_sum(acc[s][t]);
+}
+
+static void lanes_outer(ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x, const fc_plane *dy,
+                        float *dw, ptrdiff_t step)
+{
+    const ptrdiff_t blocks = (m + LANES_M - 1) / LANES_M, block = (m + blocks - 1) / blocks;
+    for (ptrdiff_t i = 0; i < m; i += block) /* x of a block stays in L1 while all columns of dy pass */
+        for (ptrdiff_t j = 0; j < n; j += 2) {
+            const ptrdiff_t height = m - i < block ? m - i : block;
+            switch (height + (n - j > 1 ? 0 : 100)) {
+#define TILE(M) case M: outer_tile(M, 2, rows, cols, x, dy, i, j, dw, step); break; \
+            case 100 + M: outer_tile(M, 1, rows, cols, x, dy, i, j, dw, step); break;
+                EACH_ROWS6(TILE)
+#undef TILE
+            }
+        }
+}
+
+static void lanes_sum(ptrdiff_t rows, ptrdiff_t n, const float *x, float *y)
+{
+    for (ptrdiff_t j = 0; j < n; j++) {
+        vf sum = v_zero(), odd = v_zero();
+        ptrdiff_t r = 0;
+        for (; r + 2 <= rows; r += 2) {
+            sum = v_add(sum, v_load(x + (r * n + j) * V));
+            odd = v_add(odd, v_load(x + ((r + 1) * n + j) * V));
+        }
+        if (r < rows) sum = v_add(sum, v_load(x + (r * n + j) * V));
+        y[j] = v_sum(v_add(sum, odd));
+    }
+}

@@ -1,0 +1,127 @@
+/* Convolution in lanes (lanes.c): stride 1, one group, any number of channels at full width.
+ *
+ *     y[oh][ow][oc][l] = b[oc] + Σ_{fh,fw,ic} x[oh − p + fh][ow − p + fw][ic][l] · w[fh][fw][ic][oc]
+ *     dx[ih][iw][ic][l] = Σ_{fh,fw,oc} dy[ih + p − fh][iw + p − fw][oc][l] · w[fh][fw][ic][oc]
+ *     dw[fh][fw][ic][oc] = Σ_{oh,ow,l} x[oh − p + fh][ow − p + fw][ic][l] · dy[oh][ow][oc][l]
+ *
+ * FORWARD reads w as it lies. DATA wants it as packed_t [filter_h][filter_w][out_c][in_c], taps in reverse; it leaves out
+ * the taps that fall outside of dy: input pixels with the same taps form a grid of at most 3 × 3 regions with single rows and
+ * columns at the edges, and a region is one run of pixels after the other, along rows or, in a single column, down it.
+ * Padding is a zero-edged copy of the chunk (to_lanes can make one for the first op).
+ * Threads: by chunks; WEIGHTS has one partial each. */
+#include "conv2d.h"
+#include "in_lanes.h"
+
+fc_status fc_conv2d_set_lanes(fc_op *op)
+{
+    fc_conv2d *o = &op->u.conv2d;
+    if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_h > 1 || o->dilation_w > 1 || o->groups > 1) return FC_INVALID;
+    ptrdiff_t copy = op->out_h + o->filter_h - 1;
+    if (!fc_grow(&copy, op->out_w + o->filter_w - 1) || !fc_grow(&copy, op->in_c * fc_k->v)) return FC_OVERFLOW;
+    op->lanes = op->partial = 1;
+    op->images = 0, o->winograd = 0;
+    op->packed_size = 0, op->packed_t_size = op->w_size;
+    op->scratch = copy + 64;
+    return FC_OK;
+}
+
+void fc_conv2d_lanes_pack(const fc_op *op, const fc_io *io)
+{
+    const ptrdiff_t taps = op->u.conv2d.filter_h * op->u.conv2d.filter_w, size = op->in_c * op->out_c;
+    if (!io->packed_t) return;
+    for (ptrdiff_t t = 0; t < taps; t++) {
+        const float *from = io->w + (taps - 1 - t) * size;
+        float *to = io->packed_t + t * size;
+        for (ptrdiff_t oc = 0; oc < op->out_c; oc++)
+            for (ptrdiff_t ic = 0; ic < op->in_c; ic++) *to++ = from[ic * op->out_c + oc];
+    }
+}
+
+static const float *padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t *row)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    return fc_conv2d_padded(fc_row(&io->x, image, work), op->in_h, op->in_w, op->in_c * fc_k->v, -o->pad_top,
+                            op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, work->scratch, row);
+}
+
+void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c, y_row = op->out_w * op->out_c * v;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        ptrdiff_t row;
+        const float *x = padded(op, io, work, chunk * v, &row);
+        float *y = fc_row(&io->y, chunk * v, work);
+        const fc_lanes in = {.runs = o->filter_h, .len = len, .a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
+                             .b_run = row, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
+        for (ptrdiff_t oh = 0; oh < op->out_h; oh++, y += y_row) {
+            fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w, x + oh * row, io->b, y);
+            if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, y_row, y, y);
+        }
+    }
+}
+
+/* A run of input rows or columns that the same taps reach. */
+typedef struct {
+    ptrdiff_t first, count;    /* in dx */
+    ptrdiff_t from, tap, taps; /* the first in dy, the first of the filter in reverse, and their number */
+} reach;
+
+/* The run that starts at `i`: one by one at the edges, all in the middle together. */
+static reach reached(ptrdiff_t i, ptrdiff_t in, ptrdiff_t out, ptrdiff_t filter, ptrdiff_t pad)
+{
+    const ptrdiff_t low = i + pad - (filter - 1), from = fc_max(0, low), last = fc_min(out - 1, i + pad);
+    const ptrdiff_t whole = out - pad - i; /* so many in a row still have their last tap inside */
+    reach r = {.first = i, .count = 1, .from = from, .tap = from - low, .taps = fc_max(0, last - from + 1)};
+    if (low >= 0 && whole > 1) r.count = fc_min(whole, in - i);
+    return r;
+}
+
+/* dx of a region, all of whose pixels have the same taps. */
+static void data_region(const fc_op *op, const float *packed, const float *dy, float *dx, const reach *h, const reach *w)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t v = fc_k->v, dy_row = op->out_w * op->out_c * v, dx_row = op->in_w * op->in_c * v;
+    const ptrdiff_t down = w->count == 1; /* pixels of a call lie below each other */
+    const ptrdiff_t lines = down ? 1 : h->count, pixels = down ? h->count : w->count;
+    const fc_lanes in = {.runs = h->taps, .len = w->taps * op->out_c, .a_run = o->filter_w * op->out_c * op->in_c,
+                         .a_step = op->in_c, .a_row = 1, .b_run = dy_row, .b_pixel = down ? dy_row : op->out_c * v,
+                         .c_pixel = down ? dx_row : op->in_c * v};
+    const float *a = packed + (h->tap * o->filter_w + w->tap) * op->out_c * op->in_c;
+    for (ptrdiff_t i = 0; i < lines; i++)
+        fc_k->lanes_gemm(op->in_c, pixels, &in, a, dy + (h->from + i) * dy_row + w->from * op->out_c * v, NULL,
+                         dx + (h->first + i) * dx_row + w->first * op->in_c * v);
+}
+
+void fc_conv2d_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const float *dy = fc_row(&io->dy, chunk * fc_k->v, work);
+        float *dx = fc_row(&io->dx, chunk * fc_k->v, work);
+        for (reach h = {0}; h.first < op->in_h; h.first += h.count) {
+            h = reached(h.first, op->in_h, op->out_h, o->filter_h, o->pad_top);
+            for (reach w = {0}; w.first < op->in_w; w.first += w.count) {
+                w = reached(w.first, op->in_w, op->out_w, o->filter_w, o->pad_left);
+                reach row = h, col = w;
+                if (!h.taps || !w.taps) row.taps = 0, col.taps = 0, row.from = col.from = row.tap = col.tap = 0;
+                data_region(op, io->packed_t, dy, dx, &row, &col);
+            }
+        }
+    }
+}
+
+void fc_conv2d_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        float *dw = io->partial + chunk * (op->w_size + op->b_size);
+        fc_plane x = {.pixel = op->in_c * v};
+        const fc_plane dy = {fc_row(&io->dy, chunk * v, work), op->out_w * op->out_c * v, op->out_c * v};
+        x.p = padded(op, io, work, chunk * v, &x.row);
+        for (ptrdiff_t fh = 0; fh < o->filter_h; fh++, x.p += x.row)
+            fc_k->lanes_outer(len, op->out_c, op->out_h, op->out_w, &x, &dy, dw + fh * len * op->out_c, op->out_c);
+        if (op->b_size) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, dw + op->w_size);
+    }
+}

@@ -1,0 +1,106 @@
+/* Into lanes and out of them: the images of a chunk interleaved, so that an image is a lane of every vector.
+ *
+ *     to_lanes     y[h + pad][w + pad][c][l] = x_l[h][w][c], 0 around and where the chunk has no image l
+ *     from_lanes   y_l[i] = x[i][l]
+ *
+ * In lanes a value is [pixel][channel][V] per chunk of V images: as many floats as V rows, which begin where the row of the
+ * chunk's first image does. Each DATA is the other's FORWARD. Between the two all ops are *in lanes* (fc_op.lanes): their
+ * passes have one item per chunk, compute all V lanes, and may read what they like in empty ones: dy is 0 there.
+ * Assumes: chunks of V images. Threads: by chunks. */
+#include "in_lanes.h"
+
+fc_status fc_to_lanes_init(fc_op *op, fc_op *next)
+{
+    memset(op, 0, sizeof *op);
+    if (!next->lanes) return FC_INVALID;
+    op->kind = FC_TO_LANES, op->lanes = 1;
+    op->in_h = next->in_h, op->in_w = next->in_w, op->in_c = op->out_c = next->in_c;
+    op->in_size = next->in_size;
+    if (next->kind == FC_CONV2D) {
+        fc_conv2d *o = &next->u.conv2d;
+        op->u.to_lanes = (fc_to_lanes){o->pad_top, o->pad_left};
+        next->in_h = next->out_h + o->filter_h - 1, next->in_w = next->out_w + o->filter_w - 1;
+        next->in_size = next->in_h * next->in_w * next->in_c; /* has been checked: the padded copy was as large */
+        o->pad_top = o->pad_left = 0;
+    }
+    op->out_h = next->in_h, op->out_w = next->in_w, op->out_size = next->in_size;
+    op->cost = (double)op->in_size;
+    return FC_OK;
+}
+
+fc_status fc_from_lanes_init(fc_op *op, ptrdiff_t size)
+{
+    const fc_status status = fc_plain_init(op, FC_FROM_LANES, 1, size);
+    op->lanes = 1, op->cost = (double)size;
+    return status;
+}
+
+static void clear(float *y, ptrdiff_t pixels, ptrdiff_t c) { memset(y, 0, (size_t)(pixels * c * fc_k->v) * sizeof *y); }
+
+static void interleave(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t v = fc_k->v, c = op->in_c, w = op->in_w, left = op->u.to_lanes.pad_left, top = op->u.to_lanes.pad_top;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t image = chunk * v, images = fc_min(v, work->batch - image);
+        const float *x = fc_row(&io->x, image, work);
+        float *y = fc_row(&io->y, image, work);
+        if (op->out_size == op->in_size) {
+            fc_k->to_lanes(images, op->in_size, x, io->x.size, y);
+            continue;
+        }
+        clear(y, top * op->out_w + left, c);
+        y += (top * op->out_w + left) * c * v;
+        for (ptrdiff_t h = 0; h < op->in_h; h++, y += op->out_w * c * v) {
+            fc_k->to_lanes(images, w * c, x + h * w * c, io->x.size, y);
+            clear(y + w * c * v, op->out_w - w - (h == op->in_h - 1 ? left : 0), c);
+        }
+        clear(y - left * c * v, (op->out_h - top - op->in_h) * op->out_w, c);
+    }
+}
+
+static void interleave_data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t v = fc_k->v, c = op->in_c, w = op->in_w;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t image = chunk * v, images = fc_min(v, work->batch - image);
+        const float *dy = fc_row(&io->dy, image, work);
+        float *dx = fc_row(&io->dx, image, work);
+        dy += (op->u.to_lanes.pad_top * op->out_w + op->u.to_lanes.pad_left) * c * v;
+        for (ptrdiff_t h = 0; h < op->in_h; h++, dy += op->out_w * c * v, dx += w * c)
+            fc_k->from_lanes(images, w * c, dy, dx, io->dx.size);
+    }
+}
+
+static void deinterleave(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t image = chunk * fc_k->v;
+        fc_k->from_lanes(fc_min(fc_k->v, work->batch - image), op->in_size, fc_row(&io->x, image, work),
+                         fc_row(&io->y, image, work), io->y.size);
+    }
+}
+
+static void deinterleave_data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t image = chunk * fc_k->v;
+        fc_k->to_lanes(fc_min(fc_k->v, work->batch - image), op->in_size, fc_row(&io->dy, image, work), io->dy.size,
+                       fc_row(&io->dx, image, work));
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return FC_BY_CHUNK;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return 1;
+}
+
+const fc_op_class fc_to_lanes_class = {"to_lanes", {[FC_FORWARD] = interleave, [FC_DATA] = interleave_data}, cut, items};
+const fc_op_class fc_from_lanes_class = {"from_lanes", {[FC_FORWARD] = deinterleave, [FC_DATA] = deinterleave_data}, cut,
+                                         items};
