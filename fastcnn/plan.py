@@ -14,6 +14,7 @@ import numpy as np
 from fastcnn import _ops
 from fastcnn.buffers import arrange
 from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss
+from fastcnn.lanes import in_lanes
 from fastcnn.layers.base import Node
 from fastcnn.schedule import Schedule, thrifty
 
@@ -43,6 +44,9 @@ class Plan:
         loss_kind = None
         if loss is not None:
             self.entries, loss_kind = fuse_loss(self.entries, loss)
+        for number, entry in enumerate(self.entries):
+            entry.number = number  # what random numbers depend on
+        self.entries = in_lanes(self.entries, batch)
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         if not self.entries:  # nothing to compute: one op that copies
             self.entries = [Node(_ops.plain("activation", 1, math.prod(self.input_size)))]
@@ -88,6 +92,10 @@ class Plan:
 
     def _cut(self):
         """How many images a chunk has: it does not depend on threads."""
+        if any(op and op.lanes for op in self.ops):
+            self.chunk = _ops.lanes_width()
+            self.chunks = -(-self.batch // self.chunk)
+            return
         footprint = max((op.in_size + op.out_size for op in self.ops if op and op.in_size), default=1)
         most = max(1, min(_MOST, _CACHE // footprint), *(op.images for op in self.ops if op))
         chunks = -(-self.batch // most)
@@ -102,7 +110,8 @@ class Plan:
         """Gives every buffer its place."""
         self.bytes = 0
         outside = [self.values[0]] + ([self.output] if self.mode == "predict" else [])  # the caller's arrays
-        for local, rows in ((True, self.chunk), (False, self.batch)):
+        lanes = any(op and op.lanes for op in self.ops)  # then the last chunk has all its rows
+        for local, rows in ((True, self.chunk), (False, self.chunk * self.chunks if lanes else self.batch)):
             group = [b for b in schedule.buffers if b.local == local and b not in outside]
             starts, total = arrange(group, rows)
             arena = _ops.aligned(max(total, 1) * (self.threads if local else 1))
@@ -137,8 +146,8 @@ class Plan:
                 self.program.bind(n, "b", None if entry.b is None else entry.b.value)
                 if op.packed_size:
                     self.program.bind(n, "packed", _ops.aligned(op.packed_size))
-                    if i in needs_t:
-                        self.program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
+                if op.packed_t_size and i in needs_t:
+                    self.program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
                 if i in self.inside:
                     entry.w.gradient = None  # it exists in blocks, one after the other, in a thread's scratch
                     self.program.bind_update(n, number[self.inside[i]])
@@ -148,8 +157,8 @@ class Plan:
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
                     if i in partials:
                         self.program.bind(n, "partial", partials[i].array)
-        self.randoms = [(number[i], (seed + i) % 2**64 if e.seed == -1 else e.seed) for i, e in enumerate(self.entries)
-                        if getattr(e, "seed", None) is not None]
+        self.randoms = [(number[i], (seed + e.number) % 2**64 if e.seed == -1 else e.seed)
+                        for i, e in enumerate(self.entries) if getattr(e, "seed", None) is not None]
         if self.loss is not None:
             self.losses = np.zeros(self.batch, np.float32)
             if self.loss.kind is not None:

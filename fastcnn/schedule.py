@@ -64,7 +64,8 @@ class Schedule:
         self.steps, self.phases, self.script = [], [], []  # phases: [first step, steps, parts?, moment]
         self.moment, self.open = 0, None
         count = len(entries)
-        self._phase([(i, "pack") for i in range(count) if ops[i] and ops[i].packed_size], parts=True)
+        packs = [op and (op.packed_size or training and op.packed_t_size) for op in ops[:count]]
+        self._phase([(i, "pack") for i in range(count) if packs[i]], parts=True)
         self.pack_phases = len(self.phases)
         for i in range(count):
             self._forward(i)

@@ -17,6 +17,15 @@ class Memory:
 
     def __init__(self, plan):
         self.plan, self.owners, self.tags = plan, {}, {}
+        inside = [i + 1 for i, op in enumerate(plan.ops[: len(plan.entries)])
+                  if op and op.lanes and op.name != "from_lanes"]
+        self.lanes = {id(values[i]) for values in (plan.values, plan.gradients) if values for i in inside}
+
+    def rows(self, buffer, images):
+        """The images whose rows a step touches: in lanes those of whole chunks."""
+        if id(buffer) not in self.lanes:
+            return images
+        return range(images[0], -(-(images[-1] + 1) // self.plan.chunk) * self.plan.chunk)
 
     def _floats(self, buffer, image, thread, image0):
         """The owners of one row; thread None: all threads share the batch."""
@@ -45,7 +54,7 @@ class Memory:
                     and buffer in (self.plan.values[0], self.plan.values[-1])
                 ):
                     continue  # absent, or the caller's
-                for image in images:
+                for image in self.rows(buffer, images):
                     floats = self._floats(buffer, image, thread, image0)
                     tag = self.tags.setdefault((id(buffer), image), len(self.tags))
                     if write:

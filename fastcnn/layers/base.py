@@ -10,10 +10,10 @@ from fastcnn.random import new_seed
 class Node:
     """One op of a layer, with its weights, for the plan."""
 
-    __slots__ = ("op", "w", "b", "seed", "layer")
+    __slots__ = ("op", "w", "b", "seed", "layer", "number")
 
     def __init__(self, op, w=None, b=None, seed=None):
-        self.op, self.w, self.b, self.seed, self.layer = op, w, b, seed, None
+        self.op, self.w, self.b, self.seed, self.layer, self.number = op, w, b, seed, None, None
 
 
 class Layer:

@@ -1,0 +1,162 @@
+"""Images as lanes: where a plan takes them, and that results stay what they are on channels as lanes."""
+
+import numpy as np
+import pytest
+from twin import Twin, assert_trained_alike, clear_batch, targets
+
+import fastcnn
+from fastcnn import _ops, lanes
+from fastcnn import layers as L
+from fastcnn.optimizers import SGD
+
+SPARSE = "sparse_categorical_crossentropy"
+WIDTH = _ops.lanes_width()
+
+pytestmark = pytest.mark.skipif(WIDTH == 1, reason="vectors of one float have no lanes")
+
+
+def chain(*layers, shape=(12, 11, 2), seed=0, units=5):
+    model = fastcnn.Sequential([fastcnn.Input(shape), *layers, L.Flatten(), L.Dense(units, "softmax")], seed=seed)
+    model.compile(SGD(1.0), SPARSE)
+    return model
+
+
+def names(model, batch=None, mode="train"):
+    return [op.name if op else None for op in model._plan(mode, batch or 2 * WIDTH, True).ops]
+
+
+def stages(model, batch=None):
+    """The names of the ops between each to_lanes and from_lanes."""
+    found, inside = [], False
+    for name in names(model, batch):
+        if name == "to_lanes":
+            found.append([])
+        elif found and inside and name != "from_lanes":
+            found[-1].append(name)
+        inside = name != "from_lanes" and (inside or name == "to_lanes")
+    return found
+
+
+def without(monkeypatch):
+    monkeypatch.setattr("fastcnn.plan.in_lanes", lambda entries, batch: entries)
+
+
+# Where
+
+
+def test_lenet_is_one_stage():
+    model = fastcnn.networks.lenet5(seed=0)
+    model.compile("sgd", SPARSE)
+    assert stages(model) == [["conv2d", "avg_pool2d"] * 2 + ["dense"] * 3]
+    assert stages(model, WIDTH) and not stages(model, WIDTH - 1)
+
+
+def test_what_ends_a_stage():
+    def narrow():
+        return L.Conv2D(3, 3)
+
+    assert stages(chain(narrow(), L.ReLU())) == [["conv2d", "dense"]]
+    assert stages(chain(L.ReLU(), narrow(), L.MaxPooling2D(), L.ReLU())) == [["conv2d", "max_pool2d", "activation", "dense"]]
+    assert stages(chain(narrow(), L.Dropout(0.5), narrow())) == [["conv2d"], ["conv2d", "dense"]]
+    assert stages(chain(narrow(), L.LocalResponseNormalization(3), narrow())) == [["conv2d"], ["conv2d", "dense"]]
+    assert stages(chain(L.Conv2D(3, 3, strides=2), narrow())) == [["conv2d", "dense"]]
+    assert stages(chain(narrow(), L.Conv2D(3, 3, dilation_rate=2))) == [["conv2d"]]
+    assert stages(chain(narrow(), L.Conv2D(6, 3, groups=3))) == [["conv2d"]]
+    assert stages(chain(L.Flatten(), L.Dense(4))) == [], "no convolution"
+
+
+def test_wide_convolutions_stay():
+    assert stages(chain(L.Conv2D(16, 3))) == [], "its vectors of channels are full"
+    assert stages(chain(L.Conv2D(6, 3), L.Conv2D(16, 3))) == [["conv2d", "conv2d", "dense"]]
+    assert stages(chain(L.Conv2D(8, 3), L.Conv2D(16, 3), L.Conv2D(40, 3, exact=True))) == [["conv2d"] * 2]
+    assert stages(chain(L.Conv2D(6, 3), shape=(300, 300, 1))) == [], "beyond the cache"
+    alexnet = fastcnn.networks.alexnet(seed=0, initializer="zeros")
+    assert lanes.in_lanes(alexnet._plan("predict", 1).entries, 128) == alexnet._plans["predict"].entries
+
+
+# The same results
+
+
+@pytest.mark.parametrize("batch", [WIDTH, WIDTH + 1, 3 * WIDTH, 4 * WIDTH - 1])
+def test_predictions_have_the_same_bits(batch, monkeypatch):
+    """Both sum in the same order."""
+    x = np.random.default_rng(0).standard_normal((batch, 28, 28, 1)).astype(np.float32)
+    inside = fastcnn.networks.lenet5(seed=1)
+    y = inside.predict(x, batch_size=batch, verbose=0)
+    assert "to_lanes" in [op.name for op in inside._plans["predict"].ops]
+    without(monkeypatch)
+    outside = fastcnn.networks.lenet5(seed=1)
+    assert np.array_equal(outside.predict(x, batch_size=batch, verbose=0), y)
+    assert "to_lanes" not in [op.name for op in outside._plans["predict"].ops]
+
+
+SPATIAL = {
+    "padded": lambda: [L.Conv2D(5, 3, padding=((2, 0), (1, 3)), activation="tanh"), L.Conv2D(7, (2, 4), padding="same")],
+    "beyond": lambda: [L.Conv2D(3, 2, padding=((3, 3), (2, 4))), L.Conv2D(2, 3, padding=((4, 2), (3, 5)), use_bias=False)],
+    "full": lambda: [L.Conv2D(1, 1), L.Conv2D(13, (12, 1)), L.Conv2D(3, (1, 11))],
+    "max": lambda: [L.Conv2D(6, 3), L.MaxPooling2D(3, 2, padding="same"), L.Conv2D(4, 2, activation="sigmoid")],
+    "average": lambda: [L.Conv2D(6, 3), L.AveragePooling2D(2, 3), L.Activation("softplus"), L.Conv2D(9, 2)],
+    "twice": lambda: [L.Conv2D(4, 3), L.Dropout(0.3, seed=2), L.Conv2D(4, 3, padding="same"), L.MaxPooling2D()],
+    "dense": lambda: [L.Conv2D(4, 5, activation="elu"), L.Flatten(), L.Dense(101, activation="tanh"), L.Dense(26)],
+    "frozen": lambda: [L.Conv2D(4, 3, trainable=False), L.Conv2D(7, 3), L.AveragePooling2D()],
+    "after": lambda: [L.LocalResponseNormalization(3, alpha=0.1), L.Conv2D(4, 3, padding="same"), L.Conv2D(20, 3)],
+}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("batch", [WIDTH, 2 * WIDTH + 3, 5 * WIDTH - 1])
+@pytest.mark.parametrize("name", SPATIAL)
+def test_gradients(name, batch, threads):
+    """Against the float64 reference."""
+    model, rng = chain(*SPATIAL[name]()), np.random.default_rng(batch)
+    assert stages(model)
+    twin, before = Twin(model), [layer.get_weights() for layer in model.layers]
+    with fastcnn.num_threads(threads):
+        x, y = clear_batch(twin, rng, batch, (12, 11, 2)), targets(rng, SPARSE, batch, 5)
+        assert model.train_on_batch(x, y) == pytest.approx(twin.step(x, y), rel=2e-5)
+    assert assert_trained_alike(model, twin, before, 5e-5) > 0
+
+
+def trained(name, batches, threads):
+    model, rng = chain(*SPATIAL[name](), seed=4), np.random.default_rng(0)
+    with fastcnn.num_threads(threads):
+        for batch in batches:
+            model.train_on_batch(rng.standard_normal((batch, 12, 11, 2)), rng.integers(0, 5, batch))
+        y = model.predict(rng.standard_normal((3 * WIDTH + 1, 12, 11, 2)), batch_size=3 * WIDTH + 1)
+    return [*(w.tobytes() for w in model.get_weights()), y.tobytes()]
+
+
+@pytest.mark.parametrize("name", SPATIAL)
+def test_the_same_bits_at_any_number_of_threads(name):
+    batches = WIDTH, 3 * WIDTH + 1, 8 * WIDTH
+    assert trained(name, batches, 1) == trained(name, batches, 2) == trained(name, batches, 7)
+
+
+def test_empty_lanes_do_not_count():
+    """A short last chunk: weights move as by the images that are there, whatever its buffers held before."""
+    rng, (full, short) = np.random.default_rng(0), (2 * WIDTH, WIDTH + 1)
+    x, y = rng.standard_normal((full, 12, 11, 2)).astype(np.float32), rng.integers(0, 5, full)
+    model, fresh = chain(*SPATIAL["average"]()), chain(*SPATIAL["average"]())
+    weights = model.get_weights()
+    model.fit(1e3 * x, y, batch_size=full, verbose=0)
+    model.set_weights(weights)
+    plan = model._plans["train"]
+    model._run(plan, short, (x[:short], y[:short].astype(np.int32), None), 1)
+    fresh.fit(np.zeros_like(x), y, batch_size=full, verbose=0)
+    fresh.set_weights(weights)
+    fresh._run(fresh._plans["train"], short, (x[:short], y[:short].astype(np.int32), None), 1)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), fresh.get_weights()))
+
+
+def test_dropout_draws_the_same_numbers(monkeypatch):
+    """Its key is the layer's place in the network, not in the plan."""
+    def losses():
+        model = chain(L.Conv2D(3, 3), L.Dropout(0.5), seed=3)
+        x = np.random.default_rng(0).standard_normal((WIDTH, 12, 11, 2))
+        return [model.train_on_batch(x, np.zeros(WIDTH, int)) for _ in range(3)], names(model, WIDTH)
+
+    inside, ops = losses()
+    without(monkeypatch)
+    outside, others = losses()
+    assert "to_lanes" in ops and "to_lanes" not in others
+    assert inside == pytest.approx(outside, rel=1e-5)
