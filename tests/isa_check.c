@@ -45,14 +45,51 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     return total;
 }
 
+static float *in_lanes(ptrdiff_t batch, ptrdiff_t size) { return array((batch + fc_lanes_width()) * size, 1); }
+
+/* The same of an op in lanes, between to_lanes and from_lanes. */
+static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
+{
+    if (fc_select_isa(isa) != FC_OK) {
+        printf("%s cannot run here\n", isa);
+        exit(2);
+    }
+    fc_op ops[3] = {{0}, make(seed)};
+    if (fc_set_lanes(&ops[1]) != FC_OK) exit(3);
+    const ptrdiff_t in = ops[1].in_size, end = ops[1].out_size, size = ops[1].w_size + ops[1].b_size, batch = 1 + seed % 11;
+    if (fc_to_lanes_init(&ops[0], &ops[1]) != FC_OK || fc_from_lanes_init(&ops[2], end) != FC_OK) exit(3);
+    const ptrdiff_t total = batch * (end + in) + size;
+    state = seed * 77u + 5u;
+    float *x = array(batch * in, integers), *dy = array(batch * end, integers), *w = array(size, integers);
+    float *y = *out = calloc((size_t)total + 64, sizeof *y), *dx = y + batch * end, *dw = dx + batch * in;
+    const fc_buf xl = {.p = in_lanes(batch, ops[1].in_size), .size = ops[1].in_size}, yl = {.p = in_lanes(batch, end), .size = end};
+    const fc_buf dxl = {.p = in_lanes(batch, xl.size), .size = xl.size}, dyl = {.p = in_lanes(batch, end), .size = end};
+    fc_io io[3] = {{.x = {.p = x, .size = in}, .y = xl, .dy = dxl, .dx = {.p = dx, .size = in}},
+                   {.x = xl, .y = yl, .dy = dyl, .dx = dxl},
+                   {.x = yl, .y = {.p = y, .size = end}, .dy = {.p = dy, .size = end}, .dx = dyl}};
+    io[1].w = w, io[1].b = ops[1].b_size ? w + ops[1].w_size : NULL;
+    io[1].dw = dw, io[1].db = ops[1].b_size ? dw + ops[1].w_size : NULL;
+    io[1].packed_t = array(ops[1].packed_t_size, 1), io[1].partial = array(batch * size, 1);
+    const int pack = ops[1].packed_t_size > 0, weighted = ops[1].w_size > 0, reduce = ops[1].partial;
+    const fc_step steps[] = {{1, FC_PACK}, {0, FC_FORWARD}, {1, FC_FORWARD}, {2, FC_FORWARD}, {2, FC_DATA}, {1, FC_DATA},
+                             {0, FC_DATA}, {1, FC_WEIGHTS}, {1, FC_REDUCE}};
+    const ptrdiff_t v = fc_lanes_width();
+    const fc_phase phases[] = {{0, pack, v, 1}, {1, 6, v, 0}, {7, weighted, v, 1}, {8, reduce, v, 1}};
+    fc_program program = {ops, io, steps, phases, calloc((size_t)ops[1].scratch + 64, sizeof(float)), ops[1].scratch};
+    fc_run(&program, 0, 4, batch, 1);
+    return total;
+}
+
+typedef ptrdiff_t run_fn(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out);
+
 /* tolerance, of the largest value; 0: integers, bit for bit */
-static void compare(const char *isa, const char *what, fc_op (*make)(uint32_t), double tolerance, int count)
+static void compare(const char *isa, const char *what, run_fn *run, fc_op (*make)(uint32_t), double tolerance, int count)
 {
     int wrong = 0;
     for (uint32_t seed = 1; seed <= (uint32_t)count; seed++) {
         float *a, *b;
-        const ptrdiff_t n = run_op("scalar", make, seed, tolerance == 0, &a);
-        run_op(isa, make, seed, tolerance == 0, &b);
+        const ptrdiff_t n = run("scalar", make, seed, tolerance == 0, &a);
+        run(isa, make, seed, tolerance == 0, &b);
         double error = 0, largest = 1e-30;
         for (ptrdiff_t i = 0; i < n; i++) {
             error = fmax(error, fabs((double)a[i] - b[i]));
@@ -137,16 +174,35 @@ static fc_op make_activation(uint32_t seed)
     return op;
 }
 
+static fc_op make_narrow(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    if (seed % 4 == 0) return make_pool(seed);
+    state = seed;
+    if (seed % 4 == 1) {
+        fc_dense_init(&op, 1 + draw(300), 1 + draw(90), draw(2));
+        return op;
+    }
+    do {
+        const fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                             .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
+        status = fc_conv2d_init(&op, 1 + draw(14), 1 + draw(14), 1 + draw(14), 1 + draw(30), &o, draw(4), draw(4), draw(2));
+    } while (status != FC_OK);
+    return op;
+}
+
 int main(int argc, char **argv)
 {
     const char *isa = argc > 1 ? argv[1] : "neon";
-    compare(isa, "conv2d", make_conv2d, 0, 300);
-    compare(isa, "winograd", make_winograd, 1e-5, 40);
-    compare(isa, "max_pool2d", make_pool, 0, 100);
-    compare(isa, "dense", make_dense, 0, 60);
-    compare(isa, "lrn", make_lrn, 4e-6, 100);
-    compare(isa, "augment", make_augment, 0, 200);
-    compare(isa, "activations", make_activation, 4e-6, 160);
+    compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
+    compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
+    compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
+    compare(isa, "dense", run_op, make_dense, 0, 60);
+    compare(isa, "lrn", run_op, make_lrn, 4e-6, 100);
+    compare(isa, "augment", run_op, make_augment, 0, 200);
+    compare(isa, "activations", run_op, make_activation, 4e-6, 160);
+    compare(isa, "lanes", run_lanes, make_narrow, 0, 300);
     printf("%s agrees with scalar; largest relative difference %.1e\n", isa, worst);
     return 0;
 }
