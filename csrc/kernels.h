@@ -35,6 +35,7 @@ typedef struct {
 /* A window of a channel-last image for pooling: h × w pixels, `row` floats from one row to the next. */
 typedef struct {
     ptrdiff_t h, w, row, c;
+    int fresh; /* backward: no other window reaches these pixels, so dx is set, not added to */
 } fc_window;
 
 /* Philox key and the high counter words of a dropout, and what to do with the words. */

@@ -53,7 +53,7 @@ static inline vf v_log1p(vf z)
 /* tanh x = x·P(x²)/Q(x²) on |x| ≤ 9, ±1 beyond; degrees 13/6, fit 6.6e-9. */
 static inline vf v_tanh(vf x)
 {
-    vf c = v_min(v_max(v_set1(-9.0f), x), v_set1(9.0f));
+    vf c = v_min(v_set1(9.0f), v_max(v_set1(-9.0f), x)); /* NaN stays NaN, here and below */
     vf z = v_mul(c, c);
     vf p = v_fma(v_set1(-8.4885178e-14f), z, v_set1(5.27788667e-11f));
     p = v_fma(p, z, v_set1(-2.02251306e-8f));
@@ -65,8 +65,7 @@ static inline vf v_tanh(vf x)
     q = v_fma(q, z, v_set1(4.64173368e-1f));
     q = v_fma(q, z, v_set1(1.0f));
     vf y = v_div(v_mul(c, p), q);
-    y = v_min(v_max(v_set1(-1.0f), y), v_set1(1.0f));
-    return v_select(v_isnan(x), x, y);
+    return v_min(v_set1(1.0f), v_max(v_set1(-1.0f), y));
 }
 
 /* 1/(1 + e^−x), through e^−|x| so that nothing overflows. */

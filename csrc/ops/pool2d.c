@@ -61,6 +61,14 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
     return h * win->row + w * win->c;
 }
 
+/* Is every pixel in exactly one window? */
+static int tiles(const fc_op *op)
+{
+    const fc_pool2d *o = &op->u.pool2d;
+    return o->stride_h == o->pool_h && o->stride_w == o->pool_w && !o->pad_top && !o->pad_left &&
+           op->out_h * o->pool_h == op->in_h && op->out_w * o->pool_w == op->in_w;
+}
+
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op), rows = op->lanes ? op->out_h : 1;
@@ -83,15 +91,17 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
+    const int fresh = tiles(op);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const float *x = op->kind == FC_MAX_POOL2D ? fc_row(&io->x, item * v, work) : NULL, *dy = fc_row(&io->dy, item * v, work);
         float *dx = fc_row(&io->dx, item * v, work);
-        memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
+        if (!fresh) memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
         for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
             for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += c) {
                 fc_window win;
                 float scale;
                 const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
+                win.fresh = fresh;
                 if (op->kind == FC_MAX_POOL2D)
                     fc_k->max_pool_backward(&win, x + at, dy, dx + at);
                 else
