@@ -49,7 +49,7 @@ typedef struct {
                    const float *bias, int accumulate))                                                                \
     X(void, pack, (ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst))                         \
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
-    X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                      \
+    X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step))     \
     X(void, from_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step))                    \
     X(void, lanes_gemm, (ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b,           \
                          const float *bias, float *c))                                                                \

@@ -7,15 +7,15 @@
  * columns. Accumulating adds the finished tile to C, so long sums are taken in two levels.
  * Assumes: see kernels.h. */
 
-static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
-                                                            const fc_inner *in, const float *restrict b,
-                                                            const float *bias, int accumulate)
+static inline __attribute__((always_inline)) void gemm_tile(const int height, const int nv, ptrdiff_t m,
+                                                            ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
+                                                            const float *restrict b, const float *bias, int accumulate)
 {
     vf acc[MR][NRV];
     const float *a[MR];
     const ptrdiff_t len = in->len, a_step = in->a_step, b_step = in->b_step;
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < height; i++) {
         a[i] = rows->a[i];
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++) {
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdif
     }
     if (accumulate)
 #pragma GCC unroll 16
-        for (int i = 0; i < MR; i++) { /* C is wanted at the end: let it come meanwhile */
+        for (int i = 0; i < height; i++) { /* C is wanted at the end: let it come meanwhile */
             __builtin_prefetch(rows->c[i], 1);
             __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
         }
@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdif
 #pragma GCC unroll 4
             for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
 #pragma GCC unroll 16
-            for (int i = 0; i < MR; i++) {
+            for (int i = 0; i < height; i++) {
                 vf ak = v_set1(a[i][at]);
 #pragma GCC unroll 4
                 for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdif
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < height; i++) {
         if (i >= m) break;
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++) {
@@ -58,16 +58,23 @@ static inline __attribute__((always_inline)) void gemm_tile(const int nv, ptrdif
     }
 }
 
+/* Few rows take a tile of FEW: its eight or more sums hide the latency of a multiply-add as well. */
+#define FEW 4
+
 static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
                  int accumulate)
 {
-    switch ((n + V - 1) / V) {
-    case 1: gemm_tile(1, m, n, rows, in, b, bias, accumulate); break;
+    switch ((n + V - 1) / V + (m <= FEW && FEW < MR ? 10 : 0)) {
+#define TILE(NV) \
+    case NV: gemm_tile(MR, NV, m, n, rows, in, b, bias, accumulate); break; \
+    case 10 + NV: gemm_tile(FEW, NV, m, n, rows, in, b, bias, accumulate); break;
+        TILE(1)
+        TILE(2)
 #if NRV > 2
-    case 2: gemm_tile(2, m, n, rows, in, b, bias, accumulate); break;
-    case 3: gemm_tile(3, m, n, rows, in, b, bias, accumulate); break;
+        TILE(3)
+        TILE(4)
 #endif
-    default: gemm_tile(NRV, m, n, rows, in, b, bias, accumulate); break;
+#undef TILE
     }
 }
 

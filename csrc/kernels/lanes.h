@@ -1,6 +1,6 @@
 /* The image as lane: V images lie interleaved, x[i][V], i running over (pixel, channel). Whatever the channels, vectors are full.
  *
- *     to_lanes    y[i][l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
+ *     to_lanes    y[i·y_step + l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
  *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·V + l]
  *     lanes_outer dw[i][j] = Σ_row Σ_col Σ_l x[row][col][i][l] · dy[row][col][j][l]
  *     lanes_sum   y[j] = Σ_row Σ_l x[row][j][l]
@@ -8,12 +8,12 @@
  * lanes_gemm is gemm's tile with its sides exchanged: weights are broadcast, pixels times images are the columns. Every
  * element is one chain of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
  * nothing beyond an array is read.
- * Assumes: 1 ≤ images ≤ V; a_row is 1 where pixels > 1. */
+ * Assumes: images ≤ V; a_row is 1 where pixels > 1. */
 
 #define LANES_M 6   /* rows of a tile of NRV pixels: gemm's on AVX2 and NEON; wider is no faster with AVX-512's two loads */
 #define LANES_M1 12 /* rows of a tile of one pixel: its 12 chains hide the latency of a multiply-add */
 
-static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
+static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step)
 {
     vf r[V];
     for (ptrdiff_t i = 0; i < n; i += V) {
@@ -25,7 +25,7 @@ static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t st
 #pragma GCC unroll 16
         for (ptrdiff_t l = 0; l < V; l++) {
             if (l >= left) break;
-            v_store(y + (i + l) * V, r[l]);
+            v_store(y + (i + l) * y_step, r[l]);
         }
     }
 }

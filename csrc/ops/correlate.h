@@ -27,6 +27,7 @@ typedef struct {
 static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t count)
 {
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, depth = fc_max(1, FC_DEPTH / fc_max(1, c->len));
+    const ptrdiff_t height = fc_balanced(count, mr); /* 8 rows are 4 + 4 rather than 6 + 2 */
     const float *src[FC_PIXELS + FC_MAX_MR];
     float *dst[FC_PIXELS + FC_MAX_MR];
     for (ptrdiff_t i = 0, row = first / c->cols, col = first % c->cols; i < count; i++) {
@@ -40,10 +41,10 @@ static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t 
         for (ptrdiff_t j = 0; j < c->n; j += nr) {
             const float *b = c->packed + (j * c->runs + r * nr) * c->len;
             const float *bias = c->bias && r == 0 ? c->bias + j : NULL;
-            for (ptrdiff_t i = 0; i < count; i += mr) {
+            for (ptrdiff_t i = 0; i < count; i += height) {
                 fc_rows rows;
                 for (ptrdiff_t t = 0; t < mr; t++) rows.a[t] = src[i + t], rows.c[t] = dst[i + t] + j;
-                fc_k->gemm(fc_min(mr, count - i), fc_min(nr, c->n - j), &rows, &in, b, bias, r > 0);
+                fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j), &rows, &in, b, bias, r > 0);
             }
         }
     }
@@ -60,11 +61,9 @@ static inline void fc_correlate(const fc_correlation *c)
 /* dst[k][j] = src[k + j·j_step] for j < n, 0 from n to NR: a column tile of a transposed B. */
 static inline void fc_pack_transposed(ptrdiff_t k_count, ptrdiff_t n, const float *src, ptrdiff_t j_step, float *dst)
 {
-    const ptrdiff_t nr = fc_k->nr;
-    for (ptrdiff_t k = 0; k < k_count; k++, dst += nr, src++) {
-        for (ptrdiff_t j = 0; j < n; j++) dst[j] = src[j * j_step];
-        for (ptrdiff_t j = n; j < nr; j++) dst[j] = 0.0f;
-    }
+    const ptrdiff_t nr = fc_k->nr, v = fc_k->v;
+    for (ptrdiff_t j = 0; j < nr; j += v)
+        fc_k->to_lanes(fc_max(0, fc_min(v, n - j)), k_count, src + (j < n ? j * j_step : 0), j_step, dst + j, nr);
 }
 
 #endif

@@ -2,7 +2,8 @@
  *
  *     y[o] = b[o] + Σ_i x[i]·w[i][o]     dx[i] = Σ_o dy[o]·w[i][o]     dw[i][o] = Σ_image x[i]·dy[o]     db[o] = Σ dy[o]
  *
- * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image).
+ * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image); a
+ * single image takes them as they lie.
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
  * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that. */
@@ -63,14 +64,19 @@ static void product(const float *from, ptrdiff_t from_step, ptrdiff_t k, float *
     fc_correlate(&c);
 }
 
+static void start(float *y, const float *bias, ptrdiff_t n)
+{
+    if (bias)
+        memcpy(y, bias, (size_t)n * sizeof *y);
+    else
+        memset(y, 0, (size_t)n * sizeof *y);
+}
+
 /* One image against weights as they lie, in the same order of operations as forward_block. */
 static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n,
                         float *scratch)
 {
-    if (io->b)
-        memcpy(y + j, io->b + j, (size_t)n * sizeof *y);
-    else
-        memset(y + j, 0, (size_t)n * sizeof *y);
+    start(y + j, io->b ? io->b + j : NULL, n);
     fc_k->gemv(fc_min(WIDE_K, op->in_c), n, x, io->w + j, op->out_c, y + j);
     for (ptrdiff_t k = WIDE_K; k < op->in_c; k += WIDE_K) {
         memset(scratch, 0, (size_t)n * sizeof *scratch);
@@ -142,8 +148,13 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     if (!op->wide) {
         const ptrdiff_t images = work->last - work->first;
         float *y = fc_row(&io->y, work->first, work);
-        product(fc_row(&io->x, work->first, work), io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed,
-                io->b);
+        const float *x = fc_row(&io->x, work->first, work);
+        if (images == 1) {
+            start(y, io->b, op->out_c);
+            fc_k->gemv(op->in_c, op->out_c, x, io->w, op->out_c, y);
+        } else {
+            product(x, io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed, io->b);
+        }
         if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, images * op->out_c, y, y);
         return;
     }

@@ -45,13 +45,13 @@ static void interleave(const fc_op *op, const fc_io *io, const fc_work *work)
         const float *x = fc_row(&io->x, image, work);
         float *y = fc_row(&io->y, image, work);
         if (op->out_size == op->in_size) {
-            fc_k->to_lanes(images, op->in_size, x, io->x.size, y);
+            fc_k->to_lanes(images, op->in_size, x, io->x.size, y, v);
             continue;
         }
         clear(y, top * op->out_w + left, c);
         y += (top * op->out_w + left) * c * v;
         for (ptrdiff_t h = 0; h < op->in_h; h++, y += op->out_w * c * v) {
-            fc_k->to_lanes(images, w * c, x + h * w * c, io->x.size, y);
+            fc_k->to_lanes(images, w * c, x + h * w * c, io->x.size, y, v);
             clear(y + w * c * v, op->out_w - w - (h == op->in_h - 1 ? left : 0), c);
         }
         clear(y - left * c * v, (op->out_h - top - op->in_h) * op->out_w, c);
@@ -85,7 +85,7 @@ static void deinterleave_data(const fc_op *op, const fc_io *io, const fc_work *w
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         const ptrdiff_t image = chunk * fc_k->v;
         fc_k->to_lanes(fc_min(fc_k->v, work->batch - image), op->in_size, fc_row(&io->dy, image, work), io->dy.size,
-                       fc_row(&io->dx, image, work));
+                       fc_row(&io->dx, image, work), fc_k->v);
     }
 }
 
