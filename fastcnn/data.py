@@ -122,7 +122,7 @@ class Batches:
                 arrays.append(None)
                 continue
             if a.dtype == buffer.dtype and a.flags.c_contiguous:
-                np.take(a, index, axis=0, out=buffer[:n], mode="clip")
+                a.take(index, axis=0, out=buffer[:n], mode="clip")
             else:
                 buffer[:n] = a[index]
             arrays.append(buffer[:n])

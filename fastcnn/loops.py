@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import numpy as np
 
-from fastcnn import callbacks, resuming
+from fastcnn import callbacks, data, resuming
 from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 
@@ -69,7 +69,7 @@ class Loops:
             plan.run(len(x), threads, self._flat.version)
 
     def _count(self, plan, n, arrays, totals):
-        totals[0] += float(plan.losses[:n].sum(dtype=np.float64))
+        totals[0] += float(np.add.reduce(plan.losses[:n], dtype=np.float64))
         totals[1] += n
         if self._metrics:
             y = plan.predictions(n)
@@ -172,9 +172,9 @@ class Loops:
             self.stop_training = True
         return results()
 
-    def _once(self, mode, batches):
-        n, arrays = batches.get(0)
-        plan, totals = self._plan(mode, batches.size, batches.sparse), [0.0, 0]
+    def _once(self, mode, arrays, sparse):
+        n, arrays[0] = len(arrays[0]), data.dense(arrays[0])
+        plan, totals = self._plan(mode, n, sparse), [0.0, 0]
         with self._fresh_metrics():
             self._run(plan, n, arrays, get_num_threads())
             self._count(plan, n, arrays, totals)

@@ -36,6 +36,7 @@ class Sequential(Training):
         self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
         self.input = None  # an Input layer says the shape, and is not one of the layers
         self.layers = []
+        self._channels_first = False  # do users see channels first?
         self.built = False
         self.metadata = {}
         self._checker = None  # called with the built model before it gets any memory
@@ -74,6 +75,7 @@ class Sequential(Training):
             layer.build_for(self.layers[-1].output_size)  # an impossible layer is refused before it is appended
         layer.model = self
         self.layers.append(layer)
+        self._channels_first |= getattr(layer, "data_format", None) == "channels_first"
         self._name(layer, taken)
 
     def _check_format(self, layer):
@@ -99,10 +101,6 @@ class Sequential(Training):
         return self.layers[0].given_shape
 
     # Building
-
-    @property
-    def _channels_first(self):
-        return any(getattr(layer, "data_format", None) == "channels_first" for layer in self.layers)
 
     def build(self, input_shape):
         """Builds all layers.

@@ -160,13 +160,13 @@ class Training(Feeding, Loops):
         self._need_loss()
         *arrays, sparse = self._prepared(x, y, sample_weight)
         arrays[2] = data.weights(arrays[2], class_weight, y, len(arrays[0]))
-        return self._once("train", data.Batches(*arrays, len(arrays[0]), sparse))
+        return self._once("train", arrays, sparse)
 
     def test_on_batch(self, x, y, sample_weight=None):
         """The loss, or [loss, *metrics], of one batch."""
         self._need_loss()
         *arrays, sparse = self._prepared(x, y, sample_weight)
-        return self._once("test", data.Batches(*arrays, len(arrays[0]), sparse))
+        return self._once("test", arrays, sparse)
 
     # Evaluating and predicting
 
