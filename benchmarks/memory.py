@@ -1,63 +1,43 @@
-"""Peak memory of training, each network in a process of its own. `python benchmarks/memory.py [--batch 128] [--steps 3]`
+"""Group "memory": peak memory of training, each network and library in a process of its own.
 
-Peak: the most that was resident at any time (VmHWM, and ru_maxrss to compare), the images included. The loss must be finite
-and change from step to step.
+Peak: the most that was resident at any time, interpreter, libraries and images included. The loss must be finite and change
+from step to step, and the peer must have as many parameters.
 """
 
-import argparse
-import json
-import resource
-import subprocess
-import sys
+from functools import partial
+
+import fastcnn
+from benchmarks import peers
+from benchmarks.jobs import Job, WrongResult, in_child
+
+STEPS = 3
 
 
-def peak():
-    """Most bytes ever resident in this process."""
-    with open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+def jobs(settings):
+    """AlexNet and LeNet-5."""
+    return [Job("memory", work, partial(_measure, work, batch), "training", batch)
+            for work in ("lenet5", "alexnet") for batch in settings.batches or [128]]
 
 
-def train(name, batch, steps):
-    """Trains in this process and prints what it took as JSON."""
-    import numpy as np
-
-    import fastcnn
-
-    imported, rng = peak(), np.random.default_rng(0)
-    model = getattr(fastcnn.networks, name)(seed=0)
-    model.compile(fastcnn.optimizers.SGD(0.01, momentum=0.9, weight_decay=5e-4, decoupled=False),
-                  "sparse_categorical_crossentropy")
-    shape, classes = model.input_shape[1:], model.output_shape[1]
-    x, y = rng.standard_normal((batch, *shape), np.float32), rng.integers(0, classes, batch)
-    built = peak()
-    losses = [model.train_on_batch(x, y) for _ in range(steps)]
-    plan = model._plans["train"]
-    print(json.dumps({"peak": peak(), "rusage": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                      "imported": imported, "built": built, "losses": losses, "parameters": 4 * model.count_params(),
-                      "images": x.nbytes, "plan": plan.bytes}))
+def _measure(work, batch, settings):
+    ours = _checked(in_child("children", "train", work, batch, STEPS))
+    found, others = ours["peak"] / 1e6, {}
+    if "torch" in settings.peers:
+        try:
+            theirs = _checked(in_child("children", "train_torch", work, batch, STEPS, fastcnn.get_num_threads()))
+            if theirs["parameters"] != ours["parameters"]:
+                raise WrongResult(f"{theirs['parameters']} bytes of parameters, ours {ours['parameters']}")
+            others["torch"] = {"value": theirs["peak"] / 1e6, "ratio": theirs["peak"] / ours["peak"]}
+        except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
+            others["torch"] = {"error": peers.reason(error)}
+    parts = {f"{name}_mb": ours[name] / 1e6 for name in ("imported", "parameters", "images", "plan")}
+    note = f"(before the network {parts['imported_mb']:.0f}, weights {parts['parameters_mb']:.1f}, images " \
+           f"{parts['images_mb']:.1f}, plan's arrays {parts['plan_mb']:.1f})"
+    return {"unit": "MB", "ours": found, "peers": others, "note": note, **parts}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--networks", nargs="+", default=["alexnet", "lenet5"])
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        train(given.child, given.batch, given.steps)
-        return
-    print(f"training, batch {given.batch}, MB      peak  beyond import   weights   images   plan's arrays")
-    for name in given.networks:
-        command = [sys.executable, __file__, "--child", name, "--batch", str(given.batch), "--steps", str(given.steps)]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        losses = found["losses"]
-        assert all(0 < loss < 100 for loss in losses) and len(set(losses)) == len(losses), f"{name} does not train: {losses}"
-        assert abs(found["peak"] - found["rusage"]) < 2e6, "two accounts of the same differ"
-        sizes = [found["peak"], found["peak"] - found["imported"], found["parameters"], found["images"], found["plan"]]
-        print(f"{name:24}" + "".join(f"{size / 1e6:10.1f}" for size in sizes), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def _checked(found):
+    losses = found["losses"]
+    if not all(0 < loss < 100 for loss in losses) or len(set(losses)) != len(losses):
+        raise WrongResult(f"it does not train: {losses}")
+    return found

@@ -1,56 +1,134 @@
-"""Images per second of whole networks, forward and training. `python benchmarks/networks.py [--batches 1 16 128 1024]`
+"""Group "networks": images per second of LeNet-5 and AlexNet, forward and training, in turn with peers.
 
-Predictions are compared with the NumPy float64 reference, and a training step with its gradients' effect on the loss, before
-anything is timed.
+Before anything is timed, predictions are compared with the NumPy float64 reference, and peers' with ours; a training step
+with the reference's loss; and three steps without dropout with torch's, parameter by parameter. Weights are drawn so that
+classes differ, and AlexNet's images are as large as photographs less their mean: else normalization would do nothing, and
+a wrong one would pass.
 """
 
-import argparse
+import gc
 from functools import partial
 
 import numpy as np
-from timing import in_turn
 
 import fastcnn
+from benchmarks import expected, peers
+from benchmarks.jobs import Job, WrongResult, timed
 from fastcnn import reference
 
-
-def lenet5_logits(x, weights):
-    """LeNet-5 in the reference's words."""
-    w = [a.astype(np.float64) for a in weights]
-    h = reference.avg_pool2d(reference.tanh(reference.conv2d(x, w[0], w[1], padding="same")), 2)
-    h = reference.avg_pool2d(reference.tanh(reference.conv2d(h, w[2], w[3])), 2).reshape(len(x), -1)
-    for kernel, bias in ((w[4], w[5]), (w[6], w[7])):
-        h = reference.tanh(reference.dense(h, kernel, bias))
-    return reference.dense(h, w[8], w[9])
+BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1, 16, 128, 1024),
+           ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128)}
+RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of steps on one batch change little
 
 
-def make(batch):
-    """(model, x, y), compiled and checked."""
+def jobs(settings):
+    """Both networks, both stages, each batch of the table of targets."""
+    return [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
+            for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
+            if not (settings.quick and work == "alexnet" and batch > 32)]
+
+
+def network(work, dropout=True, **options):
+    """A model whose classes differ; without dropout, trainings can be compared. `options`: of alexnet."""
+    if work == "lenet5":
+        model = fastcnn.networks.lenet5(seed=1)
+    else:
+        model = fastcnn.networks.alexnet(seed=1, initializer="he_normal", **options)
+        weights = model.get_weights()
+        weights[-2] *= 0.02  # of images of deviation 60 it makes logits of order 1
+        model.set_weights(weights)
+    if dropout:
+        return model
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "Dropout":
+            layer["config"]["rate"] = 0.0
+    plain = fastcnn.Sequential.from_config(config)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def batch_of(model, batch):
+    """(x, y)."""
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(batch, 28, 28, 1)).astype("f"), rng.integers(0, 10, batch)
-    model = fastcnn.networks.lenet5(seed=1)
-    model.compile(fastcnn.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
-    logits = lenet5_logits(x[:16], model.get_weights())
-    assert np.abs(model.predict_on_batch(x)[:16] - reference.softmax(logits)).max() < 1e-6, "wrong predictions"
-    loss = [model.train_on_batch(x, y) for _ in range(3)]
-    expected = reference.softmax_cross_entropy(lenet5_logits(x[:16], fastcnn.networks.lenet5(seed=1).get_weights()), y[:16])
-    assert batch > 16 or abs(loss[0] - expected.mean()) < 1e-5, "wrong loss"
-    assert loss[2] < loss[0], "a step does not lower the loss"
-    return model, x, y
+    shape, classes = model.input_shape[1:], model.output_shape[1]
+    x = rng.standard_normal((batch, *shape), np.float32)
+    return x * np.float32(60 if shape[2] == 3 else 1), rng.integers(0, classes, batch)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 128, 1024])
-    given = parser.parse_args()
-    fastcnn.show_config()
-    print(f"\n{'lenet5':10}{'forward, images/s':>20}{'training, images/s':>20}   quiet windows")
-    for batch in given.batches:
-        model, x, y = make(batch)
-        t = in_turn({"forward": partial(model.predict_on_batch, x), "training": partial(model.train_on_batch, x, y)})
-        print(f"batch {batch:<4}" + "".join(f"{batch / t[name].median:20,.0f}" for name in ("forward", "training"))
-              + f"   {t['forward'].kept} of {t['forward'].windows}", flush=True)
+def compiled(model, rate=RATE, decay=DECAY):
+    """The model, ready to train as peers do: SGD with momentum and coupled weight decay."""
+    optimizer = fastcnn.optimizers.SGD(rate, momentum=MOMENTUM, weight_decay=decay, decoupled=False)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
 
 
-if __name__ == "__main__":
-    main()
+def checked(work, batch):
+    """(model, x, y, predictions of x), compared with the reference on two images."""
+    model = network(work)
+    x, y = batch_of(model, batch)
+    logits = expected.logits(model, x[:2])
+    predictions = model.predict_on_batch(x)
+    expected.check_predictions(predictions[:2], reference.softmax(logits), f"{work}, batch {batch}", 2e-5)
+    plain = compiled(network(work, dropout=False), 1e-3)
+    losses = [plain.train_on_batch(x[:2], y[:2]) for _ in range(3)]
+    right = reference.softmax_cross_entropy(logits, y[:2]).mean()
+    if not abs(losses[0] - right) < 1e-4 * right:
+        raise WrongResult(f"{work}, batch {batch}: loss {losses[0]}, not {right}")
+    if not losses[2] < losses[0]:
+        raise WrongResult(f"{work}: steps do not lower the loss: {losses}")
+    return model, x, y, predictions
+
+
+def _measure(work, stage, batch, settings):
+    model, x, y, predictions = checked(work, batch)
+    missing = {}
+    if stage == "forward":
+        contestants = {"fastcnn": partial(model.predict_on_batch, x)}
+    else:
+        compiled(model)
+        contestants = {"fastcnn": partial(model.train_on_batch, x, y)}
+    if settings.peers:
+        loss = None if stage == "forward" else float(model.train_on_batch(x, y))
+        for name, build in peers.contestants(stage, settings.peers):
+            try:
+                call = build(model, x) if stage == "forward" else build(model, x, y, RATE, MOMENTUM, DECAY)
+                if stage == "forward":
+                    expected.check_predictions(call(), predictions, name)
+                else:
+                    _check_loss(call(), loss, name, any(type(layer).__name__ == "Dropout" for layer in model.layers))
+                    if name == "torch":
+                        check_steps(work)
+                contestants[name] = call
+            except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
+                missing[name] = {"error": peers.reason(error)}
+    found = timed(batch, settings.in_turn(contestants))
+    found["peers"].update(missing)
+    del contestants
+    gc.collect()
+    return found
+
+
+def _check_loss(found, ours, name, has_dropout):
+    """The first step's loss; with dropout, which each draws for itself, only roughly."""
+    found = float(found)
+    if not abs(found - ours) < (0.3 if has_dropout else 1e-4) * abs(ours):
+        raise WrongResult(f"loss {found:.5g}, ours {ours:.5g}")
+
+
+def check_steps(work, batch=4, rate=1e-3, decay=0.05):
+    """Three steps without dropout must move every parameter as torch does (so large a decay shows if it is wrong)."""
+    from benchmarks.peers import pytorch
+
+    model = compiled(network(work, dropout=False), rate, decay)
+    x, y = batch_of(model, batch)
+    before = pytorch.parameters_of(model)
+    step = pytorch.training(model, x, y, rate, MOMENTUM, decay)
+    theirs = [float(step()) for _ in range(3)]
+    ours = [float(model.train_on_batch(x, y)) for _ in range(3)]
+    if not np.allclose(ours, theirs, rtol=1e-3):
+        raise WrongResult(f"losses of three steps {theirs}, ours {ours}")
+    for i, (start, mine, other) in enumerate(zip(before, pytorch.parameters_of(model), step.parameters())):
+        error = np.abs(mine - other).max() / np.abs(mine - start).max()
+        if not error < 0.02:
+            raise WrongResult(f"three steps move parameter {i} differently, by {error:.1e} of the move")

@@ -12,43 +12,103 @@ import time
 QUIET = 0.06    # share of the CPUs that others may use
 WINDOW = 0.1    # seconds
 SETTLE = 0.05   # seconds before a window: the threads of the last contestant's library stop spinning
+LONG = 0.5      # seconds of a call that needs no call before it to warm up
+LEAST = 3       # windows: if fewer were quiet, so many of the quietest count
 
 
 class Timing:
-    """Seconds per call of one contestant: `median`, `best`, `kept` windows of `windows`."""
+    """Seconds per call of one contestant: `median`, `quartiles`, `best`, `kept` windows of `rounds`.
 
-    def __init__(self, samples, windows):
-        self.kept, self.windows = len(samples), windows
-        self.median, self.best = statistics.median(samples), min(samples)
+    Args:
+        samples: (seconds per call, share of the CPUs that others used) of each round.
+    """
+
+    def __init__(self, samples):
+        self.samples, self.rounds = samples, len(samples)
+        kept = [samples[i][0] for i in quiet(share for _, share in samples)]
+        self.kept = sum(share < QUIET for _, share in samples)
+        self.median, self.quartiles, self.best = statistics.median(kept), quartiles(kept), min(kept)
 
     def __repr__(self):
-        return f"{self.median * 1e3:.3f} ms (best {self.best * 1e3:.3f}, {self.kept} of {self.windows} windows)"
+        return f"{self.median * 1e3:.3f} ms (best {self.best * 1e3:.3f}, {self.kept} of {self.rounds} windows)"
 
 
-def _cpu_seconds():
+def quiet(shares):
+    """Numbers of the quiet rounds; of the quietest ones if there are too few."""
+    shares = list(shares)
+    found = [i for i, share in enumerate(shares) if share < QUIET]
+    return found if len(found) >= LEAST else sorted(range(len(shares)), key=shares.__getitem__)[:LEAST]
+
+
+def quartiles(values):
+    """(lower, upper)."""
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def ratio(ours, theirs):
+    """(median, quartiles) of how many times as long they take, over the rounds in which both were left alone."""
+    both = quiet(max(a, b) for (_, a), (_, b) in zip(ours.samples, theirs.samples))
+    values = [theirs.samples[i][0] / ours.samples[i][0] for i in both]
+    return statistics.median(values), quartiles(values)
+
+
+def is_watched():
+    """Does this system tell what other processes use? If not, all windows count."""
+    return os.path.exists("/proc/stat")
+
+
+def busy():
     """(busy seconds of all CPUs, our own)."""
-    own = os.times()
+    if not is_watched():
+        return 0.0, 0.0
+    own = time.process_time()
     with open("/proc/stat") as file:
         fields = [int(v) for v in file.readline().split()[1:]]
-    busy = sum(fields) - fields[3] - fields[4] - (fields[8] if len(fields) > 8 else 0)
-    return busy / os.sysconf("SC_CLK_TCK"), own.user + own.system
+    found = sum(fields) - fields[3] - fields[4] - (fields[8] if len(fields) > 8 else 0)
+    return found / os.sysconf("SC_CLK_TCK"), own
 
 
-def _window(call, count):
+def others_share(before, after, seconds):
+    """Share of the CPUs that other processes used between two calls of `busy`."""
+    used = (after[0] - before[0]) - (after[1] - before[1])
+    return max(0.0, used) / (seconds * os.cpu_count())
+
+
+def _window(call, count, seconds):
     """(seconds per call, share of the CPUs that others used)."""
     time.sleep(SETTLE)
-    call()
-    others, own = _cpu_seconds()
+    if seconds < LONG:
+        call()
+    before = busy()
     start = time.perf_counter()
     for _ in range(count):
         call()
     seconds = time.perf_counter() - start
-    others_after, own_after = _cpu_seconds()
-    used = (others_after - others) - (own_after - own)
-    return seconds / count, max(0.0, used) / (seconds * os.cpu_count())
+    return seconds / count, others_share(before, busy(), seconds)
 
 
-def in_turn(contestants, windows=7, window=WINDOW, most=60):
+def _calls(call, window):
+    """(calls that fill a window, seconds of one)."""
+    start = time.perf_counter()
+    call()
+    if time.perf_counter() - start > 10 * window:  # even if it was a slow first call: one is a window
+        start = time.perf_counter()
+        call()
+        seconds = time.perf_counter() - start
+        if seconds > window:
+            return 1, seconds
+    start, calls = time.perf_counter(), 0
+    while time.perf_counter() - start < window / 2:
+        call()
+        calls += 1
+    seconds = (time.perf_counter() - start) / max(calls, 1)
+    return max(1, round(window / seconds)), seconds
+
+
+def in_turn(contestants, windows=7, window=WINDOW, most=60, longest=400, before=None):
     """Times callables in turn.
 
     Args:
@@ -56,28 +116,23 @@ def in_turn(contestants, windows=7, window=WINDOW, most=60):
         windows: quiet windows wanted of each.
         window: seconds of each.
         most: windows of each at most; if too few were quiet, the quietest count.
+        longest: seconds after which no round begins, once there are some.
+        before: {name: called before each of its windows}.
 
     Returns:
         {name: Timing}
     """
-    counts = {}
+    before, counts = before or {}, {}
     for name, call in contestants.items():
-        call()
-        start, calls = time.perf_counter(), 0
-        while time.perf_counter() - start < window / 2:
-            call()
-            calls += 1
-        counts[name] = max(1, round(calls * window / (time.perf_counter() - start)))
+        before.get(name, int)()
+        counts[name] = _calls(call, window)
     samples = {name: [] for name in contestants}
-    rounds = 0
+    rounds, start = 0, time.perf_counter()
     while rounds < most and any(sum(share < QUIET for _, share in s) < windows for s in samples.values()):
+        if rounds >= LEAST and time.perf_counter() - start > longest:
+            break
         rounds += 1
         for name, call in contestants.items():
-            samples[name].append(_window(call, counts[name]))
-    result = {}
-    for name, found in samples.items():
-        quiet = [seconds for seconds, share in found if share < QUIET]
-        if len(quiet) < 3:
-            quiet = [seconds for seconds, _ in sorted(found, key=lambda f: f[1])[:3]]
-        result[name] = Timing(quiet, rounds)
-    return result
+            before.get(name, int)()
+            samples[name].append(_window(call, *counts[name]))
+    return {name: Timing(found) for name, found in samples.items()}

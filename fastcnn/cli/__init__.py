@@ -1,4 +1,4 @@
-"""The command `fastcnn`: train, evaluate, predict, classify, info. A file per command.
+"""The command `fastcnn`: train, evaluate, predict, classify, bench, info. A file per command.
 
 Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted.
 """
@@ -50,10 +50,10 @@ def main(argv=None):
 def _parser():
     import argparse
 
-    from fastcnn.cli import classify, evaluate, info, predict, train
+    from fastcnn.cli import bench, classify, evaluate, info, predict, train
 
     parser = argparse.ArgumentParser(prog="fastcnn", description="Classic convolutional networks on a CPU.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in train, evaluate, predict, classify, info:
+    for command in train, evaluate, predict, classify, bench, info:
         command.add(commands)
     return parser

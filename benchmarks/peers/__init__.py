@@ -1,0 +1,49 @@
+"""Other libraries on the same network: same weights, same batch, same number of threads, each in its strongest forms.
+
+A peer is a module with functions that build contestants: `forward(model, x)` returns a callable that predicts,
+`training(model, x, y, rate, momentum, decay)` one that takes a step and returns the loss.
+"""
+
+import importlib
+import re
+from functools import partial
+
+_MODULES = {"torch": "pytorch", "onnxruntime": "onnx_runtime", "openvino": "intel_openvino", "keras": "keras_network"}
+_FORMS = {  # name: (package, options); the first form of each package is its plain one
+    "forward": {"torch": ("torch", {}), "torch channels_last": ("torch", {"form": "channels_last"}),
+                "torch.compile": ("torch", {"form": "compile"}), "onnxruntime": ("onnxruntime", {}),
+                "openvino": ("openvino", {}), "keras": ("keras", {})},
+    "training": {"torch": ("torch", {}), "torch channels_last": ("torch", {"form": "channels_last"}),
+                 "torch.compile": ("torch", {"form": "compile"}), "keras": ("keras", {})},
+}
+
+
+def contestants(stage, packages):
+    """[(name, builder)] of the forms of these packages; building fails if the package is not there."""
+    return [(name, partial(_build, package, stage, options)) for name, (package, options) in _FORMS[stage].items()
+            if package in packages]
+
+
+def installed(packages):
+    """Those that can be imported, and {name: why not} of the others."""
+    able, unable = [], {}
+    for name in packages:
+        try:
+            importlib.import_module(f"benchmarks.peers.{_MODULES[name]}")
+            able.append(name)
+        except Exception as error:  # noqa: BLE001  a broken installation is none
+            unable[name] = reason(error)
+    return tuple(able), unable
+
+
+def _build(package, stage, options, *arguments):
+    module = importlib.import_module(f"benchmarks.peers.{_MODULES[package]}")
+    return getattr(module, stage)(*arguments, **options)
+
+
+def reason(error):
+    """Why a peer cannot, in a few words."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed"
+    words = re.sub(r"\s+", " ", str(error)).strip()
+    return f"{type(error).__name__}: {words[:160]}" if words else type(error).__name__

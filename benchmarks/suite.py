@@ -1,0 +1,152 @@
+"""Runs jobs and tells: lines for people as they come, JSON lines, a report, and what fell below the baseline."""
+
+import fnmatch
+import json
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+
+import fastcnn
+from benchmarks import baseline, images, jobs, kernels, memory, mnist, networks, package, peak, scaling, text
+
+GROUPS = {"peak": peak, "kernels": kernels, "networks": networks, "scaling": scaling, "memory": memory, "package": package,
+          "mnist": mnist, "images": images}
+
+
+def all_jobs(settings):
+    """Every group's jobs, in order."""
+    return [job for group in GROUPS.values() for job in group.jobs(settings)]
+
+
+def chosen(found, only):
+    """Those whose id begins with, or matches, one of the words; a ValueError for a word that chooses none."""
+    if not only:
+        return found
+    result = []
+    for word in only:
+        fitting = [job for job in found if job.id == word] or [job for job in found if is_called(job.id, word)]
+        if not fitting:
+            raise ValueError(f"--only: no row is called so; groups are {', '.join(GROUPS)}, and --list names all rows. "
+                             f"Received: {word!r}")
+        result += fitting
+    return [job for job in found if job in result]
+
+
+def measure(found, settings, each=None):
+    """The rows of these jobs; `each` is called with every row. What goes wrong is a row's "error"."""
+    rows = []
+    for job in found:
+        start = time.perf_counter()
+        try:
+            with no_warnings():
+                row = jobs.row(job, settings, **job.run(settings))
+        except Exception as error:  # noqa: BLE001  one row must not cost the others
+            row = jobs.row(job, settings, error=describe(error))
+        row["took"] = round(time.perf_counter() - start, 1)
+        rows.append(row)
+        if each is not None:
+            each(row)
+    return rows
+
+
+def describe(error):
+    """An exception in one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:300]}" if words else type(error).__name__
+
+
+@contextmanager
+def no_warnings():
+    """Peers' warnings do not concern us."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read(path):
+    """The rows of a file of JSON lines."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            return [json.loads(line) for line in file if line.strip()]
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not a file of JSON lines: {error}") from None
+
+
+def run(settings, only=(), listing=False, source=None, output=None, report=None, compare=None, update=None):
+    """Does what `fastcnn bench` was asked for.
+
+    Args:
+        settings: jobs.Settings.
+        only: beginnings or patterns of rows' ids; none: all.
+        listing: only print the ids.
+        source: a file of rows to use instead of measuring.
+        output: file to write rows to as JSON lines, as they come; "-": standard output, and tables to standard error.
+        report: folder to write a report to.
+        compare: file of the baseline to compare with.
+        update: file of the baseline to change.
+
+    Returns:
+        The exit code: 1 if a row went wrong or fell below the baseline.
+    """
+    if report is not None:
+        from benchmarks import report as reports
+
+        reports.check_plots()
+    if compare is not None:
+        compare = baseline.load(compare)
+    found = [] if source else chosen(all_jobs(settings), only)
+    if listing:
+        print("\n".join(job.id for job in found))
+        return 0
+    out = sys.stderr if output == "-" else sys.stdout
+    if source:
+        rows = [row for row in read(source) if not only or any(is_called(row["id"], word) for word in only)]
+        for line in text.lines(rows):
+            print(line, file=out)
+    else:
+        rows = _measured(found, settings, output, out)
+    if report is not None:
+        print(f"Report: {reports.write(rows, report)}", file=out)
+    code = 1 if any(row.get("error") for row in rows) else 0
+    if compare is not None:
+        code = max(code, _compare(rows, compare, out))
+    if update is not None:
+        print(f"Baseline: {baseline.update(rows, update)} rows in {update}", file=out)
+    return code
+
+
+def is_called(name, word):
+    """Does a row's id begin so, or match?"""
+    return name.startswith(word) or fnmatch.fnmatchcase(name, word)
+
+
+def _measured(found, settings, output, out):
+    head = jobs.machine()
+    print(f"{head['cpu']}; {head['isa']}, {fastcnn.get_num_threads()} threads; "
+          + ", ".join(f"{name} {version}" for name, version in head["versions"].items())
+          + (f"; commit {head['commit']}" if head["commit"] else "")
+          + ("\nQuick: a look, no official figures" if settings.quick else ""), file=out, flush=True)
+    printer = text.Printer(out)
+    file = None if output is None else sys.stdout if output == "-" else open(output, "w", encoding="utf-8")
+
+    def each(row):
+        printer(row)
+        if file is not None:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+
+    try:
+        return measure(found, settings, each)
+    finally:
+        if file is not None and output != "-":
+            file.close()
+
+
+def _compare(rows, expected, out):
+    fallen, compared, missing = baseline.compare(rows, expected)
+    print(f"Baseline: {compared} figures compared, {len(fallen)} fell by more than {baseline.FALL:.0%}"
+          + (f", {missing} of it were not measured" if missing else ""), file=out)
+    for name, key, was, now in fallen:
+        print(f"  {name}, {key}: {was:.3g} → {now:.3g} ({now / was - 1:+.0%})", file=out)
+    return 1 if fallen else 0

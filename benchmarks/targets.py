@@ -1,0 +1,25 @@
+"""What each row should reach. Due: promised; after: aimed at. Ratios to the best peer, or our own figure."""
+
+from collections import namedtuple
+
+Target = namedtuple("Target", "due after field at_most", defaults=(None, "ratio", False))
+
+TARGETS = {
+    "networks/alexnet.forward.1": Target(1.15, 1.4),
+    "networks/alexnet.forward.32": Target(2.2, 2.7),
+    "networks/alexnet.forward.128": Target(2.2, 2.7),
+    "networks/alexnet.training.32": Target(2.5, 3.3),
+    "networks/alexnet.training.128": Target(2.7, 3.8),
+    "networks/lenet5.forward.1": Target(2.2, 3.0),
+    "networks/lenet5.forward.16": Target(1.6, 2.2),
+    "networks/lenet5.forward.128": Target(1.7, 2.3),
+    "networks/lenet5.forward.1024": Target(1.8, 2.4),
+    "networks/lenet5.training.1": Target(8, 20),
+    "networks/lenet5.training.16": Target(6, 8),
+    "networks/lenet5.training.128": Target(4.5, 6.5),
+    "mnist/to_99": Target(5, 3, "ours", True),  # seconds, the slowest of the seeds
+    "memory/alexnet.training.128": Target(1500, 1100, "ours", True),  # MB
+    "memory/lenet5.training.128": Target(45, None, "ours", True),
+    "package/import": Target(0.1, 0.03, "ours", True),  # seconds
+    "package/installed": Target(3, None, "ours", True),  # MB, without bundled data
+}

@@ -1,0 +1,323 @@
+"""`fastcnn bench`: rows are whole, wrong results are noticed, baselines compare. Nothing here asserts a speed."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastcnn
+from fastcnn import cli
+from fastcnn.cli import bench
+
+ROOT = Path(__file__).resolve().parents[1]
+if not (ROOT / "benchmarks" / "suite.py").exists():
+    pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
+
+suite = bench.load_suite(str(ROOT / "benchmarks"))
+from benchmarks import baseline, jobs, kernels, mnist, networks, peers, report, targets, text, timing  # noqa: E402
+
+COMMON = {"id", "group", "work", "pass", "batch", "unit", "ours", "quartiles", "windows", "rounds", "peers", "peer", "ratio",
+          "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "isa", "versions", "commit", "took"}
+
+
+@pytest.fixture
+def tiny():
+    """Settings with which a row takes next to no time."""
+    return jobs.Settings(windows=1, window=0.001, most=1, seeds=1, epochs=1, digits=320)
+
+
+def rows_of(settings, *only):
+    return suite.measure(suite.chosen(suite.all_jobs(settings), only), settings)
+
+
+def a_row(name="networks/lenet5.forward.1", **more):
+    """A row as written, by hand."""
+    group, rest = name.split("/")
+    job = jobs.Job(group, *rest.split(".")[:1], None, *rest.split(".")[1:])
+    row = jobs.row(job, jobs.Settings(), **more)
+    return {**row, "took": 0.1}
+
+
+# Rows
+
+
+@pytest.mark.parametrize("only", [
+    "peak/fma", "kernels/lenet.conv1", "kernels/lenet.pool1", "kernels/lenet.tanh1", "kernels/lenet.softmax",
+    "kernels/lenet.loss", "kernels/odd.local_response_norm.even_size",
+    "kernels/odd.conv2d.depthwise", "kernels/odd.dense.primes", "kernels/lenet.sgd",
+    "networks/lenet5.forward.16", "networks/lenet5.training.1", "scaling/lenet5.training.4", "mnist/to_99",
+    "memory/lenet5.training.128", "package/installed", "images/augment_and_mix",
+])
+def test_rows_are_whole(only, tiny):
+    rows = rows_of(tiny, only)
+    assert rows and [row["error"] for row in rows if "error" in row] == []
+    for row in rows:
+        assert row.keys() >= COMMON
+        assert json.loads(json.dumps(row)) == row
+        assert row["ours"] is None if only == "mnist/to_99" else row["ours"] > 0
+        assert row["ours"] is None or row["quartiles"] is None or row["quartiles"][0] <= row["quartiles"][1]
+        assert re.fullmatch(r"\w+/[\w.]+", row["id"])
+        assert "  " in text.Printer.__doc__ or list(text.row_lines(row))
+
+
+def test_ids_are_unique_and_targets_have_rows():
+    settings = jobs.Settings()
+    names = [job.id for job in suite.all_jobs(settings)]
+    assert len(set(names)) == len(names) > 200
+    assert set(targets.TARGETS) <= set(names)
+    works = {job.work for job in suite.all_jobs(settings)}
+    assert {kernels.name_of(case) for case in kernels.cases.CONV2D} <= works
+    quick = [job.id for job in suite.all_jobs(jobs.Settings(quick=True))]
+    assert set(quick) < set(names)
+
+
+def test_rows_are_chosen_by_name():
+    found = suite.all_jobs(jobs.Settings())
+    assert [job.id for job in suite.chosen(found, ["networks/alexnet.forward.1"])] == ["networks/alexnet.forward.1"]
+    assert {job.batch for job in suite.chosen(found, ["networks/alexnet.forward"])} == {1, 32, 128}
+    assert {job.work for job in suite.chosen(found, ["kernels/*.conv2.data*"])} == {
+        "lenet.conv2", "alexnet.conv2", "cifar.conv2"}
+    assert suite.chosen(found, ["package", "peak"])[0].group == "peak", "in the suite's order"
+    with pytest.raises(ValueError, match="Received: 'nothing'"):
+        suite.chosen(found, ["nothing"])
+
+
+def test_a_failing_row_costs_no_other(tiny):
+    def fail(settings):
+        raise ZeroDivisionError("so it is")
+
+    found = [jobs.Job("peak", "a", fail), jobs.Job("peak", "b", lambda settings: {"unit": "s", "ours": 1.0})]
+    seen = []
+    rows = suite.measure(found, tiny, seen.append)
+    assert rows == seen and rows[0]["error"] == "ZeroDivisionError: so it is" and rows[1]["ours"] == 1
+    assert "FAILED: ZeroDivisionError" in "".join(text.row_lines(rows[0]))
+
+
+def test_the_best_peer_and_targets():
+    others = {"a": {"value": 10.0, "ratio": 3.0, "quartiles": (2.9, 3.1)}, "b": {"value": 12.0, "ratio": 2.5},
+              "c": {"error": "not installed"}}
+    row = a_row(unit="images/s", ours=30.0, peers=others)
+    assert (row["peer"], row["ratio"], row["due"], row["after"], row["met"]) == ("b", 2.5, 2.2, 3.0, "due")
+    assert a_row(ours=1.0, peers={"a": {"value": 1, "ratio": 3}})["met"] == "after"
+    assert a_row(ours=1.0, peers={"a": {"value": 1, "ratio": 2.1}})["met"] == "no"
+    assert a_row(ours=1.0)["met"] is None
+    assert [a_row("mnist/to_99", ours=value)["met"] for value in (6, 4, 2)] == ["no", "due", "after"]
+    line = "".join(text.row_lines(row))
+    assert "2.5× b" in line and "[due 2.2, after 3: ✓]" in line and "c n/a (not installed)" in line
+
+
+# Timing
+
+
+def test_ratios_are_of_windows_that_were_quiet_for_both():
+    ours = timing.Timing([(1, 0), (1, 0.5), (2, 0), (1, 0), (1, 0)])
+    theirs = timing.Timing([(2, 0), (99, 0), (4, 0), (2, 0), (77, 0.9)])
+    assert timing.ratio(ours, theirs) == (2, (2, 2))
+    assert ours.kept == 4 and ours.rounds == 5 and theirs.best == 2
+    busy = timing.Timing([(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)])
+    assert busy.kept == 0 and busy.median == 3, "the quietest three"
+
+
+def test_contestants_take_turns():
+    calls = []
+    result = timing.in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, windows=1, window=1e-4, most=2,
+                            before={"a": lambda: calls.append("before a")})
+    assert set(result) == {"a", "b"} and 1 <= result["a"].rounds == result["b"].rounds <= 2
+    turns = [name for name, last in zip(calls, [None, *calls]) if name != last]
+    assert turns == ["before a", "a", "b"] * (1 + result["a"].rounds)
+
+
+# Checks: what they are for is wrong results
+
+
+def test_wrong_results_are_noticed(tiny, monkeypatch):
+    right = fastcnn.reference.conv2d
+    monkeypatch.setattr(fastcnn.reference, "conv2d", lambda *a, **k: right(*a, **k) * 1.0001)
+    for only in ("kernels/lenet.conv1.forward", "networks/lenet5.forward.1"):
+        assert "WrongResult" in rows_of(tiny, only)[0]["error"]
+
+
+def test_predictions_that_say_nothing_are_refused():
+    with pytest.raises(jobs.WrongResult, match="all alike"):
+        networks.expected.check_predictions(np.full((2, 10), 0.1), np.full((2, 10), 0.1), "x")
+    p = np.random.default_rng(0).dirichlet(np.ones(10), 3)
+    networks.expected.check_predictions(p, p, "x")
+    with pytest.raises(jobs.WrongResult, match="differ by"):
+        networks.expected.check_predictions(p * 1.001, p, "x")
+
+
+def test_a_wrong_normalization_shows_in_alexnets_predictions():
+    """Its images and weights are such that forgetting to multiply α by the size is no small thing."""
+    model = networks.network("alexnet", classes=10, input_shape=(67, 67, 3))
+    x, _ = networks.batch_of(model, 1)
+    p = model.predict_on_batch(x)
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "LocalResponseNormalization":
+            layer["config"]["alpha_mode"] = "mean"
+    other = fastcnn.Sequential.from_config(config)
+    other.set_weights(model.get_weights())
+    with pytest.raises(jobs.WrongResult, match="differ by"):
+        networks.expected.check_predictions(other.predict_on_batch(x), p, "x")
+
+
+def test_seconds_to_the_goal():
+    assert mnist._seconds_to_goal([(2, 0.98), (3, 0.99), (4, 0.995)]) == 5
+    assert mnist._seconds_to_goal([(2, 0.98)]) is None
+
+
+# Peers
+
+
+def test_a_peer_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "benchmarks.peers.intel_openvino", raising=False)
+    able, unable = peers.installed(("openvino",))
+    assert able == () and list(unable) == ["openvino"] and unable["openvino"]
+    names = [name for name, _ in peers.contestants("forward", ("torch", "onnxruntime"))]
+    assert names == ["torch", "torch channels_last", "torch.compile", "onnxruntime"]
+
+
+def test_translation_for_channels_first_libraries():
+    from benchmarks.peers import translation
+
+    steps = translation.steps(networks.network("lenet5"))
+    assert [step.kind for step in steps] == [
+        *["conv", "tanh", "avg_pool"] * 2, "flatten", *["dense", "tanh"] * 2, "dense", "softmax"]
+    assert steps[3].weights[0].shape == (16, 6, 5, 5) and steps[0].options["padding"] == (2, 2)
+    steps = translation.steps(fastcnn.networks.alexnet(10, input_shape=(67, 67, 3)))
+    norm = next(step for step in steps if step.kind == "lrn")
+    assert norm.options == {"size": 5, "beta": 0.75, "k": 2.0, "divided_alpha": pytest.approx(5e-4)}
+    assert steps[0].multipliers == (2.0, 0.0)
+    same = fastcnn.Sequential([fastcnn.layers.Conv2D(2, 2, padding="same", input_shape=(4, 4, 1))])
+    with pytest.raises(ValueError, match="asymmetric"):
+        translation.steps(same)
+
+
+@pytest.mark.parametrize("package, stage", [("torch", "forward"), ("torch", "training"), ("onnxruntime", "forward")])
+def test_peers_agree(package, stage, tiny):
+    """Where they are installed."""
+    pytest.importorskip(package)
+    tiny.peers = (package,)
+    kept = {package: peers._FORMS[stage][package]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(peers._FORMS, stage, kept)
+        row, = rows_of(tiny, f"networks/lenet5.{stage}.16")
+    assert "error" not in row["peers"][package] and row["peer"] == package and row["ratio"] > 0
+
+
+# Baseline
+
+
+def test_baseline(tmp_path):
+    path = tmp_path / "baseline.json"
+    row = a_row(ours=1.0, peers={"torch": {"value": 1, "ratio": 2.0}, "x": {"error": "no"}})
+    kernel = a_row("kernels/lenet.conv1", unit="ms", ours=1.0, of_ceiling=0.5, ceiling="fma")
+    broken = a_row("networks/lenet5.training.1", error="it broke")
+    assert baseline.update([row, kernel, broken], path) == 2
+    known = baseline.load(path)
+    assert known == {row["id"]: {"torch": 2.0}, kernel["id"]: {"part of fma": 0.5}}
+    assert baseline.compare([row, kernel], known) == ([], 2, 0)
+    slower = {**row, "peers": {"torch": {"value": 1, "ratio": 1.79}}}
+    assert baseline.compare([slower], known) == ([(row["id"], "torch", 2.0, 1.79)], 1, 1)
+    assert baseline.compare([{**row, "peers": {"torch": {"value": 1, "ratio": 1.81}}}], known)[0] == [], "a tenth is no fall"
+    assert baseline.compare([broken], known) == ([], 0, 2)
+    assert baseline.update([slower], path) == 2 and baseline.load(path)[row["id"]] == {"torch": 1.79}
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="no baseline"):
+        baseline.load(path)
+
+
+# Command line
+
+
+@pytest.fixture
+def main(capsys):
+    """(exit code, standard output, standard error) of a command."""
+    before = fastcnn.get_num_threads()
+
+    def call(*words):
+        code = cli.main([str(word) for word in words])
+        return (code, *capsys.readouterr())
+
+    yield call
+    fastcnn.set_num_threads(before)
+
+
+def test_list(main):
+    code, out, _ = main("bench", "--list", "--only", "networks/lenet5")
+    assert code == 0 and out.splitlines()[0] == "networks/lenet5.forward.1"
+    code, out, _ = main("bench", "--list", "--only", "networks/lenet5.forward", "--batch", "7")
+    assert out.splitlines() == ["networks/lenet5.forward.7"]
+
+
+def test_command(main, tmp_path):
+    found, known = tmp_path / "rows.jsonl", tmp_path / "baseline.json"
+    code, out, err = main("bench", "--quick", "--only", "kernels/odd.dense.one_weight", "--json", found, "--threads", 1)
+    assert code == 0 and err == "" and "odd.dense.one_weight.forward.128" in out
+    rows = suite.read(found)
+    assert [row["pass"] for row in rows] == ["forward", "data", "weights"] and rows[0]["threads"] == 1 and rows[0]["quick"]
+    assert main("bench", "--from", found, "--update-baseline", known)[0] == 0
+    code, out, _ = main("bench", "--from", found, "--baseline", known)
+    assert code == 0 and "3 figures compared, 0 fell" in out
+    known.write_text(json.dumps({rows[0]["id"]: {"part of fma": 9.0}}))
+    code, out, _ = main("bench", "--from", found, "--baseline", known)
+    assert code == 1 and f"{rows[0]['id']}, part of fma: 9 →" in out
+
+
+def test_rows_on_standard_output_are_nothing_but_json(main):
+    code, out, err = main("bench", "--quick", "--only", "kernels/odd.dense.one_weight.forward", "--json", "-")
+    assert code == 0 and [json.loads(line)["work"] for line in out.splitlines()] == ["odd.dense.one_weight"]
+    assert "odd.dense.one_weight.forward.128" in err
+
+
+@pytest.mark.parametrize("words, error", [
+    (["--only", "nothing"], "no row is called so"),
+    (["--peers", "nothing"], "Received: nothing"),
+    (["--update-baseline", "--quick"], "no --quick"),
+    (["--baseline", "missing.json", "--only", "peak/fma"], "missing.json"),
+    (["--from", "missing.jsonl"], "missing.jsonl"),
+    (["--json", "missing/rows.jsonl"], "cannot write"),
+])
+def test_wrong_options(words, error, main, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = main("bench", *words)
+    assert code == 1 and error in err and len(err.splitlines()) == 1
+
+
+def test_without_a_checkout(main, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fastcnn, "__file__", str(tmp_path / "fastcnn" / "__init__.py"))
+    code, _, err = main("bench", "--list")
+    assert code == 1 and "in the checkout's folder" in err
+
+
+def test_a_report_without_matplotlib(main, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, err = main("bench", "--only", "peak/fma", "--report", tmp_path / "report")
+    assert code == 1 and out == "" and "pip install 'fastcnn[plot]'" in err, "before anything is measured"
+
+
+def test_a_report(main, tmp_path):
+    pytest.importorskip("matplotlib")
+    others = {"torch": {"value": 10.0, "ratio": 3.0, "quartiles": (2.9, 3.1)}, "keras": {"error": "<not> installed"}}
+    rows = [a_row("networks/lenet5.forward.16", unit="images/s", ours=30.0, quartiles=(29, 31), windows=3, rounds=4,
+                  peers=others),
+            a_row("memory/lenet5.training.128", unit="MB", ours=40.0, peers={"torch": {"value": 300, "ratio": 7.5}}),
+            a_row("scaling/lenet5.forward.4", unit="images/s", ours=30.0, by_threads={"1": 20.0, "2": 30.0}),
+            a_row("kernels/lenet.forward", unit="ms", ours=1.0, gbs=1.0, of_ceiling=0.5, ceiling="copy.1MB"),
+            a_row("mnist/to_99", unit="s", ours=None, note="(none)"), a_row("peak/fma", error="it <broke>")]
+    found = tmp_path / "rows.jsonl"
+    found.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, out, _ = main("bench", "--from", found, "--report", tmp_path / "report")
+    assert code == 1 and "index.html" in out, "one row went wrong"
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "&lt;not&gt; installed" in page and "&lt;broke&gt;" in page and "3× torch" in page
+    images = re.findall(r'src="([^"]+)"', page)
+    assert len(images) >= 4
+    for name in images:
+        assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG"), name
+    assert report.write([], tmp_path / "empty").endswith("index.html")
