@@ -12,9 +12,9 @@ TITLES = {
     "memory": ("Memory", "Most bytes resident at any time in a process that trains, in MB: less is better."),
     "package": ("Package", "Import beyond NumPy, and megabytes installed: less is better."),
     "scaling": ("Scaling", "Images per second over batch sizes, at each number of threads."),
-    "kernels": ("Kernels", "Every op by itself. Convolutions and dense layers as a part of the multiply-add peak, counted as "
-                           "if computed directly (Winograd's algorithm may pass it); others as a part of a copy of "
-                           "as many bytes, which small arrays cannot reach: waking the threads takes longer."),
+    "kernels": ("Kernels", "Every op by itself. Convolutions and dense layers as a part of the multiply-add peak, counted "
+                           "as if computed directly (Winograd's algorithm may pass it); others as a part of a copy of as "
+                           "many bytes, which small arrays cannot reach: waking the threads takes longer."),
     "images": ("Images", "Batches of photographs, images per second."),
     "peak": ("Ceilings", "What this machine can do."),
 }
