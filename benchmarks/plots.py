@@ -44,6 +44,11 @@ def _bars(axes, labels, values, unit):
     axes.set_ylabel(unit)
 
 
+def _legend(axes):
+    """Above the axes, where no bar is."""
+    axes.legend(fontsize=8, frameon=False, ncols=8, loc="lower left", bbox_to_anchor=(0, 1.1), borderaxespad=0)
+
+
 def _panels(rows):
     """{(work, pass): rows}."""
     found = {}
@@ -63,7 +68,7 @@ def _networks(rows):
             if max(v for found in values for v in found.values()) > 50 * min(v for found in values for v in found.values()):
                 one.set_yscale("log")
             one.set_title(f"{NAMES.get(work, work)}, {stage}")
-        axes[0].legend(fontsize=8, frameon=False)
+        _legend(axes[0])
         yield work, f"images per second of {work}", figure
     with_ratio = [row for row in rows if row["ratio"] is not None]
     if with_ratio:
@@ -131,5 +136,5 @@ def _kernels(rows):
         axes.axhline(100, color="#999", linewidth=0.8)
         axes.set_xticks(range(len(labels)), [label.split(".", 1)[1] for label in labels], rotation=45, ha="right")
         axes.set_ylabel("% of the ceiling")
-        axes.legend(fontsize=8, frameon=False)
+        _legend(axes)
         yield network, f"each op of {network} as a part of its ceiling", figure
