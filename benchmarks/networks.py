@@ -18,6 +18,7 @@ from fastcnn import reference
 
 BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1, 16, 128, 1024),
            ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128)}
+CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5}  # small enough for every step to lower the loss
 RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of steps on one batch change little
 
 
@@ -70,7 +71,7 @@ def checked(work, batch):
     logits = expected.logits(model, x[:2])
     predictions = model.predict_on_batch(x)
     expected.check_predictions(predictions[:2], reference.softmax(logits), f"{work}, batch {batch}", 2e-5)
-    plain = compiled(network(work, dropout=False), 1e-3)
+    plain = compiled(network(work, dropout=False), CHECKED_RATES[work])
     losses = [plain.train_on_batch(x[:2], y[:2]) for _ in range(3)]
     right = reference.softmax_cross_entropy(logits, y[:2]).mean()
     if not abs(losses[0] - right) < 1e-4 * right:
@@ -116,10 +117,11 @@ def _check_loss(found, ours, name, has_dropout):
         raise WrongResult(f"loss {found:.5g}, ours {ours:.5g}")
 
 
-def check_steps(work, batch=4, rate=1e-3, decay=0.05):
+def check_steps(work, batch=4, decay=1.0):
     """Three steps without dropout must move every parameter as torch does (so large a decay shows if it is wrong)."""
     from benchmarks.peers import pytorch
 
+    rate = CHECKED_RATES[work]
     model = compiled(network(work, dropout=False), rate, decay)
     x, y = batch_of(model, batch)
     before = pytorch.parameters_of(model)
