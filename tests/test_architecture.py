@@ -155,7 +155,7 @@ HIGHER = {  # module: what stands above it
     "optimizers/": [LAYERS, PLAN, MODEL],
     "plan.py": [MODEL],
     "parameters.py": [LAYERS, PLAN, MODEL],
-    "ops.py": [LAYERS, PLAN, MODEL],
+    "ops/": [LAYERS, PLAN, MODEL],
     "activations.py": [LAYERS, PLAN, MODEL],
     "arguments.py": [r"fastcnn\b"],
     "initializers.py": [LAYERS, PLAN, MODEL],

@@ -19,6 +19,7 @@ from fastcnn import _ops, ops
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guard pages need Linux' mmap and mprotect")
 GUARDS = {"after": guarded, "before": guarded_before}
+NUMPY = [module for name, module in sorted(sys.modules.items()) if name.startswith("fastcnn.ops.") and hasattr(module, "np")]
 
 
 class GuardedNumPy:
@@ -120,11 +121,11 @@ def check(name, op, arrays, options):
     assert not any(np.isnan(e).any() for e in expected)
     for guard in GUARDS.values():
         replaced = GuardedNumPy(guard)
-        before, ops.np, _ops.aligned = _ops.aligned, replaced, replaced.aligned
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            for module in NUMPY:
+                patch.setattr(module, "np", replaced)
+            patch.setattr(_ops, "aligned", replaced.aligned)
             actual = call(op, [guard(a) for a in arrays], options, guard)
-        finally:
-            ops.np, _ops.aligned = np, before
         assert replaced.count >= 2
         for a, e in zip(actual, expected, strict=True):
             assert_same(a, e, name)

@@ -134,6 +134,8 @@ class ImageBatches:
                 batch.stopped = True
             own = threading.current_thread().name.startswith(_NAME)  # garbage may be collected in any thread
             executor.shutdown(wait=not own, cancel_futures=True)
+            with self._lock:
+                self._ring.clear()  # memory for whoever works between two epochs, as validation does
         self._warn()
 
     def _order(self, number):

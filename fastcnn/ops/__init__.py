@@ -1,0 +1,79 @@
+"""The functional API: one function per operation and one for its gradients, on NumPy arrays, float32, NHWC.
+
+`fastcnn.reference` has the same names and signatures in plain NumPy float64, to compare with. Every
+`<op>_backward(dy, …the forward call's arguments…)` returns the gradients of its array arguments in their order.
+`out=` takes an array to reuse: float32, contiguous, of the result's shape.
+"""
+
+from .activations import (
+    elu,
+    elu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    log_softmax,
+    log_softmax_backward,
+    relu,
+    relu_backward,
+    scaled_tanh,
+    scaled_tanh_backward,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_backward,
+    softplus,
+    softplus_backward,
+    tanh,
+    tanh_backward,
+)
+from .augment import augment
+from .conv2d import conv2d, conv2d_backward
+from .dense import dense, dense_backward
+from .dropout import dropout, dropout_backward
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    categorical_cross_entropy,
+    categorical_cross_entropy_backward,
+    mean_squared_error,
+    mean_squared_error_backward,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+)
+from .lrn import local_response_norm, local_response_norm_backward
+from .optimizers import sgd
+from .pool2d import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+
+__all__ = [
+    "augment",
+    "avg_pool2d", "avg_pool2d_backward",
+    "binary_cross_entropy", "binary_cross_entropy_backward",
+    "categorical_cross_entropy", "categorical_cross_entropy_backward",
+    "conv2d", "conv2d_backward",
+    "dense", "dense_backward",
+    "dropout", "dropout_backward",
+    "elu", "elu_backward",
+    "global_avg_pool2d", "global_avg_pool2d_backward",
+    "global_max_pool2d", "global_max_pool2d_backward",
+    "leaky_relu", "leaky_relu_backward",
+    "local_response_norm", "local_response_norm_backward",
+    "log_softmax", "log_softmax_backward",
+    "max_pool2d", "max_pool2d_backward",
+    "mean_squared_error", "mean_squared_error_backward",
+    "relu", "relu_backward",
+    "scaled_tanh", "scaled_tanh_backward",
+    "sgd",
+    "sigmoid", "sigmoid_backward",
+    "softmax", "softmax_backward",
+    "softmax_cross_entropy", "softmax_cross_entropy_backward",
+    "softplus", "softplus_backward",
+    "tanh", "tanh_backward",
+]  # fmt: skip

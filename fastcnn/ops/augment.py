@@ -1,0 +1,102 @@
+"""Photographs, from bytes to floats."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments
+from fastcnn.ops.shared import deliver, describe, result, run
+
+
+def _channels(name, value, c):
+    """One number per channel, from one number or a list of them."""
+    value = np.asarray(value, np.float64) if np.ndim(value) else np.full(c, arguments.number(name, value))
+    if value.shape != (c,) or not np.isfinite(value).all():
+        raise ValueError(f"{name} must be a finite number, or one for each of the {c} channels. Received: {value.tolist()}")
+    return value
+
+
+def _light(c, lighting, eigenvectors, eigenvalues):
+    """What the three normal numbers are multiplied by; None: nothing."""
+    lighting = arguments.number("lighting", lighting, 0)
+    if not lighting:
+        return None
+    if c != 3 or eigenvectors is None or eigenvalues is None:
+        what = f"{c} channels" if c != 3 else "no eigenvectors" if eigenvectors is None else "no eigenvalues"
+        raise ValueError(f"lighting needs images of 3 channels, eigenvectors and eigenvalues. Received: {what}")
+    vectors, values = arguments.array("eigenvectors", eigenvectors, 2), arguments.array("eigenvalues", eigenvalues, 1)
+    if vectors.shape != (3, 3) or values.shape != (3,) or not (np.isfinite(vectors).all() and np.isfinite(values).all()):
+        raise ValueError("eigenvectors must be (3, 3), one in each column, and eigenvalues (3,), all finite. Received: "
+                         f"shapes {vectors.shape} and {values.shape}")
+    return (vectors.astype(np.float64) * values * lighting).tolist()
+
+
+def _numbers(name, value, n, below):
+    """n integers from 0 as int32, or None."""
+    if value is None:
+        return None
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu" or value.shape != (n,):
+        raise ValueError(f"{name} must be {n} integers, one per image. Received: {describe(value)}")
+    if n and not (0 <= value.min() and value.max() < below):
+        raise ValueError(f"{name} must lie in 0 … {below - 1}. Received: {value.min()} … {value.max()}")
+    return np.ascontiguousarray(value, np.int32)
+
+
+def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
+            eigenvalues=None, index=None, partner=None, weight=1.0, seed=0, epoch=0, *, out=None):
+    """Bytes to the floats a network takes: crop, mirror, subtract the mean, scale, change the light, mix in pairs.
+
+        image = (x − mean + eigenvectors · (α · eigenvalues)) · scale,   αᵢ ~ N(0, lighting)
+        y_i = image_i,   or with partners  weight · image_i + (1 − weight) · image_partner(i)
+
+    Args:
+        x: images, uint8.
+        crop: height and width of the result in pixels, integer or pair; None: the whole image.
+        position: of the crop: "centre", "random", "top_left", "top_right", "bottom_left", "bottom_right".
+        flip: mirror left and right: "never", "random" (one image in two), "always".
+        mean: a number, one per channel, or an image (H, W, C), which is cropped and mirrored alike; in units of x.
+        scale: a number, or one per channel: 1 / standard deviation.
+        lighting: standard deviation of α; 0: none.
+        eigenvectors, eigenvalues: of the colours' covariance: (3, 3), one vector in each column, and (3,).
+        index: numbers of the images in their data set, which the random numbers depend on; None: 0, 1, 2 …
+        partner: for each image the place in the batch of the one that is mixed into it; None: no mixing.
+        weight: of the first image where two are mixed, in [0, 1].
+        seed, epoch: key and counter of the random numbers (Philox 4×32-10): each image has one draw per epoch.
+        out: array to write the result to.
+
+    Shape:
+        x (N, H, W, C), C = 1 … 4 → (N, crop height, crop width, C)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> x = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
+        >>> fastcnn.ops.augment(x, crop=2, position="top_left", flip="always", mean=1).ravel().tolist()
+        [0.0, -1.0, 3.0, 2.0]
+
+    Source: Krizhevsky, Sutskever, Hinton 2012, §4.1; mixing: Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup".
+    """
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 4 or not 1 <= x.shape[3] <= 4 or 0 in x.shape[1:]:
+        raise TypeError("x must be a uint8 array of images (N, height, width, 1 to 4 channels). "
+                        f"Received: {describe(x)}")
+    x = arguments.dense(x)
+    n, h, w, c = x.shape
+    crop = (h, w) if crop is None else arguments.pair("crop", crop)
+    if crop[0] > h or crop[1] > w:
+        raise ValueError(f"crop must fit into the images of {h} × {w} pixels. Received: {crop}")
+    position, flip = arguments.choice("position", position, _ops.POSITIONS), arguments.choice("flip", flip, _ops.FLIPS)
+    image = None
+    if np.ndim(mean) > 1:
+        image = arguments.array("mean", mean)
+        if image.shape != (h, w, c):
+            raise ValueError(f"mean must be a number, {c} of them, or an image of shape {(h, w, c)}. "
+                             f"Received: shape {image.shape}")
+    op = _ops.augment((h, w, c), crop, position, flip, _channels("mean", mean, c) if image is None else None,
+                      _channels("scale", scale, c), _light(c, lighting, eigenvectors, eigenvalues))
+    index, partner = _numbers("index", index, n, 2**31), _numbers("partner", partner, n, n)
+    weight = arguments.number("weight", weight, 0, 1)
+    key = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer("epoch", epoch, 0, 2**63 - 1)
+    y = result(out, (n, *crop, c), x, *([] if image is None else [image]))
+    run(op, n, [["forward"]], [("y", y)], [("pixels", x), ("index", index), ("partner", partner), ("mean", image)],
+         scale=weight, random=key)
+    return deliver(y, out)

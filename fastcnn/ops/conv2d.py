@@ -1,0 +1,87 @@
+"""Convolution."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments, settings
+from fastcnn.ops.shared import finish, gradient, last, result, run
+
+
+def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format):
+    first = arguments.data_format(data_format)
+    x, kernel = last(x, first), arguments.array("kernel", kernel, 4)
+    strides, dilation = arguments.pair("strides", strides), arguments.pair("dilation_rate", dilation_rate)
+    groups = arguments.integer("groups", groups)
+    n, h, w, c = x.shape
+    kh, kw, in_c, out_c = kernel.shape
+    if c % groups or out_c % groups:
+        raise ValueError(f"groups must divide the input's {c} channels and the kernel's {out_c} filters. Received: {groups}")
+    if in_c * groups != c:
+        raise ValueError(f"kernel must be (height, width, {c // groups} input channels per group, filters) for an input of "
+                         f"{c} channels in {groups} groups. Received: shape {kernel.shape}")
+    pads = arguments.pads(padding, (h, w), (kh, kw), strides, dilation)
+    if bias is not None:
+        bias = arguments.array("bias", bias, 1)
+        if bias.shape != (out_c,):
+            raise ValueError(f"bias must have shape ({out_c},). Received: shape {bias.shape}")
+    op = _ops.conv2d((h, w, c), out_c, (kh, kw), strides, dilation, pads, groups, bias is not None,
+                     settings.exact)
+    return op, first, x, kernel, bias, (n, *op.out_shape)
+
+
+def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
+           *, out=None):
+    """Two-dimensional convolution (cross-correlation, as in every deep learning library).
+
+    Args:
+        x: images.
+        kernel: filters.
+        bias: one number per filter, or None.
+        strides, dilation_rate: integer or pair (height, width).
+        padding: "valid", "same" (TensorFlow's rule), integer, pair, or ((top, bottom), (left, right)).
+        groups: input channels and filters are split into this many independent groups.
+        data_format: "channels_last" or "channels_first" (x and the result; the kernel's layout does not change).
+        out: array to write the result to.
+
+    Shape:
+        x (N, H, W, C), kernel (KH, KW, C / groups, F), bias (F,) → (N, OH, OW, F)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> x, kernel = np.ones((1, 5, 5, 1), "float32"), np.ones((3, 3, 1, 2), "float32")
+        >>> fastcnn.ops.conv2d(x, kernel).shape
+        (1, 3, 3, 2)
+    """
+    op, first, x, kernel, bias, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format)
+    y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
+    run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
+         [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
+    return finish(y, first, out)
+
+
+def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1,
+                    data_format="channels_last"):
+    """Gradients of `conv2d`: (dx, dkernel), and dbias where a bias was given.
+
+    Shape:
+        dy (N, OH, OW, F) → dx as x, dkernel as kernel, dbias (F,)
+
+    Example:
+        >>> x, kernel = np.ones((1, 5, 5, 1), "float32"), np.ones((3, 3, 1, 2), "float32")
+        >>> dx, dkernel = fastcnn.ops.conv2d_backward(np.ones((1, 3, 3, 2)), x, kernel)
+        >>> dkernel[0, 0, 0].tolist()
+        [9.0, 9.0]
+    """
+    op, first, x, kernel, bias, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format)
+    dy = gradient(last(dy, first, "dy"), shape)
+    n, size = shape[0], op.w_size + op.b_size
+    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
+    dx, dw = np.empty_like(x), np.zeros_like(kernel)
+    db = None if bias is None else np.zeros_like(bias)
+    run(op, n, [["pack"], ["data", "weights"], ["reduce"]] if op.partial else [["pack"], ["data", "weights"]],
+         [("x", x), ("dy", dy), ("dx", dx)],
+         [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
+          ("partial", _ops.aligned(-(-n // chunk) * size) if op.partial else None)], chunk=chunk)
+    dx = finish(dx, first, None)
+    return (dx, dw) if bias is None else (dx, dw, db)

@@ -1,0 +1,169 @@
+"""Pooling."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments
+from fastcnn.ops.shared import deliver, finish, gradient, last, result, run
+
+
+def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False):
+    first = arguments.data_format(data_format)
+    x = last(x, first)
+    pool_size = arguments.pair("pool_size", pool_size)
+    strides = pool_size if strides is None else arguments.pair("strides", strides)
+    pads = arguments.pads(padding, x.shape[1:3], pool_size, strides)
+    if any(p >= size for side, size in zip(pads, pool_size) for p in side):
+        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {padding!r}")
+    ceil_mode = arguments.flag("ceil_mode", ceil_mode) and padding != "same"
+    op = _ops.pool2d(kind, x.shape[1:], pool_size, strides, pads, ceil_mode,
+                     arguments.flag("count_include_pad", count_include_pad))
+    return op, first, x, (x.shape[0], *op.out_shape)
+
+
+def _pool2d_forward(arguments_, out):
+    op, first, x, shape = arguments_
+    y = result(None if first else out, shape, x)
+    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
+    return finish(y, first, out)
+
+
+def _pool2d_backward(dy, arguments_):
+    op, first, x, shape = arguments_
+    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
+    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
+    return finish(dx, first, None)
+
+
+def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+    """The maximum of each window; padding never wins, NaN always does.
+
+    Args:
+        x: images.
+        pool_size: integer or pair (height, width).
+        strides: the same; None: the pool size.
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)), less than the pool size.
+        ceil_mode: round the output's size up (torch's rule: no window starts beyond the input and its leading padding).
+        data_format: "channels_last" or "channels_first".
+        out: array to write the result to.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Example:
+        >>> fastcnn.ops.max_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
+        [5.0, 7.0, 13.0, 15.0]
+    """
+    return _pool2d_forward(_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format), out)
+
+
+def max_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """Gradient of `max_pool2d`: dy goes to the first maximum of its window, row by row.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x
+
+    Example:
+        >>> fastcnn.ops.max_pool2d_backward(np.ones((1, 1, 1, 1)), np.arange(4.0).reshape(1, 2, 2, 1), 2).ravel().tolist()
+        [0.0, 0.0, 0.0, 1.0]
+    """
+    return _pool2d_backward(dy, _pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format))
+
+
+def avg_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
+               data_format="channels_last", *, out=None):
+    """The mean of each window.
+
+    Args:
+        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+        count_include_pad: divide by the window's size within the padded image, not by its real elements alone.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Example:
+        >>> fastcnn.ops.avg_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
+        [2.5, 4.5, 10.5, 12.5]
+    """
+    return _pool2d_forward(_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad), out)
+
+
+def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
+                        data_format="channels_last"):
+    """Gradient of `avg_pool2d`.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x
+
+    Example:
+        >>> fastcnn.ops.avg_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    return _pool2d_backward(dy, _pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
+
+
+def _global_pool2d(kind, x, data_format):
+    first = arguments.data_format(data_format)
+    shape = np.shape(x)
+    if len(shape) != 4:
+        raise ValueError(f"x must have 4 dimensions. Received: shape {shape}")
+    size = shape[2:] if first else shape[1:3]
+    return _pool2d(kind, x, tuple(size), None, "valid", False, data_format)
+
+
+def _global_pool2d_backward(dy, arguments_):
+    op, first, x, shape = arguments_
+    dy = gradient(dy, (shape[0], shape[3])).reshape(shape)
+    dx = np.empty_like(x)
+    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
+    return finish(dx, first, None)
+
+
+def _global_pool2d_forward(arguments_, out):
+    op, _, x, shape = arguments_
+    y = result(out, (shape[0], shape[3]), x)
+    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
+    return deliver(y, out)
+
+
+def global_avg_pool2d(x, data_format="channels_last", *, out=None):
+    """The mean of each channel over the image.
+
+    Shape:
+        (N, H, W, C) → (N, C)
+
+    Example:
+        >>> fastcnn.ops.global_avg_pool2d(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+        [[1.5]]
+    """
+    return _global_pool2d_forward(_global_pool2d("avg", x, data_format), out)
+
+
+def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
+    """Gradient of `global_avg_pool2d`.
+
+    Shape:
+        dy (N, C) → dx as x
+    """
+    return _global_pool2d_backward(dy, _global_pool2d("avg", x, data_format))
+
+
+def global_max_pool2d(x, data_format="channels_last", *, out=None):
+    """The maximum of each channel over the image.
+
+    Shape:
+        (N, H, W, C) → (N, C)
+
+    Example:
+        >>> fastcnn.ops.global_max_pool2d(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+        [[3.0]]
+    """
+    return _global_pool2d_forward(_global_pool2d("max", x, data_format), out)
+
+
+def global_max_pool2d_backward(dy, x, data_format="channels_last"):
+    """Gradient of `global_max_pool2d`: to the first maximum.
+
+    Shape:
+        dy (N, C) → dx as x
+    """
+    return _global_pool2d_backward(dy, _global_pool2d("max", x, data_format))
