@@ -12,6 +12,9 @@ from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 
 
+_LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
+
+
 class Logs(Mapping):
     """Mean loss and metrics so far, read only when someone looks; `images` have been seen since the phase began."""
 
@@ -51,6 +54,12 @@ class Loops:
                     self._flat, self.seed, sparse)
         self._plans[mode] = plan
         return plan
+
+    def _leave(self, mode):
+        """Gives up the plan of a phase that has ended, if it is large; the next such phase makes it anew."""
+        plan = self._plans.get(mode)
+        if plan is not None and plan.bytes > _LARGE:
+            del self._plans[mode]
 
     def _run(self, plan, n, arrays, threads):
         x, target, weight = arrays
@@ -116,6 +125,7 @@ class Loops:
         try:
             watchers.on_train_begin()
             self._epochs(batches, epochs, validation, watchers)
+            self._leave("train")
             watchers.on_train_end()
         except BaseException:
             callbacks.terminal.release()
@@ -134,7 +144,9 @@ class Loops:
             watchers.on_epoch_begin(epoch)
             logs = self._epoch(batches, epoch, watchers)
             if validation is not None:
+                self._leave("train")
                 values = self._evaluate(validation, watchers)
+                self._leave("test")
                 logs.update({f"val_{name}": value for name, value in zip(self.metrics_names, values)})
             self.epochs_seen, self._standing.step = epoch + 1, 0
             watchers.on_epoch_end(epoch, logs)
