@@ -20,10 +20,10 @@ typedef struct {
 } fc_inner;
 
 /* Products in lanes (kernels/lanes.h). Steps in floats: of A from run to run, from k to k, from row to row; of B from run to
- * run, from pixel to pixel; of C from pixel to pixel. */
+ * run, from k to k (a vector, where lanes are images), from pixel to pixel; of C from pixel to pixel. */
 typedef struct {
     ptrdiff_t runs, len;
-    ptrdiff_t a_run, a_step, a_row, b_run, b_pixel, c_pixel;
+    ptrdiff_t a_run, a_step, a_row, b_run, b_step, b_pixel, c_pixel;
 } fc_lanes;
 
 /* An image in lanes, as rows and columns of pixels. */
@@ -49,6 +49,8 @@ typedef struct {
                    const float *bias, int accumulate))                                                                \
     X(void, pack, (ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst))                         \
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
+    X(void, dots, (ptrdiff_t rows, ptrdiff_t n, const float *w, ptrdiff_t ldw, const float *x, float *y))             \
+    X(void, outer, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *y, float *w, ptrdiff_t ldw))            \
     X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step))     \
     X(void, from_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step))                    \
     X(void, lanes_gemm, (ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b,           \

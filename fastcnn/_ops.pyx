@@ -357,6 +357,30 @@ cdef class Program:
             fc_run(&self.program, first, count, batch, threads)
 
 
+    def predict(self, x, tuple in_size, tuple out_size, Py_ssize_t first_op, Py_ssize_t last_op, Py_ssize_t most, int threads,
+                Py_ssize_t first):
+        """y of a batch from phase `first` on, with no more ado; None if x is not an array (1 … most, *in_size) that ops can
+        read as it lies."""
+        cdef cnp.ndarray a, y
+        cdef Py_ssize_t i, n, batch
+        if type(x) is not np.ndarray or threads > self.scratch_threads:
+            return None
+        a, n = x, len(in_size)
+        if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY_RO(a) or cnp.PyArray_NDIM(a) != n + 1:
+            return None
+        for i in range(n):
+            if cnp.PyArray_DIM(a, <int>i + 1) != <Py_ssize_t>in_size[i]:
+                return None
+        batch = cnp.PyArray_DIM(a, 0)
+        if not 1 <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
+            return None
+        y = np.empty((batch, *out_size), np.float32)
+        self.io[first_op].x.p, self.io[last_op].y.p = <float *>cnp.PyArray_DATA(a), <float *>cnp.PyArray_DATA(y)
+        with nogil:
+            fc_run(&self.program, first, self.phase_count - first, batch, threads)
+        return y
+
+
 def select_isa(name=None):
     """Chooses the kernels: a level's name, or None for FASTCNN_ISA or else the best usable one. For import and tests."""
     cdef bytes level = b"" if name is None else name.encode()

@@ -11,7 +11,6 @@ from fastcnn import callbacks, data, resuming
 from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 
-
 _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
 
 
@@ -187,11 +186,14 @@ class Loops:
     def _once(self, mode, arrays, sparse):
         n, arrays[0] = len(arrays[0]), data.dense(arrays[0])
         plan, totals = self._plan(mode, n, sparse), [0.0, 0]
+        if not self._metrics:
+            self._run(plan, n, arrays, get_num_threads())
+            self._count(plan, n, arrays, totals)
+            return totals[0] / n
         with self._fresh_metrics():
             self._run(plan, n, arrays, get_num_threads())
             self._count(plan, n, arrays, totals)
-            values = list(self._results(totals).values())
-        return values if self._metrics else values[0]
+            return list(self._results(totals).values())
 
     # Evaluating and predicting
 

@@ -144,9 +144,10 @@ class Plan:
             if entry.w is not None:
                 self.program.bind(n, "w", entry.w.value)
                 self.program.bind(n, "b", None if entry.b is None else entry.b.value)
-                if op.packed_size:
+                alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
+                if op.packed_size and not alone:
                     self.program.bind(n, "packed", _ops.aligned(op.packed_size))
-                if op.packed_t_size and i in needs_t:
+                if op.packed_t_size and i in needs_t and not alone:
                     self.program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
                 if i in self.inside:
                     entry.w.gradient = None  # it exists in blocks, one after the other, in a thread's scratch
@@ -157,6 +158,7 @@ class Plan:
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
                     if i in partials:
                         self.program.bind(n, "partial", partials[i].array)
+        self.last = len(native) - 1
         self.randoms = [(number[i], (seed + e.number) % 2**64 if e.seed == -1 else e.seed)
                         for i, e in enumerate(self.entries) if getattr(e, "seed", None) is not None]
         if self.loss is not None:
@@ -227,6 +229,13 @@ class Plan:
         self.program.run(batch, threads, first)
         if self.training:
             self.optimizer.iterations += 1
+
+    def predict(self, x, threads, version):
+        """Predictions for a batch that needs neither conversion nor packing; None if that is more than can be said of it."""
+        if self.packed != version or self.script or threads > self.threads:
+            return None
+        return self.program.predict(x, self.input_size, self.output_size, 0, self.last, self.batch, threads,
+                                    self.pack_phases)
 
     def predictions(self, batch):
         """What the model predicts for the images of the last run."""

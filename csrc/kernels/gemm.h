@@ -115,3 +115,39 @@ static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdi
         if (j < n) v_store_tail(y + j, n - j, v_fma(x0, v_load_tail(w + j, n - j), v_load_tail(y + j, n - j)));
     }
 }
+
+/* y[i] = Σ_j w[i·ldw + j]·x[j], i < rows: a row's products are summed lane by lane, then across. */
+static void dots(ptrdiff_t rows, ptrdiff_t n, const float *w, ptrdiff_t ldw, const float *x, float *restrict y)
+{
+    for (ptrdiff_t i = 0; i < rows; i += 4) {
+        const float *row[4];
+        vf sum[4];
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) row[r] = w + (i + r < rows ? i + r : i) * ldw, sum[r] = v_zero();
+        ptrdiff_t j = 0;
+        for (; j + V <= n; j += V) {
+            const vf xj = v_load(x + j);
+#pragma GCC unroll 4
+            for (int r = 0; r < 4; r++) sum[r] = v_fma(xj, v_load(row[r] + j), sum[r]);
+        }
+        if (j < n) {
+            const vf xj = v_load_tail(x + j, n - j);
+#pragma GCC unroll 4
+            for (int r = 0; r < 4; r++) sum[r] = v_fma(xj, v_load_tail(row[r] + j, n - j), sum[r]);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++)
+            if (i + r < rows) y[i + r] = v_sum(sum[r]);
+    }
+}
+
+/* w[i·ldw + j] = x[i]·y[j], i < rows, j < n. */
+static void outer(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *y, float *restrict w, ptrdiff_t ldw)
+{
+    for (ptrdiff_t i = 0; i < rows; i++, w += ldw) {
+        const vf xi = v_set1(x[i]);
+        ptrdiff_t j = 0;
+        for (; j + V <= n; j += V) v_store(w + j, v_mul(xi, v_load(y + j)));
+        if (j < n) v_store_tail(w + j, n - j, v_mul(xi, v_load_tail(y + j, n - j)));
+    }
+}

@@ -1,10 +1,11 @@
 /* The image as lane: V images lie interleaved, x[i][V], i running over (pixel, channel). Whatever the channels, vectors are full.
  *
  *     to_lanes    y[i·y_step + l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
- *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·V + l]
+ *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·b_step + l]
  *     lanes_outer dw[i][j] = Σ_row Σ_col Σ_l x[row][col][i][l] · dy[row][col][j][l]
  *     lanes_sum   y[j] = Σ_row Σ_l x[row][j][l]
  *
+ * b_step is V where lanes are images. With 1 they are neighbouring pixels of one plane (conv2d.c).
  * lanes_gemm is gemm's tile with its sides exchanged: weights are broadcast, pixels times images are the columns. Every
  * element is one chain of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
  * nothing beyond an array is read.
@@ -54,14 +55,14 @@ static inline __attribute__((always_inline)) void lanes_tile(const int m, const 
                                                              const float *bias, float *restrict c)
 {
     vf acc[LANES_M1][NRV];
-    const ptrdiff_t a_row = unit ? 1 : in->a_row, a_step = in->a_step, b_pixel = in->b_pixel, len = in->len;
+    const ptrdiff_t a_row = unit ? 1 : in->a_row, a_step = in->a_step, b_step = in->b_step, b_pixel = in->b_pixel, len = in->len;
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         const float *ar = a + r * in->a_run, *br = b + r * in->b_run;
-        for (ptrdiff_t k = 0; k < len; k++, ar += a_step, br += V) {
+        for (ptrdiff_t k = 0; k < len; k++, ar += a_step, br += b_step) {
             vf bk[NRV];
 #pragma GCC unroll 4
             for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);

@@ -53,7 +53,7 @@ void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *wo
         const float *x = padded(op, io, work, chunk * v, &row);
         float *y = fc_row(&io->y, chunk * v, work);
         const fc_lanes in = {.runs = o->filter_h, .len = len, .a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
-                             .b_run = row, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
+                             .b_run = row, .b_step = v, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
         for (ptrdiff_t oh = 0; oh < op->out_h; oh++, y += y_row) {
             fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w, x + oh * row, io->b, y);
             if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, y_row, y, y);
@@ -85,7 +85,7 @@ static void data_region(const fc_op *op, const float *packed, const float *dy, f
     const ptrdiff_t down = w->count == 1; /* pixels of a call lie below each other */
     const ptrdiff_t lines = down ? 1 : h->count, pixels = down ? h->count : w->count;
     const fc_lanes in = {.runs = h->taps, .len = w->taps * op->out_c, .a_run = o->filter_w * op->out_c * op->in_c,
-                         .a_step = op->in_c, .a_row = 1, .b_run = dy_row, .b_pixel = down ? dy_row : op->out_c * v,
+                         .a_step = op->in_c, .a_row = 1, .b_run = dy_row, .b_step = v, .b_pixel = down ? dy_row : op->out_c * v,
                          .c_pixel = down ? dx_row : op->in_c * v};
     const float *a = packed + (h->tap * o->filter_w + w->tap) * op->out_c * op->in_c;
     for (ptrdiff_t i = 0; i < lines; i++)

@@ -3,7 +3,7 @@
  *     y[o] = b[o] + Σ_i x[i]·w[i][o]     dx[i] = Σ_o dy[o]·w[i][o]     dw[i][o] = Σ_image x[i]·dy[o]     db[o] = Σ dy[o]
  *
  * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image); a
- * single image takes them as they lie.
+ * single image takes them as they lie, DATA too where they were not packed (packed_t NULL).
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
  * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that. */
@@ -189,6 +189,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_dense_lanes_data(op, io, work);
         return;
     }
+    if (!op->wide && !io->packed_t) {
+        for (ptrdiff_t image = work->first; image < work->last; image++)
+            fc_k->dots(op->in_c, op->out_c, io->w, op->out_c, fc_row(&io->dy, image, work), fc_row(&io->dx, image, work));
+        return;
+    }
     if (!op->wide) {
         product(fc_row(&io->dy, work->first, work), io->dy.size, op->out_c, fc_row(&io->dx, work->first, work), io->dx.size,
                 op->in_c, work->last - work->first, io->packed_t, NULL);
@@ -206,6 +211,10 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                            float *dw, ptrdiff_t step)
 {
     static const ptrdiff_t run[1] = {0};
+    if (work->batch == 1) {
+        fc_k->outer(m, n, fc_row(&io->x, 0, work) + i0, fc_row(&io->dy, 0, work) + j0, dw, step);
+        return;
+    }
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, m_up = fc_round_up(m, mr), n_up = fc_round_up(n, nr);
     const ptrdiff_t depth = fc_min(work->batch, WIDE_N * WIDE_K / (m_up + n_up));
     for (ptrdiff_t k = 0; k < work->batch; k += depth) {

@@ -22,7 +22,7 @@ fc_status fc_dense_set_lanes(fc_op *op)
 
 void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const fc_lanes in = {.runs = 1, .len = op->in_c, .a_step = op->out_c, .a_row = 1};
+    const fc_lanes in = {.runs = 1, .len = op->in_c, .a_step = op->out_c, .a_row = 1, .b_step = fc_k->v};
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         float *y = fc_row(&io->y, chunk * fc_k->v, work);
         fc_k->lanes_gemm(op->out_c, 1, &in, io->w, fc_row(&io->x, chunk * fc_k->v, work), io->b, y);
@@ -32,7 +32,7 @@ void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *wor
 
 void fc_dense_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const fc_lanes in = {.runs = 1, .len = op->out_c, .a_step = 1, .a_row = op->out_c};
+    const fc_lanes in = {.runs = 1, .len = op->out_c, .a_step = 1, .a_row = op->out_c, .b_step = fc_k->v};
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++)
         fc_k->lanes_gemm(op->in_c, 1, &in, io->w, fc_row(&io->dy, chunk * fc_k->v, work), NULL,
                          fc_row(&io->dx, chunk * fc_k->v, work));

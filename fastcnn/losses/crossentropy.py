@@ -54,9 +54,10 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         if y.dtype.kind not in "iu":
             if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
                 raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
-        if y.size and not (0 <= y.min() and y.max() < output_size[0]):
+        labels = y.astype(np.int64, copy=False)
+        if labels.size and labels.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
             raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}. Received: {y.min()} … {y.max()}")
-        return np.ascontiguousarray(y, np.int32), True
+        return np.ascontiguousarray(labels, np.int32), True
 
 
 class CategoricalCrossentropy(_Crossentropy):

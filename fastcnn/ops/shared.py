@@ -49,6 +49,7 @@ def deliver(y, out):
 
 
 def describe(value):
+    """What was received, in the words of an error."""
     if isinstance(value, np.ndarray):
         kind = "" if value.flags.c_contiguous else ", not contiguous"
         return f"ndarray of {value.dtype}, shape {value.shape}{kind}{'' if value.flags.writeable else ', read-only'}"
@@ -57,6 +58,7 @@ def describe(value):
 
 
 def gradient(dy, shape):
+    """dy as an array of the output's shape."""
     dy = arguments.array("dy", dy)
     if dy.shape != tuple(shape):
         raise ValueError(f"dy must have the output's shape {tuple(shape)}. Received: shape {dy.shape}")

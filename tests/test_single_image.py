@@ -1,0 +1,77 @@
+"""Paths of their own for few images: planes under few filters, dense weights as they lie, predictions without ado."""
+
+import numpy as np
+import pytest
+from buffers import guarded, guarded_before, integers, normal
+from twin import Twin, assert_trained_alike
+
+import fastcnn
+from fastcnn import layers as L
+from fastcnn import ops, reference
+from fastcnn.optimizers import SGD
+
+
+@pytest.mark.parametrize("filters", [1, 2, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("width", [7, 8, 13, 16, 19, 33])
+def test_planes_are_exact(isa, filters, width):
+    """Few filters over one channel: whole numbers come out whole, whatever the row's overlapping vectors."""
+    rng = np.random.default_rng(filters * 100 + width)
+    uneven = ((1, 0), (3, 1))
+    for padding, strides, dilation in (("same", 1, 1), ("valid", (2, 1), 1), (uneven, 1, (2, 2)), ("same", (1, 2), 1)):
+        x, kernel, bias = integers(rng, (2, 9, width, 1)), integers(rng, (3, 3, 1, filters)), integers(rng, (filters,))
+        expected = reference.conv2d(x, kernel, bias, strides, padding, dilation)
+        for guard in guarded, guarded_before:
+            y = ops.conv2d(guard(x), guard(kernel), guard(bias), strides, padding, dilation,
+                           out=guard(np.full(expected.shape, np.nan, np.float32)))
+            np.testing.assert_array_equal(y, expected)
+
+
+def test_planes_keep_the_order_of_sums(isa):
+    """One image and many take different paths to the same bits."""
+    rng = np.random.default_rng(0)
+    x = normal(rng, (16, 28, 28, 1))
+    model = fastcnn.networks.lenet5(seed=3)
+    assert model.predict(x).tobytes() == b"".join(model.predict_on_batch(x[i:i + 1]).tobytes() for i in range(16))
+
+
+@pytest.mark.parametrize("units", [1, 5, 8, 21])
+def test_a_step_on_one_image(isa, threads, units):
+    """Dense layers neither pack nor transpose for one image; what they learn is the reference's."""
+    rng = np.random.default_rng(units)
+    dense = [L.Dense(units, "tanh"), L.Dense(7, "sigmoid"), L.Dense(3, "softmax")]
+    model = fastcnn.Sequential([fastcnn.Input((13,)), *dense], seed=1)
+    model.compile(SGD(0.1, momentum=0.5), "sparse_categorical_crossentropy")
+    twin, before = Twin(model), [layer.get_weights() for layer in model.layers]
+    for step in range(3):
+        x, y = normal(rng, (1, 13)), np.array([step])
+        model.train_on_batch(x, y)
+        twin.step(x, y)
+    assert assert_trained_alike(model, twin, before) == 6
+
+
+def test_predictions_without_ado_are_the_same():
+    """Arrays that need no conversion skip the checks; all others still get them."""
+    rng = np.random.default_rng(0)
+    model, x = fastcnn.networks.lenet5(seed=0), normal(rng, (6, 28, 28, 1))
+    expected = model.predict(x)
+    for _ in range(2):
+        for given in (x, x.astype(np.float64), x[::-1][::-1], np.asfortranarray(x), x[..., 0], x.tolist()):
+            np.testing.assert_array_equal(model.predict_on_batch(given), expected)
+    np.testing.assert_array_equal(model.predict_on_batch(x[2:3]), model.predict(x[2:3]))
+    assert model.predict_on_batch(x[:0]).shape == (0, 10)
+    assert model.predict_on_batch(np.concatenate([x, x])).shape == (12, 10)  # more than the plan was made for
+    with pytest.raises(ValueError, match=r"Received: shape \(6, 28, 27, 1\)"):
+        model.predict_on_batch(x[:, :, 1:])
+    with pytest.raises(TypeError, match="dtype"):
+        model.predict_on_batch(x.astype(complex))
+
+
+def test_predictions_without_ado_see_new_weights():
+    model, x = fastcnn.networks.lenet5(seed=0), np.ones((1, 28, 28, 1), np.float32)
+    before = [model.predict_on_batch(x) for _ in range(2)][1]
+    model.set_weights([2 * w for w in model.get_weights()])
+    after = model.predict_on_batch(x)
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(after, model.predict(x))
+    np.testing.assert_array_equal(model.predict_on_batch(x), after)
+    np.testing.assert_array_equal(before, fastcnn.networks.lenet5(seed=0).predict(x))  # it was not written over
