@@ -24,10 +24,10 @@ RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of ste
 
 
 def jobs(settings):
-    """Both networks, both stages, each batch of the table of targets."""
+    """Both networks, both stages, each batch of the table of targets; and what a call costs beside its kernels."""
     return [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
             for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
-            if not (settings.quick and work == "alexnet" and batch > 32)]
+            if not (settings.quick and work == "alexnet" and batch > 32)] + [Job("networks", "call", _call)]
 
 
 def network(work, dropout=True, **options):
@@ -90,14 +90,15 @@ def checked(work, batch):
     return model, x, y, predictions
 
 
-def _measure(work, stage, batch, settings):
+def contestants(work, stage, batch, settings):
+    """({name: callable} of ours and of the peers that compute the same, {name: {"error": why not}} of the others)."""
     model, x, y, predictions = checked(work, batch)
     missing = {}
     if stage == "forward":
-        contestants = {"fastcnn": partial(model.predict_on_batch, x)}
+        found = {"fastcnn": partial(model.predict_on_batch, x)}
     else:
         compiled(model)
-        contestants = {"fastcnn": partial(model.train_on_batch, x, y)}
+        found = {"fastcnn": partial(model.train_on_batch, x, y)}
     if settings.peers:
         loss = None if stage == "forward" else float(model.train_on_batch(x, y))
         for name, build in peers.contestants(stage, settings.peers):
@@ -109,14 +110,31 @@ def _measure(work, stage, batch, settings):
                     _check_loss(call(), loss, name, any(type(layer).__name__ == "Dropout" for layer in model.layers))
                     if name == "torch":
                         check_steps(work)
-                contestants[name] = call
+                found[name] = call
             except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
                 missing[name] = {"error": peers.reason(error)}
-    found = timed(batch, settings.in_turn(contestants))
+    return found, missing
+
+
+def _measure(work, stage, batch, settings):
+    sides, missing = contestants(work, stage, batch, settings)
+    found = timed(batch, settings.in_turn(sides))
     found["peers"].update(missing)
-    del contestants
+    del sides
     gc.collect()
     return found
+
+
+def _call(settings):
+    """Microseconds around the kernels: a network of four numbers."""
+    model = fastcnn.Sequential([fastcnn.Input((4,)), fastcnn.layers.Dense(4)], seed=1)
+    x = np.ones((1, 4), np.float32)
+    right = reference.dense(x, *model.get_weights())
+    if not np.allclose(model.predict_on_batch(x), right, rtol=1e-5):
+        raise WrongResult(f"predictions {model.predict_on_batch(x)}, not {right}")
+    own = settings.in_turn({"fastcnn": partial(model.predict_on_batch, x)})["fastcnn"]
+    return {"unit": "µs", "ours": 1e6 * own.median, "quartiles": [1e6 * t for t in own.quartiles], "windows": own.kept,
+            "rounds": own.rounds}
 
 
 def _check_loss(found, ours, name, has_dropout):

@@ -8,9 +8,9 @@ import warnings
 from contextlib import contextmanager
 
 import fastcnn
-from benchmarks import baseline, images, jobs, kernels, memory, mnist, networks, package, peak, scaling, text
+from benchmarks import baseline, images, jobs, kernels, loaded, memory, mnist, networks, package, peak, scaling, text
 
-GROUPS = {"peak": peak, "kernels": kernels, "networks": networks, "scaling": scaling, "memory": memory, "package": package,
+GROUPS = {"peak": peak, "kernels": kernels, "networks": networks, "scaling": scaling, "loaded": loaded, "memory": memory, "package": package,
           "mnist": mnist, "images": images}
 
 

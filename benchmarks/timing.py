@@ -77,7 +77,7 @@ def others_share(before, after, seconds):
     return max(0.0, used) / (seconds * os.cpu_count())
 
 
-def _window(call, count, seconds):
+def window_of(call, count, seconds):
     """(seconds per call, share of the CPUs that others used)."""
     time.sleep(SETTLE)
     if seconds < LONG:
@@ -90,7 +90,7 @@ def _window(call, count, seconds):
     return seconds / count, others_share(before, busy(), seconds)
 
 
-def _calls(call, window):
+def calls(call, window):
     """(calls that fill a window, seconds of one)."""
     start = time.perf_counter()
     call()
@@ -125,7 +125,7 @@ def in_turn(contestants, windows=7, window=WINDOW, most=60, longest=400, before=
     before, counts = before or {}, {}
     for name, call in contestants.items():
         before.get(name, int)()
-        counts[name] = _calls(call, window)
+        counts[name] = calls(call, window)
     samples = {name: [] for name in contestants}
     rounds, start = 0, time.perf_counter()
     while rounds < most and any(sum(share < QUIET for _, share in s) < windows for s in samples.values()):
@@ -134,5 +134,5 @@ def in_turn(contestants, windows=7, window=WINDOW, most=60, longest=400, before=
         rounds += 1
         for name, call in contestants.items():
             before.get(name, int)()
-            samples[name].append(_window(call, *counts[name]))
+            samples[name].append(window_of(call, *counts[name]))
     return {name: Timing(found) for name, found in samples.items()}

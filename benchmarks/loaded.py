@@ -1,0 +1,70 @@
+"""Group "loaded": how much of its speed each side keeps while one other process is busy all the time.
+
+On each round every contestant has a window beside the other process stopped, and one beside it running. What is kept is the
+ratio of the two, over the rounds in which no third process took part.
+"""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from functools import partial
+
+from benchmarks import timing
+from benchmarks.jobs import Job
+from benchmarks.networks import contestants
+
+WORKS = (("lenet5", "training", 128), ("lenet5", "forward", 16))
+
+
+def jobs(settings):
+    """LeNet-5, training and forward."""
+    return [Job("loaded", work, partial(_measure, work, stage, batch), stage, batch) for work, stage, batch in WORKS]
+
+
+@contextmanager
+def neighbour():
+    """A process that uses all the time it gets, stopped at first: (start, stop)."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        def send(number):
+            process.send_signal(number)
+            time.sleep(0.02)
+
+        try:
+            send(signal.SIGSTOP)
+            yield partial(send, signal.SIGCONT), partial(send, signal.SIGSTOP)
+        finally:
+            process.kill()
+
+
+def _measure(work, stage, batch, settings):
+    if not hasattr(signal, "SIGSTOP"):
+        raise RuntimeError("a process cannot be stopped and continued on this system")
+    sides, missing = contestants(work, stage, batch, settings)
+    counts = {name: timing.calls(call, settings.window) for name, call in sides.items()}
+    samples, start = {name: [] for name in sides}, time.perf_counter()
+    with neighbour() as (begin, end):
+        while not _enough(samples, settings.windows) and len(samples["fastcnn"]) < settings.most:
+            if len(samples["fastcnn"]) >= timing.LEAST and time.perf_counter() - start > settings.longest:
+                break
+            for name, call in sides.items():
+                idle, others = timing.window_of(call, *counts[name])
+                begin()
+                busy, third = timing.window_of(call, *counts[name])
+                end()
+                # the neighbour has one CPU at most
+                samples[name].append((idle / busy, max(others, third - 1 / (os.cpu_count() or 1))))
+    kept = {name: [found[i][0] for i in timing.quiet(share for _, share in found)] for name, found in samples.items()}
+    own = kept.pop("fastcnn")
+    peers = {name: {"value": statistics.median(values), "quartiles": timing.quartiles(values)}
+             for name, values in kept.items()}
+    return {"unit": "of idle", "ours": statistics.median(own), "quartiles": timing.quartiles(own),
+            "windows": sum(share < timing.QUIET for _, share in samples["fastcnn"]), "rounds": len(samples["fastcnn"]),
+            "peers": {**peers, **missing}}
+
+
+def _enough(samples, windows):
+    return all(sum(share < timing.QUIET for _, share in found) >= windows for found in samples.values())
