@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from twin import Twin, assert_trained_alike, clear_batch
+from twin import Twin, assert_trained_alike, clear_batch, run_layer
 
 import fastcnn
 from fastcnn.networks import alexnet
@@ -222,3 +222,23 @@ def test_forward_and_gradients_of_a_narrow_one(name, threads):
             np.testing.assert_allclose(model.predict(x), twin.predict(x), rtol=2e-5, atol=1e-6)
             assert model.train_on_batch(x, y) == pytest.approx(twin.step(x, y), rel=2e-5)
             assert assert_trained_alike(model, twin, before, tolerance=1e-4, steps=2) == 16
+
+
+def test_logits_of_the_whole_one():
+    """At full width, convolutions by Winograd's algorithm: within 1e-5 of the largest logit of the float64 reference. Weights
+    are drawn so that photographs, of deviation 60 about their mean, give logits of order 1 and normalization divides by much."""
+    model = alexnet(seed=1, initializer="zeros")
+    config = model.get_config()
+    config["layers"][-1]["config"]["activation"] = "linear"
+    model, rng = fastcnn.Sequential.from_config(config), np.random.default_rng(0)
+    y = x = rng.standard_normal((1, 227, 227, 3), np.float32) * np.float32(60)
+    for layer in model.layers:
+        shapes = [w.shape for w in layer.get_weights()]
+        if shapes:
+            deviation = np.float32((2 / np.prod(shapes[0][:-1])) ** 0.5 * (0.02 if layer.name == "fc8" else 1))
+            layer.set_weights([rng.standard_normal(shapes[0], np.float32) * deviation, np.zeros(shapes[1], np.float32)])
+        y = run_layer(layer, np.asarray(y, np.float64), layer.get_weights())[0]
+    algorithms = {layer.name: layer.op.algorithm("forward") for layer in model.layers if layer.name.startswith("conv")}
+    assert len(algorithms) == 5 and "direct" not in algorithms.values()
+    error = np.abs(model.predict(x) - y).max() / np.abs(y).max()
+    assert np.ptp(y) > 0.1 and error < 1e-5
