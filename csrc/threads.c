@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -22,7 +23,10 @@
 
 #define MOST 1024               /* threads */
 #define SPINS 4000              /* about 50 µs: for units of the same job */
-#define SPINS_BETWEEN 2500      /* about 30 µs: for the next job; beside a busy process 200 µs cost a fifth of the speed */
+#define SPINS_BETWEEN 16000     /* about 200 µs: for the next job, as between two steps of a training … */
+#define SPINS_CROWDED 2500      /* … or 30, beside other busy processes: 200 µs would cost a fifth of the speed there */
+#define LOOK 256                /* spins between two looks at the clock, 3 µs; if it took 100, another process ran meanwhile */
+#define JOBS_CROWDED 256        /* that waiting stays short after one was seen */
 #define CLOSED UINT32_MAX       /* as next unit: none to be had */
 
 static struct {
@@ -37,6 +41,7 @@ static struct {
     pthread_mutex_t mutex;      /* of those who sleep */
     pthread_cond_t started, finished;
     _Atomic int asleep, waiting;
+    _Atomic int crowded;        /* jobs for which waiting stays short */
 } team = {
     .ticket = CLOSED, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
     .started = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER,
@@ -92,10 +97,34 @@ static void take_units(uint32_t job, int slot)
     shares = 0;
 }
 
+static int64_t microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Spins until there is another job than `seen`: long, unless other processes turn out to want this CPU. */
+static void spin_for_next(uint32_t seen)
+{
+    int most = atomic_load(&team.crowded) > 0 ? SPINS_CROWDED : SPINS_BETWEEN;
+    int64_t before = microseconds();
+    for (int spin = 1; spin < most && number(atomic_load(&team.ticket)) == seen; spin++) {
+        pause_briefly();
+        if (spin % LOOK) continue;
+        const int64_t now = microseconds();
+        if (now - before > 100) {
+            atomic_store(&team.crowded, JOBS_CROWDED);
+            most = SPINS_CROWDED;
+        }
+        before = now;
+    }
+}
+
 static void *work(void *slot)
 {
     for (uint32_t seen = 0;; ) {
-        for (int spin = 0; spin < SPINS_BETWEEN && number(atomic_load(&team.ticket)) == seen; spin++) pause_briefly();
+        spin_for_next(seen);
         if (number(atomic_load(&team.ticket)) == seen) {
             pthread_mutex_lock(&team.mutex);
             atomic_fetch_add(&team.asleep, 1);
@@ -128,6 +157,7 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
         return;
     }
     start_workers(threads - 1);
+    if (atomic_load(&team.crowded) > 0) atomic_fetch_sub(&team.crowded, 1);
     const uint32_t next = number(atomic_load(&team.ticket)) + 1;
     team.run = run, team.job = job;
     atomic_store(&team.units, (uint32_t)units);
