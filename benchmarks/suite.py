@@ -8,10 +8,23 @@ import warnings
 from contextlib import contextmanager
 
 import fastcnn
-from benchmarks import baseline, images, jobs, kernels, loaded, memory, mnist, networks, package, peak, scaling, text
+from benchmarks import (
+    baseline,
+    images,
+    jobs,
+    kernels,
+    loaded,
+    memory,
+    mnist,
+    networks,
+    package,
+    peak,
+    scaling,
+    text,
+)
 
-GROUPS = {"peak": peak, "kernels": kernels, "networks": networks, "scaling": scaling, "loaded": loaded, "memory": memory, "package": package,
-          "mnist": mnist, "images": images}
+GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
+          (peak, kernels, networks, scaling, loaded, memory, package, mnist, images)}
 
 
 def all_jobs(settings):

@@ -225,8 +225,10 @@ def test_forward_and_gradients_of_a_narrow_one(name, threads):
 
 
 def test_logits_of_the_whole_one():
-    """At full width, convolutions by Winograd's algorithm: within 1e-5 of the largest logit of the float64 reference. Weights
-    are drawn so that photographs, of deviation 60 about their mean, give logits of order 1 and normalization divides by much."""
+    """At full width, convolutions by Winograd's algorithm: within 1e-5 of the largest logit of the float64 reference.
+
+    Weights are drawn so that photographs, of deviation 60 about their mean, give logits of order 1 and normalization
+    divides by much."""
     model = alexnet(seed=1, initializer="zeros")
     config = model.get_config()
     config["layers"][-1]["config"]["activation"] = "linear"
