@@ -172,6 +172,8 @@ void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
+    double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
+    ptrdiff_t timed;          /* steps, all of the program's */
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,

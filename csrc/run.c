@@ -76,10 +76,12 @@ static int next_interval(const run *r, interval *v)
     return 0;
 }
 
-static void run_step(const run *r, const fc_step *step, const fc_work *work)
+static void run_step(const run *r, const fc_step *step, const fc_work *work, int thread)
 {
-    fc_op_classes[r->program->ops[step->op].kind]->pass[step->pass](&r->program->ops[step->op], &r->program->io[step->op],
-                                                                    work);
+    const fc_program *p = r->program;
+    const double start = p->seconds ? fc_thread_seconds() : 0;
+    fc_op_classes[p->ops[step->op].kind]->pass[step->pass](&p->ops[step->op], &p->io[step->op], work);
+    if (p->seconds) p->seconds[thread * p->timed + (step - p->steps)] += fc_thread_seconds() - start;
 }
 
 static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread)
@@ -96,7 +98,7 @@ static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread
             const ptrdiff_t per_image = by_chunk ? 0 : class->items(op, p->steps[s].pass);
             work.first = by_chunk ? unit : from * per_image;
             work.last = by_chunk ? unit + 1 : to * per_image;
-            run_step(r, &p->steps[s], &work);
+            run_step(r, &p->steps[s], &work, thread);
         }
         return;
     }
@@ -104,7 +106,7 @@ static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread
         const ptrdiff_t units = unit_count(r, &p->steps[s], v->chunk), items = item_count(r, &p->steps[s], v->chunk);
         if (unit < units) {
             work.first = unit * items / units, work.last = (unit + 1) * items / units;
-            run_step(r, &p->steps[s], &work);
+            run_step(r, &p->steps[s], &work, thread);
             return;
         }
         unit -= units;

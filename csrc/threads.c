@@ -208,3 +208,10 @@ int fc_openmp_threads(void)
     return MOST;
 #endif
 }
+
+double fc_thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}

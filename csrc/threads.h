@@ -18,4 +18,7 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job);
 /* Called by a unit: waits until `count` units of its job are done. They must be units of smaller numbers. */
 void fc_wait_for(ptrdiff_t count);
 
+/* Processor time of the calling thread, in seconds. */
+double fc_thread_seconds(void);
+
 #endif

@@ -90,6 +90,8 @@ cdef extern from "fastcnn.h" nogil:
         float *scratch
         Py_ssize_t scratch_size
 
+        double *seconds
+        Py_ssize_t timed
     void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,

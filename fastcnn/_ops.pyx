@@ -218,14 +218,14 @@ cdef class Program:
     cdef fc_io *io
     cdef fc_step *steps
     cdef fc_phase *phases
-    cdef Py_ssize_t op_count, phase_count, scratch_size
+    cdef Py_ssize_t op_count, phase_count, step_count, scratch_size
     cdef int scratch_threads
-    cdef object scratch
+    cdef object scratch, seconds
     cdef dict bound
 
     def __cinit__(self, list ops, list steps, list phases):
         cdef Py_ssize_t i
-        self.op_count, self.phase_count = len(ops), len(phases)
+        self.op_count, self.phase_count, self.step_count = len(ops), len(phases), len(steps)
         self.ops = <fc_op *>calloc(max(len(ops), 1), sizeof(fc_op))
         self.io = <fc_io *>calloc(max(len(ops), 1), sizeof(fc_io))
         self.steps = <fc_step *>calloc(max(len(steps), 1), sizeof(fc_step))
@@ -353,6 +353,14 @@ cdef class Program:
             self.scratch = aligned(self.scratch_size * threads)
             self.scratch_threads = threads
             self.program.scratch = <float *>cnp.PyArray_DATA(self.scratch)
+    def watch(self, int threads=0):
+        """Where the time goes: an array (threads, steps) of zeros, to which every run by up to so many threads adds the
+        seconds that each step took them. 0: watching ends."""
+        cdef cnp.ndarray seconds = np.zeros((threads, self.step_count))
+        self.seconds, self.program.timed = seconds, self.step_count
+        self.program.seconds = <double *>cnp.PyArray_DATA(seconds) if threads > 0 else NULL
+        return seconds
+
         with nogil:
             fc_run(&self.program, first, count, batch, threads)
 
@@ -386,6 +394,8 @@ def select_isa(name=None):
     cdef bytes level = b"" if name is None else name.encode()
     if fc_select_isa(NULL if name is None else <char *>level) != FC_OK:
         raise ImportError(f"FASTCNN_ISA accepts {', '.join(usable_isas())} on this machine. "
+        if self.program.seconds != NULL and threads > self.seconds.shape[0]:
+            raise ValueError(f"watch was told of {self.seconds.shape[0]} threads. Received: {threads}")
                           f"Received: {name if name is not None else fc_requested_isa().decode(errors='replace')!r}")
 
 

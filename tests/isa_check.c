@@ -40,7 +40,8 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     const int weighted = op.w_size > 0, data = op.kind != FC_AUGMENT;
     const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {0, FC_DATA}, {0, FC_WEIGHTS}, {0, FC_REDUCE}};
     const fc_phase phases[] = {{0, weighted, 1, 1}, {1, 1, 1, 1}, {2, data, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
-    fc_program program = {&op, &io, steps, phases, calloc((size_t)op.scratch + 64, sizeof(float)), op.scratch};
+    fc_program program = {.ops = &op, .io = &io, .steps = steps, .phases = phases, .scratch_size = op.scratch};
+    program.scratch = calloc((size_t)op.scratch + 64, sizeof(float));
     fc_run(&program, 0, 5, batch, 1);
     return total;
 }
@@ -75,7 +76,8 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
                              {0, FC_DATA}, {1, FC_WEIGHTS}, {1, FC_REDUCE}};
     const ptrdiff_t v = fc_lanes_width();
     const fc_phase phases[] = {{0, pack, v, 1}, {1, 6, v, 0}, {7, weighted, v, 1}, {8, reduce, v, 1}};
-    fc_program program = {ops, io, steps, phases, calloc((size_t)ops[1].scratch + 64, sizeof(float)), ops[1].scratch};
+    fc_program program = {.ops = ops, .io = io, .steps = steps, .phases = phases, .scratch_size = ops[1].scratch};
+    program.scratch = calloc((size_t)ops[1].scratch + 64, sizeof(float));
     fc_run(&program, 0, 4, batch, 1);
     return total;
 }

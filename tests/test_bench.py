@@ -17,7 +17,19 @@ if not (ROOT / "benchmarks" / "suite.py").exists():
     pytest.skip("the benchmarks are not beside the tests", allow_module_level=True)
 
 suite = bench.load_suite(str(ROOT / "benchmarks"))
-from benchmarks import baseline, jobs, kernels, mnist, networks, peers, report, targets, text, timing  # noqa: E402
+from benchmarks import (  # noqa: E402
+    baseline,
+    jobs,
+    kernels,
+    mnist,
+    networks,
+    peers,
+    report,
+    steps,
+    targets,
+    text,
+    timing,
+)
 
 COMMON = {"id", "group", "work", "pass", "batch", "unit", "ours", "quartiles", "windows", "rounds", "peers", "peer", "ratio",
           "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "isa", "versions", "commit", "took"}
@@ -321,3 +333,32 @@ def test_a_report(main, tmp_path):
     for name in images:
         assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG"), name
     assert report.write([], tmp_path / "empty").endswith("index.html")
+
+
+# Steps
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_steps_of_a_network(training):
+    """Every step has a row; what ran took time; a program that is no longer watched leaves the array alone."""
+    plan, run = steps.plan_of(networks.network("lenet5"), 9, training, 2)
+    seconds, total, runs = steps.seconds_of(plan, run, 2, 0)
+    assert runs == 3 and seconds.shape == (len(plan.steps),) and (seconds >= 0).all()
+    rows = steps.table(plan, seconds, 9)
+    assert [(row[1], row[2]) for row in rows] == [(plan.ops[i].name, name) for i, name in plan.steps]
+    forward = [row for row in rows if row[1:3] == ("conv2d", "forward")]
+    assert len(forward) == 2 and all(row[4] > 0 and row[5] > 0 and row[3] == "direct" for row in forward)
+    watched = plan.program.watch(1)
+    with pytest.raises(ValueError, match="2"):
+        plan.program.run(9, 2)
+    run = plan.program.watch(0)
+    plan.program.run(9, 2)
+    assert not watched.any() and run.shape[0] == 0
+
+
+def test_steps_are_printed(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["steps", "lenet5", "--batch", "2", "--seconds", "0"])
+    steps.main()
+    head, columns, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("lenet5, forward, batch 2, 1 threads") and columns.split()[:4] == ["phase", "layer", "op", "pass"]
+    assert [row.split()[1] for row in rows if " conv2d " in row and " forward " in row] == ["c1", "c3"]
