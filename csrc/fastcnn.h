@@ -12,6 +12,7 @@ typedef enum {
     FC_MAX_POOL2D,
     FC_AVG_POOL2D,
     FC_LRN,
+    FC_LRN_POOL,
     FC_DENSE,
     FC_ACTIVATION,
     FC_SOFTMAX,
@@ -65,6 +66,11 @@ typedef struct {
 } fc_lrn;
 
 typedef struct {
+    fc_lrn lrn;
+    fc_pool2d pool;
+} fc_lrn_pool;
+
+typedef struct {
     uint32_t threshold; /* an element is kept iff its random word is ≥ threshold = rate · 2³² */
     float scale;        /* 1/(1 − rate) */
 } fc_dropout;
@@ -95,7 +101,7 @@ typedef struct {
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
-    fc_activation activation; /* fused behind conv2d and dense, or the op itself */
+    fc_activation activation; /* fused behind conv2d and dense, or the op itself; lrn_pool: what made x, if it is relu */
     float alpha;              /* slope or scale of the activation */
     ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c;
     ptrdiff_t in_size, out_size;
@@ -106,13 +112,15 @@ typedef struct {
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
+    int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int from_logits, sparse;            /* losses: target is int32 labels when sparse */
     union {
         fc_conv2d conv2d;
         fc_pool2d pool2d;
         fc_lrn lrn;
-        fc_dropout dropout;
+        fc_lrn_pool lrn_pool;
+        fc_dropout dropout;    /* of dense too */
         fc_sgd sgd;
         fc_augment augment;
         fc_to_lanes to_lanes;
@@ -164,6 +172,8 @@ typedef struct {
     const fc_phase *phases;
     float *scratch;           /* [threads][scratch_size] */
     ptrdiff_t scratch_size;
+    double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
+    ptrdiff_t timed;          /* steps, all of the program's */
 } fc_program;
 
 /* Runs phases [first, first + count) of a program on `batch` images. Results do not depend on `threads`. */
@@ -172,13 +182,15 @@ void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
-    double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
-    ptrdiff_t timed;          /* steps, all of the program's */
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
+/* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
+fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
+/* Fuses dropout behind a dense op with relu; FC_INVALID for another one. */
+fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
 /* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);

@@ -38,6 +38,22 @@ typedef struct {
     int fresh; /* backward: no other window reaches these pixels, so dx is set, not added to */
 } fc_window;
 
+/* The windows of one row of outputs, as far as they reach into a row of in_w pixels: window ow is pixels
+ * ow·stride − pad … + pool, clipped. */
+typedef struct {
+    ptrdiff_t out_w, in_w, pool, stride, pad, c;
+    int fresh; /* forward: y is set, else the maximum of y and the row */
+} fc_row_windows;
+
+/* Floats of squares (or products) of a block of pixels that normalization takes together, and its scratch. */
+#define FC_LRN_BLOCK 1024
+
+static inline ptrdiff_t fc_lrn_scratch(ptrdiff_t c, ptrdiff_t below, ptrdiff_t above)
+{
+    const ptrdiff_t edge = (below > above ? below : above) + FC_MAX_NR, step = c + edge + FC_MAX_NR;
+    return 2 * ((step > FC_LRN_BLOCK ? step : FC_LRN_BLOCK) + edge);
+}
+
 /* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
     uint64_t seed, step;
@@ -67,15 +83,19 @@ typedef struct {
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
     X(void, avg_pool, (const fc_window *win, float scale, const float *x, float *y))                                  \
     X(void, avg_pool_backward, (const fc_window *win, float scale, const float *dy, float *dx))                       \
-    X(void, lrn, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, float *y, float *scratch))        \
-    X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, const float *dy,         \
-                           float *dx, float *scratch))                                                                \
+    X(void, max_pool_row, (const fc_row_windows *r, const float *x, float *y))                                        \
+    X(void, max_pool_row_backward, (const fc_row_windows *r, const float *x, const float *y, float *dy, float *dx))   \
+    X(void, lrn, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, float *y, float *f, float *w,     \
+                  float *scratch))                                                                                    \
+    X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, int relu, const float *x,                \
+                           const float *f, const float *w, const float *dy, float *dx, float *scratch))               \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \
     X(void, log_softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))          \
     X(void, philox, (uint64_t block, uint64_t high, uint64_t key, uint32_t out[4]))                                    \
     X(void, dropout, (const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y))                   \
+    X(void, dropped_backward, (float scale, ptrdiff_t n, const float *y, float *dy))                                  \
     X(void, winograd_input, (ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step))              \
     X(void, winograd_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,              \
                               ptrdiff_t step))                                                                        \

@@ -7,7 +7,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY
 
     ctypedef enum fc_kind:
-        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
+        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX
+        FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_KINDS
 
@@ -47,7 +48,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
-        int wide, partial, lanes, from_logits, sparse
+        int wide, partial, dropped, lanes, from_logits, sparse
 
     ctypedef struct fc_buf:
         float *p
@@ -89,9 +90,9 @@ cdef extern from "fastcnn.h" nogil:
         const fc_phase *phases
         float *scratch
         Py_ssize_t scratch_size
-
         double *seconds
         Py_ssize_t timed
+
     void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,
@@ -100,7 +101,9 @@ cdef extern from "fastcnn.h" nogil:
                              const fc_pool2d *window, int ceil_mode)
     fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
                           float k, int mean)
+    fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
+    fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)

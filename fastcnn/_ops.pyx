@@ -49,6 +49,8 @@ cdef class Op:
     @property
     def partial(self): return bool(self.op.partial)
     @property
+    def dropped(self): return bool(self.op.dropped)
+    @property
     def lanes(self): return bool(self.op.lanes)
     @property
     def cost(self): return self.op.cost
@@ -71,6 +73,11 @@ cdef class Op:
         other.op.alpha = alpha
         return other
 
+    def with_dropout(self, Op dropout):
+        """The same dense op with a dropout fused behind its relu, or None where it has no such form."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        return other if fc_dense_set_dropout(&other.op, &dropout.op) == FC_OK else None
 
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
@@ -125,6 +132,12 @@ def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size,
     cdef Op op = Op.__new__(Op)
     check(fc_lrn_init(&op.op, pixels, channels, size, alpha, beta, k, mean), f"local_response_norm of size {size}")
     return op
+
+
+def lrn_pool2d(Op lrn, Op pool):
+    """Both in one pass, or None where the second is no max pooling of what the first makes, or their rows are too large."""
+    cdef Op op = Op.__new__(Op)
+    return op if fc_lrn_pool_init(&op.op, &lrn.op, &pool.op) == FC_OK else None
 
 
 def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
@@ -340,6 +353,14 @@ cdef class Program:
             raise IndexError(op)
         self.io[op].seed, self.io[op].step = seed, step
 
+    def watch(self, int threads=0):
+        """Where the time goes: an array (threads, steps) of zeros, to which every run by up to so many threads adds the
+        seconds that each step took them. 0: watching ends."""
+        cdef cnp.ndarray seconds = np.zeros((threads, self.step_count))
+        self.seconds, self.program.timed = seconds, self.step_count
+        self.program.seconds = <double *>cnp.PyArray_DATA(seconds) if threads > 0 else NULL
+        return seconds
+
     def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1):
         """Runs phases [first, first + count) on `batch` images. The GIL is released."""
         if count < 0:
@@ -349,18 +370,12 @@ cdef class Program:
         if batch < 1 or count == 0:
             return
         threads = max(threads, 1)
+        if self.program.seconds != NULL and threads > self.seconds.shape[0]:
+            raise ValueError(f"watch was told of {self.seconds.shape[0]} threads. Received: {threads}")
         if threads > self.scratch_threads:
             self.scratch = aligned(self.scratch_size * threads)
             self.scratch_threads = threads
             self.program.scratch = <float *>cnp.PyArray_DATA(self.scratch)
-    def watch(self, int threads=0):
-        """Where the time goes: an array (threads, steps) of zeros, to which every run by up to so many threads adds the
-        seconds that each step took them. 0: watching ends."""
-        cdef cnp.ndarray seconds = np.zeros((threads, self.step_count))
-        self.seconds, self.program.timed = seconds, self.step_count
-        self.program.seconds = <double *>cnp.PyArray_DATA(seconds) if threads > 0 else NULL
-        return seconds
-
         with nogil:
             fc_run(&self.program, first, count, batch, threads)
 
@@ -394,8 +409,6 @@ def select_isa(name=None):
     cdef bytes level = b"" if name is None else name.encode()
     if fc_select_isa(NULL if name is None else <char *>level) != FC_OK:
         raise ImportError(f"FASTCNN_ISA accepts {', '.join(usable_isas())} on this machine. "
-        if self.program.seconds != NULL and threads > self.seconds.shape[0]:
-            raise ValueError(f"watch was told of {self.seconds.shape[0]} threads. Received: {threads}")
                           f"Received: {name if name is not None else fc_requested_isa().decode(errors='replace')!r}")
 
 

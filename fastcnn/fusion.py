@@ -1,5 +1,6 @@
 """From layers to the list of ops that a plan runs: pure functions, list to list."""
 
+from fastcnn import _ops
 from fastcnn.layers.base import Node
 
 
@@ -48,3 +49,41 @@ def fuse_loss(entries, loss):
         if op.name == "softmax" and op.in_shape[0] == 1:
             return entries[:-1], "softmax_cross_entropy"
     return entries, loss.kind
+
+
+def fuse_passes(entries):
+    """The same list with each normalization and the max pooling behind it as one op, which leaves no normalized image, and
+    with dropout fused behind dense layers with ReLU. Results keep their bits."""
+    fused = []
+    for entry in entries:
+        before = fused[-1] if fused else None
+        node = None
+        if not isinstance(entry, PythonEntry) and before is not None and not isinstance(before, PythonEntry):
+            node = _normalized_pool(before, entry, fused[:-1]) or _dropped(before, entry)
+        if node is None:
+            fused.append(entry)
+        else:
+            node.layer, node.number = before.layer, entry.number
+            fused[-1] = node
+    return fused
+
+
+def _normalized_pool(norm, pool, before):
+    op = _ops.lrn_pool2d(norm.op, pool.op)
+    if op is None:
+        return None
+    last = before[-1] if before else None
+    if masks(last) and last.op.activation == "relu":
+        op = op.with_activation("relu")  # its gradient takes the convolution's mask along
+    return Node(op)
+
+
+def _dropped(dense, dropout):
+    op = dense.op.with_dropout(dropout.op)
+    return None if op is None else Node(op, dense.w, dense.b, dropout.seed)
+
+
+def masks(entry):
+    """Does the entry have an activation fused behind it, whose derivative its gradient is to be masked by?"""
+    return (entry is not None and not isinstance(entry, PythonEntry) and entry.op.name in ("conv2d", "dense")
+            and entry.op.activation != "linear")

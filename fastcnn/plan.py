@@ -13,7 +13,7 @@ import numpy as np
 
 from fastcnn import _ops
 from fastcnn.buffers import arrange
-from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss
+from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss, fuse_passes
 from fastcnn.lanes import in_lanes
 from fastcnn.layers.base import Node
 from fastcnn.schedule import Schedule, thrifty
@@ -46,7 +46,7 @@ class Plan:
             self.entries, loss_kind = fuse_loss(self.entries, loss)
         for number, entry in enumerate(self.entries):
             entry.number = number  # what random numbers depend on
-        self.entries = in_lanes(self.entries, batch)
+        self.entries = fuse_passes(in_lanes(self.entries, batch))
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         if not self.entries:  # nothing to compute: one op that copies
             self.entries = [Node(_ops.plain("activation", 1, math.prod(self.input_size)))]

@@ -10,9 +10,10 @@ The backward pass is scheduled for speed and memory:
 """
 
 from fastcnn.buffers import Buffer, arrange
-from fastcnn.fusion import PythonEntry
+from fastcnn.fusion import PythonEntry, masks
 
-_READS_IN_DATA = {"max_pool2d": "x", "local_response_norm": "x", "activation": "y", "softmax": "y", "log_softmax": "y"}
+_READS_IN_DATA = {"max_pool2d": "x", "local_response_norm": "x", "lrn_max_pool2d": "xy", "activation": "y", "softmax": "y",
+                  "log_softmax": "y"}
 _AGAIN = ("local_response_norm",)  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
@@ -134,7 +135,8 @@ class Schedule:
             return [x, dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
-        return [dy, {"x": x, "y": y}.get(_READS_IN_DATA.get(self.ops[i].name))], [dx]
+        reads = _READS_IN_DATA.get(self.ops[i].name, "")
+        return [dy, *(buffer for which, buffer in (("x", x), ("y", y)) if which in reads)], [dx]
 
     # Forward and backward
 
@@ -174,13 +176,15 @@ class Schedule:
             self._phase([(i, "weights")], parts=True)
 
     def _masks(self, i):
-        return self.ops[i].name in ("conv2d", "dense") and self.ops[i].activation != "linear"
+        """Is there a mask, which the gradient of the op behind has not applied already?"""
+        after = self.ops[i + 1] if i + 1 < len(self.entries) else None
+        return masks(self.entries[i]) and not (after and after.name == "lrn_max_pool2d" and after.activation == "relu")
 
     # What is computed again
 
     def _renew(self, i, needs_dx):
         """Computes value i again before entry i's backward steps, if they read it and that spares keeping it."""
-        reads = self._learns(i) or needs_dx and _READS_IN_DATA.get(self.ops[i].name) == "x"
+        reads = self._learns(i) or needs_dx and "x" in _READS_IN_DATA.get(self.ops[i].name, "")
         here = self.open[3] if self.open else None
         if reads and self._cheap(i) and self.values[i].times[-1][0] != here:
             self._phase([(i - 1, "forward")], parts=False)

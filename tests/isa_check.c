@@ -158,6 +158,14 @@ static fc_op make_lrn(uint32_t seed)
     fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2));
     return op;
 }
+static fc_op make_lrn_pool(uint32_t seed)
+{
+    fc_op op, lrn, pool = make_pool(seed);
+    fc_lrn_init(&lrn, pool.in_h * pool.in_w, pool.in_c, 1 + draw(9), 1e-2f, seed % 2 ? 0.75f : 0.6f, 2.0f, 0);
+    fc_lrn_pool_init(&op, &lrn, &pool);
+    op.activation = draw(2) ? FC_RELU : FC_LINEAR;
+    return op;
+}
 static fc_op make_augment(uint32_t seed)
 {
     fc_op op;
@@ -202,6 +210,7 @@ int main(int argc, char **argv)
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "dense", run_op, make_dense, 0, 60);
     compare(isa, "lrn", run_op, make_lrn, 4e-6, 100);
+    compare(isa, "lrn_pool", run_op, make_lrn_pool, 4e-6, 100);
     compare(isa, "augment", run_op, make_augment, 0, 200);
     compare(isa, "activations", run_op, make_activation, 4e-6, 160);
     compare(isa, "lanes", run_lanes, make_narrow, 0, 300);

@@ -48,10 +48,10 @@ static inline vf v_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); } /* b if either is NaN */
 static inline vf v_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
-static inline vf v_rsqrt(vf a) /* 12 bits, then one Newton step: error 1.8e-7 */
+static inline vf v_rsqrt(vf a) /* 12 bits, then one Newton step: error 1.8e-7; of inf 0 */
 {
     vf r = _mm256_rsqrt_ps(a);
-    vf half = _mm256_mul_ps(_mm256_set1_ps(-0.5f), _mm256_mul_ps(a, r));
+    vf half = _mm256_mul_ps(_mm256_set1_ps(-0.5f), _mm256_mul_ps(v_min(_mm256_set1_ps(3.40282347e38f), a), r));
     return _mm256_mul_ps(r, _mm256_fmadd_ps(half, r, _mm256_set1_ps(1.5f)));
 }
 static inline vf v_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }

@@ -32,10 +32,10 @@ static inline vf v_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); } /* b if either is NaN */
 static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
-static inline vf v_rsqrt(vf a) /* 14 bits, then one Newton step */
+static inline vf v_rsqrt(vf a) /* 14 bits, then one Newton step; of inf 0 */
 {
     vf r = _mm512_rsqrt14_ps(a);
-    vf half = _mm512_mul_ps(_mm512_set1_ps(-0.5f), _mm512_mul_ps(a, r));
+    vf half = _mm512_mul_ps(_mm512_set1_ps(-0.5f), _mm512_mul_ps(v_min(_mm512_set1_ps(3.40282347e38f), a), r));
     return _mm512_mul_ps(r, _mm512_fmadd_ps(half, r, _mm512_set1_ps(1.5f)));
 }
 static inline vf v_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }

@@ -44,7 +44,7 @@ static inline vf v_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 static inline vf v_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); } /* b if either is NaN */
 static inline vf v_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 static inline vf v_sqrt(vf a) { return vsqrtq_f32(a); }
-static inline vf v_rsqrt(vf a) /* 8 bits, then two Newton steps */
+static inline vf v_rsqrt(vf a) /* 8 bits, then two Newton steps; of inf 0 */
 {
     vf r = vrsqrteq_f32(a);
     r = vmulq_f32(r, vrsqrtsq_f32(vmulq_f32(a, r), r));

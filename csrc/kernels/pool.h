@@ -113,3 +113,72 @@ static void avg_pool_backward(const fc_window *win, float scale, const float *dy
     else
         avg_pool_backward_of(win->h, win->w, win->fresh, win, scale, dy, dx);
 }
+
+/* Max pooling a row of pixels at a time: y of each window's maximum within the row, or the larger of that and y. Rows of a window
+ * taken one after the other give the bits of max_pool. */
+static inline __attribute__((always_inline)) void max_pool_row_of(ptrdiff_t width, const int fresh, ptrdiff_t c,
+                                                                  const float *x, float *y)
+{
+#define BODY(load, store) { \
+        vf best = load(x + i); \
+        for (ptrdiff_t w = 1; w < width; w++) best = larger(best, load(x + w * c + i)); \
+        store(y + i, fresh ? best : larger(load(y + i), best)); \
+    }
+    EACH_VECTOR(c, BODY)
+#undef BODY
+}
+
+/* Each window's first pixel that holds its maximum y (or its first NaN) takes dy, which is 0 for the rows that follow. x: a row
+ * of what was pooled; dy: a copy, of which max_pool_row_backward leaves what no pixel has taken yet; dx: added to. */
+static inline __attribute__((always_inline)) void max_pool_row_backward_of(ptrdiff_t width, ptrdiff_t c, const float *x,
+                                                                           const float *y, float *dy, float *dx)
+{
+#define BODY(load, store) { \
+        const vf best = load(y + i); \
+        vf rest = load(dy + i); \
+        for (ptrdiff_t w = 0; w < width; w++) { \
+            const vf v = load(x + w * c + i); \
+            const vm here = v_or(v_eq(v, best), v_isnan(v)); \
+            float *d = dx + w * c + i; \
+            store(d, v_add(load(d), v_select(here, rest, v_zero()))); \
+            rest = v_select(here, v_zero(), rest); \
+        } \
+        store(dy + i, rest); \
+    }
+    EACH_VECTOR(c, BODY)
+#undef BODY
+}
+
+/* Window ow's first pixel of the row, and how many there are. */
+static inline ptrdiff_t row_window(const fc_row_windows *r, ptrdiff_t ow, ptrdiff_t *width)
+{
+    const ptrdiff_t from = ow * r->stride - r->pad, first = from > 0 ? from : 0;
+    *width = (from + r->pool < r->in_w ? from + r->pool : r->in_w) - first;
+    return first;
+}
+
+static void max_pool_row(const fc_row_windows *r, const float *x, float *y)
+{
+    for (ptrdiff_t ow = 0, width; ow < r->out_w; ow++, y += r->c) {
+        const float *from = x + row_window(r, ow, &width) * r->c;
+        if (width == 3 && r->fresh)
+            max_pool_row_of(3, 1, r->c, from, y);
+        else if (width == 3)
+            max_pool_row_of(3, 0, r->c, from, y);
+        else if (r->fresh)
+            max_pool_row_of(width, 1, r->c, from, y);
+        else
+            max_pool_row_of(width, 0, r->c, from, y);
+    }
+}
+
+static void max_pool_row_backward(const fc_row_windows *r, const float *x, const float *y, float *dy, float *dx)
+{
+    for (ptrdiff_t ow = 0, width; ow < r->out_w; ow++, y += r->c, dy += r->c) {
+        const ptrdiff_t at = row_window(r, ow, &width) * r->c;
+        if (width == 3)
+            max_pool_row_backward_of(3, r->c, x + at, y, dy, dx + at);
+        else
+            max_pool_row_backward_of(width, r->c, x + at, y, dy, dx + at);
+    }
+}

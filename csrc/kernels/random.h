@@ -15,13 +15,50 @@ static void philox(uint64_t block, uint64_t high, uint64_t key, uint32_t out[4])
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-/* y[i] = x[i]·scale where kept, else 0; x[0] has position `first`. Serves forward and backward alike. */
+#define BLOCKS 8 /* of four words, side by side for the compiler to take in one vector */
+
+/* The words of BLOCKS blocks from `block` on, in order: the same as philox, block by block. */
+static void philox_blocks(uint64_t block, uint64_t high, uint64_t key, uint32_t out[4 * BLOCKS])
+{
+    uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        c0[i] = (uint32_t)(block + (uint64_t)i), c1[i] = (uint32_t)((block + (uint64_t)i) >> 32);
+        c2[i] = (uint32_t)high, c3[i] = (uint32_t)(high >> 32);
+    }
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+        for (int i = 0; i < BLOCKS; i++) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+    for (int i = 0; i < BLOCKS; i++) out[4 * i] = c0[i], out[4 * i + 1] = c1[i], out[4 * i + 2] = c2[i], out[4 * i + 3] = c3[i];
+}
+
+/* y[i] = x[i]·scale where kept, else 0; x[0] has position `first`. Serves forward and backward alike. x and y may be the same array. */
 static void dropout(const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y)
 {
-    uint32_t word[4];
-    for (ptrdiff_t i = 0; i < n; i++) {
-        uint64_t at = first + (uint64_t)i;
-        if (i == 0 || (at & 3) == 0) philox(at >> 2, key->step, key->seed, word);
-        y[i] = word[at & 3] >= key->dropout.threshold ? x[i] * key->dropout.scale : 0.0f;
+    const uint32_t threshold = key->dropout.threshold;
+    const float scale = key->dropout.scale;
+    uint32_t word[4 * BLOCKS];
+    for (ptrdiff_t i = 0, skip = first & 3; i < n; skip = 0) {
+        const ptrdiff_t count = n - i < 4 * BLOCKS - skip ? n - i : 4 * BLOCKS - skip;
+        philox_blocks((first + (uint64_t)i) >> 2, key->step, key->seed, word);
+        for (ptrdiff_t j = 0; j < count; j++, i++) y[i] = word[skip + j] >= threshold ? x[i] * scale : 0.0f;
     }
+}
+
+#undef BLOCKS
+
+/* The gradient of dropout(relu(…)) from its result: dy ← y > 0 ? scale·dy : 0. */
+static void dropped_backward(float scale, ptrdiff_t n, const float *y, float *dy)
+{
+    const vf s = v_set1(scale);
+    ptrdiff_t i = 0;
+    for (; i + V <= n; i += V) v_store(dy + i, v_select(v_gt(v_load(y + i), v_zero()), v_mul(s, v_load(dy + i)), v_zero()));
+    if (i < n)
+        v_store_tail(dy + i, n - i, v_select(v_gt(v_load_tail(y + i, n - i), v_zero()),
+                                             v_mul(s, v_load_tail(dy + i, n - i)), v_zero()));
 }

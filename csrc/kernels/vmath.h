@@ -83,22 +83,4 @@ static inline vf v_softplus(vf x)
     vf e = v_exp(v_select(v_gt(v_zero(), x), x, v_sub(v_zero(), x)));
     return v_add(v_max(v_zero(), x), v_log1p(e));
 }
-
-/* s^−beta, beta > 0; the betas in use need no logarithm. An s that overflowed gives 0. */
-static inline vf v_pow_minus(vf s, float beta)
-{
-    const vf largest = v_set1(3.40282347e38f), c = v_min(largest, s);
-    vf y;
-    if (beta == 0.75f) {
-        vf r = v_rsqrt(c);
-        y = v_mul(r, v_sqrt(r));
-    } else if (beta == 0.5f) {
-        y = v_rsqrt(c);
-    } else if (beta == 1.0f) {
-        y = v_div(v_set1(1.0f), c);
-    } else {
-        return v_exp(v_mul(v_set1(-beta), v_log(s)));
-    }
-    return v_select(v_gt(s, largest), v_zero(), y);
-}
 #endif

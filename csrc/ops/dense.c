@@ -6,7 +6,8 @@
  * single image takes them as they lie, DATA too where they were not packed (packed_t NULL).
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
- * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that. */
+ * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that.
+ * Dropout behind relu (*dropped*) is drawn where y is made; its gradient needs no random numbers: y > 0 where both let dy through. */
 #include "correlate.h"
 #include "in_lanes.h"
 
@@ -37,6 +38,25 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
                          op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + 64;
     op->cost = (double)op->w_size;
     return FC_OK;
+}
+
+fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
+{
+    if (op->kind != FC_DENSE || dropout->kind != FC_DROPOUT || op->activation != FC_RELU || op->lanes || op->dropped ||
+        op->out_size != dropout->in_size)
+        return FC_INVALID;
+    op->dropped = 1;
+    op->u.dropout = dropout->u.dropout;
+    return FC_OK;
+}
+
+/* What is fused behind the product, for columns [j, j + n) of one image. */
+static void finish(const fc_op *op, const fc_io *io, ptrdiff_t image, ptrdiff_t j, ptrdiff_t n, float *y)
+{
+    if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, n, y, y);
+    if (!op->dropped) return;
+    const fc_random key = {io->seed, io->step, op->u.dropout};
+    fc_k->dropout(&key, (uint64_t)image * (uint64_t)op->out_c + (uint64_t)j, n, y, y);
 }
 
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -155,7 +175,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         } else {
             product(x, io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed, io->b);
         }
-        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, images * op->out_c, y, y);
+        finish(op, io, work->first, 0, images * op->out_c, y);
         return;
     }
     for (ptrdiff_t item = work->first; item < work->last; item++) {
@@ -166,10 +186,8 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                             work->scratch);
         else
             forward_block(op, io, j, n, work);
-        for (ptrdiff_t image = 0; image < work->batch && op->activation != FC_LINEAR; image++) {
-            float *y = fc_row(&io->y, image, work) + j;
-            fc_k->activate(op->activation, op->alpha, n, y, y);
-        }
+        for (ptrdiff_t image = 0; image < work->batch; image++)
+            finish(op, io, image, j, n, fc_row(&io->y, image, work) + j);
     }
 }
 
@@ -179,8 +197,14 @@ static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_lanes_mask(op, io, work);
         return;
     }
-    for (ptrdiff_t image = work->first; image < work->last; image++)
-        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
+    for (ptrdiff_t image = work->first; image < work->last; image++) {
+        const float *y = fc_row(&io->y, image, work);
+        float *dy = fc_row(&io->dy, image, work);
+        if (op->dropped)
+            fc_k->dropped_backward(op->u.dropout.scale, op->out_size, y, dy);
+        else
+            fc_mask_range(op, y, dy, op->out_size);
+    }
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)

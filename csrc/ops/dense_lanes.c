@@ -13,7 +13,7 @@
 
 fc_status fc_dense_set_lanes(fc_op *op)
 {
-    if (op->wide) return FC_INVALID;
+    if (op->wide || op->dropped) return FC_INVALID;
     op->lanes = 1;
     op->packed_size = op->packed_t_size = 0;
     op->scratch = PACKED + fc_round_up(op->out_c, fc_k->nr) * fc_k->v + 64;

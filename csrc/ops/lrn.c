@@ -15,7 +15,7 @@ fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t
     op->out_size = op->in_size;
     op->u.lrn = (fc_lrn){fc_min(size / 2, channels), fc_min((size - 1) / 2, channels),
                          mean ? (float)((double)alpha / (double)size) : alpha, beta, k};
-    op->scratch = 2 * (channels + op->u.lrn.below + op->u.lrn.above + FC_MAX_NR) + 64;
+    op->scratch = fc_lrn_scratch(channels, op->u.lrn.below, op->u.lrn.above);
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;
 }
@@ -28,7 +28,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t image = item / blocks, p = item % blocks * rows, at = p * op->in_c;
         fc_k->lrn(&op->u.lrn, fc_min(rows, op->in_h - p), op->in_c, fc_row(&io->x, image, work) + at,
-                  fc_row(&io->y, image, work) + at, work->scratch);
+                  fc_row(&io->y, image, work) + at, NULL, NULL, work->scratch);
     }
 }
 
@@ -37,7 +37,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     const ptrdiff_t rows = block(op), blocks = fc_ceil_div(op->in_h, rows);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t image = item / blocks, p = item % blocks * rows, at = p * op->in_c;
-        fc_k->lrn_backward(&op->u.lrn, fc_min(rows, op->in_h - p), op->in_c, fc_row(&io->x, image, work) + at,
+        fc_k->lrn_backward(&op->u.lrn, fc_min(rows, op->in_h - p), op->in_c, 0, fc_row(&io->x, image, work) + at, NULL, NULL,
                            fc_row(&io->dy, image, work) + at, fc_row(&io->dx, image, work) + at, work->scratch);
     }
 }

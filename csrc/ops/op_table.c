@@ -6,6 +6,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_MAX_POOL2D] = &fc_max_pool2d_class,
     [FC_AVG_POOL2D] = &fc_avg_pool2d_class,
     [FC_LRN] = &fc_lrn_class,
+    [FC_LRN_POOL] = &fc_lrn_pool_class,
     [FC_DENSE] = &fc_dense_class,
     [FC_ACTIVATION] = &fc_activation_class,
     [FC_SOFTMAX] = &fc_softmax_class,
