@@ -1,8 +1,10 @@
 """`fastcnn bench`: rows are whole, wrong results are noticed, baselines compare. Nothing here asserts a speed."""
 
 import json
+import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from benchmarks import (  # noqa: E402
     baseline,
     jobs,
     kernels,
+    loaded,
     mnist,
     networks,
     peers,
@@ -56,12 +59,40 @@ def a_row(name="networks/lenet5.forward.1", **more):
 # Rows
 
 
+def test_a_neighbour_is_busy_only_when_told():
+    """What the loaded rows stand beside: stopped, started and, whatever happens, gone."""
+    def used():
+        with open(f"/proc/{process}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if not children.exists():
+        pytest.skip("children are not listed on this system")
+    before = set(children.read_text().split())
+    with pytest.raises(KeyboardInterrupt), loaded.neighbour() as (begin, end):
+        process, = set(children.read_text().split()) - before
+        at_rest = used()
+        time.sleep(0.1)
+        assert used() == at_rest
+        begin()
+        deadline = time.monotonic() + 20
+        while used() == at_rest and time.monotonic() < deadline:
+            time.sleep(0.01)
+        end()
+        assert used() > at_rest
+        raise KeyboardInterrupt
+    assert process not in children.read_text().split()
+
+
+
 @pytest.mark.parametrize("only", [
     "peak/fma", "kernels/lenet.conv1", "kernels/lenet.pool1", "kernels/lenet.tanh1", "kernels/lenet.softmax",
     "kernels/lenet.loss", "kernels/odd.local_response_norm.even_size",
     "kernels/odd.conv2d.depthwise", "kernels/odd.dense.primes", "kernels/lenet.sgd",
     "networks/lenet5.forward.16", "networks/lenet5.training.1", "scaling/lenet5.training.4", "mnist/to_99",
-    "memory/lenet5.training.128", "package/installed", "images/augment_and_mix",
+    "memory/lenet5.training.128", "package/installed", "images/augment_and_mix", "networks/call",
+    "loaded/lenet5.forward.16",
 ])
 def test_rows_are_whole(only, tiny):
     rows = rows_of(tiny, only)

@@ -25,6 +25,8 @@ def add(commands):
     bench.add_argument("--quick", action="store_true", help="a look: fewer windows and seeds, no large batches")
     bench.add_argument("--batch", metavar="N", type=common.positive, nargs="+",
                        help="these batches instead of each row's own")
+    bench.add_argument("--longest", metavar="SECONDS", type=common.positive,
+                       help="begin no new round of a row after so long, once there are three (400; with --quick 60)")
     bench.add_argument("--photographs", metavar="DIR_OR_ZIP", help="also measure decoding, and batches of these")
     bench.add_argument("--json", metavar="FILE",
                        help="write rows to FILE as they come, a JSON object a line; -: to standard output")
@@ -88,6 +90,7 @@ def run(options):
             common.check_writable(path)
     settings = Settings(peers=peers, quick=options.quick, batches=options.batch, photographs=options.photographs,
                         **({"windows": 3, "most": 9, "longest": 60, "seeds": 1} if options.quick else {}))
+    settings.longest = options.longest or settings.longest
     return suite.run(settings, options.only, options.list, options.source, options.json, options.report, *files)
 
 
