@@ -26,6 +26,7 @@ typedef enum {
     FC_AUGMENT,
     FC_TO_LANES,
     FC_FROM_LANES,
+    FC_HALF_WEIGHTS,
     FC_KINDS
 } fc_kind;
 
@@ -40,6 +41,9 @@ typedef enum {
     FC_SOFTPLUS,
     FC_ACTIVATIONS
 } fc_activation;
+
+/* How weights are stored. */
+typedef enum { FC_FLOAT32, FC_FLOAT16, FC_INT8, FC_FORMATS } fc_format;
 
 /* One pass of one op is a step of a program. */
 typedef enum { FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES } fc_pass;
@@ -111,6 +115,8 @@ typedef struct {
     double cost;                        /* multiply-adds of a forward pass, about */
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
+    fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
+    ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
@@ -139,6 +145,8 @@ typedef struct {
     fc_buf x, y, dy, dx;
     float *w, *b, *dw, *db;
     float *packed, *packed_t; /* weights as the microkernel reads them */
+    void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
+    float *scales;
     float *partial;           /* [chunks][w_size + b_size] */
     float *state;             /* optimizer: velocity */
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
@@ -191,6 +199,8 @@ fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 /* Fuses dropout behind a dense op with relu; FC_INVALID for another one. */
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);
+fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format format);
+fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
 /* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);

@@ -53,6 +53,10 @@ static inline ptrdiff_t fc_lrn_scratch(ptrdiff_t c, ptrdiff_t below, ptrdiff_t a
     const ptrdiff_t edge = (below > above ? below : above) + FC_MAX_NR, step = c + edge + FC_MAX_NR;
     return 2 * ((step > FC_LRN_BLOCK ? step : FC_LRN_BLOCK) + edge);
 }
+/* Weights in fewer bits lie in panels of FC_PANEL columns, row by row, the last one filled with zeros to a multiple of
+ * FC_PANEL_PAD. A column has a scale for the rows of a block (int8 only). */
+#define FC_PANEL 64
+#define FC_PANEL_PAD 16
 
 /* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
@@ -67,6 +71,12 @@ typedef struct {
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
     X(void, dots, (ptrdiff_t rows, ptrdiff_t n, const float *w, ptrdiff_t ldw, const float *x, float *y))             \
     X(void, outer, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *y, float *w, ptrdiff_t ldw))            \
+    X(void, half_pack, (fc_format format, ptrdiff_t k, ptrdiff_t n, const float *w, ptrdiff_t ldw, void *half,         \
+                        ptrdiff_t step, float *scales))                                                               \
+    X(void, half_unpack, (fc_format format, ptrdiff_t k, ptrdiff_t n, const void *half, ptrdiff_t step,               \
+                          const float *scales, float *w, ptrdiff_t ldw))                                              \
+    X(void, half_gemv, (fc_format format, ptrdiff_t k, ptrdiff_t n, const float *x, const void *half, ptrdiff_t step, \
+                        const float *scales, const float *bias, int accumulate, float *y))                            \
     X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step))     \
     X(void, from_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step))                    \
     X(void, lanes_gemm, (ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b,           \

@@ -10,10 +10,13 @@ cdef extern from "fastcnn.h" nogil:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX
         FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_KINDS
+        FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_ACTIVATIONS
+
+    ctypedef enum fc_format:
+        FC_FLOAT32, FC_FLOAT16, FC_INT8, FC_FORMATS
 
     ctypedef enum fc_pass:
         FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
@@ -49,6 +52,8 @@ cdef extern from "fastcnn.h" nogil:
         double cost
         Py_ssize_t images
         int wide, partial, dropped, lanes, from_logits, sparse
+        fc_format format
+        Py_ssize_t half_size, scales_size
 
     ctypedef struct fc_buf:
         float *p
@@ -62,6 +67,8 @@ cdef extern from "fastcnn.h" nogil:
         float *db
         float *packed
         float *packed_t
+        void *half
+        float *scales
         float *partial
         float *state
         const void *target
@@ -104,6 +111,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
+    fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)
+    fc_status fc_dense_set_format(fc_op *op, fc_format format)
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)

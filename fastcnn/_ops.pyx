@@ -16,6 +16,7 @@ ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU
 PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX,
          "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
+FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 
 POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
              "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
@@ -53,6 +54,12 @@ cdef class Op:
     @property
     def lanes(self): return bool(self.op.lanes)
     @property
+    def format(self): return next(name for name, value in FORMATS.items() if value == self.op.format)
+    @property
+    def half_size(self): return self.op.half_size
+    @property
+    def scales_size(self): return self.op.scales_size
+    @property
     def cost(self): return self.op.cost
     @property
     def images(self): return max(self.op.images, 1)
@@ -84,6 +91,12 @@ cdef class Op:
         cdef Op other = Op.__new__(Op)
         other.op = self.op
         return other if fc_set_lanes(&other.op) == FC_OK else None
+
+    def with_format(self, str name):
+        """The same dense op whose FORWARD reads weights stored as "float16" or "int8", or None where it has no such form."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        return other if fc_dense_set_format(&other.op, FORMATS[name]) == FC_OK else None
 
 
 class ShapeError(ValueError):
@@ -143,6 +156,13 @@ def lrn_pool2d(Op lrn, Op pool):
 def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
     cdef Op op = Op.__new__(Op)
     check(fc_dense_init(&op.op, n_in, units, bias), f"dense of {n_in} inputs and {units} units")
+    return op
+
+
+def half_weights(Py_ssize_t n_in, Py_ssize_t units, str format):
+    """The op that stores a kernel (n_in, units) as "float16" or "int8" (forward), and restores it (data)."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_half_weights_init(&op.op, n_in, units, FORMATS[format]), f"half_weights of a kernel {(n_in, units)}")
     return op
 
 
@@ -314,6 +334,10 @@ cdef class Program:
             self.io[op].packed = p
         elif field == "packed_t":
             self.io[op].packed_t = p
+        elif field == "half":
+            self.io[op].half = p
+        elif field == "scales":
+            self.io[op].scales = p
         elif field == "partial":
             self.io[op].partial = p
         elif field == "state":

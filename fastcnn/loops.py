@@ -41,16 +41,16 @@ class Logs(Mapping):
 class Loops:
     """What `Training` does once arguments have been checked: `batches` is a `data.Batches` or a `streams.Stream`."""
 
-    def _plan(self, mode, batch, sparse=False):
-        threads = get_num_threads()
+    def _plan(self, mode, batch, sparse=False, float32=False):
+        threads, half = get_num_threads(), None if float32 or mode == "train" else self._half
         plan = self._plans.get(mode)
-        fits = plan is not None and plan.threads >= threads and plan.label_target == sparse
+        fits = plan is not None and plan.threads >= threads and plan.label_target == sparse and plan.half is half
         if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
             return plan
         if mode == "train":
             self._flat.prepare_training(self.optimizer.has_state)
         plan = Plan(self.layers, mode, batch, threads, None if mode == "predict" else self.loss, self.optimizer,
-                    self._flat, self.seed, sparse)
+                    self._flat, self.seed, sparse, half)
         self._plans[mode] = plan
         return plan
 
@@ -144,7 +144,7 @@ class Loops:
             logs = self._epoch(batches, epoch, watchers)
             if validation is not None:
                 self._leave("train")
-                values = self._evaluate(validation, watchers)
+                values = self._evaluate(validation, watchers, float32=True)
                 self._leave("test")
                 logs.update({f"val_{name}": value for name, value in zip(self.metrics_names, values)})
             self.epochs_seen, self._standing.step = epoch + 1, 0
@@ -197,14 +197,14 @@ class Loops:
 
     # Evaluating and predicting
 
-    def _evaluate(self, batches, watchers):
+    def _evaluate(self, batches, watchers, float32=False):
         totals, plan, threads = [0.0, 0], None, get_num_threads()
         logs = Logs(lambda: self._results(totals), totals)
         watchers.on_test_begin()
         with self._fresh_metrics(), closing(batches.epoch(0)) as items:
             for i, (n, arrays, sparse) in enumerate(items):
                 if plan is None or n > plan.batch:
-                    plan = self._plan("test", n, sparse)
+                    plan = self._plan("test", n, sparse, float32)
                 watchers.on_test_batch_begin(i)
                 self._run(plan, n, arrays, threads)
                 self._count(plan, n, arrays, totals)

@@ -2,7 +2,9 @@
 
 
 from fastcnn import arguments
+from fastcnn.half_weights import HalfWeights, set_half_weights
 from fastcnn.layers.base import Layer
+from fastcnn.ops.half_weights import DTYPES
 from fastcnn.parameters import Flat
 from fastcnn.random import new_seed
 from fastcnn.training import Training
@@ -39,6 +41,7 @@ class Sequential(Training):
         self._channels_first = False  # do users see channels first?
         self.built = False
         self.metadata = {}
+        self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
         self._checker = None  # called with the built model before it gets any memory
         self._reset_training()
         for layer in layers or []:
@@ -48,6 +51,7 @@ class Sequential(Training):
 
     def add(self, layer):
         """Appends a layer."""
+        self._need_float32("add")
         self._append(layer)
         if self.built:
             self._own()
@@ -125,6 +129,8 @@ class Sequential(Training):
             self._checker(self)
         self._flat = Flat(self.layers, self.seed)
         self._plans = {}
+        if self._half is not None:
+            self._half = HalfWeights(self._half.dtype, self.layers)
 
     def _need_built(self):
         if not self.layers:
@@ -189,6 +195,7 @@ class Sequential(Training):
             weights: arrays in the order of `get_weights`.
         """
         self._need_built()
+        self._need_float32("set_weights")
         weights = list(weights)
         parameters = [(layer, p) for layer in self.layers for p in layer.parameters]
         if len(weights) != len(parameters):
@@ -200,6 +207,61 @@ class Sequential(Training):
         for (_, parameter), value in zip(parameters, weights):
             parameter.value[...] = value
         self.touch()
+
+    # Fewer bits
+
+    def half_weights(self, dtype, free=False):
+        """Lets `predict`, `evaluate` and their kin read the kernels of dense layers in fewer bits: one image waits for these
+        weights to come from memory, so they are what its time goes into.
+
+        What is computed is, to the bit, what a model with kernels rounded to `dtype` computes in float32
+        (`fastcnn.ops.half_weights` rounds one kernel). Training needs all bits: `fit`, validation within it and
+        `train_on_batch` go on in float32. When weights have changed, the next `predict` rounds them anew. Files hold
+        float32 weights and this choice. A layer that is called alone computes in float32.
+
+        Args:
+            dtype: "float16"; "int8", with a scale for every 256 rows of a column; "float32" or None: as they are.
+            free: also give up the float32 kernels of more than 1 MiB, and what training has made: velocity, gradients.
+                `get_weights` and `save` then take the rounded ones, and whoever wants to change weights calls
+                half_weights("float32") first, which makes float32 arrays of them.
+
+        Memory: beside the float32 kernels "float16" takes half of their size, "int8" a quarter, with free=True in their
+        place.
+
+        Raises:
+            ValueError: another dtype; a model without dense layers; a kernel with NaN, infinities or, in float16, numbers
+                beyond 65504 (`predict` raises it if they come later).
+
+        Example:
+            >>> model = fastcnn.networks.lenet5()
+            >>> model.half_weights("float16")
+            >>> model.dense_dtype
+            'float16'
+        """
+        self._need_built()
+        set_half_weights(self, dtype, free)
+
+    @property
+    def dense_dtype(self):
+        """What `predict` and `evaluate` read dense kernels as: "float32", "float16" or "int8"."""
+        return "float32" if self._half is None else self._half.dtype
+
+    def _read_half(self, half, moved):
+        """Takes half weights, or None; moved: float32 kernels have come or gone."""
+        self._half = half
+        for mode in ("predict", "test"):
+            self._plans.pop(mode, None)
+        if moved:
+            self._plans = {}
+            for layer in self.layers:
+                for parameter in layer.parameters:
+                    parameter.gradient = None  # what training made goes with the float32 kernels
+            self._flat = Flat(self.layers, self.seed, self._flat.version)
+
+    def _need_float32(self, what):
+        for layer in self.layers:
+            for parameter in layer.parameters:
+                parameter.need_float32(what)
 
     def summary(self, print_fn=None, algorithms=False):
         """Prints each layer's output shape, parameters, multiply-adds and connections.
@@ -220,9 +282,10 @@ class Sequential(Training):
     def get_config(self):
         """The architecture in JSON's types."""
         layers = [*([self.input] if self.input is not None else []), *self.layers]
-        return {"name": self.name, "seed": self.seed,
-                "input_shape": list(self.input_shape[1:]) if self.built else None,
-                "layers": [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers]}
+        config = {"name": self.name, "seed": self.seed,
+                  "input_shape": list(self.input_shape[1:]) if self.built else None,
+                  "layers": [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers]}
+        return config if self._half is None else {**config, "half_weights": self._half.dtype}
 
     @classmethod
     def from_config(cls, config, custom_objects=None, check=None):
@@ -244,6 +307,8 @@ class Sequential(Training):
         if model.layers and config["input_shape"] is not None:
             model.build(config["input_shape"])
         model._checker = None
+        if "half_weights" in config:
+            model._half = HalfWeights(arguments.choice("half_weights", config["half_weights"], DTYPES), model.layers)
         return model
 
     def save(self, path):

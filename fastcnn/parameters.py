@@ -11,12 +11,33 @@ _LINE = 16  # floats: every parameter starts at a cache line
 
 class Parameter:
     """An array that training may change. `value` and `gradient` become views of the model's flat arrays; the gradient of a
-    dense kernel beyond 1 MiB is None: it is used up block by block and never kept."""
+    dense kernel beyond 1 MiB is None: it is used up block by block and never kept. Of a kernel that exists in fewer bits
+    only (`stored`), `value` is restored each time it is asked for."""
 
     def __init__(self, name, shape, initializer):
         self.name, self.shape, self.initializer = name, tuple(shape), initializer
-        self.value = self.gradient = None
+        self._value = self.stored = self.gradient = None
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
+
+    @property
+    def value(self):
+        """The array."""
+        return self._value if self.stored is None else self.stored.restored()
+
+    @value.setter
+    def value(self, array):
+        self._value, self.stored = array, None
+
+    def keep_only(self, stored):
+        """Gives up the array for one in fewer bits."""
+        self._value, self.stored = None, stored
+
+    def need_float32(self, what):
+        """A ValueError if the parameter exists in fewer bits only."""
+        if self.stored is not None:
+            raise ValueError(f"{what} needs the float32 kernels that half_weights(..., free=True) gave up; "
+                             f"half_weights('float32') brings them back, rounded as they are. Received: a model with "
+                             f"{self.stored.name} as {self.stored.dtype} only")
 
     @property
     def size(self):
@@ -66,11 +87,12 @@ class Flat:
     Args:
         layers: built layers, in order.
         seed: of the initial values of parameters that have none yet.
+        version: the first; it changes with the values.
     """
 
-    def __init__(self, layers, seed):
-        self.layers, self.version = layers, 0  # the version changes with the values
-        self.items = [(layer, p) for layer in layers for p in layer.parameters]
+    def __init__(self, layers, seed, version=0):
+        self.layers, self.version = layers, version
+        self.items = [(layer, p) for layer in layers for p in layer.parameters if p.stored is None]
         self.starts, size = [], 0
         for _, parameter in self.items:
             self.starts.append(size)
@@ -79,11 +101,12 @@ class Flat:
         self.values = _ops.aligned(max(size, _LINE))
         self.values[...] = 0
         self.gradients = self.state = None
-        for number, ((layer, parameter), start) in enumerate(zip(self.items, self.starts)):
+        for layer in layers:
+            layer.forget_eager()
+        for number, ((_, parameter), start) in enumerate(zip(self.items, self.starts)):
             value = parameter.value
             if value is None:
                 value = parameter.initializer(parameter.shape, np.random.default_rng([seed, number]))
-            layer.forget_eager()
             parameter.value = self.values[start:start + parameter.size].reshape(parameter.shape)
             parameter.value[...] = value
 

@@ -33,11 +33,13 @@ class Plan:
         threads: the most threads.
         loss, optimizer: of "test" and "train".
         flat: the model's `parameters.Flat` in "train".
+        half: the `HalfWeights` that dense layers read, or None: float32.
     """
 
-    def __init__(self, layers, mode, batch, threads, loss=None, optimizer=None, flat=None, seed=0, label_target=False):
+    def __init__(self, layers, mode, batch, threads, loss=None, optimizer=None, flat=None, seed=0, label_target=False,
+                 half=None):
         self.mode, self.batch, self.threads, self.loss, self.optimizer = mode, batch, threads, loss, optimizer
-        self.training, self.label_target = mode == "train", label_target
+        self.training, self.label_target, self.half = mode == "train", label_target, half
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
         self.entries = fuse(entries_of(layers, self.training))
@@ -46,6 +48,8 @@ class Plan:
             self.entries, loss_kind = fuse_loss(self.entries, loss)
         for number, entry in enumerate(self.entries):
             entry.number = number  # what random numbers depend on
+        if half is not None:
+            self.entries = half.entries(self.entries)
         self.entries = fuse_passes(in_lanes(self.entries, batch))
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         if not self.entries:  # nothing to compute: one op that copies
@@ -142,7 +146,11 @@ class Plan:
                 self._rows(n, "dx", self.gradients[i])
                 self._rows(n, "dy", self.gradients[i + 1])
             if entry.w is not None:
-                self.program.bind(n, "w", entry.w.value)
+                if op.format == "float32":
+                    self.program.bind(n, "w", entry.w.value)
+                else:
+                    self.program.bind(n, "half", entry.w.half)
+                    self.program.bind(n, "scales", entry.w.scales)
                 self.program.bind(n, "b", None if entry.b is None else entry.b.value)
                 alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
                 if op.packed_size and not alone:
@@ -208,6 +216,8 @@ class Plan:
         """One step on `batch` images: predicts, and by mode takes the loss and trains. `version` names the state of the
         parameters: while it stays, packed copies are used again."""
         first = 0
+        if self.half is not None:
+            self.half.refresh(version)
         if not self.training:
             first, self.packed = (self.pack_phases if self.packed == version else 0), version
         else:

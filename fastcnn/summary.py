@@ -31,3 +31,5 @@ def lines(model, algorithms=False):
     yield from (rule, text[0], rule, *text[1:-1], rule, text[-1])
     frozen = sum(layer.count_params() for layer in model.layers if not layer.trainable)
     yield f"trainable parameters: {totals[0] - frozen:,}; kept as they are: {frozen:,}"
+    if model.dense_dtype != "float32":
+        yield model._half.describe()

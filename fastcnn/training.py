@@ -125,6 +125,7 @@ class Training(Feeding, Loops):
             [0, 1, 2]
         """
         self._need_loss()
+        self._need_float32("fit")
         epochs, initial_epoch = arguments.integer("epochs", epochs, 0), arguments.integer("initial_epoch", initial_epoch, 0)
         shuffle, resume = arguments.flag("shuffle", shuffle), arguments.flag("resume", resume)
         part = arguments.number("validation_split", validation_split, 0, below=1)
@@ -158,6 +159,7 @@ class Training(Feeding, Loops):
             the loss, or [loss, *metrics], of this batch, before the step.
         """
         self._need_loss()
+        self._need_float32("train_on_batch")
         *arrays, sparse = self._prepared(x, y, sample_weight)
         arrays[2] = data.weights(arrays[2], class_weight, y, len(arrays[0]))
         return self._once("train", arrays, sparse)
@@ -221,7 +223,7 @@ class Training(Feeding, Loops):
     def predict_on_batch(self, x):
         """What the model makes of one batch, in a single step."""
         plan = self._plans.get("predict")
-        if plan is not None and not self._channels_first:
+        if plan is not None and plan.half is self._half and not self._channels_first:
             with plan.lock:
                 y = plan.predict(x, get_num_threads(), self._flat.version)
             if y is not None:

@@ -82,6 +82,35 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
     return total;
 }
 
+/* A kernel in fewer bits, and a wide dense op that reads it (make's op): the weights restored, of numbers of all magnitudes
+ * unless there is a dense op; y. */
+static ptrdiff_t run_half(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
+{
+    if (fc_select_isa(isa) != FC_OK) {
+        printf("%s cannot run here\n", isa);
+        exit(2);
+    }
+    const fc_op dense = make(seed);
+    fc_op half;
+    if (fc_half_weights_init(&half, dense.in_c, dense.out_c, dense.format) != FC_OK) exit(3);
+    const ptrdiff_t batch = 1 + seed % 9, total = half.in_size + batch * dense.out_c;
+    state = seed * 77u + 5u;
+    float *w = array(half.in_size, integers && dense.wide), *x = array(batch * dense.in_c, integers);
+    float *b = array(dense.out_c, integers);
+    for (ptrdiff_t i = 0; i < half.in_size && !dense.wide; i++) w[i] = ldexpf(w[i], (int)draw(34) - 28);
+    *out = calloc((size_t)total + 64, sizeof **out);
+    fc_io io[2] = {{.x = {.p = w, .size = half.in_size}, .dx = {.p = *out, .size = half.in_size}},
+                   {.x = {.p = x, .size = dense.in_c}, .y = {.p = *out + half.in_size, .size = dense.out_c}, .b = b}};
+    io[0].half = io[1].half = array(half.half_size, 1), io[0].scales = io[1].scales = array(half.scales_size, 1);
+    const fc_op ops[] = {half, dense};
+    const fc_step steps[] = {{0, FC_FORWARD}, {0, FC_DATA}, {1, FC_FORWARD}};
+    const fc_phase phases[] = {{0, 1, 1, 1}, {1, 1, 1, 1}, {2, dense.wide, 1, 1}};
+    fc_program program = {ops, io, steps, phases, calloc((size_t)dense.scratch + 64, sizeof(float)), dense.scratch};
+    fc_run(&program, 0, 2, 1, 1);
+    fc_run(&program, 2, 1, batch, 1);
+    return total;
+}
+
 typedef ptrdiff_t run_fn(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out);
 
 /* tolerance, of the largest value; 0: integers, bit for bit */
@@ -150,6 +179,25 @@ static fc_op make_dense(uint32_t seed)
     fc_dense_init(&op, 1 + draw(seed % 5 ? 90 : 900), 1 + draw(seed % 5 ? 90 : 500), draw(2));
     return op;
 }
+static fc_op make_stored(uint32_t seed) /* not wide: rounded only */
+{
+    fc_op op;
+    state = seed;
+    fc_dense_init(&op, 1 + draw(900), 1 + draw(200), 1);
+    op.format = seed % 2 ? FC_FLOAT16 : FC_INT8;
+    return op;
+}
+static fc_op make_wide(uint32_t seed, fc_format format)
+{
+    fc_op op;
+    state = seed;
+    const ptrdiff_t out = 16 + draw(600);
+    fc_dense_init(&op, 262144 / out + 1 + draw(300), out, 1);
+    if (fc_dense_set_format(&op, format) != FC_OK) exit(3);
+    return op;
+}
+static fc_op make_float16(uint32_t seed) { return make_wide(seed, FC_FLOAT16); }
+static fc_op make_int8(uint32_t seed) { return make_wide(seed, FC_INT8); }
 static fc_op make_lrn(uint32_t seed)
 {
     static const float betas[] = {0.75f, 0.5f, 1.0f, 0.6f};
@@ -209,6 +257,9 @@ int main(int argc, char **argv)
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "dense", run_op, make_dense, 0, 60);
+    compare(isa, "half_weights", run_half, make_stored, 0, 60);
+    compare(isa, "float16", run_half, make_float16, 0, 12);
+    compare(isa, "int8", run_half, make_int8, 4e-6, 12);
     compare(isa, "lrn", run_op, make_lrn, 4e-6, 100);
     compare(isa, "lrn_pool", run_op, make_lrn_pool, 4e-6, 100);
     compare(isa, "augment", run_op, make_augment, 0, 200);

@@ -929,6 +929,23 @@ def test_sgd_is_alexnets_rule():
     np.testing.assert_allclose(w1, w + expected, rtol=1e-13)
 
 
+# ------------------------------------------------------------------------------------------- half weights
+
+
+def test_half_weights_by_hand():
+    """float16 has 11 bits, so 2049 lies between 2048 and 2050; a column's largest is 127 steps of int8."""
+    kernel = np.array([[2049.0, 1 / 3, -127.0], [2051.0, 65504.0, 1.5], [2.0**-24, 2.0**-25, 0.49]])
+    expected = [[2048.0, 0.333251953125, -127.0], [2052.0, 65504.0, 1.5], [2.0**-24, 0.0, 0.489990234375]]
+    np.testing.assert_array_equal(ref.half_weights(kernel, "float16"), expected)
+    kernel = np.array([[-254.0, 0.0, 127.0], [3.0, 0.0, 2.5], [-1.1, 0.0, 3.5]])
+    expected = [[-254.0, 0.0, 127.0], [4.0, 0.0, 2.0], [-2.0, 0.0, 4.0]]
+    np.testing.assert_array_equal(ref.half_weights(kernel, "int8"), expected)
+    kernel = np.ones((257, 1)) / 4
+    kernel[0], kernel[256] = 127, 1
+    restored = ref.half_weights(kernel, "int8")[:, 0]
+    assert restored[0] == 127 and not restored[1:256].any() and restored[256] == 1, "rows share a scale by 256"
+
+
 # ------------------------------------------------------------------------------------ arguments and results
 
 IMAGE = np.zeros((1, 4, 4, 2))
@@ -960,6 +977,10 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),
     "local_response_norm.scalar": lambda: ref.local_response_norm(1.0),
     "dense.shapes": lambda: ref.dense(np.zeros((2, 3)), np.zeros((2, 3))),
+    "half_weights.dtype": lambda: ref.half_weights(np.zeros((2, 3)), "int4"),
+    "half_weights.rank": lambda: ref.half_weights(np.zeros(3), "int8"),
+    "half_weights.overflow": lambda: ref.half_weights([[65505.0]], "float16"),
+    "half_weights.nan": lambda: ref.half_weights([[1.0, np.nan]], "int8"),
     "dense.bias": lambda: ref.dense(np.zeros((2, 3)), np.zeros((3, 2)), np.zeros(3)),
     "softmax.no_classes": lambda: ref.softmax(np.zeros((2, 0))),
     "relu.dy_broadcast": lambda: ref.relu_backward(1.0, IMAGE),
@@ -1037,8 +1058,9 @@ def test_backward_takes_the_arguments_of_forward():
         "sgd_backward",
         "philox4x32_backward",
         "augment_backward",
+        "half_weights_backward",
     }
-    for name in set(names) - {"sgd", "philox4x32", "augment"}:
+    for name in set(names) - {"sgd", "philox4x32", "augment", "half_weights"}:
         forward = list(inspect.signature(getattr(ref, name)).parameters.values())
         backward = list(inspect.signature(getattr(ref, f"{name}_backward")).parameters.values())
         assert backward[0].name == "dy"

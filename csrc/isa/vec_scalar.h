@@ -23,6 +23,40 @@ static inline void v_store(float *p, vf a) { *p = a; }
 static inline vf v_load_tail(const float *p, ptrdiff_t n) { (void)n; return *p; }
 static inline void v_store_tail(float *p, ptrdiff_t n, vf a) { (void)n; *p = a; }
 static inline vf v_load_u8(const uint8_t *p) { return (float)*p; } /* V bytes, no more */
+static inline vf v_load_i8(const int8_t *p) { return (float)*p; }
+static inline vf v_load_f16(const uint16_t *p)
+{
+    const uint32_t h = *p & 0x7fffu;
+    const float subnormal = (float)(int32_t)h * 0x1p-24f;
+    uint32_t bits;
+    float r;
+    memcpy(&bits, &subnormal, 4);
+    bits = h < 0x400u ? bits : (h << 13) + (h < 0x7c00u ? 112u << 23 : 224u << 23); /* exponents' offsets: 127 − 15, 255 − 31 */
+    bits |= (*p & 0x8000u) << 16;
+    memcpy(&r, &bits, 4);
+    return r;
+}
+static inline void v_store_f16(uint16_t *p, vf a) /* to nearest even */
+{
+    uint32_t bits, r;
+    memcpy(&bits, &a, 4);
+    const uint32_t sign = bits >> 16 & 0x8000u;
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u) {
+        r = 0x7e00u;                          /* NaN */
+    } else if (bits >= 143u << 23) {
+        r = 0x7c00u;                          /* 2^16 and more: infinite */
+    } else if (bits >= 113u << 23) {
+        r = (bits + 0xfffu + (bits >> 13 & 1u) - (112u << 23)) >> 13;
+    } else if (bits < 102u << 23) {
+        r = 0;                                /* less than half of the smallest */
+    } else {
+        const uint32_t m = (bits & 0x7fffffu) | 0x800000u, shift = 126u - (bits >> 23), rest = m & ((1u << shift) - 1u);
+        r = m >> shift;                       /* subnormal: multiples of 2^-24 */
+        r += rest + (r & 1u) > 1u << (shift - 1u);
+    }
+    *p = (uint16_t)(sign | r);
+}
 static inline vf v_add(vf a, vf b) { return a + b; }
 static inline vf v_sub(vf a, vf b) { return a - b; }
 static inline vf v_mul(vf a, vf b) { return a * b; }

@@ -5,6 +5,7 @@
 
 #include "vmath.h"
 #include "gemm.h"
+#include "half.h"
 #include "winograd.h"
 #include "eltwise.h"
 #include "pool.h"

@@ -5,15 +5,18 @@
  * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image); a
  * single image takes them as they lie, DATA too where they were not packed (packed_t NULL).
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
+ * They may be stored in fewer bits (panels.h): restored in registers for a few images, else block by block where they would be
+ * packed. The order of operations is the same.
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
  * wide weights changes as soon as its gradient is there, which is never written to memory: nothing may read w after that.
  * Dropout behind relu (*dropped*) is drawn where y is made; its gradient needs no random numbers: y > 0 where both let dy through. */
 #include "correlate.h"
 #include "in_lanes.h"
+#include "panels.h"
 
 #define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
 #define WIDE_N 256     /* columns of a wide block: whole cache lines and pages of w, 256 KiB packed */
-#define WIDE_K 256     /* rows of a wide block */
+#define WIDE_K FC_HALF_ROWS /* rows of a wide block: 256 */
 #define DATA_M 512     /* rows of w that a block of DATA reads, and images it serves: the products' transpose is 256 KiB */
 #define DATA_IMAGES 128
 #define GRADIENT_M 192 /* rows of a dw block */
@@ -57,6 +60,13 @@ static void finish(const fc_op *op, const fc_io *io, ptrdiff_t image, ptrdiff_t 
     if (!op->dropped) return;
     const fc_random key = {io->seed, io->step, op->u.dropout};
     fc_k->dropout(&key, (uint64_t)image * (uint64_t)op->out_c + (uint64_t)j, n, y, y);
+}
+
+fc_status fc_dense_set_format(fc_op *op, fc_format format)
+{
+    if (!op->wide || op->out_c < FC_PANEL_PAD) return FC_INVALID;
+    op->format = format;
+    return fc_half_sizes(op);
 }
 
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -105,16 +115,41 @@ static void forward_one(const fc_op *op, const fc_io *io, const float *x, float 
     }
 }
 
+/* A few images against stored weights, which are read once. */
+static void forward_few(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t n, const fc_work *work)
+{
+    for (ptrdiff_t p = j; p < j + n; p += FC_PANEL)
+        for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
+            const fc_half w = fc_half_at(op, io, k, p);
+            for (ptrdiff_t image = 0; image < work->batch; image++)
+                fc_k->half_gemv(op->format, fc_min(WIDE_K, op->in_c - k), fc_min(FC_PANEL, j + n - p),
+                                fc_row(&io->x, image, work) + k, w.p, w.step, w.scales, io->b && k == 0 ? io->b + p : NULL,
+                                k > 0, fc_row(&io->y, image, work) + p);
+        }
+}
+
+/* Column tile [j, j + n) of rows [k, k + depth) as gemm reads it. */
+static void pack_tile(const fc_op *op, const fc_io *io, ptrdiff_t k, ptrdiff_t depth, ptrdiff_t j, ptrdiff_t n, float *tile)
+{
+    const ptrdiff_t nr = fc_k->nr;
+    if (op->format == FC_FLOAT32) {
+        fc_k->pack(depth, n, io->w + k * op->out_c + j, op->out_c, tile);
+        return;
+    }
+    const fc_half w = fc_half_at(op, io, k, j);
+    fc_k->half_unpack(op->format, depth, fc_min(nr, fc_round_up(n, FC_PANEL_PAD)), w.p, w.step, w.scales, tile, nr);
+}
+
 /* Columns [j, j + n) of y for the whole batch, WIDE_K rows of weights at a time. */
 static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t n, const fc_work *work)
 {
     static const ptrdiff_t run[1] = {0};
-    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, step = op->out_c;
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
     for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
         const ptrdiff_t depth = fc_min(WIDE_K, op->in_c - k);
         const fc_inner in = {run, 1, depth, 1, nr};
         for (ptrdiff_t t = 0; t < n; t += nr)
-            fc_k->pack(depth, fc_min(nr, n - t), io->w + k * step + j + t, step, work->scratch + t * depth);
+            pack_tile(op, io, k, depth, j + t, fc_min(nr, n - t), work->scratch + t * depth);
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t i = 0; i < work->batch; i += mr) {
                 fc_rows rows;
@@ -180,7 +215,9 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t j = item * WIDE_N, n = fc_min(WIDE_N, op->out_c - j);
-        if (work->batch < fc_k->mr)
+        if (work->batch < fc_k->mr && op->format != FC_FLOAT32)
+            forward_few(op, io, j, n, work);
+        else if (work->batch < fc_k->mr)
             for (ptrdiff_t image = 0; image < work->batch; image++)
                 forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n,
                             work->scratch);

@@ -20,6 +20,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_AUGMENT] = &fc_augment_class,
     [FC_TO_LANES] = &fc_to_lanes_class,
     [FC_FROM_LANES] = &fc_from_lanes_class,
+    [FC_HALF_WEIGHTS] = &fc_half_weights_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }

@@ -183,6 +183,7 @@ class Layer:
             raise ValueError(f"layer {self.name!r} has {len(self.parameters)} parameters. Received: {len(weights)} arrays")
         weights = [arguments.array("weights", w) for w in weights]
         for parameter, value in zip(self.parameters, weights):
+            parameter.need_float32("set_weights")
             if value.shape != parameter.shape:
                 raise ValueError(f"{self.name}/{parameter.name} has shape {parameter.shape}. Received: shape {value.shape}")
         for parameter, value in zip(self.parameters, weights):

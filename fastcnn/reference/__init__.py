@@ -33,6 +33,7 @@ from .augment import augment
 from .conv2d import conv2d, conv2d_backward
 from .dense import dense, dense_backward
 from .dropout import dropout, dropout_backward, philox4x32
+from .half_weights import half_weights
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_backward,
@@ -67,6 +68,7 @@ __all__ = [
     "elu", "elu_backward",
     "global_avg_pool2d", "global_avg_pool2d_backward",
     "global_max_pool2d", "global_max_pool2d_backward",
+    "half_weights",
     "leaky_relu", "leaky_relu_backward",
     "local_response_norm", "local_response_norm_backward",
     "log_softmax", "log_softmax_backward",
