@@ -367,7 +367,8 @@ def test_float32_comes_back_rounded():
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights()))
     model.half_weights("float16", free=True)
     model.half_weights("int8", free=False)
-    assert np.array_equal(model.get_weights()[0], half_weights(twin.get_weights()[0], "float16")), "what was given up is gone"
+    kernel = model.get_weights()[0]
+    assert np.array_equal(kernel, half_weights(twin.get_weights()[0], "float16")), "what was given up is gone"
     assert np.array_equal(model.predict(x), rounded(model, "int8").predict(x))
 
 

@@ -75,3 +75,15 @@ def test_predictions_without_ado_see_new_weights():
     np.testing.assert_array_equal(after, model.predict(x))
     np.testing.assert_array_equal(model.predict_on_batch(x), after)
     np.testing.assert_array_equal(before, fastcnn.networks.lenet5(seed=0).predict(x))  # it was not written over
+
+
+def test_predictions_without_ado_read_the_weights_that_are_wanted():
+    model = fastcnn.Sequential([fastcnn.Input((600,)), L.Dense(600), L.Dense(3)], seed=0)
+    x = normal(np.random.default_rng(0), (1, 600))
+    exact = [model.predict_on_batch(x) for _ in range(2)][1]
+    model.half_weights("int8")
+    rounded = [model.predict_on_batch(x) for _ in range(2)]
+    assert not np.array_equal(rounded[0], exact) and np.array_equal(*rounded)
+    np.testing.assert_array_equal(rounded[0], model.predict(x))
+    model.half_weights("float32")
+    np.testing.assert_array_equal(model.predict_on_batch(x), exact)
