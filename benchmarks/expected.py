@@ -6,20 +6,20 @@ from benchmarks.jobs import WrongResult
 from fastcnn import layers, reference
 
 
-def logits(model, x):
-    """The last layer's sums, before the softmax."""
+def logits(model, x, dtype=None):
+    """The last layer's sums, before the softmax; with the kernels of dense layers rounded to `dtype`."""
     h = np.asarray(x, np.float64)
     for layer in model.layers:
-        h = _layer(layer, h, layer is model.layers[-1])
+        h = _layer(layer, h, layer is model.layers[-1], dtype)
     return h
 
 
-def _layer(layer, x, is_last):
+def _layer(layer, x, is_last, dtype):
     config, w = layer.get_config(), [a.astype(np.float64) for a in layer.get_weights()]
     if isinstance(layer, layers.Conv2D):
         y = reference.conv2d(x, *w, **{k: config[k] for k in ("strides", "padding", "dilation_rate", "groups")})
     elif isinstance(layer, layers.Dense):
-        y = reference.dense(x, *w)
+        y = reference.dense(x, w[0] if dtype is None else reference.half_weights(w[0], dtype), *w[1:])
     elif isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
         pool = reference.max_pool2d if isinstance(layer, layers.MaxPooling2D) else reference.avg_pool2d
         return pool(x, **{k: config[k] for k in ("pool_size", "strides", "padding", "ceil_mode")})

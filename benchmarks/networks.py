@@ -1,4 +1,5 @@
-"""Group "networks": images per second of LeNet-5 and AlexNet, forward and training, in turn with peers.
+"""Group "networks": images per second of LeNet-5 and AlexNet, forward and training, in turn with peers; AlexNet with dense
+weights in fewer bits, beside peers in float32, and how much that changes its predictions.
 
 Before anything is timed, predictions are compared with the NumPy float64 reference, and peers' with ours; a training step
 with the reference's loss; and three steps without dropout with torch's, parameter by parameter. Weights are drawn so that
@@ -19,15 +20,21 @@ from fastcnn import reference
 
 BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1, 16, 128, 1024),
            ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128)}
+HALF_BATCHES = {"float16": (1, 32), "int8": (1, 32)}
+EFFECT_IMAGES = 64  # on which predictions are compared with float32's
 CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5}  # small enough for every step to lower the loss
 RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of steps on one batch change little
 
 
 def jobs(settings):
-    """Both networks, both stages, each batch of the table of targets; and what a call costs beside its kernels."""
-    return [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
-            for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
-            if not (settings.quick and work == "alexnet" and batch > 32)] + [Job("networks", "call", _call)]
+    """Both networks, both stages, each batch of the table of targets; AlexNet with half weights; what a call costs beside
+    its kernels."""
+    found = [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
+             for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
+             if not (settings.quick and work == "alexnet" and batch > 32)]
+    found += [Job("networks", f"alexnet.{dtype}", partial(_measure_half, dtype, batch), "forward", batch)
+              for dtype, batches in HALF_BATCHES.items() for batch in settings.batches or batches]
+    return found + [Job("networks", "call", _call)]
 
 
 def network(work, dropout=True, **options):
@@ -93,36 +100,81 @@ def checked(work, batch):
 def contestants(work, stage, batch, settings):
     """({name: callable} of ours and of the peers that compute the same, {name: {"error": why not}} of the others)."""
     model, x, y, predictions = checked(work, batch)
-    missing = {}
     if stage == "forward":
-        found = {"fastcnn": partial(model.predict_on_batch, x)}
-    else:
-        compiled(model)
-        found = {"fastcnn": partial(model.train_on_batch, x, y)}
-    if settings.peers:
-        loss = None if stage == "forward" else float(model.train_on_batch(x, y))
-        for name, build in peers.contestants(stage, settings.peers):
-            try:
-                call = build(model, x) if stage == "forward" else build(model, x, y, RATE, MOMENTUM, DECAY)
-                if stage == "forward":
-                    expected.check_predictions(call(), predictions, name)
-                else:
-                    _check_loss(call(), loss, name, any(type(layer).__name__ == "Dropout" for layer in model.layers))
-                    if name == "torch":
-                        check_steps(work)
-                found[name] = call
-            except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
-                missing[name] = {"error": peers.reason(error)}
+        found, missing = _rivals(stage, settings, partial(_forward, model, x, predictions))
+        return {"fastcnn": partial(model.predict_on_batch, x), **found}, missing
+    compiled(model)
+    loss = float(model.train_on_batch(x, y)) if settings.peers else None
+    found, missing = _rivals(stage, settings, partial(_training, work, model, x, y, loss))
+    return {"fastcnn": partial(model.train_on_batch, x, y), **found}, missing
+
+
+def _rivals(stage, settings, build):
+    """The peers that `build(name, builder)` makes and checks, and why others cannot."""
+    found, missing = {}, {}
+    for name, builder in peers.contestants(stage, settings.peers) if settings.peers else ():
+        try:
+            found[name] = build(name, builder)
+        except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
+            missing[name] = {"error": peers.reason(error)}
     return found, missing
 
 
+def _forward(model, x, predictions, name, builder):
+    call = builder(model, x)
+    expected.check_predictions(call(), predictions, name)
+    return call
+
+
+def _training(work, model, x, y, loss, name, builder):
+    call = builder(model, x, y, RATE, MOMENTUM, DECAY)
+    _check_loss(call(), loss, name, any(type(layer).__name__ == "Dropout" for layer in model.layers))
+    if name == "torch":
+        check_steps(work)
+    return call
+
+
 def _measure(work, stage, batch, settings):
-    sides, missing = contestants(work, stage, batch, settings)
+    return _timed(batch, settings, *contestants(work, stage, batch, settings))
+
+
+def _timed(batch, settings, sides, missing):
     found = timed(batch, settings.in_turn(sides))
     found["peers"].update(missing)
-    del sides
+    sides.clear()
     gc.collect()
     return found
+
+
+def _measure_half(dtype, batch, settings):
+    """AlexNet with dense weights in fewer bits; peers compute the float32 network."""
+    model = network("alexnet")
+    images, _ = batch_of(model, max(batch, EFFECT_IMAGES))
+    x = images[:batch]
+    found, missing = _rivals("forward", settings, partial(_forward, model, x, model.predict_on_batch(x)))
+    changes = effect(model, dtype, images[:EFFECT_IMAGES])
+    right = reference.softmax(expected.logits(model, images[:2], dtype))
+    expected.check_predictions(model.predict_on_batch(images[:max(batch, 2)])[:2], right, f"alexnet, {dtype}", 2e-5)
+    row = _timed(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing)
+    return {**row, **changes, "note": f"logits change by {changes['logit_change']:.1e} of the largest, "
+                                      f"{changes['same_class']:.1%} of {EFFECT_IMAGES} images keep their class"}
+
+
+def effect(model, dtype, x):
+    """Gives the model half weights, and says what that does to its predictions of x, probabilities: the largest change of a
+    logit, as a part of the largest logit (both less their mean, which no probability depends on), and the part of the
+    images that keep their class."""
+    model.half_weights("float32")
+    before = _logits(model.predict(x))
+    model.half_weights(dtype)
+    after = _logits(model.predict(x))
+    return {"logit_change": float(np.abs(after - before).max() / np.abs(before).max()),
+            "same_class": float((after.argmax(1) == before.argmax(1)).mean())}
+
+
+def _logits(p):
+    logs = np.log(np.maximum(p.astype(np.float64), 1e-30))
+    return logs - logs.mean(1, keepdims=True)
 
 
 def _call(settings):

@@ -6,6 +6,8 @@ Target = namedtuple("Target", "due after field at_most", defaults=(None, "ratio"
 
 TARGETS = {
     "networks/alexnet.forward.1": Target(1.15, 1.4),
+    "networks/alexnet.float16.forward.1": Target(1.6, 1.9),
+    "networks/alexnet.int8.forward.1": Target(2.0, 2.5),
     "networks/alexnet.forward.32": Target(2.2, 2.7),
     "networks/alexnet.forward.128": Target(2.2, 2.7),
     "networks/alexnet.training.32": Target(2.5, 3.3),
