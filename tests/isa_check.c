@@ -105,7 +105,8 @@ static ptrdiff_t run_half(const char *isa, fc_op (*make)(uint32_t), uint32_t see
     const fc_op ops[] = {half, dense};
     const fc_step steps[] = {{0, FC_FORWARD}, {0, FC_DATA}, {1, FC_FORWARD}};
     const fc_phase phases[] = {{0, 1, 1, 1}, {1, 1, 1, 1}, {2, dense.wide, 1, 1}};
-    fc_program program = {ops, io, steps, phases, calloc((size_t)dense.scratch + 64, sizeof(float)), dense.scratch};
+    fc_program program = {.ops = ops, .io = io, .steps = steps, .phases = phases, .scratch_size = dense.scratch,
+                          .scratch = calloc((size_t)dense.scratch + 64, sizeof(float))};
     fc_run(&program, 0, 2, 1, 1);
     fc_run(&program, 2, 1, batch, 1);
     return total;
