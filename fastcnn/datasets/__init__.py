@@ -1,10 +1,11 @@
-"""Data sets: `mnist` and `idx`, the file format it comes in, as NumPy arrays; `ImageFolder`, `ImageFiles` and `ImageArray`,
-sources of images, and `Subset`, `split` and `find_parts`, which cut them. Imported on first use."""
+"""Data sets: `mnist`, `fashion_mnist` and `cifar10`, and `idx`, the file format of the first two, as NumPy arrays;
+`ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut them.
+Imported on first use."""
 
 _HOME = {"ImageArray": "image_array", "ImageFiles": "image_files", "ImageFolder": "image_folder", "Subset": "subset",
          "find_parts": "image_folder", "split": "subset"}
 
-__all__ = [*_HOME, "idx", "mnist"]
+__all__ = [*_HOME, "cifar10", "fashion_mnist", "idx", "mnist"]
 
 
 def __getattr__(name):
