@@ -20,12 +20,13 @@ __all__ = [
     "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "datasets", "get_config",
     "get_num_threads", "images", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks",
     "num_threads", "ops", "optimizers", "reference", "set_config", "set_num_threads", "set_random_seed", "show_config",
+    "vis",
 ]
 
 
 def __getattr__(name):
-    if name == "reference":  # only who compares needs it
-        import fastcnn.reference
+    if name in ("reference", "vis"):  # only who compares or plots needs them
+        from importlib import import_module
 
-        return fastcnn.reference
+        return import_module(f"fastcnn.{name}")
     raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +107,23 @@ def test_layers_have_examples(name):
 
 @pytest.fixture
 def untouched(tmp_path, monkeypatch):
-    """Examples write files and set numbers of threads: neither may stay."""
+    """Examples write files, set numbers of threads and draw figures: none may stay."""
     monkeypatch.chdir(tmp_path)
     threads = fastcnn.get_num_threads()
     yield
     fastcnn.set_num_threads(threads)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+def plots_for(name):
+    """Skips the examples of plots where matplotlib is missing; no example opens a window."""
+    if "vis" in name.split(".") or name == "seeing.md":
+        pytest.importorskip("matplotlib", reason="matplotlib is not installed").use("Agg")
 
 
 def examples(module):
+    plots_for(module)
     module = importlib.import_module(module)
     return doctest.testmod(module, extraglobs={"np": np, "fastcnn": fastcnn})
 
@@ -123,8 +133,9 @@ def test_examples_in_docstrings(module, untouched):
     assert examples(module).failed == 0
 
 
-@pytest.mark.parametrize("name", ["training.md"])
+@pytest.mark.parametrize("name", ["seeing.md", "training.md"])
 def test_examples_in_documents(name, untouched):
+    plots_for(name)
     path = Path(__file__).resolve().parents[1] / "docs" / name
     if not path.exists():
         pytest.skip("the documents are not beside the tests")

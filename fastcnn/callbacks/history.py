@@ -30,3 +30,24 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value.item() if hasattr(value, "item") else value)
+
+    def plot(self, names=None, figure=None, ax=None):
+        """Loss and metrics over the epochs, of training and of validation; see `fastcnn.vis.history`.
+
+        Args:
+            names: of the panels, without "val_"; None: all.
+            figure, ax: of matplotlib's, to draw on; None: a new figure.
+
+        Returns:
+            the matplotlib figure, which nothing has shown yet.
+
+        Raises:
+            ImportError: matplotlib is missing: pip install 'fastcnn[plot]'.
+
+        Example:
+            >>> history = model.fit(x, y, epochs=5)  # doctest: +SKIP
+            >>> history.plot().savefig("history.png")  # doctest: +SKIP
+        """
+        from fastcnn import vis
+
+        return vis.history(self, names, figure, ax)

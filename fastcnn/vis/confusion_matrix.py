@@ -1,0 +1,103 @@
+"""What is taken for what."""
+
+import numpy as np
+
+from fastcnn import arguments
+from fastcnn.vis.style import BLUE, GREY, INK, PAPER, RED, axes_of, drawing, grid
+
+_LEGIBLE = 30  # classes
+
+
+@drawing
+def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None):
+    """Counts of samples by true class (rows) and predicted class (columns).
+
+    Right answers are blue, by their part of the row; mistakes are red, by their part of the row in relation to the worst.
+    At the right stands each class' part of right answers.
+
+    Args:
+        y_true: labels (N,) or (N, 1), or one-hot rows (N, classes).
+        y_pred: labels alike, or what `predict` returned (N, classes), of which the largest counts.
+        class_names: of the classes; None: their numbers, up to the largest label.
+        normalize: show percents of each row in place of counts.
+        ax: matplotlib axes to draw on; None: those of a new figure.
+
+    Returns:
+        the figure.
+
+    Raises:
+        ImportError: matplotlib is missing.
+        TypeError, ValueError: no labels, of different numbers, or beyond the class names.
+
+    Example:
+        >>> confusion_matrix([0, 1, 1], [0, 1, 0], class_names=["cat", "dog"]).axes[0].get_title("left")
+        '2 of 3 right (66.67 %)'
+    """
+    normalize = arguments.flag("normalize", normalize)
+    true, predicted = _labels("y_true", y_true), _labels("y_pred", y_pred)
+    if len(true) != len(predicted) or not len(true):
+        raise ValueError(f"y_true and y_pred must have the same number of samples, at least one. Received: {len(true)} and "
+                         f"{len(predicted)}")
+    largest = int(max(true.max(), predicted.max()))
+    wide = [np.shape(y)[1] for y in (y_true, y_pred) if np.ndim(y) == 2]
+    classes = len(class_names) if class_names is not None else max(largest + 1, *wide, 1)
+    if largest >= classes:
+        raise ValueError(f"class_names must name all classes, 0 to {largest}. Received: {classes} names")
+    counts = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    return _draw(counts, [str(name) for name in (range(classes) if class_names is None else class_names)], normalize, ax)
+
+
+def _labels(name, y):
+    y = np.asarray(y)
+    if y.ndim == 2:
+        y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    if y.ndim != 1 or y.dtype.kind not in "iuf" or y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        raise TypeError(f"{name} must be integer labels (samples,) or rows of one number per class. Received: {y.dtype}, "
+                        f"shape {y.shape}")
+    if y.size and y.min() < 0:
+        raise ValueError(f"{name} must be labels from 0. Received: {y.min()}")
+    return y.astype(np.int64)
+
+
+def _draw(counts, names, normalize, ax):
+    from matplotlib.colors import to_rgb
+
+    classes, legible = len(names), len(names) <= _LEGIBLE
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(classes, dtype=bool)
+    worst = shares[~right].max(initial=0) or 1
+    strength = np.where(right, 0.9 * shares, 0.85 * shares / worst)[..., None]
+    picture = (1 - strength) * to_rgb(PAPER) + strength * np.where(right[..., None], to_rgb(BLUE), to_rgb(RED))
+    long = max(map(len, names)) if legible else 0
+    side = 0.5 * classes if legible else 5.2
+    axes = axes_of(ax, max(side + 1.6 + 0.07 * long, 3.4), max(side + 1.0 + 0.06 * long, 2.8))
+    axes.imshow(picture)
+    step = 1 if legible else -(-classes // 20)
+    axes.set_xticks(range(0, classes, step), names[::step])
+    axes.set_yticks(range(0, classes, step), names[::step])
+    if long > 3:
+        for label in axes.get_xticklabels():
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
+    if legible:
+        _cells(axes, counts, shares, picture @ (0.299, 0.587, 0.114), normalize)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    grid(axes, classes, classes, "#eeeeee", 0.8 if legible else 0.2)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    hits, total = int(np.trace(counts)), int(counts.sum())
+    axes.set_title(f"{hits:,} of {total:,} right ({100 * hits / total:.2f} %)", pad=10)
+    return axes.figure
+
+
+def _cells(axes, counts, shares, light, normalize):
+    """Writes the numbers into the cells, and each row's part of right answers beside it."""
+    for i, row in enumerate(counts):
+        for j, count in enumerate(row):
+            if count:
+                text = f"{100 * shares[i, j]:.1f}" if normalize else f"{count:,}"
+                axes.text(j, i, text, ha="center", va="center", fontsize=8 if len(text) < 6 else 6.5,
+                          color=INK if light[i, j] > 0.6 else PAPER)
+        if row.sum():
+            axes.text(len(counts) - 0.35, i, f"{100 * shares[i, i]:.1f} %", va="center", fontsize=8, color=GREY)

@@ -1,0 +1,146 @@
+"""How all plots look: colours, letters, the figure to draw on."""
+
+import functools
+
+import numpy as np
+
+INK, GREY, PALE, PAPER = "#222222", "#777777", "#d9d9d9", "#ffffff"
+BLUE, RED = "#2b5c8a", "#c8442b"  # below and above zero; training and validation
+
+_RULES = {
+    "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 8,
+    "text.color": INK, "axes.titlecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.edgecolor": GREY, "axes.linewidth": 0.8, "xtick.major.size": 3, "ytick.major.size": 3,
+    "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.facecolor": PAPER, "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER, "image.interpolation": "nearest", "axes.unicode_minus": True,
+}
+
+
+def matplotlib():
+    """The module.
+
+    Raises:
+        ImportError: it is missing; says how to install it.
+
+    Example:
+        >>> matplotlib().__name__
+        'matplotlib'
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise ImportError("plots need matplotlib: pip install 'fastcnn[plot]'. Received: no module matplotlib") from None
+    return matplotlib
+
+
+def drawing(function):
+    """Lets a function draw by the house's rules, whatever matplotlib's settings are.
+
+    Example:
+        >>> drawing(lambda: matplotlib().rcParams["font.size"])()
+        9.0
+    """
+    @functools.wraps(function)
+    def draw(*arguments, **options):
+        with matplotlib().rc_context(_RULES):
+            return function(*arguments, **options)
+
+    return draw
+
+
+def figure_of(figure, width, height):
+    """The figure to draw on: the given one, or a new one of pyplot's, so that `pyplot.show()` shows it.
+
+    Args:
+        figure: a matplotlib Figure or SubFigure, or None.
+        width, height: of a new one, in inches.
+
+    Raises:
+        TypeError: something else.
+    """
+    from matplotlib.figure import FigureBase
+
+    if figure is None:
+        from matplotlib import pyplot
+
+        return pyplot.figure(figsize=(width, height))
+    if not isinstance(figure, FigureBase):
+        raise TypeError(f"figure must be a matplotlib Figure or SubFigure. Received: {type(figure).__name__}")
+    return figure
+
+
+def axes_of(ax, width, height):
+    """The axes to draw on: the given ones, or those of a new figure.
+
+    Raises:
+        TypeError: something else.
+    """
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        figure = figure_of(None, width, height)
+        figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08)
+        return figure.add_subplot()
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be matplotlib Axes. Received: {type(ax).__name__}")
+    return ax
+
+
+def inches(figure):
+    """(width, height) of a figure or a part of one."""
+    return figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
+
+
+def strongest(array):
+    """The magnitude to show deepest: that which few numbers exceed, so that single ones do not dim the others.
+
+    Example:
+        >>> strongest(np.array([-2.0, 1.0])), strongest(np.zeros(3))
+        (2.0, 1.0)
+    """
+    sizes = np.abs(array)
+    return float(np.quantile(sizes, 0.995, method="higher") or sizes.max() or 1)
+
+
+def signed():
+    """The colours of numbers from −1 over 0 to 1; what is missing is transparent."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = ["#173a5e", BLUE, "#8fb0cd", "#f1f1f1", "#eba08e", RED, "#7d2313"]
+    return LinearSegmentedColormap.from_list("signed", colours).with_extremes(bad=(0, 0, 0, 0))
+
+
+def bare(axes):
+    """Takes frame and ticks from axes that show a picture."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def grid(axes, rows, columns, colour, width):
+    """Lines between the pixels of a picture, and around it."""
+    across, down = np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5
+    axes.vlines(across, down[0], down[-1], colors=colour, linewidth=width)
+    axes.hlines(down, across[0], across[-1], colors=colour, linewidth=width)
+
+
+def cut(name, letters):
+    """A name that is no longer than so many letters.
+
+    Example:
+        >>> cut("golden retriever", 9)
+        'golden r…'
+    """
+    return name if len(name) <= letters else f"{name[:letters - 1]}…"
+
+
+def short(value):
+    """A number in three digits.
+
+    Example:
+        >>> short(-0.012345), short(1234567), short(0.0)
+        ('−0.0123', '1.23e+06', '0')
+    """
+    return f"{value:.3g}".replace("-", "−", 1) if value < 0 else f"{value:.3g}"
