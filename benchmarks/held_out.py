@@ -1,6 +1,7 @@
 """How LeNet-5's recipes were chosen: trains on the first 55,000 training images of MNIST and tests on the last 5,000.
 
-`python benchmarks/held_out.py [--epochs 8] [--batch-size 32] [--peak 0.05] [--weight-decay 5e-4] [--seeds 5]`
+`python benchmarks/held_out.py [--epochs 8] [--batch-size 32] [--peak 0.05] [--weight-decay 5e-4]
+[--warmup 0.3] [--variant tanh] [--seeds 5]`
 """
 
 import argparse
@@ -11,12 +12,12 @@ from fastcnn.optimizers import SGD, schedules
 from fastcnn.recipes import prepare_digits
 
 
-def train(seed, epochs, batch_size, peak, weight_decay):
+def train(seed, epochs, batch_size, peak, weight_decay, warmup, variant):
     """(accuracy on the last 5,000 training images after each epoch, seconds in all)."""
     (x, y), _ = fastcnn.datasets.mnist.load_data()
     x = prepare_digits(x)
-    model = fastcnn.networks.lenet5(seed=seed)
-    rate = schedules.OneCycle(peak, epochs * -(-55000 // batch_size))
+    model = fastcnn.networks.lenet5(variant=variant, seed=seed)
+    rate = schedules.OneCycle(peak, epochs * -(-55000 // batch_size), warmup)
     model.compile(SGD(rate, momentum=0.9, weight_decay=weight_decay, decoupled=False), "sparse_categorical_crossentropy",
                   metrics=["accuracy"])
     start = perf_counter()
@@ -31,9 +32,12 @@ def main():
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--peak", type=float, default=0.05)
     parser.add_argument("--weight-decay", type=float, default=5e-4)
+    parser.add_argument("--warmup", type=float, default=0.3)
+    parser.add_argument("--variant", default="tanh")
     given = parser.parse_args()
     for seed in range(given.seeds):
-        accuracy, seconds = train(seed, given.epochs, given.batch_size, given.peak, given.weight_decay)
+        accuracy, seconds = train(seed, given.epochs, given.batch_size, given.peak, given.weight_decay,
+                                  given.warmup, given.variant)
         print(f"seed {seed}: {', '.join(f'{a:.2%}' for a in accuracy)} in {seconds:.1f} s", flush=True)
 
 

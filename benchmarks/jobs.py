@@ -45,7 +45,7 @@ class Settings:
     most: int = 60
     longest: float = 400
     seeds: int = 5
-    epochs: int = 4
+    epochs: int = 3
     digits: int | None = None
     batches: list | None = None
     photographs: str | None = None

@@ -317,6 +317,18 @@ LENET = {  # output shape, parameters, connections
 }
 
 
+@pytest.mark.parametrize("variant", ["tanh", "sigmoid", "relu"])
+def test_lenet5_variants(variant):
+    model = fastcnn.networks.lenet5(variant=variant)
+    assert model.count_params() == 61706 and model.output_shape == (None, 10)
+    assert [layer.activation[0] for layer in model.layers if hasattr(layer, "activation")] == [variant] * 4 + ["softmax"]
+
+
+def test_lenet5_has_no_such_variant():
+    with pytest.raises(ValueError, match="variant must be one of .*'relu'.*Received: 'gelu'"):
+        fastcnn.networks.lenet5(variant="gelu")
+
+
 def test_lenet5_counts():
     model, printed = fastcnn.networks.lenet5(), []
     found = {
