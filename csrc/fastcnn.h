@@ -11,6 +11,8 @@ typedef enum {
     FC_CONV2D,
     FC_MAX_POOL2D,
     FC_AVG_POOL2D,
+    FC_SOFT_POOL2D,
+    FC_LP_POOL2D,
     FC_LRN,
     FC_LRN_POOL,
     FC_DENSE,
@@ -62,6 +64,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right;
     int count_pad;         /* average: padding counts */
+    float p;               /* Lp: the exponent, ≥ 1 */
 } fc_pool2d;
 
 typedef struct {

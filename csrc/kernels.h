@@ -95,6 +95,10 @@ typedef struct {
     X(void, avg_pool_backward, (const fc_window *win, float scale, const float *dy, float *dx))                       \
     X(void, max_pool_row, (const fc_row_windows *r, const float *x, float *y))                                        \
     X(void, max_pool_row_backward, (const fc_row_windows *r, const float *x, const float *y, float *dy, float *dx))   \
+    X(void, soft_pool, (const fc_window *win, const float *x, float *y))                                              \
+    X(void, soft_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                   \
+    X(void, lp_pool, (const fc_window *win, float p, const float *x, float *y))                                       \
+    X(void, lp_pool_backward, (const fc_window *win, float p, const float *x, const float *dy, float *dx))            \
     X(void, lrn, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, const float *x, float *y, float *f, float *w,     \
                   float *scratch))                                                                                    \
     X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, int relu, const float *x,                \

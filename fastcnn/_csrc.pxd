@@ -7,8 +7,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY
 
     ctypedef enum fc_kind:
-        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE, FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX
-        FC_DROPOUT
+        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE
+        FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
 
@@ -28,6 +28,7 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
         int count_pad
+        float p
 
     ctypedef enum fc_position:
         FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS

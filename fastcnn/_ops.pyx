@@ -17,6 +17,7 @@ PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_L
          "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
+POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
 
 POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
              "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
@@ -127,15 +128,15 @@ def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, P
     return op
 
 
-def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False):
+def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False, float p=1.0):
     cdef Op op = Op.__new__(Op)
     cdef fc_pool2d w
     w.pool_h, w.pool_w = pool_size
     w.stride_h, w.stride_w = strides
     (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
-    w.count_pad = count_include_pad
+    w.count_pad, w.p = count_include_pad, p
     h, width, c = in_shape
-    check(fc_pool2d_init(&op.op, FC_MAX_POOL2D if kind == "max" else FC_AVG_POOL2D, h, width, c, &w, ceil_mode),
+    check(fc_pool2d_init(&op.op, POOLS[kind], h, width, c, &w, ceil_mode),
           f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
     return op
 

@@ -212,6 +212,8 @@ CALLS = [
     ),
     Call("max_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("avg_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
+    Call("soft_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
+    Call("lp_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"p": 2.5, "pool_size": 3, "strides": 2, "padding": 1}),
     Call("global_avg_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("global_max_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),

@@ -19,7 +19,7 @@ ENDS = [
     ("sparse_categorical_crossentropy", True, "log_softmax"),
 ]
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax"]
-SPATIAL = ["conv", "conv", "conv", "max", "avg", "lrn", "activation", "dropout", "affine", "doubled"]
+SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "activation", "dropout", "affine", "doubled"]
 
 
 def pick(rng, options):
@@ -43,6 +43,8 @@ def spatial_layer(rng, kind, shape, seed, filters):
     return {
         "max": lambda: L.MaxPooling2D(window, **options),
         "avg": lambda: L.AveragePooling2D(window, **options),
+        "soft": lambda: L.SoftPooling2D(window, **options),
+        "lp": lambda: L.LpPooling2D(pick(rng, [2, 3.5]), window, **options),
         "lrn": lambda: L.LocalResponseNormalization(int(rng.integers(1, 6)), alpha=0.2, k=1.0),
         "activation": lambda: L.Activation(pick(rng, ACTIVATIONS)),
         "dropout": lambda: L.Dropout(0.25, seed=seed),

@@ -19,6 +19,7 @@ from fastcnn import _ops, ops
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="guard pages need Linux' mmap and mprotect")
 GUARDS = {"after": guarded, "before": guarded_before}
+POOLS = {"max_pool2d": {}, "avg_pool2d": {}, "soft_pool2d": {}, "lp_pool2d": {"p": 2.5}}
 NUMPY = [module for name, module in sorted(sys.modules.items()) if name.startswith("fastcnn.ops.") and hasattr(module, "np")]
 
 
@@ -57,8 +58,8 @@ def named_problems(rng):
             shapes = (batch, case.inputs), (case.inputs, case.units), (case.units,)
             yield f"{case.name} × {batch}", "dense", [integers(rng, s) for s in shapes], {}
     for case in POOL2D:
-        for op in ("max_pool2d", "avg_pool2d") if not case.name.startswith("alexnet") else ():
-            yield case.name, op, [integers(rng, (3, *case.image))], case.options
+        for op in POOLS if not case.name.startswith("alexnet") else ():
+            yield case.name, op, [integers(rng, (3, *case.image))], {**POOLS[op], **case.options}
     for case in LRN:
         yield case.name, "local_response_norm", [integers(rng, (1, *case.image))], case.options
 
@@ -81,12 +82,12 @@ def sized_problems(rng):
                     [np.abs(normal(rng, (1, size))), np.abs(target)],
                     call.options,
                 )
-        for op in "max_pool2d", "avg_pool2d":
+        for op, options in POOLS.items():
             yield (
                 f"{size} channels",
                 op,
                 [normal(rng, (1, 3, 2, size))],
-                {"pool_size": 2, "strides": 1, "padding": "same"},
+                {**options, "pool_size": 2, "strides": 1, "padding": "same"},
             )
 
 
@@ -95,7 +96,8 @@ def random_problems(rng):
         x, kernel, bias, options = random_conv2d(rng)
         yield f"random {i}", "conv2d", [x, kernel, *([] if bias is None else [bias])], options
         x, options = random_pool2d(rng)
-        yield f"random {i}", ("max_pool2d", "avg_pool2d")[i % 2], [x], options
+        op = list(POOLS)[i % len(POOLS)]
+        yield f"random {i}", op, [x], {**POOLS[op], **options}
 
 
 def call(op, arrays, options, guard=None):

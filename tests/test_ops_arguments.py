@@ -90,6 +90,8 @@ BAD_OPTIONS = {
     },
     "max_pool2d": POOL_OPTIONS,
     "avg_pool2d": POOL_OPTIONS | {"count_include_pad": BAD_FLAGS},
+    "soft_pool2d": POOL_OPTIONS,
+    "lp_pool2d": POOL_OPTIONS | {"p": BAD_NUMBERS | {"below one": (0.9, "0.9"), "beyond a million": (1e7, "10000000.0")}},
     "global_avg_pool2d": {"data_format": BAD_WORDS},
     "global_max_pool2d": {"data_format": BAD_WORDS},
     "local_response_norm": {
@@ -170,7 +172,7 @@ def test_bad_array(name, call, argument, bad, fragment):
 BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
-        for op in ("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d")
+        for op in ("conv2d", *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")))
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
             ((1, 2, 5, 6, 3), "(1, 2, 5, 6, 3)"),
@@ -480,6 +482,7 @@ def test_channels_first(name, call, image, unaligned_too):
     rng = np.random.default_rng(image)
     options = {"padding": "same"} if "padding" in call.options else {}
     options |= {"pool_size": 2} if "pool_size" in call.options else {}
+    options |= {"p": 3} if "p" in call.options else {}
     arrays = {"x": normal(rng, image)}
     if "kernel" in call.shapes:
         arrays |= {"kernel": normal(rng, (3, 2, image[3], 4)), "bias": normal(rng, 4)}

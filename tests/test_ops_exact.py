@@ -144,6 +144,25 @@ def test_avg_pool2d(case, isa, threads):
     assert_same(ops.avg_pool2d_backward(dy, x, **case.options), dx, "dx")
 
 
+@pytest.mark.parametrize("case", AVERAGED, ids=lambda case: case.name)
+def test_soft_pool2d(case, isa, threads):
+    """Of equal values, however large, it is the mean; and so is its gradient."""
+    batch = images(pool_cost(case))
+    x = np.broadcast_to(integers(generator(case), case.image[2], 10**6), (batch, *case.image))
+    _, dy, _, dx = pool_problem(case, "avg", batch)
+    assert_same(ops.soft_pool2d(x, **case.options), x[:, : dy.shape[1], : dy.shape[2]], "y")
+    assert_same(ops.soft_pool2d_backward(dy, x, **case.options), dx, "dx")
+
+
+@pytest.mark.parametrize("case", POOL2D, ids=lambda case: case.name)
+def test_lp_pool2d(case, isa, threads):
+    """Sums of magnitudes."""
+    x, dy, *_ = pool_problem(case, "max", images(pool_cost(case)))
+    y, dx = reference.lp_pool2d(x, 1, **case.options), reference.lp_pool2d_backward(dy, x, 1, **case.options)
+    assert_same(ops.lp_pool2d(x, 1, **case.options), y, "y")
+    assert_same(ops.lp_pool2d_backward(dy, x, 1, **case.options), dx, "dx")
+
+
 @pytest.mark.parametrize("image", [(8, 4, 6), (1, 1, 3), (16, 32, 37)], ids=str)
 def test_global_pool2d(image, isa, threads):
     rng = np.random.default_rng(image)

@@ -345,15 +345,48 @@ def test_avg_pool2d_backward(case, count_include_pad):
     check_gradients("avg_pool2d", normal(*case[0]), count_include_pad=count_include_pad, **case[1])
 
 
+def pooled_by(function, x, case):
+    """`function` of the values of each window, one window at a time."""
+    _, options, ((top, _), (left, _)), out_size = case
+    (kh, kw), (sh, sw) = both(options["pool_size"]), both(options.get("strides", options["pool_size"]))
+    y = np.empty((len(x), *out_size, x.shape[3]))
+    for n, oh, ow, c in np.ndindex(y.shape):
+        row, col = oh * sh - top, ow * sw - left
+        y[n, oh, ow, c] = function(x[n, max(row, 0) : row + kh, max(col, 0) : col + kw, c])
+    return y
+
+
+@pool_cases
+def test_smooth_pooling_is_the_definition(case):
+    x = normal(*case[0])
+    y = pooled_by(lambda v: (v * np.exp(v)).sum() / np.exp(v).sum(), x, case)
+    np.testing.assert_allclose(ref.soft_pool2d(x, **case[1]), y, rtol=1e-12, atol=1e-15)
+    for p in (1, 2, 3.5):
+        y = pooled_by(lambda v, p=p: (np.abs(v) ** p).sum() ** (1 / p), x, case)
+        np.testing.assert_allclose(ref.lp_pool2d(x, p, **case[1]), y, rtol=1e-12)
+
+
+@pool_cases
+def test_soft_pool2d_backward(case):
+    check_gradients("soft_pool2d", normal(*case[0]), **case[1])
+
+
+@pytest.mark.parametrize("p", [1, 2, 3.5])
+@pool_cases
+def test_lp_pool2d_backward(case, p):
+    check_gradients("lp_pool2d", away_from_zero(*case[0]), p=p, **case[1])
+
+
 def test_avg_pool2d_backward_of_empty_windows():
     check_gradients("avg_pool2d", normal(1, 2, 3, 2), pool_size=2, padding=((2, 0), (3, 4)))
 
 
 @pytest.mark.parametrize("id", ["stride_pair", "pad_four", "ceil_padded"])
-@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "soft_pool2d", "lp_pool2d"])
 def test_pool2d_channels_first(name, id):
     pool2d, backward = getattr(ref, name), getattr(ref, f"{name}_backward")
     shape, options, _, _ = POOL_CASES[id]
+    options = {**options, "p": 3} if name == "lp_pool2d" else options
     x = normal(*shape)
     y = pool2d(x, **options)
     dy = normal(*y.shape)
@@ -972,6 +1005,9 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "max_pool2d.beyond_image": lambda: ref.max_pool2d(IMAGE, 5),
     "max_pool2d.ceil_beyond_image": lambda: ref.max_pool2d(IMAGE[:, :1], 3, strides=1, ceil_mode=True),
     "max_pool2d.dy": lambda: ref.max_pool2d_backward(np.zeros((1, 1, 1, 2)), IMAGE, 2),
+    "soft_pool2d.padding": lambda: ref.soft_pool2d(IMAGE, 2, padding=2),
+    "lp_pool2d.power": lambda: ref.lp_pool2d(IMAGE, 0.5, 2),
+    "lp_pool2d.dy": lambda: ref.lp_pool2d_backward(np.zeros((1, 1, 1, 2)), IMAGE, 2, 2),
     "global_avg_pool2d.empty": lambda: ref.global_avg_pool2d(IMAGE[:, :0]),
     "local_response_norm.size": lambda: ref.local_response_norm(IMAGE, size=0),
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),

@@ -94,6 +94,8 @@ _RUN = {
     "Doubled": _doubled,
     "MaxPooling2D": _pool("max", *_WINDOW),
     "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
+    "SoftPooling2D": _pool("soft", *_WINDOW),
+    "LpPooling2D": _pool("lp", *_WINDOW, "p"),
     "GlobalMaxPooling2D": _pool("global_max"),
     "GlobalAveragePooling2D": _pool("global_avg"),
     "Flatten": lambda layer, x: (x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape),)),
@@ -194,6 +196,8 @@ class Twin:
             kind = type(layer).__name__
             if getattr(layer, "activation", ("",))[0] in _KINKED:
                 margins.append(_least(np.abs(_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x)))
+            if kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
+                margins.append(_least(np.abs(x)))
             if kind in ("MaxPooling2D", "GlobalMaxPooling2D"):
                 margins.append(_least(_gaps(layer, x)))
         return min(margins)

@@ -9,6 +9,7 @@
 #include "winograd.h"
 #include "eltwise.h"
 #include "pool.h"
+#include "pool_smooth.h"
 #include "lrn.h"
 #include "softmax.h"
 #include "random.h"

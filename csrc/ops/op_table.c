@@ -5,6 +5,8 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_CONV2D] = &fc_conv2d_class,
     [FC_MAX_POOL2D] = &fc_max_pool2d_class,
     [FC_AVG_POOL2D] = &fc_avg_pool2d_class,
+    [FC_SOFT_POOL2D] = &fc_soft_pool2d_class,
+    [FC_LP_POOL2D] = &fc_lp_pool2d_class,
     [FC_LRN] = &fc_lrn_class,
     [FC_LRN_POOL] = &fc_lrn_pool_class,
     [FC_DENSE] = &fc_dense_class,
@@ -45,6 +47,8 @@ fc_status fc_set_lanes(fc_op *op)
     case FC_DENSE: return fc_dense_set_lanes(op);
     case FC_MAX_POOL2D:
     case FC_AVG_POOL2D:
+    case FC_SOFT_POOL2D:
+    case FC_LP_POOL2D:
     case FC_ACTIVATION: op->lanes = 1; return FC_OK;
     default: return FC_INVALID;
     }

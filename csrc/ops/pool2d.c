@@ -1,8 +1,8 @@
-/* Max and average pooling, NHWC.
+/* Max, average, soft and Lp pooling, NHWC.
  *
- *     y[oh][ow][c] = max or mean of x[oh·s − p … + pool_h)[ow·s − p … + pool_w)[c], padding left out
- *     (average with count_pad: the divisor is the part of the window within the padded image)
- * Max backward finds the maximum again: no index tensor.
+ *     y[oh][ow][c] = max, mean, softmax-weighted mean or p-norm of x[oh·s − pad … + pool_h)[ow·s − pad … + pool_w)[c],
+ *     padding left out (average with count_pad: the divisor is the part of the window within the padded image)
+ * Backward computes again from x what it needs: no index tensor.
  * In lanes a chunk is one image of V times as many channels.
  * Threads: forward by output rows; DATA by image; in lanes by chunks. */
 #include "ops.h"
@@ -29,6 +29,7 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
     }
     for (int i = 0; i < 4; i++)
         if (pads[i] < 0 || pads[i] >= (i < 2 ? o->pool_h : o->pool_w)) return FC_INVALID;
+    if (kind == FC_LP_POOL2D && !(o->p >= 1)) return FC_INVALID;
     op->kind = kind;
     op->in_h = in_h, op->in_w = in_w, op->in_c = op->out_c = in_c;
     op->out_h = extent(in_h, o->pad_top, o->pad_bottom, o->pool_h, o->stride_h, ceil_mode);
@@ -38,7 +39,8 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
     if (!fc_grow(&op->in_size, in_w) || !fc_grow(&op->in_size, in_c) || !fc_grow(&op->out_size, op->out_w) ||
         !fc_grow(&op->out_size, in_c))
         return FC_OVERFLOW;
-    op->cost = (double)op->out_size * (double)fc_min(o->pool_h, in_h) * (double)fc_min(o->pool_w, in_w) / 8;
+    op->cost = (double)op->out_size * (double)fc_min(o->pool_h, in_h) * (double)fc_min(o->pool_w, in_w);
+    op->cost *= kind == FC_SOFT_POOL2D || kind == FC_LP_POOL2D ? 4 : 0.125;
     return FC_OK;
 }
 
@@ -80,10 +82,12 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
             fc_window win;
             float scale;
             const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
-            if (op->kind == FC_MAX_POOL2D)
-                fc_k->max_pool(&win, x + at, y);
-            else
-                fc_k->avg_pool(&win, scale, x + at, y);
+            switch (op->kind) {
+            case FC_MAX_POOL2D: fc_k->max_pool(&win, x + at, y); break;
+            case FC_SOFT_POOL2D: fc_k->soft_pool(&win, x + at, y); break;
+            case FC_LP_POOL2D: fc_k->lp_pool(&win, op->u.pool2d.p, x + at, y); break;
+            default: fc_k->avg_pool(&win, scale, x + at, y); break;
+            }
         }
     }
 }
@@ -93,7 +97,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
     const int fresh = tiles(op);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const float *x = op->kind == FC_MAX_POOL2D ? fc_row(&io->x, item * v, work) : NULL, *dy = fc_row(&io->dy, item * v, work);
+        const float *x = op->kind == FC_AVG_POOL2D ? NULL : fc_row(&io->x, item * v, work), *dy = fc_row(&io->dy, item * v, work);
         float *dx = fc_row(&io->dx, item * v, work);
         if (!fresh) memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
         for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
@@ -102,10 +106,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
                 float scale;
                 const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
                 win.fresh = fresh;
-                if (op->kind == FC_MAX_POOL2D)
-                    fc_k->max_pool_backward(&win, x + at, dy, dx + at);
-                else
-                    fc_k->avg_pool_backward(&win, scale, dy, dx + at);
+                switch (op->kind) {
+                case FC_MAX_POOL2D: fc_k->max_pool_backward(&win, x + at, dy, dx + at); break;
+                case FC_SOFT_POOL2D: fc_k->soft_pool_backward(&win, x + at, dy, dx + at); break;
+                case FC_LP_POOL2D: fc_k->lp_pool_backward(&win, op->u.pool2d.p, x + at, dy, dx + at); break;
+                default: fc_k->avg_pool_backward(&win, scale, dy, dx + at); break;
+                }
             }
     }
 }
@@ -120,3 +126,5 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWAR
 
 const fc_op_class fc_max_pool2d_class = {"max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
 const fc_op_class fc_avg_pool2d_class = {"avg_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_soft_pool2d_class = {"soft_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_lp_pool2d_class = {"lp_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

@@ -7,9 +7,17 @@ from fastcnn.layers.dense import Dense, Flatten
 from fastcnn.layers.dropout import Dropout
 from fastcnn.layers.input import Input
 from fastcnn.layers.normalization import LocalResponseNormalization
-from fastcnn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastcnn.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    LpPooling2D,
+    MaxPooling2D,
+    SoftPooling2D,
+)
 
 __all__ = [
     "ELU", "Activation", "AveragePooling2D", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "MaxPooling2D", "ReLU", "Softmax",
+    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "ReLU",
+    "SoftPooling2D", "Softmax",
 ]

@@ -1,4 +1,4 @@
-"""Pooling: the maximum or the mean of windows, or of whole images."""
+"""Pooling: the maximum, a mean or a norm of windows; the maximum or the mean of whole images."""
 
 from fastcnn import _ops, arguments
 from fastcnn.layers.base import Layer, Node
@@ -23,7 +23,8 @@ class _Pooling2D(Layer):
         if any(p >= size for side, size in zip(pads, self.pool_size) for p in side):
             raise ValueError(f"padding must be less than the pool size {self.pool_size}. Received: {self.padding!r}")
         self.op = _ops.pool2d(self.kind, shape, self.pool_size, self.strides, pads,
-                              self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False))
+                              self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False),
+                              getattr(self, "p", 1.0))
         self.output_size = self.op.out_shape
 
     def nodes(self):
@@ -76,6 +77,52 @@ class AveragePooling2D(_Pooling2D):
                  count_include_pad=False, **base):
         super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
         self.count_include_pad = arguments.flag("count_include_pad", count_include_pad)
+
+
+class SoftPooling2D(_Pooling2D):
+    """The mean of each window weighted by its softmax: y = Σ xᵢ·e^xᵢ / Σ e^xⱼ. Large values count most, all get a gradient.
+
+    Args:
+        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        Stergiou, Poppe, Kalliatakis 2021, "Refining activation downsampling with SoftPool".
+
+    Example:
+        >>> fastcnn.layers.SoftPooling2D()(np.zeros((1, 28, 28, 6))).shape
+        (1, 14, 14, 6)
+    """
+
+    kind = "soft"
+
+
+class LpPooling2D(_Pooling2D):
+    """The p-norm of each window: y = (Σ |xᵢ|^p)^(1/p).
+
+    Args:
+        p: from 1 (the sum of magnitudes) over 2 (Euclid's norm) to 10⁶ (nearly the largest magnitude).
+        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        Sermanet, Chintala, LeCun 2012, "Convolutional neural networks applied to house numbers digit classification".
+
+    Example:
+        >>> fastcnn.layers.LpPooling2D(2)(np.ones((1, 2, 2, 1))).tolist()
+        [[[[2.0]]]]
+    """
+
+    kind = "lp"
+    config = ("p", *_Pooling2D.config)
+
+    def __init__(self, p, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False, **base):
+        super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
+        self.p = arguments.number("p", p, 1, 1e6)
 
 
 class _GlobalPooling2D(Layer):

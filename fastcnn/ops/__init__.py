@@ -49,8 +49,12 @@ from .pool2d import (
     global_avg_pool2d_backward,
     global_max_pool2d,
     global_max_pool2d_backward,
+    lp_pool2d,
+    lp_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
+    soft_pool2d,
+    soft_pool2d_backward,
 )
 
 __all__ = [
@@ -68,12 +72,14 @@ __all__ = [
     "leaky_relu", "leaky_relu_backward",
     "local_response_norm", "local_response_norm_backward",
     "log_softmax", "log_softmax_backward",
+    "lp_pool2d", "lp_pool2d_backward",
     "max_pool2d", "max_pool2d_backward",
     "mean_squared_error", "mean_squared_error_backward",
     "relu", "relu_backward",
     "scaled_tanh", "scaled_tanh_backward",
     "sgd",
     "sigmoid", "sigmoid_backward",
+    "soft_pool2d", "soft_pool2d_backward",
     "softmax", "softmax_backward",
     "softmax_cross_entropy", "softmax_cross_entropy_backward",
     "softplus", "softplus_backward",

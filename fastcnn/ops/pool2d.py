@@ -6,7 +6,7 @@ from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, finish, gradient, last, result, run
 
 
-def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False):
+def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False, p=1.0):
     first = arguments.data_format(data_format)
     x = last(x, first)
     pool_size = arguments.pair("pool_size", pool_size)
@@ -16,7 +16,7 @@ def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_
         raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {padding!r}")
     ceil_mode = arguments.flag("ceil_mode", ceil_mode) and padding != "same"
     op = _ops.pool2d(kind, x.shape[1:], pool_size, strides, pads, ceil_mode,
-                     arguments.flag("count_include_pad", count_include_pad))
+                     arguments.flag("count_include_pad", count_include_pad), p)
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
@@ -99,6 +99,77 @@ def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mo
         [0.25, 0.25, 0.25, 0.25]
     """
     return _pool2d_backward(dy, _pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
+
+
+def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+    """The mean of each window weighted by its softmax: y = Σ xᵢ·e^xᵢ / Σ e^xⱼ, without overflow; padding left out.
+
+    Args:
+        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        Stergiou, Poppe, Kalliatakis 2021, "Refining activation downsampling with SoftPool".
+
+    Example:
+        >>> y = fastcnn.ops.soft_pool2d(np.arange(4.0).reshape(1, 2, 2, 1), 2)
+        >>> round(y.item(), 4)
+        2.4927
+    """
+    return _pool2d_forward(_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format), out)
+
+
+def soft_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """Gradient of `soft_pool2d`: dxᵢ = dy·(1 + xᵢ − y)·e^xᵢ / Σ e^xⱼ.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x
+
+    Example:
+        >>> fastcnn.ops.soft_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+    return _pool2d_backward(dy, _pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format))
+
+
+def _power(p):
+    return arguments.number("p", p, 1, 1e6)
+
+
+def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+    """The p-norm of each window: y = (Σ |xᵢ|^p)^(1/p), without overflow of the powers; padding counts as 0.
+
+    Args:
+        p: from 1 (the sum of magnitudes) over 2 (Euclid's norm) to 10⁶ (nearly the largest magnitude).
+        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        Sermanet, Chintala, LeCun 2012, "Convolutional neural networks applied to house numbers digit classification".
+
+    Example:
+        >>> fastcnn.ops.lp_pool2d(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), 2, (1, 2)).item()
+        5.0
+    """
+    return _pool2d_forward(_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)), out)
+
+
+def lp_pool2d_backward(dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """Gradient of `lp_pool2d`: dxᵢ = dy·sign(xᵢ)·(|xᵢ|/y)^(p−1), which is 0 where xᵢ is.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x
+
+    Example:
+        >>> fastcnn.ops.lp_pool2d_backward(np.ones((1, 1, 1, 1)), np.array([0.0, -7.0]).reshape(1, 1, 2, 1), 2, (1, 2))
+        ... # doctest: +NORMALIZE_WHITESPACE
+        array([[[[ 0.], [-1.]]]], dtype=float32)
+    """
+    return _pool2d_backward(dy, _pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)))
 
 
 def _global_pool2d(kind, x, data_format):

@@ -1,4 +1,4 @@
-"""Max and average pooling over windows, and over whole images."""
+"""Max, average, soft and Lp pooling over windows; maxima and means of whole images."""
 
 import numpy as np
 
@@ -83,6 +83,64 @@ def avg_pool2d_backward(
     return in_format(unpad(dpadded, axes).copy(), data_format)
 
 
+def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """The mean of each window weighted by its softmax.
+
+        y = Σ_i x_i · w_i,   w_i = e^(x_i − m) / Σ_j e^(x_j − m),   m = max_i x_i,   over the pixels in the image
+
+    Arguments and shapes: `max_pool2d`.
+
+    Source: Stergiou, Poppe & Kalliatakis 2021, §3.2.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    largest, excess, weights = _soft_windows(x, axes)
+    return in_format(largest + (weights * excess).sum(axis=0), data_format)
+
+
+def soft_pool2d_backward(
+    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
+):
+    """dx of `soft_pool2d`. With ∂w_i/∂x_i = w_i·(1 − w_i) and ∂w_i/∂x_j = −w_i·w_j,
+
+        dx_i = dy · w_i · (1 + x_i − y)
+
+    Shape: dy (N, H', W', C) → dx, like x.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
+    _, excess, weights = _soft_windows(x, axes)
+    slopes = weights * (1 + excess - (weights * excess).sum(axis=0))
+    return in_format(_spread(dy * slopes, x, axes), data_format)
+
+
+def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+    """The p-norm of each window.
+
+        y = (Σ_i |x_i|^p)^(1/p) = m · (Σ_i (|x_i| / m)^p)^(1/p),   m = max_i |x_i|
+
+    with zero outside the image. `p` is at least 1. Other arguments and shapes: `max_pool2d`.
+
+    Source: Sermanet, Chintala & LeCun 2012, §2.1.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    largest, parts, total = _lp_windows(x, axes, p)
+    return in_format(largest * total ** (1 / p), data_format)
+
+
+def lp_pool2d_backward(
+    dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
+):
+    """dx of `lp_pool2d`: dx_i = dy · sign(x_i) · (|x_i| / y)^(p−1), and 0 where x_i = 0.
+
+    Shape: dy (N, H', W', C) → dx, like x.
+    """
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
+    _, parts, total = _lp_windows(x, axes, p)
+    slopes = np.sign(_windows(x, axes)) * (parts / total ** (1 / p)) ** (p - 1)
+    return in_format(_spread(dy * slopes, x, axes), data_format)
+
+
 def global_avg_pool2d(x, data_format="channels_last"):
     """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W).
 
@@ -146,6 +204,41 @@ def _first_max(x, axes):
         wins &= in_image[window]
         best[wins], winner[wins] = value[wins], t
     return best, winner
+
+
+def _windows(x, axes, outside=0.0):
+    """(taps, N, H', W', C): the elements of each window, `outside` beyond the image."""
+    padded = pad(x, axes, outside)
+    return np.stack([padded[window] for _, window in taps(axes)])
+
+
+def _spread(dwindows, x, axes):
+    """What `_windows` gathered, added up where it came from: gradients of x."""
+    dpadded = pad(np.zeros(x.shape), axes)
+    for (_, window), d in zip(taps(axes), dwindows):
+        dpadded[window] += d
+    return unpad(dpadded, axes).copy()
+
+
+def _soft_windows(x, axes):
+    """The maximum of each window; x − maximum, 0 where the weight is; and the weights."""
+    windows = _windows(x, axes, -np.inf)
+    largest = windows.max(axis=0)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        excess = np.where(windows == largest, 0.0, windows - largest)
+    weights = np.exp(excess)
+    return largest, np.where(weights == 0, 0.0, excess), weights / weights.sum(axis=0)
+
+
+def _lp_windows(x, axes, p):
+    """The largest magnitude m of each window, |x| / m, and Σ (|x| / m)^p."""
+    if not p >= 1:
+        raise ValueError(f"`p` must be at least 1. Received: {p}")
+    magnitudes = np.abs(_windows(x, axes))
+    largest = magnitudes.max(axis=0)
+    with np.errstate(invalid="ignore"):  # 0 / 0, ∞ / ∞
+        parts = np.where(magnitudes == largest, 1.0, magnitudes / largest)
+    return largest, parts, (parts**p).sum(axis=0)
 
 
 def _counts(axes, count_include_pad):

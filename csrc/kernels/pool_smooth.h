@@ -1,0 +1,135 @@
+/* Pooling of one window by a smooth function, all channels (x, win: pool.h).
+ *
+ *     soft  y = Σ x·e^x / Σ e^x         dx += dy·(1 + x − y)·e^x / Σ e^x
+ *           computed from z = x − max: y = max + s, s = Σ z·e^z / Σ e^z, so that nothing overflows or cancels
+ *     lp    y = (Σ |x|^p)^(1/p)         dx += dy·sign(x)·(|x|/y)^(p−1), 0 where x = 0
+ *           computed from t = |x|/max |x|: y = max·S^(1/p), S = Σ t^p; p = 1 adds |x| as it is
+ * A fresh window sets dx, and keeps e^z or t^(p−1) there in between; others compute it twice.
+ * Assumes: at least one pixel; p ≥ 1. */
+
+#define EACH_PIXEL(win) \
+    for (ptrdiff_t h = 0; h < (win)->h; h++) \
+        for (ptrdiff_t w = 0, at = h * (win)->row + i; w < (win)->w; w++, at += (win)->c)
+
+/* x − m where e^z is not 0; 0 for the maximum itself, which may be infinite. */
+static inline vf below_max(vf x, vf m) { return v_max(v_set1(-100.0f), v_select(v_eq(x, m), v_zero(), v_sub(x, m))); }
+
+static void soft_pool(const fc_window *win, const float *x, float *y)
+{
+#define BODY(load, store) { \
+        vf m = load(x + i), sum = v_zero(), weighted = v_zero(); \
+        EACH_PIXEL(win) m = larger(m, load(x + at)); \
+        EACH_PIXEL(win) { \
+            vf z = below_max(load(x + at), m), e = v_exp(z); \
+            sum = v_add(sum, e); \
+            weighted = v_fma(z, e, weighted); \
+        } \
+        store(y + i, v_add(m, v_div(weighted, sum))); \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+static void soft_pool_backward(const fc_window *win, const float *x, const float *dy, float *dx)
+{
+#define BODY(load, store) { \
+        vf m = load(x + i), sum = v_zero(), weighted = v_zero(); \
+        EACH_PIXEL(win) m = larger(m, load(x + at)); \
+        EACH_PIXEL(win) { \
+            vf z = below_max(load(x + at), m), e = v_exp(z); \
+            sum = v_add(sum, e); \
+            weighted = v_fma(z, e, weighted); \
+            if (win->fresh) store(dx + at, e); \
+        } \
+        const vf g = v_div(load(dy + i), sum), s = v_sub(v_set1(1.0f), v_div(weighted, sum)); \
+        EACH_PIXEL(win) { \
+            vf z = below_max(load(x + at), m), e = win->fresh ? load(dx + at) : v_exp(z); \
+            vf d = v_mul(v_mul(g, e), v_add(z, s)); \
+            store(dx + at, win->fresh ? d : v_add(load(dx + at), d)); \
+        } \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+static inline vf magnitude(vf x) { return v_max(x, v_sub(v_zero(), x)); }
+
+static inline __attribute__((always_inline)) vf part_of(float p, vf a, vf m)
+{
+    return p == 1.0f ? a : v_select(v_eq(a, m), v_set1(1.0f), v_div(a, m)); /* ∞ of ∞ and 0 of 0 are 1 */
+}
+
+/* t^(p−1) */
+static inline __attribute__((always_inline)) vf power_below(float p, vf t)
+{
+    if (p == 1.0f) return v_set1(1.0f);
+    if (p == 2.0f) return t;
+    if (p == 3.0f) return v_mul(t, t);
+    return v_exp(v_mul(v_set1(p - 1.0f), v_log(t)));
+}
+
+static inline __attribute__((always_inline)) void lp_pool_of(float p, const fc_window *win, const float *x, float *y)
+{
+#define BODY(load, store) { \
+        vf m = magnitude(load(x + i)), sum = v_zero(); \
+        EACH_PIXEL(win) if (p != 1.0f) m = larger(m, magnitude(load(x + at))); \
+        EACH_PIXEL(win) { \
+            vf t = part_of(p, magnitude(load(x + at)), m); \
+            sum = v_fma(t, power_below(p, t), sum); \
+        } \
+        vf root = p == 2.0f ? v_sqrt(sum) : p == 1.0f ? sum : v_exp(v_mul(v_set1(1.0f / p), v_log(sum))); \
+        store(y + i, p == 1.0f ? root : v_mul(m, root)); \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+static inline __attribute__((always_inline)) void lp_pool_backward_of(float p, const fc_window *win, const float *x,
+                                                                      const float *dy, float *dx)
+{
+#define BODY(load, store) { \
+        vf m = magnitude(load(x + i)), sum = v_zero(), g = load(dy + i); \
+        EACH_PIXEL(win) if (p != 1.0f) m = larger(m, magnitude(load(x + at))); \
+        EACH_PIXEL(win) if (p != 1.0f) { \
+            vf t = part_of(p, magnitude(load(x + at)), m), q = power_below(p, t); \
+            sum = v_fma(t, q, sum); \
+            if (win->fresh) store(dx + at, q); \
+        } \
+        if (p == 2.0f) \
+            g = v_div(g, v_sqrt(sum)); \
+        else if (p != 1.0f) \
+            g = v_mul(g, v_exp(v_mul(v_set1(1.0f / p - 1.0f), v_log(sum)))); \
+        EACH_PIXEL(win) { \
+            vf v = load(x + at), d = g; \
+            if (p != 1.0f) d = v_mul(g, win->fresh ? load(dx + at) : power_below(p, part_of(p, magnitude(v), m))); \
+            d = v_select(v_gt(v, v_zero()), d, v_select(v_eq(v, v_zero()), v_zero(), v_sub(v_zero(), d))); \
+            store(dx + at, win->fresh ? d : v_add(load(dx + at), d)); \
+        } \
+    }
+    EACH_VECTOR(win->c, BODY)
+#undef BODY
+}
+
+#define EACH_POWER(CALL) \
+    if (p == 1.0f) \
+        CALL(1.0f); \
+    else if (p == 2.0f) \
+        CALL(2.0f); \
+    else if (p == 3.0f) \
+        CALL(3.0f); \
+    else \
+        CALL(p);
+
+static void lp_pool(const fc_window *win, float p, const float *x, float *y)
+{
+#define CALL(P) lp_pool_of(P, win, x, y)
+    EACH_POWER(CALL)
+#undef CALL
+}
+
+static void lp_pool_backward(const fc_window *win, float p, const float *x, const float *dy, float *dx)
+{
+#define CALL(P) lp_pool_backward_of(P, win, x, dy, dx)
+    EACH_POWER(CALL)
+#undef CALL
+}
