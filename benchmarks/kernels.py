@@ -16,7 +16,7 @@ import fastcnn
 from benchmarks import peak
 from benchmarks.jobs import ROOT, Job, WrongResult
 from benchmarks.timing import ratio
-from fastcnn import _ops, arguments, reference
+from fastcnn import _ops, activations, arguments, reference
 
 
 def _named_cases():
@@ -44,7 +44,8 @@ class PlainCase:
 PLAIN = [
     PlainCase("lenet.tanh1", "tanh", 6, 28 * 28),
     PlainCase("alexnet.relu1", "relu", 96, 55 * 55),
-    *(PlainCase(f"odd.{kind}", kind, 521, 23) for kind in ("leaky_relu", "elu", "sigmoid", "scaled_tanh", "softplus")),
+    *(PlainCase(f"odd.{kind}", kind, 521, 23) for kind in ("leaky_relu", "elu", "sigmoid", "scaled_tanh", "softplus",
+                                                                 "softsign", "silu", "gelu")),
     PlainCase("lenet.softmax", "softmax", 10),
     PlainCase("alexnet.softmax", "softmax", 1000),
     PlainCase("odd.log_softmax", "log_softmax", 521),
@@ -165,7 +166,7 @@ def make_op(case):
     if kind == "dropout":
         return _ops.dropout(case.c, 0.5)
     if kind in _ops.ACTIVATIONS:
-        return _ops.plain("activation", 1, case.rows * case.c, kind, {"leaky_relu": 0.2, "elu": 1.0}.get(kind, 0.0))
+        return activations.op(activations.get(kind), case.rows * case.c, case.c)
     return _ops.plain(kind, case.rows, case.c, from_logits=True, sparse=True)
 
 

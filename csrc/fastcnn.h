@@ -17,6 +17,9 @@ typedef enum {
     FC_LRN_POOL,
     FC_DENSE,
     FC_ACTIVATION,
+    FC_ACTIVATION_OF_X,
+    FC_PRELU,
+    FC_MAXOUT,
     FC_SOFTMAX,
     FC_LOG_SOFTMAX,
     FC_DROPOUT,
@@ -41,6 +44,13 @@ typedef enum {
     FC_TANH,
     FC_SCALED_TANH,
     FC_SOFTPLUS,
+    FC_SOFTSIGN,
+    FC_HARD_SIGMOID,
+    FC_SELU,
+    FC_EXPONENTIAL,
+    FC_RELU6,
+    FC_SILU, /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */
+    FC_GELU,
     FC_ACTIVATIONS
 } fc_activation;
 
@@ -71,6 +81,11 @@ typedef struct {
     ptrdiff_t below, above; /* the window is c - below … c + above */
     float scale, beta, k;   /* (k + scale · Σ x²)^−beta */
 } fc_lrn;
+
+/* PReLU: an image is [repeats][outer][shared][inner][inner_shared], its slopes are [outer][inner]. */
+typedef struct {
+    ptrdiff_t repeats, outer, shared, inner, inner_shared;
+} fc_prelu;
 
 typedef struct {
     fc_lrn lrn;
@@ -129,6 +144,7 @@ typedef struct {
         fc_pool2d pool2d;
         fc_lrn lrn;
         fc_lrn_pool lrn_pool;
+        fc_prelu prelu;
         fc_dropout dropout;    /* of dense too */
         fc_sgd sgd;
         fc_augment augment;
@@ -204,6 +220,8 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);
 fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format format);
 fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
+fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);
+fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group);
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
 /* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);

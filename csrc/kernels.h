@@ -87,6 +87,11 @@ typedef struct {
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \
+    X(void, prelu, (ptrdiff_t n, const float *x, const float *a, float *y))                                           \
+    X(void, prelu_backward, (ptrdiff_t n, const float *x, const float *a, const float *dy, float *dx))                \
+    X(void, prelu_weights, (ptrdiff_t n, const float *x, const float *dy, float *da))                                 \
+    X(void, maxout, (ptrdiff_t n, ptrdiff_t group, const float *x, float *y))                                         \
+    X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
     X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \

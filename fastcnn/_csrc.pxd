@@ -8,12 +8,13 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef enum fc_kind:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE
-        FC_ACTIVATION, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
+        FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
 
     ctypedef enum fc_activation:
-        FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_ACTIVATIONS
+        FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
+        FC_HARD_SIGMOID, FC_SELU, FC_EXPONENTIAL, FC_RELU6, FC_SILU, FC_GELU, FC_ACTIVATIONS
 
     ctypedef enum fc_format:
         FC_FLOAT32, FC_FLOAT16, FC_INT8, FC_FORMATS
@@ -29,6 +30,9 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
         int count_pad
         float p
+
+    ctypedef struct fc_prelu:
+        Py_ssize_t repeats, outer, shared, inner, inner_shared
 
     ctypedef enum fc_position:
         FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS
@@ -114,6 +118,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
+    fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
+    fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)

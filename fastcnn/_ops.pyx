@@ -12,8 +12,12 @@ cnp.import_array()
 PASSES = {"pack": FC_PACK, "forward": FC_FORWARD, "mask": FC_MASK, "data": FC_DATA, "weights": FC_WEIGHTS,
           "reduce": FC_REDUCE, "update": FC_UPDATE}
 ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
-               "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS}
-PLAIN = {"activation": FC_ACTIVATION, "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX,
+               "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS, "softsign": FC_SOFTSIGN,
+               "hard_sigmoid": FC_HARD_SIGMOID, "selu": FC_SELU, "exponential": FC_EXPONENTIAL, "relu6": FC_RELU6,
+               "silu": FC_SILU, "gelu": FC_GELU}
+OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
+PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
+         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX,
          "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
@@ -176,6 +180,21 @@ def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", floa
     op.op.alpha = alpha
     op.op.from_logits = from_logits
     op.op.sparse = sparse
+    return op
+
+
+def prelu(Py_ssize_t repeats, Py_ssize_t outer, Py_ssize_t shared, Py_ssize_t inner, Py_ssize_t inner_shared):
+    """Slopes [outer][inner] for images [repeats][outer][shared][inner][inner_shared]."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_prelu shape
+    shape.repeats, shape.outer, shape.shared, shape.inner, shape.inner_shared = repeats, outer, shared, inner, inner_shared
+    check(fc_prelu_init(&op.op, &shape), f"prelu of {repeats} × {outer} × {shared} × {inner} × {inner_shared} values")
+    return op
+
+
+def maxout(Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group):
+    cdef Op op = Op.__new__(Op)
+    check(fc_maxout_init(&op.op, rows, c, group), f"maxout of {rows} × {c} values in groups of {group}")
     return op
 
 

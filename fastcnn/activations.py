@@ -2,7 +2,8 @@
 
 from fastcnn import _ops, arguments
 
-_DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0)}
+_DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0), "hard_sigmoid": ("slope", 1 / 6)}
+_ALIASES = {"swish": "silu"}
 NAMES = (*_ops.ACTIVATIONS, "softmax", "log_softmax")
 
 
@@ -26,6 +27,7 @@ def get(identifier):
         constants = dict(identifier)
         identifier = constants.pop("name", None)
     name = "linear" if identifier is None else identifier
+    name = _ALIASES.get(name, name) if isinstance(name, str) else name
     arguments.choice("activation", name, NAMES)
     key, default = _DEFAULTS.get(name, (None, 0.0))
     value = constants.pop(key, default)
@@ -42,13 +44,30 @@ def serialize(activation):
 
 
 def fusable(activation):
-    """Can it be fused behind a convolution or a dense layer?"""
-    return activation[0] in _ops.ACTIVATIONS
+    """Can it be fused behind a convolution or a dense layer, which keep no x for its derivative?"""
+    return activation[0] in _ops.ACTIVATIONS and activation[0] not in _ops.OF_X
 
 
 def op(activation, size, channels):
     """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`."""
     name, constant = activation
-    if fusable(activation):
-        return _ops.plain("activation", 1, size, name, constant)
+    if name in _ops.ACTIVATIONS:
+        return _ops.plain("activation_of_x" if name in _ops.OF_X else "activation", 1, size, name, constant)
     return _ops.plain(name, size // channels, channels)
+
+
+def prelu_op(sample, slopes):
+    """The descriptor of PReLU on samples of a shape, with slopes of the same shape but 1 along axes that share them."""
+    runs = [1]  # values along runs of axes that share slopes, or do not, in turn
+    for size, own in zip(sample, slopes):
+        if size == 1 or (own == 1) == (len(runs) % 2 == 1):
+            runs[-1] *= size
+        else:
+            runs.append(size)
+    if len(runs) > 5:
+        raise ValueError(f"slopes may be shared along two runs of axes besides the first. Received: {tuple(slopes)} for "
+                         f"samples of shape {tuple(sample)}")
+    if len(runs) <= 3:
+        repeats, inner, inner_shared = [*runs, 1, 1][:3]
+        return _ops.prelu(repeats, 1, 1, inner, inner_shared)
+    return _ops.prelu(*[*runs, 1][:5])

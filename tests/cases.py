@@ -201,7 +201,10 @@ class Call:
 
 
 _IMAGE, _ANY = (2, 5, 6, 3), (2, 3, 4, 5)
-_ELEMENTWISE = "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softmax log_softmax".split()
+_ELEMENTWISE = (
+    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu "
+    "softmax log_softmax"
+).split()
 
 CALLS = [
     Call(
@@ -219,6 +222,8 @@ CALLS = [
     Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),
     Call("dense", {"x": _ANY, "kernel": (5, 7), "bias": (7,)}, (2, 3, 4, 7), {}),
     *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
+    Call("prelu", {"x": _ANY, "alpha": (3, 1, 5)}, _ANY, {}),
+    Call("maxout", {"x": _ANY}, (2, 3, 4, 1), {"group_size": 5}),
     Call("dropout", {"x": _ANY}, _ANY, {"rate": 0.4, "seed": 3, "step": 5}),
     Call("softmax_cross_entropy", {"x": (6, 5), "target": "labels"}, (6,), {}),
     Call("categorical_cross_entropy", {"x": (6, 5), "target": (6, 5)}, (6,), {}),

@@ -168,9 +168,34 @@ static fc_op make_pool(uint32_t seed)
     fc_status status;
     state = seed;
     do {
-        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0};
+        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0, 1.0f};
         status = fc_pool2d_init(&op, FC_MAX_POOL2D, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
     } while (status != FC_OK);
+    return op;
+}
+static fc_op make_smooth_pool(uint32_t seed)
+{
+    static const float powers[] = {1.0f, 2.0f, 3.0f, 2.5f};
+    fc_op op = make_pool(seed);
+    fc_pool2d o = op.u.pool2d;
+    o.p = powers[seed / 2 % 4];
+    fc_pool2d_init(&op, seed % 2 ? FC_SOFT_POOL2D : FC_LP_POOL2D, op.in_h, op.in_w, op.in_c, &o, 0);
+    return op;
+}
+static fc_op make_prelu(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const fc_prelu o = {1 + draw(9), 1 + draw(3), 1 + draw(3), 1 + draw(20), 1 + draw(3)};
+    fc_prelu_init(&op, &o);
+    return op;
+}
+static fc_op make_maxout(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const ptrdiff_t group = 1 + draw(4);
+    fc_maxout_init(&op, 1 + draw(5), group * (1 + draw(20)), group);
     return op;
 }
 static fc_op make_dense(uint32_t seed)
@@ -228,8 +253,10 @@ static fc_op make_activation(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_plain_init(&op, seed % 8 ? FC_ACTIVATION : FC_SOFTMAX, 1 + draw(3), 1 + draw(40));
-    op.activation = seed % 8, op.alpha = 0.5f;
+    const fc_activation f = seed % FC_ACTIVATIONS;
+    const fc_kind kind = f >= FC_SILU ? FC_ACTIVATION_OF_X : f != FC_LINEAR ? FC_ACTIVATION : FC_SOFTMAX;
+    fc_plain_init(&op, kind, 1 + draw(3), 1 + draw(40));
+    op.activation = f, op.alpha = 0.5f;
     return op;
 }
 
@@ -237,6 +264,7 @@ static fc_op make_narrow(uint32_t seed)
 {
     fc_op op;
     fc_status status;
+    if (seed % 8 == 0) return make_maxout(seed);
     if (seed % 4 == 0) return make_pool(seed);
     state = seed;
     if (seed % 4 == 1) {
@@ -257,6 +285,9 @@ int main(int argc, char **argv)
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
+    compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);
+    compare(isa, "prelu", run_op, make_prelu, 0, 100);
+    compare(isa, "maxout", run_op, make_maxout, 0, 100);
     compare(isa, "dense", run_op, make_dense, 0, 60);
     compare(isa, "half_weights", run_half, make_stored, 0, 60);
     compare(isa, "float16", run_half, make_float16, 0, 12);

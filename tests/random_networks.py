@@ -18,8 +18,10 @@ ENDS = [
     ("categorical_crossentropy", True, "linear"),
     ("sparse_categorical_crossentropy", True, "log_softmax"),
 ]
-ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax"]
-SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "activation", "dropout", "affine", "doubled"]
+ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "softsign",
+               "selu", "silu", "gelu"]
+SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "activation", "prelu", "maxout", "dropout",
+           "affine", "doubled"]
 
 
 def pick(rng, options):
@@ -47,6 +49,8 @@ def spatial_layer(rng, kind, shape, seed, filters):
         "lp": lambda: L.LpPooling2D(pick(rng, [2, 3.5]), window, **options),
         "lrn": lambda: L.LocalResponseNormalization(int(rng.integers(1, 6)), alpha=0.2, k=1.0),
         "activation": lambda: L.Activation(pick(rng, ACTIVATIONS)),
+        "prelu": lambda: L.PReLU("normal", pick(rng, [None, 3, (1, 2), (1, 2, 3)])),
+        "maxout": lambda: L.Maxout(2 - shape[2] % 2),
         "dropout": lambda: L.Dropout(0.25, seed=seed),
         "affine": Affine,
         "doubled": Doubled if shape[2] < 16 else Affine,

@@ -59,6 +59,7 @@ def test_what_ends_a_stage():
     assert stages(chain(L.ReLU(), narrow(), L.MaxPooling2D(), L.ReLU())) == [["conv2d", "max_pool2d", "activation", "dense"]]
     assert stages(chain(narrow(), L.Dropout(0.5), narrow())) == [["conv2d"], ["conv2d", "dense"]]
     assert stages(chain(narrow(), L.LocalResponseNormalization(3), narrow())) == [["conv2d"], ["conv2d", "dense"]]
+    assert stages(chain(narrow(), L.PReLU(), narrow())) == [["conv2d"], ["conv2d", "dense"]]
     assert stages(chain(L.Conv2D(3, 3, strides=2), narrow())) == [["conv2d", "dense"]]
     assert stages(chain(narrow(), L.Conv2D(3, 3, dilation_rate=2))) == [["conv2d"]]
     assert stages(chain(narrow(), L.Conv2D(6, 3, groups=3))) == [["conv2d"]]
@@ -97,6 +98,7 @@ SPATIAL = {
     "max": lambda: [L.Conv2D(6, 3), L.MaxPooling2D(3, 2, padding="same"), L.Conv2D(4, 2, activation="sigmoid")],
     "average": lambda: [L.Conv2D(6, 3), L.AveragePooling2D(2, 3), L.Activation("softplus"), L.Conv2D(9, 2)],
     "smooth": lambda: [L.Conv2D(6, 3), L.SoftPooling2D(3, 2), L.Conv2D(5, 2), L.LpPooling2D(2, 2, 1), L.Conv2D(3, 2)],
+    "units": lambda: [L.Conv2D(12, 3, activation="silu"), L.Maxout(3), L.Conv2D(6, 3), L.Activation("gelu"), L.Maxout()],
     "twice": lambda: [L.Conv2D(4, 3), L.Dropout(0.3, seed=2), L.Conv2D(4, 3, padding="same"), L.MaxPooling2D()],
     "dense": lambda: [L.Conv2D(4, 5, activation="elu"), L.Flatten(), L.Dense(101, activation="tanh"), L.Dense(26)],
     "frozen": lambda: [L.Conv2D(4, 3, trainable=False), L.Conv2D(7, 3), L.AveragePooling2D()],

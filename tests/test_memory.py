@@ -82,6 +82,10 @@ def sized_problems(rng):
                     [np.abs(normal(rng, (1, size))), np.abs(target)],
                     call.options,
                 )
+        for x, alpha in ((3, size), (size,)), ((3, 5, size), (size,)), ((2, size, 3), (size, 1)), ((2, 3, size), (1, 1)):
+            yield f"{alpha} slopes", "prelu", [normal(rng, x), normal(rng, alpha)], {}
+        for group in (1, 2, 3, 9):
+            yield f"{size} groups of {group}", "maxout", [normal(rng, (2, group * size))], {"group_size": group}
         for op, options in POOLS.items():
             yield (
                 f"{size} channels",

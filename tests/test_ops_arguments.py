@@ -100,6 +100,8 @@ BAD_OPTIONS = {
     },
     "leaky_relu": {"negative_slope": NOT_NEGATIVE},
     "elu": {"alpha": NOT_NEGATIVE},
+    "hard_sigmoid": {"slope": NOT_NEGATIVE},
+    "maxout": {"group_size": BAD_INTEGERS | {"not a divisor": (2, "group_size = 2")}},
     "dropout": {
         "rate": NOT_NEGATIVE | {"one": (1, "1"), "1.0": (1.0, "1.0"), "above": (1.5, "1.5")},
         "seed": BAD_SEEDS, "step": BAD_SEEDS,
@@ -201,7 +203,10 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "x", shape, str(shape)) for shape in [(), (6,), (2, 3, 4), (5, 0)]),
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
-    *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax")),
+    *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout")),
+    *(("prelu", "x", shape, str(shape[1:])) for shape in [(5,), (3, 4, 5), (2, 3, 4, 6), (2, 2, 4, 5)]),
+    *(("prelu", "alpha", shape, str(shape)) for shape in [(2, 1, 5), (3, 1, 5, 1), (1, 3, 1, 5), (4,), (0,)]),
+    *(("maxout", "x", shape, str(shape)) for shape in [(2, 3, 4), (6,), (3, 0)]),
     *(
         (call.op, "x", shape, str(shape))
         for call in CALLS
@@ -349,10 +354,10 @@ def test_out(call):
 
 @pytest.mark.parametrize("call", [call for call in WITH_OUT if call.y == call.shapes["x"]], ids=str)
 def test_out_is_x(call):
-    x = problem(call)["x"]
-    y = getattr(ops, call.op)(x, **call.options)
-    assert getattr(ops, call.op)(x, **call.options, out=x) is x
-    assert_same(x, y)
+    arrays = problem(call)
+    y = getattr(ops, call.op)(**arrays, **call.options)
+    assert getattr(ops, call.op)(**arrays, **call.options, out=arrays["x"]) is arrays["x"]
+    assert_same(arrays["x"], y)
 
 
 @pytest.mark.parametrize("call", WITH_OUT, ids=str)
@@ -466,9 +471,8 @@ def test_layout_of_sgd(layout):
 def test_zero_batch(name, call):
     """No images: empty results, and gradients of 0 for what the images share."""
     arrays = whole_numbers(call, name, batch=0)
-    for key, actual in zip(
-        ("x", "kernel", "bias") if name.endswith("_backward") else ("y",), results(name, arrays, call.options)
-    ):
+    keys = [key for key in arrays if key != "dy"] if name.endswith("_backward") else ["y"]
+    for key, actual in zip(keys, results(name, arrays, call.options)):
         shape = (0, *call.y[1:]) if key == "y" else arrays[key].shape
         assert_same(actual, np.zeros(shape))
 

@@ -85,7 +85,7 @@ def effects(plan, i, name):
         op = plan.ops[i].name
         besides = (
             x
-            if op in ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm")
+            if op in ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "activation_of_x", "prelu", "maxout")
             else y
             if op in ("activation", "softmax", "log_softmax")
             else None

@@ -613,6 +613,14 @@ ACTIVATIONS = {
     "tanh": {},
     "scaled_tanh": {},
     "softplus": {},
+    "softsign": {},
+    "hard_sigmoid": {},
+    "hard_sigmoid-0.1": {"slope": 0.1},
+    "selu": {},
+    "exponential": {},
+    "relu6": {},
+    "silu": {},
+    "gelu": {},
     "softmax": {},
     "log_softmax": {},
 }
@@ -629,6 +637,36 @@ def test_activation_backward(name, options, shape):
     check_gradients(name, 1.5 * away_from_zero(*shape), **options)
 
 
+SLOPES = [(5,), (4, 1, 5), (1, 3, 1), (3, 5), (4, 3, 1), (1,)]
+
+
+@pytest.mark.parametrize("slopes", SLOPES, ids=str)
+def test_prelu(slopes):
+    x, alpha = away_from_zero(2, 4, 3, 5), normal(*slopes)
+    np.testing.assert_array_equal(ref.prelu(x, alpha), np.where(x > 0, x, x * alpha))
+    check_gradients("prelu", x, alpha)
+
+
+def test_prelu_by_hand():
+    assert ref.prelu([[-2.0, 0.0, 3.0]], [0.5, 7.0, 7.0]).tolist() == [[-1, 0, 3]]
+    dx, dalpha = ref.prelu_backward([[10.0, 10.0, 10.0]], [[-2.0, 0.0, 3.0]], [0.5, 7.0, 7.0])
+    assert dx.tolist() == [[5, 70, 10]] and dalpha.tolist() == [-20, 0, 0], "0 belongs to the negative side"
+
+
+@pytest.mark.parametrize("group_size", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(6,), (4, 12), (2, 3, 2, 6)], ids=str)
+def test_maxout_backward(group_size, shape):
+    check_gradients("maxout", distinct(*shape), group_size=group_size)
+
+
+def test_maxout_by_hand():
+    nan = np.nan
+    x = np.array([[3.0, 5, 5, 1, 7, 7], [-1, nan, nan, 2, 9, nan]])
+    assert np.array_equal(ref.maxout(x, 3), [[5, 7], [nan, nan]], equal_nan=True)
+    dx = ref.maxout_backward([[1.0, 2], [3, 4]], x, 3)
+    assert dx.tolist() == [[0, 1, 0, 0, 2, 0], [0, 3, 0, 0, 0, 4]], "to the first maximum, or the first NaN"
+
+
 def test_softmax_of_one_class_is_flat():
     assert ref.softmax([[3.0], [-2.0]]).tolist() == [[1], [1]]
     assert ref.softmax_backward([[5.0], [2.0]], [[3.0], [-2.0]]).tolist() == [[0], [0]]
@@ -643,6 +681,13 @@ ACTIVATION_VALUES = {  # name: (x, y) worked out by hand
     "tanh": ([-LN3, 0, LN3], [-4 / 5, 0, 4 / 5]),
     "scaled_tanh": ([-1.5 * LN3, 0, 1.5 * LN3], [-1.7159 * 4 / 5, 0, 1.7159 * 4 / 5]),
     "softplus": ([math.log(0.5), 0, LN3], [math.log(1.5), math.log(2), math.log(4)]),
+    "softsign": ([-3, 0, 1], [-3 / 4, 0, 1 / 2]),
+    "hard_sigmoid": ([-3, -1.5, 0, 4], [0, 1 / 4, 1 / 2, 1]),
+    "selu": ([-LN3, 0, 3], [-1.0507009873554805 * 1.6732632423543772 * 2 / 3, 0, 3 * 1.0507009873554805]),
+    "exponential": ([-LN3, 0, math.log(2)], [1 / 3, 1, 2]),
+    "relu6": ([-2, 0, 3, 7], [0, 0, 3, 6]),
+    "silu": ([-LN3, 0, LN3], [-LN3 / 4, 0, 3 * LN3 / 4]),
+    "gelu": ([-1, 0, 1], [math.erf(math.sqrt(0.5)) / 2 - 0.5, 0, math.erf(math.sqrt(0.5)) / 2 + 0.5]),
     "softmax": ([0, math.log(2), LN3], [1 / 6, 2 / 6, 3 / 6]),
     "log_softmax": ([0, math.log(2), LN3], [-math.log(6), -math.log(3), -math.log(2)]),
 }
@@ -656,8 +701,14 @@ def test_activation_by_hand(name):
 
 @pytest.mark.parametrize(
     "name, options, slope",
-    [("relu", {}, 0.0), ("leaky_relu", {"negative_slope": 0.3}, 0.3), ("elu", {"alpha": 0.4}, 0.4)],
-    ids=["relu", "leaky_relu", "elu"],
+    [
+        ("relu", {}, 0.0),
+        ("leaky_relu", {"negative_slope": 0.3}, 0.3),
+        ("elu", {"alpha": 0.4}, 0.4),
+        ("selu", {}, 1.0507009873554805 * 1.6732632423543772),
+        ("relu6", {}, 0.0),
+    ],
+    ids=["relu", "leaky_relu", "elu", "selu", "relu6"],
 )
 def test_activation_gradient_at_zero(name, options, slope):
     backward = getattr(ref, f"{name}_backward")
@@ -673,6 +724,12 @@ LIMITS = {
     "tanh": ([-1, 1], [0, 0]),
     "scaled_tanh": ([-1.7159, 1.7159], [0, 0]),
     "softplus": ([0, 1e4], [0, 1]),
+    "softsign": ([-1 / 1.0001, 1 / 1.0001], [1 / 10001**2, 1 / 10001**2]),
+    "hard_sigmoid": ([0, 1], [0, 0]),
+    "selu": ([-1.0507009873554805 * 1.6732632423543772, 1.0507009873554805e4], [0, 1.0507009873554805]),
+    "relu6": ([0, 6], [0, 0]),
+    "silu": ([0, 1e4], [0, 1]),
+    "gelu": ([0, 1e4], [0, 1]),
     "softmax": ([0, 1], [0, 0]),
     "log_softmax": ([-2e4, 0], [1, -1]),
 }
@@ -1008,6 +1065,11 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "soft_pool2d.padding": lambda: ref.soft_pool2d(IMAGE, 2, padding=2),
     "lp_pool2d.power": lambda: ref.lp_pool2d(IMAGE, 0.5, 2),
     "lp_pool2d.dy": lambda: ref.lp_pool2d_backward(np.zeros((1, 1, 1, 2)), IMAGE, 2, 2),
+    "prelu.shapes": lambda: ref.prelu(np.zeros((2, 3)), np.zeros(2)),
+    "prelu.no_batch": lambda: ref.prelu(np.zeros(3), np.zeros(3)),
+    "prelu.dy": lambda: ref.prelu_backward(np.zeros(3), np.zeros((2, 3)), np.zeros(3)),
+    "maxout.group": lambda: ref.maxout(IMAGE, 3),
+    "maxout.no_group": lambda: ref.maxout(IMAGE, 0),
     "global_avg_pool2d.empty": lambda: ref.global_avg_pool2d(IMAGE[:, :0]),
     "local_response_norm.size": lambda: ref.local_response_norm(IMAGE, size=0),
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),

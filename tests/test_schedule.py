@@ -90,6 +90,7 @@ def test_nothing_is_computed_again_without_need(apart):
     assert twice(chain(L.Conv2D(8, 3), norm(), L.MaxPooling2D(), *wide())) == [1]
     assert twice(chain(L.Conv2D(32, 3), norm(), L.Conv2D(50, 7), *wide())) == [], "its weights' gradient sums over the batch"
     assert twice(chain(L.Conv2D(8, 3), norm(), L.Conv2D(8, 3), *wide())) == [1], "its weights' gradient is by chunks"
+    assert twice(chain(L.Conv2D(8, 3), norm(), L.PReLU(), *wide())) == [1], "so is that of slopes"
     assert twice(chain(L.Conv2D(8, 3), norm(), L.AveragePooling2D(), *wide())) == [], "nobody reads it"
     assert twice(chain(norm(), L.Conv2D(8, 3), *wide())) == [0], "from the input"
     assert twice(chain(L.MaxPooling2D(), norm(), L.MaxPooling2D(), *wide())) == [], "no gradient goes there"

@@ -6,8 +6,8 @@ from fastcnn import reference as ref
 from fastcnn.layers import Layer
 from fastcnn.reference.windows import pad, sliding_axes, taps
 
-_CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha"}
-_KINKED = ("relu", "leaky_relu", "elu")
+_CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha", "hard_sigmoid": "slope"}
+_KINKED = ("relu", "leaky_relu", "elu", "selu")
 
 
 class Affine(Layer):
@@ -85,11 +85,21 @@ def _lrn(layer, x):
     )
 
 
+def _prelu(layer, x, alpha):
+    return ref.prelu(x, alpha), lambda dy: ref.prelu_backward(dy, x, alpha)
+
+
+def _maxout(layer, x):
+    return ref.maxout(x, layer.group_size), lambda dy: (ref.maxout_backward(dy, x, layer.group_size),)
+
+
 _WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
 _RUN = {
     "Conv2D": _conv2d,
     "Dense": _dense,
     "LocalResponseNormalization": _lrn,
+    "PReLU": _prelu,
+    "Maxout": _maxout,
     "Affine": _affine,
     "Doubled": _doubled,
     "MaxPooling2D": _pool("max", *_WINDOW),
@@ -196,8 +206,11 @@ class Twin:
             kind = type(layer).__name__
             if getattr(layer, "activation", ("",))[0] in _KINKED:
                 margins.append(_least(np.abs(_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x)))
-            if kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
+            if kind == "PReLU" or kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
                 margins.append(_least(np.abs(x)))
+            if kind == "Maxout" and layer.group_size > 1:
+                values = np.sort(x.reshape(*x.shape[:-1], -1, layer.group_size), axis=-1)
+                margins.append(_least(values[..., -1] - values[..., -2]))
             if kind in ("MaxPooling2D", "GlobalMaxPooling2D"):
                 margins.append(_least(_gaps(layer, x)))
         return min(margins)

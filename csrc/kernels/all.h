@@ -10,6 +10,8 @@
 #include "eltwise.h"
 #include "pool.h"
 #include "pool_smooth.h"
+#include "prelu.h"
+#include "maxout.h"
 #include "lrn.h"
 #include "softmax.h"
 #include "random.h"

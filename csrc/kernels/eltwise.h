@@ -3,27 +3,61 @@
  *     y = f(x)        dx = dy · f′, with f′ written in terms of y:
  *     relu       y > 0            leaky   y > 0 ? 1 : α        elu   y > 0 ? 1 : y + α
  *     sigmoid    y·(1 − y)        tanh    1 − y²               scaled tanh  ⅔·(A − y²/A), A = 1.7159
- *     softplus   1 − e^−y
+ *     softplus   1 − e^−y         softsign  (1 − |y|)²         hard sigmoid  0 < y < 1 ? α : 0
+ *     selu       y > 0 ? λ : y + λα                            exponential  y
+ *     relu6      0 < y < 6
+ * but in terms of x, which takes the place of y, where y does not tell x:
+ *     silu       σ + x·σ·(1 − σ), σ = sigmoid x                gelu  Φ + x·φ, the normal distribution's
  * Assumes: α ≥ 0, so that the sign of y is that of x. x and y (dy and dx) may be the same array. */
 
 #define TANH_A 1.7159f
 #define TANH_B (2.0f / 3.0f)
+#define SELU_SCALE 1.05070099f  /* λ, and below α: mean 0 and variance 1 stay */
+#define SELU_ALPHA 1.67326324f
+#define FAR 14.0f               /* where Φ and φ are 0 or 1 in float32 */
+
+static inline vf clipped(vf x, float limit) { return v_min(v_set1(limit), v_max(v_set1(-limit), x)); } /* NaN stays */
+
+/* Φ(x) and φ(x); e^−x²/2 times the ratio of both (vmath.h) leaves the tail its relative precision. */
+static inline vf normal_distribution(vf x, vf *density)
+{
+    vf c = clipped(x, FAR), e = v_exp(v_mul(v_mul(v_set1(-0.5f), c), c));
+    vf tail = v_mul(e, v_mills(v_max(c, v_sub(v_zero(), c))));
+    *density = v_mul(v_set1(0.398942280f), e);
+    return v_select(v_gt(c, v_zero()), v_sub(v_set1(1.0f), tail), tail);
+}
+
+static inline vf exponential_linear(vf alpha, vf x)
+{
+    vf e = v_exp(v_select(v_gt(x, v_zero()), v_zero(), x));
+    vf small = v_fma(v_fma(v_set1(1.0f / 6), x, v_set1(0.5f)), v_mul(x, x), x); /* e^x − 1 without cancelling */
+    vf y = v_select(v_gt(v_set1(-0.01f), x), v_sub(e, v_set1(1.0f)), small);
+    return v_select(v_gt(x, v_zero()), x, v_mul(alpha, y));
+}
 
 static inline __attribute__((always_inline)) vf activation(fc_activation f, vf alpha, vf x)
 {
     switch (f) {
     case FC_RELU: return v_max(v_zero(), x);
     case FC_LEAKY_RELU: return v_select(v_gt(x, v_zero()), x, v_mul(alpha, x));
-    case FC_ELU: {
-        vf e = v_exp(v_select(v_gt(x, v_zero()), v_zero(), x));
-        vf small = v_fma(v_fma(v_set1(1.0f / 6), x, v_set1(0.5f)), v_mul(x, x), x); /* e^x − 1 without cancelling */
-        vf y = v_select(v_gt(v_set1(-0.01f), x), v_sub(e, v_set1(1.0f)), small);
-        return v_select(v_gt(x, v_zero()), x, v_mul(alpha, y));
-    }
+    case FC_ELU: return exponential_linear(alpha, x);
     case FC_SIGMOID: return v_sigmoid(x);
     case FC_TANH: return v_tanh(x);
     case FC_SCALED_TANH: return v_mul(v_set1(TANH_A), v_tanh(v_mul(v_set1(TANH_B), x)));
     case FC_SOFTPLUS: return v_softplus(x);
+    case FC_SOFTSIGN: {
+        vf c = clipped(x, 1e30f);
+        return v_div(c, v_add(v_set1(1.0f), v_max(c, v_sub(v_zero(), c))));
+    }
+    case FC_HARD_SIGMOID: return v_min(v_set1(1.0f), v_max(v_zero(), v_fma(alpha, x, v_set1(0.5f))));
+    case FC_SELU: return v_mul(v_set1(SELU_SCALE), exponential_linear(v_set1(SELU_ALPHA), x));
+    case FC_EXPONENTIAL: return v_exp(x);
+    case FC_RELU6: return v_min(v_set1(6.0f), v_max(v_zero(), x));
+    case FC_SILU: return v_mul(v_max(v_set1(-110.0f), x), v_sigmoid(x));
+    case FC_GELU: {
+        vf density;
+        return v_mul(v_max(v_set1(-FAR), x), normal_distribution(x, &density));
+    }
     default: return x;
     }
 }
@@ -44,6 +78,23 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
         vf exact = v_sub(one, v_exp(v_sub(v_zero(), y)));
         return v_mul(dy, v_select(v_gt(v_set1(0.01f), y), series, exact));
     }
+    case FC_SOFTSIGN: {
+        vf rest = v_sub(one, v_max(y, v_sub(v_zero(), y)));
+        return v_mul(dy, v_mul(rest, rest));
+    }
+    case FC_HARD_SIGMOID: return v_select(v_gt(y, v_zero()), v_select(v_gt(one, y), v_mul(alpha, dy), v_zero()), v_zero());
+    case FC_SELU:
+        return v_mul(dy, v_select(v_gt(y, v_zero()), v_set1(SELU_SCALE), v_add(y, v_set1(SELU_SCALE * SELU_ALPHA))));
+    case FC_EXPONENTIAL: return v_mul(dy, y);
+    case FC_RELU6: return v_select(v_gt(y, v_zero()), v_select(v_gt(v_set1(6.0f), y), dy, v_zero()), v_zero());
+    case FC_SILU: {
+        vf x = clipped(y, 110.0f), s = v_sigmoid(x), rest = v_sigmoid(v_sub(v_zero(), x));
+        return v_mul(dy, v_mul(s, v_fma(x, rest, one)));
+    }
+    case FC_GELU: {
+        vf density, s = normal_distribution(y, &density);
+        return v_mul(dy, v_fma(clipped(y, FAR), density, s));
+    }
     default: return dy;
     }
 }
@@ -57,6 +108,13 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
     case FC_TANH: LOOP(FC_TANH) break; \
     case FC_SCALED_TANH: LOOP(FC_SCALED_TANH) break; \
     case FC_SOFTPLUS: LOOP(FC_SOFTPLUS) break; \
+    case FC_SOFTSIGN: LOOP(FC_SOFTSIGN) break; \
+    case FC_HARD_SIGMOID: LOOP(FC_HARD_SIGMOID) break; \
+    case FC_SELU: LOOP(FC_SELU) break; \
+    case FC_EXPONENTIAL: LOOP(FC_EXPONENTIAL) break; \
+    case FC_RELU6: LOOP(FC_RELU6) break; \
+    case FC_SILU: LOOP(FC_SILU) break; \
+    case FC_GELU: LOOP(FC_GELU) break; \
     default: LOOP(FC_LINEAR) break; \
     }
 

@@ -83,4 +83,20 @@ static inline vf v_softplus(vf x)
     vf e = v_exp(v_select(v_gt(v_zero(), x), x, v_sub(v_zero(), x)));
     return v_add(v_max(v_zero(), x), v_log1p(e));
 }
+
+/* The tail of the normal distribution over its density, times 1/√2π: e^(a²/2)·(1 − Φ(a)), 0 ≤ a ≤ 14, = t·P(t) with
+ * t = 1/(1 + 0.34a); degree 8, fit 3e-8. */
+static inline vf v_mills(vf a)
+{
+    vf t = v_div(v_set1(1.0f), v_fma(v_set1(0.34f), a, v_set1(1.0f)));
+    vf p = v_fma(v_set1(-0.0263698352f), t, v_set1(0.140670221f));
+    p = v_fma(p, t, v_set1(-0.275458775f));
+    p = v_fma(p, t, v_set1(0.204729034f));
+    p = v_fma(p, t, v_set1(-0.0463928377f));
+    p = v_fma(p, t, v_set1(0.116034127f));
+    p = v_fma(p, t, v_set1(0.115035279f));
+    p = v_fma(p, t, v_set1(0.136133455f));
+    p = v_fma(p, t, v_set1(0.135619346f));
+    return v_mul(p, t);
+}
 #endif

@@ -1,4 +1,4 @@
-/* Activations as an op of their own (formulas: kernels/eltwise.h). The derivative is taken from y.
+/* Activations as an op of their own (formulas: kernels/eltwise.h). The derivative is taken from y, or (of_x) from x.
  *
  * x, y: any number of floats per image; y may be x. Threads: by blocks of floats; in lanes by chunks. */
 #include "ops.h"
@@ -26,8 +26,9 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         ptrdiff_t n, image, at = range(op, item, &image, &n);
-        fc_k->activate_backward(op->activation, op->alpha, n, fc_row(&io->y, image, work) + at,
-                                fc_row(&io->dy, image, work) + at, fc_row(&io->dx, image, work) + at);
+        const float *of = fc_row(op->kind == FC_ACTIVATION ? &io->y : &io->x, image, work);
+        fc_k->activate_backward(op->activation, op->alpha, n, of + at, fc_row(&io->dy, image, work) + at,
+                                fc_row(&io->dx, image, work) + at);
     }
 }
 
@@ -44,3 +45,4 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_activation_class = {"activation", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_activation_of_x_class = {"activation_of_x", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

@@ -11,6 +11,9 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_LRN_POOL] = &fc_lrn_pool_class,
     [FC_DENSE] = &fc_dense_class,
     [FC_ACTIVATION] = &fc_activation_class,
+    [FC_ACTIVATION_OF_X] = &fc_activation_of_x_class,
+    [FC_PRELU] = &fc_prelu_class,
+    [FC_MAXOUT] = &fc_maxout_class,
     [FC_SOFTMAX] = &fc_softmax_class,
     [FC_LOG_SOFTMAX] = &fc_log_softmax_class,
     [FC_DROPOUT] = &fc_dropout_class,
@@ -49,7 +52,9 @@ fc_status fc_set_lanes(fc_op *op)
     case FC_AVG_POOL2D:
     case FC_SOFT_POOL2D:
     case FC_LP_POOL2D:
-    case FC_ACTIVATION: op->lanes = 1; return FC_OK;
+    case FC_ACTIVATION:
+    case FC_ACTIVATION_OF_X:
+    case FC_MAXOUT: op->lanes = 1; return FC_OK;
     default: return FC_INVALID;
     }
 }

@@ -6,6 +6,7 @@ from fastcnn.layers.conv2d import Conv2D
 from fastcnn.layers.dense import Dense, Flatten
 from fastcnn.layers.dropout import Dropout
 from fastcnn.layers.input import Input
+from fastcnn.layers.maxout import Maxout
 from fastcnn.layers.normalization import LocalResponseNormalization
 from fastcnn.layers.pooling import (
     AveragePooling2D,
@@ -15,9 +16,10 @@ from fastcnn.layers.pooling import (
     MaxPooling2D,
     SoftPooling2D,
 )
+from fastcnn.layers.prelu import PReLU
 
 __all__ = [
     "ELU", "Activation", "AveragePooling2D", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "ReLU",
-    "SoftPooling2D", "Softmax",
+    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D",
+    "Maxout", "PReLU", "ReLU", "SoftPooling2D", "Softmax",
 ]

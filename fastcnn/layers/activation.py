@@ -10,8 +10,9 @@ class Activation(Layer):
     """An activation by name.
 
     Args:
-        activation: "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "log_softmax"
-            or "linear"; or {"name": …, its constant: …}.
+        activation: "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softsign", "hard_sigmoid",
+            "selu", "exponential", "relu6", "silu" (or "swish"), "gelu", "softmax", "log_softmax" or "linear"; or
+            {"name": …, its constant: …}, as {"name": "hard_sigmoid", "slope": 0.2}.
 
     Shape:
         any → the same

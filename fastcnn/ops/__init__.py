@@ -8,20 +8,34 @@
 from .activations import (
     elu,
     elu_backward,
+    exponential,
+    exponential_backward,
+    gelu,
+    gelu_backward,
+    hard_sigmoid,
+    hard_sigmoid_backward,
     leaky_relu,
     leaky_relu_backward,
     log_softmax,
     log_softmax_backward,
     relu,
+    relu6,
+    relu6_backward,
     relu_backward,
     scaled_tanh,
     scaled_tanh_backward,
+    selu,
+    selu_backward,
     sigmoid,
     sigmoid_backward,
+    silu,
+    silu_backward,
     softmax,
     softmax_backward,
     softplus,
     softplus_backward,
+    softsign,
+    softsign_backward,
     tanh,
     tanh_backward,
 )
@@ -41,6 +55,7 @@ from .losses import (
     softmax_cross_entropy_backward,
 )
 from .lrn import local_response_norm, local_response_norm_backward
+from .maxout import maxout, maxout_backward
 from .optimizers import sgd
 from .pool2d import (
     avg_pool2d,
@@ -56,6 +71,7 @@ from .pool2d import (
     soft_pool2d,
     soft_pool2d_backward,
 )
+from .prelu import prelu, prelu_backward
 
 __all__ = [
     "augment",
@@ -66,22 +82,31 @@ __all__ = [
     "dense", "dense_backward",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
+    "exponential", "exponential_backward",
+    "gelu", "gelu_backward",
     "global_avg_pool2d", "global_avg_pool2d_backward",
     "global_max_pool2d", "global_max_pool2d_backward",
     "half_weights",
+    "hard_sigmoid", "hard_sigmoid_backward",
     "leaky_relu", "leaky_relu_backward",
     "local_response_norm", "local_response_norm_backward",
     "log_softmax", "log_softmax_backward",
     "lp_pool2d", "lp_pool2d_backward",
     "max_pool2d", "max_pool2d_backward",
+    "maxout", "maxout_backward",
     "mean_squared_error", "mean_squared_error_backward",
+    "prelu", "prelu_backward",
     "relu", "relu_backward",
+    "relu6", "relu6_backward",
     "scaled_tanh", "scaled_tanh_backward",
+    "selu", "selu_backward",
     "sgd",
     "sigmoid", "sigmoid_backward",
+    "silu", "silu_backward",
     "soft_pool2d", "soft_pool2d_backward",
     "softmax", "softmax_backward",
     "softmax_cross_entropy", "softmax_cross_entropy_backward",
     "softplus", "softplus_backward",
+    "softsign", "softsign_backward",
     "tanh", "tanh_backward",
 ]  # fmt: skip

@@ -18,9 +18,11 @@ def _plain(kind, x, out, activation="linear", alpha=0.0, dy=FORWARD):
     if x.size:
         n = x.shape[0] if x.ndim > 1 else 1
         c = x.shape[-1] if rows else x.size // n
-        op = _ops.plain(kind, x.size // n // c, c, activation, alpha)
+        of_x = activation in _ops.OF_X
+        op = _ops.plain("activation_of_x" if of_x else kind, x.size // n // c, c, activation, alpha)
         if backward:
-            run(op, n, [["forward"], ["data"]], [("x", x), ("y", y), ("dy", dy), ("dx", dx)])
+            phases = [["data"]] if of_x else [["forward"], ["data"]]
+            run(op, n, phases, [("x", x), ("y", y), ("dy", dy), ("dx", dx)])
         else:
             run(op, n, [["forward"]], [("x", x), ("y", y)])
     return dx if backward else deliver(y, out)
@@ -98,6 +100,81 @@ def softplus(x, *, out=None):
 def softplus_backward(dy, x):
     """dy · sigmoid(x)."""
     return _plain("activation", x, None, "softplus", dy=dy)
+
+
+def softsign(x, *, out=None):
+    """x / (1 + |x|)."""
+    return _plain("activation", x, out, "softsign")
+
+
+def softsign_backward(dy, x):
+    """dy · (1 − |y|)²."""
+    return _plain("activation", x, None, "softsign", dy=dy)
+
+
+def hard_sigmoid(x, slope=1 / 6, *, out=None):
+    """slope · x + ½, cut at 0 and 1; the slope is at least 0: 1/6 in Keras 3 and torch, 0.2 in older Keras and ONNX."""
+    return _plain("activation", x, out, "hard_sigmoid", _slope("slope", slope))
+
+
+def hard_sigmoid_backward(dy, x, slope=1 / 6):
+    """slope · dy where 0 < y < 1, else 0."""
+    return _plain("activation", x, None, "hard_sigmoid", _slope("slope", slope), dy=dy)
+
+
+def selu(x, *, out=None):
+    """λ · elu(x, α), λ = 1.0507, α = 1.67326. Source: Klambauer, Unterthiner, Mayr, Hochreiter 2017."""
+    return _plain("activation", x, out, "selu")
+
+
+def selu_backward(dy, x):
+    """λ · dy where x > 0, else dy · λ · α · eˣ."""
+    return _plain("activation", x, None, "selu", dy=dy)
+
+
+def exponential(x, *, out=None):
+    """eˣ."""
+    return _plain("activation", x, out, "exponential")
+
+
+def exponential_backward(dy, x):
+    """dy · eˣ."""
+    return _plain("activation", x, None, "exponential", dy=dy)
+
+
+def relu6(x, *, out=None):
+    """min(max(x, 0), 6)."""
+    return _plain("activation", x, out, "relu6")
+
+
+def relu6_backward(dy, x):
+    """dy where 0 < x < 6, else 0."""
+    return _plain("activation", x, None, "relu6", dy=dy)
+
+
+def silu(x, *, out=None):
+    """x · sigmoid(x), also called swish. Source: Elfwing, Uchibe, Doya 2018; Ramachandran, Zoph, Le 2017."""
+    return _plain("activation", x, out, "silu")
+
+
+def silu_backward(dy, x):
+    """dy · s · (1 + x · (1 − s)), s = sigmoid(x)."""
+    return _plain("activation", x, None, "silu", dy=dy)
+
+
+def gelu(x, *, out=None):
+    """x · Φ(x), Φ being the normal distribution function (not its approximation by tanh). Source: Hendrycks, Gimpel 2016.
+
+    Example:
+        >>> round(float(fastcnn.ops.gelu(np.ones(1))[0]), 6)
+        0.841345
+    """
+    return _plain("activation", x, out, "gelu")
+
+
+def gelu_backward(dy, x):
+    """dy · (Φ(x) + x · φ(x)), φ being the normal density."""
+    return _plain("activation", x, None, "gelu", dy=dy)
 
 
 def softmax(x, *, out=None):

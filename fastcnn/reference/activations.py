@@ -3,6 +3,8 @@
 Each `<name>_backward(dy, x, ...)` returns dx = dy · dy/dx, like x.
 """
 
+import math
+
 import numpy as np
 
 from .arrays import as_float64, as_gradient
@@ -89,6 +91,94 @@ def softplus_backward(dy, x):
     """dx = dy · sigmoid(x)."""
     dy, x = _arguments(dy, x)
     return dy * sigmoid(x)
+
+
+def softsign(x):
+    """y = x / (1 + |x|); ±1 at ±∞. Source: Turian, Bergstra & Bengio 2009."""
+    x = np.clip(as_float64(x), -1e300, 1e300)
+    return x / (1.0 + np.abs(x))
+
+
+def softsign_backward(dy, x):
+    """dx = dy / (1 + |x|)²."""
+    dy, x = _arguments(dy, x)
+    return dy / (1.0 + np.abs(np.clip(x, -1e150, 1e150))) ** 2
+
+
+def hard_sigmoid(x, slope=1 / 6):
+    """y = slope·x + 1/2, cut at 0 and 1. Source: Courbariaux, Bengio & David 2015 (slope 1/2)."""
+    return np.clip(slope * as_float64(x) + 0.5, 0.0, 1.0)
+
+
+def hard_sigmoid_backward(dy, x, slope=1 / 6):
+    """dx = slope · dy where 0 < slope·x + 1/2 < 1, else 0."""
+    dy, x = _arguments(dy, x)
+    return np.where(np.abs(slope * x) < 0.5, slope * dy, 0.0)
+
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def selu(x):
+    """y = λ·elu(x, α), with λ and α that keep mean 0 and variance 1. Source: Klambauer et al. 2017, eq. 2 and 14."""
+    return _SELU_SCALE * elu(x, _SELU_ALPHA)
+
+
+def selu_backward(dy, x):
+    """dx = λ·dy where x > 0, else dy · λα·eˣ (also at x = 0)."""
+    return _SELU_SCALE * elu_backward(dy, x, _SELU_ALPHA)
+
+
+def exponential(x):
+    """y = eˣ."""
+    return np.exp(as_float64(x))
+
+
+def exponential_backward(dy, x):
+    """dx = dy · eˣ."""
+    dy, x = _arguments(dy, x)
+    return dy * np.exp(x)
+
+
+def relu6(x):
+    """y = min(max(x, 0), 6). Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10"."""
+    return np.clip(as_float64(x), 0.0, 6.0)
+
+
+def relu6_backward(dy, x):
+    """dx = dy where 0 < x < 6, else 0."""
+    dy, x = _arguments(dy, x)
+    return np.where((x > 0) & (x < 6), dy, 0.0)
+
+
+def silu(x):
+    """y = x·σ(x), σ the sigmoid; 0 at −∞. Source: Elfwing, Uchibe & Doya 2018; as "swish": Ramachandran et al. 2017."""
+    x = as_float64(x)
+    return np.maximum(x, -1e3) * sigmoid(x)
+
+
+def silu_backward(dy, x):
+    """dx = dy · σ·(1 + x·(1 − σ)), 1 − σ = σ(−x)."""
+    dy, x = _arguments(dy, x)
+    x = np.clip(x, -1e3, 1e3)
+    return dy * sigmoid(x) * (1.0 + x * sigmoid(-x))
+
+
+def gelu(x):
+    """y = x·Φ(x), Φ(x) = erfc(−x/√2) / 2; 0 at −∞. Source: Hendrycks & Gimpel 2016, §2."""
+    x = as_float64(x)
+    return np.maximum(x, -1e3) * _normal_distribution(x)
+
+
+def gelu_backward(dy, x):
+    """dx = dy · (Φ + x·φ), φ(x) = e^(−x²/2) / √2π."""
+    dy, x = _arguments(dy, x)
+    x = np.clip(x, -1e3, 1e3)
+    return dy * (_normal_distribution(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
+
+
+def _normal_distribution(x):
+    return 0.5 * np.vectorize(math.erfc, otypes=[float])(x / -math.sqrt(2))
 
 
 def softmax(x):

@@ -1,0 +1,34 @@
+/* A rectifier whose slope below 0 is learned, elementwise; a is laid out as x.
+ *
+ *     y = x > 0 ? x : a·x        dx = x > 0 ? dy : a·dy        da += x > 0 ? 0 : x·dy
+ * x, a, y, dy, dx, da: [n]. x and y (dy and dx) may be the same array. */
+
+static void prelu(ptrdiff_t n, const float *x, const float *a, float *y)
+{
+#define BODY(load, store) { \
+        vf v = load(x + i); \
+        store(y + i, v_select(v_gt(v, v_zero()), v, v_mul(load(a + i), v))); \
+    }
+    EACH_VECTOR(n, BODY)
+#undef BODY
+}
+
+static void prelu_backward(ptrdiff_t n, const float *x, const float *a, const float *dy, float *dx)
+{
+#define BODY(load, store) { \
+        vf g = load(dy + i); \
+        store(dx + i, v_select(v_gt(load(x + i), v_zero()), g, v_mul(load(a + i), g))); \
+    }
+    EACH_VECTOR(n, BODY)
+#undef BODY
+}
+
+static void prelu_weights(ptrdiff_t n, const float *x, const float *dy, float *da)
+{
+#define BODY(load, store) { \
+        vf v = load(x + i), sum = load(da + i); \
+        store(da + i, v_select(v_gt(v, v_zero()), sum, v_fma(v, load(dy + i), sum))); \
+    }
+    EACH_VECTOR(n, BODY)
+#undef BODY
+}
