@@ -159,7 +159,7 @@ HIGHER = {  # module: what stands above it
     "activations.py": [LAYERS, PLAN, MODEL],
     "arguments.py": [r"fastcnn\b"],
     "initializers.py": [LAYERS, PLAN, MODEL],
-    "metrics.py": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
+    "metrics/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
     "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
     "reference/": [r"fastcnn\.(?!reference\b)"],
     "datasets/": [LAYERS, PLAN, MODEL, r"fastcnn\.(?:_ops|ops|images\.(?!decode\b))"],

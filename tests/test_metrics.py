@@ -8,7 +8,10 @@ import time
 import numpy as np
 import pytest
 
+import fastcnn
 from fastcnn import metrics as M
+from fastcnn import resuming
+from fastcnn.metrics import accuracy, base, confusion, names, regression
 
 BATCHES = (32, 1, 7, 24)
 TOTAL = sum(BATCHES)
@@ -61,8 +64,9 @@ CASES = {
 }
 
 
-def test_examples():
-    result = doctest.testmod(M)
+@pytest.mark.parametrize("module", [accuracy, base, confusion, names, regression])
+def test_examples(module):
+    result = doctest.testmod(module)
     assert result.attempted and not result.failed
 
 
@@ -151,7 +155,90 @@ def test_column_and_row_are_the_same():
             assert cls()(t, p) == cls()([[1], [0], [1]], [[0.9], [0.8], [0.7]]) > 0
 
 
+# Precision and recall
+
+
+def counted(y_true, y_pred, weights, positive):
+    """(true positives, predicted positives, positives), weighted, one by one."""
+    right = predicted = actual = 0.0
+    for t, p, w in zip(y_true, y_pred, weights):
+        for a, b in zip(t, positive(p), strict=True):
+            w, a, b = float(w), bool(a), bool(b)
+            right, predicted, actual = right + w * (a and b), predicted + w * b, actual + w * a
+    return right, predicted, actual
+
+
+def largest(k):
+    return lambda p: [among_top(k, i, p) for i in range(len(p))]
+
+
+PARTS = {
+    "plain": ({}, lambda p: p > 0.5),
+    "threshold": ({"thresholds": 0.9}, lambda p: p > 0.9),
+    "top 2": ({"top_k": 2}, largest(2)),
+    "top 3 above": ({"top_k": 3, "thresholds": 0.95}, lambda p: np.array(largest(3)(p)) & (p > 0.95)),
+    "class": ({"class_id": 4}, lambda p: (p > 0.5) & (np.arange(len(p)) == 4)),
+    "class, top 2": ({"class_id": 4, "top_k": 2}, lambda p: np.array(largest(2)(p)) & (np.arange(len(p)) == 4)),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("kind", ["one-hot", "labels", "binary"])
+@pytest.mark.parametrize("part", PARTS)
+def test_precision_and_recall(part, kind, weighted):
+    options, positive = PARTS[part]
+    y_true, y_pred, weights = data(kind)
+    rows = np.eye(10)[y_true] if kind == "labels" else y_true
+    rows = rows * (np.arange(10) == 4) if "class_id" in options else rows
+    right, predicted, actual = counted(rows, y_pred, weights if weighted else np.ones(TOTAL), positive)
+    for cls, whole in ((M.Precision, predicted), (M.Recall, actual)):
+        result = in_batches(cls(**options), y_true, y_pred, weights if weighted else None)
+        assert type(result) is float and result == pytest.approx(right / whole, rel=1e-12) and 0 < result < 1
+
+
+def test_precision_and_recall_of_nothing():
+    for cls in (M.Precision, M.Recall):
+        metric = cls()
+        assert metric.result() == 0.0 and metric([0, 0], [0.1, 0.2]) == 0.0
+        assert metric([1], [0.9]) == 1.0
+        metric.reset_state()
+        assert metric.result() == 0.0 and metric.direction == "max"
+    assert M.Precision()([[1], [0]], [0.9, 0.9]) == M.Precision()([1, 0], [[0.9], [0.9]]) == 0.5
+
+
+def test_in_a_model():
+    """By name and as objects; labels as targets too; within a resumed epoch their state is kept as any metric's."""
+    model = fastcnn.Sequential([fastcnn.layers.Dense(3, "softmax", input_shape=(4,))], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["precision", M.Recall(class_id=1, name="found")])
+    x, y = np.random.default_rng(0).standard_normal((30, 4)), np.arange(30) % 3
+    p = model.predict(x)
+    _, precision, found = model.evaluate(x, y, verbose=0)
+    assert precision == pytest.approx((p[np.arange(30), y] > 0.5).sum() / (p > 0.5).sum())
+    assert found == pytest.approx((p[y == 1, 1] > 0.5).mean())
+    assert set(resuming.metric_state(model.metrics[0])) == {"_right", "_all"}
+
+
+# The confusion matrix
+
+
+def test_confusion_matrix():
+    y_true, y_pred, weights = data("labels")
+    expected, weighted = np.zeros((10, 10), int), np.zeros((10, 10))
+    for t, p, w in zip(y_true, y_pred, weights):
+        expected[t, p.argmax()] += 1
+        weighted[t, p.argmax()] += w
+    for t in (y_true, y_true[:, None], np.eye(10)[y_true], y_true.astype(np.float32)):
+        for p in (y_pred, y_pred.argmax(1)):
+            matrix = M.confusion_matrix(t, p)
+            assert matrix.dtype == np.int64 and np.array_equal(matrix, expected)
+    np.testing.assert_allclose(M.confusion_matrix(y_true, y_pred, sample_weight=weights), weighted, rtol=1e-12)
+    assert M.confusion_matrix([0, 1], [1, 1], 4).shape == (4, 4) and M.confusion_matrix([], [], 2).tolist() == [[0, 0]] * 2
+    accuracy = M.SparseCategoricalAccuracy()(y_true, y_pred)
+    assert expected.trace() / TOTAL == pytest.approx(accuracy)
+
+
 NAMES = {
+    "precision": M.Precision, "Recall": M.Recall,
     "sparse_categorical_accuracy": M.SparseCategoricalAccuracy, "categorical_accuracy": M.CategoricalAccuracy,
     "binary_accuracy": M.BinaryAccuracy, "BinaryAccuracy": M.BinaryAccuracy,
     "top_k_categorical_accuracy": M.TopKCategoricalAccuracy,
@@ -196,6 +283,8 @@ def test_get_takes_objects_classes_and_functions():
     ("SparseCategoricalCrossentropy", (None, 10), M.SparseCategoricalAccuracy),
     ("categorical_crossentropy", (None, 10), M.CategoricalAccuracy),
     ("mean_squared_error", (None, 10), M.CategoricalAccuracy), (None, (None, 10), M.CategoricalAccuracy),
+    ("multiclass_hinge", (None, 3), M.SparseCategoricalAccuracy),
+    ("categorical_hinge", (None, 3), M.CategoricalAccuracy),
     ("binary_crossentropy", (None, 1), M.BinaryAccuracy), ("mean_squared_error", (None, 1), M.BinaryAccuracy),
 ])
 def test_resolve_accuracy(loss, shape, cls):
@@ -207,6 +296,7 @@ def test_resolve_accuracy(loss, shape, cls):
 @pytest.mark.parametrize("metric", [
     M.SparseCategoricalAccuracy("a"), M.CategoricalAccuracy(), M.BinaryAccuracy("b", 0.25),
     M.TopKCategoricalAccuracy(3),
+    M.Precision(0.3, name="p"), M.Recall(top_k=2, class_id=1),
     M.SparseTopKCategoricalAccuracy(2, "c"), M.MeanSquaredError("d"), M.MeanAbsoluteError(),
 ], ids=repr)
 def test_serialize_there_and_back(metric):
@@ -251,6 +341,20 @@ def test_custom_objects():
     (lambda: M.TopKCategoricalAccuracy()([1], [[1, 0]]), ValueError, r"sparse_top_k.*Received: shape \(1,\)"),
     (lambda: M.SparseTopKCategoricalAccuracy()([2], [[1, 0]]), ValueError, "below 2. Received: 2 to 2"),
     (lambda: M.SparseTopKCategoricalAccuracy()([-1], [[1, 0]]), ValueError, "Received: -1 to -1"),
+    (lambda: M.Precision(thresholds=2), ValueError, "thresholds .*Received: 2"),
+    (lambda: M.Precision(thresholds=[0.1, 0.5]), TypeError, r"thresholds .*Received: \[0.1, 0.5\]"),
+    (lambda: M.Recall(top_k=0), ValueError, "top_k .*Received: 0"),
+    (lambda: M.Recall(class_id=-1), ValueError, "class_id .*Received: -1"),
+    (lambda: M.Recall(class_id=2)([1], [[0, 1]]), ValueError, "class_id must be below 2.*Received: 2"),
+    (lambda: M.Recall(top_k=3)([1], [[0, 1]]), ValueError, "top_k must be at most 2.*Received: 3"),
+    (lambda: M.Recall()([1, 0], [[0, 1]]), ValueError, r"Received: shape \(2,\)"),
+    (lambda: M.Precision()([1], [[0, 1]], [1, 2]), ValueError, r"Received: \(2,\)"),
+    (lambda: M.confusion_matrix([0, 1], [1]), ValueError, "one length. Received: 2, 1"),
+    (lambda: M.confusion_matrix([0, 5], [1, 1], 3), ValueError, "from 0 to 2. Received: 0 to 5"),
+    (lambda: M.confusion_matrix([0, -1], [1, 1]), ValueError, "Received: -1 to 1"),
+    (lambda: M.confusion_matrix([0.5], [1]), TypeError, "y_true .*Received: dtype float64"),
+    (lambda: M.confusion_matrix([[[0]]], [1]), ValueError, r"y_true .*Received: shape \(1, 1, 1\)"),
+    (lambda: M.confusion_matrix([0], [1], sample_weight=[1, 2]), ValueError, r"Received: \(2,\)"),
     (lambda: M.MeanSquaredError()([[1, 2, 3]], [[1, 2]]), ValueError, r"Received: shape \(1, 3\)"),
     (lambda: M.MeanSquaredError()([[1], [2]], [[1, 2]]), ValueError, r"Received: shape \(2, 1\)"),
     (lambda: M.MeanSquaredError()([[1], [2]], [[1], [2]], [1]), ValueError, r"Received: \(1,\)"),

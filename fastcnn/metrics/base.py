@@ -1,0 +1,114 @@
+"""What a metric is; the mean that most are, a user's function, and the shapes that targets may have."""
+
+import numpy as np
+
+from fastcnn import registry
+
+
+class Metric(registry.Configurable):
+    """Base of all metrics. Subclass it for your own: write `update_state`, `result` and `reset_state`.
+
+    Args:
+        name: the key in `History`; by default the class' name in snake_case.
+
+    Example:
+        >>> class Largest(Metric):
+        ...     def reset_state(self):
+        ...         self.value = 0.0
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.value = max(self.value, float(np.max(y_pred)))
+        ...     def result(self):
+        ...         return self.value
+        >>> Largest()([[0.0]], [[2.0]])
+        2.0
+    """
+
+    config = ("name",)
+    direction = None  # "max" or "min": which way is better, for callbacks with mode="auto"
+
+    def __init__(self, name=None):
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a string. Received: {name!r}")
+        self.name = registry.snake(type(self).__name__) if name is None else name
+        self.reset_state()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Take in one batch: targets (samples, …), predictions (samples, …), weights (samples,) or None."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_state and result")
+
+    def result(self):
+        """The value so far, as a float."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_state and result")
+
+    def reset_state(self):
+        """Forget all batches; also called by `__init__`."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The value so far, with this batch."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+
+class Mean(Metric):
+    """The weighted mean of what a subclass' `_values` returns: (samples, …), numbers or booleans."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        values = self._values(np.asarray(y_true), np.asarray(y_pred))
+        if sample_weight is None:
+            binary = values.dtype == bool
+            self._total += float(np.count_nonzero(values) if binary else values.sum(dtype=np.float64))
+            self._count += values.size
+            return
+        weights = np.asarray(sample_weight)
+        if weights.shape != values.shape:
+            if weights.shape != values.shape[:1]:
+                raise ValueError(f"sample_weight must have shape ({len(values)},). Received: {weights.shape}")
+            weights = np.broadcast_to(weights.reshape(-1, *(1,) * (values.ndim - 1)), values.shape)
+        self._total += float(np.multiply(values, weights, dtype=np.float64).sum())
+        self._count += float(weights.sum(dtype=np.float64))
+
+    def result(self):
+        return self._total / self._count if self._count else 0.0
+
+    def reset_state(self):
+        self._total = self._count = 0.0
+
+
+class Function(Mean):
+    """The mean of a user's function of (y_true, y_pred): a number per sample, or one for the batch."""
+
+    def __init__(self, function):
+        self.function, self.class_name = function, registry.function_name(function)
+        super().__init__(self.class_name)
+
+    def _values(self, y_true, y_pred):
+        values = np.asarray(self.function(y_true, y_pred))
+        if values.shape[:1] not in ((), y_pred.shape[:1]):
+            raise ValueError(f"{self.name} must return {len(y_pred)} values. Received: shape {values.shape}")
+        return values if values.ndim else np.broadcast_to(values, y_pred.shape[:1])
+
+
+def labels_of(y_true, y_pred):
+    """Labels of y_pred's shape without the classes."""
+    shape = y_pred.shape[:-1]
+    if y_true.shape == shape:
+        return y_true
+    if y_true.shape != (*shape, 1):
+        raise ValueError(f"y_true must be labels of shape {shape}. Received: shape {y_true.shape}")
+    return y_true[..., 0]
+
+
+def aligned(y_true, y_pred):
+    """y_true in y_pred's shape: (samples,) and (samples, 1) are the same."""
+    if y_true.shape == y_pred.shape:
+        return y_true
+    if y_pred.shape not in ((*y_true.shape, 1), y_true.shape[:-1] if y_true.shape[-1:] == (1,) else None):
+        raise ValueError(f"y_true must have shape {y_pred.shape}. Received: shape {y_true.shape}")
+    return y_true.reshape(y_pred.shape)
+
+
+def same_shape(y_true, y_pred, other):
+    """Refuses targets that are not shaped as predictions, and names the metric for labels."""
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"y_true must be one-hot rows of shape {y_pred.shape}; for labels use {other}. "
+                         f"Received: shape {y_true.shape}")
