@@ -218,6 +218,68 @@ class LecunNormal(_Scaled):
     _fixed = 1.0, "fan_in", "truncated_normal"
 
 
+class Orthogonal(_Random):
+    """A random matrix of orthogonal rows or columns of one length, whichever are fewer; the last size of the shape counts
+    the columns, the others together the rows.
+
+    Args:
+        gain: that length.
+
+    Raises:
+        ValueError: a shape of fewer than two dimensions.
+
+    Source: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    neural networks", 2014.
+
+    Example:
+        >>> w = Orthogonal(2.0, seed=1)((5, 3))
+        >>> bool(np.allclose(w.T @ w, 4 * np.eye(3), atol=1e-6))
+        True
+    """
+
+    config = ("gain", "seed")
+
+    def __init__(self, gain=1.0, seed=None):
+        super().__init__(seed)
+        self.gain = arguments.number("gain", gain)
+
+    def __call__(self, shape, rng=None):
+        shape, rng = _shape(shape), self._rng(rng)
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs a shape of two dimensions or more. Received: {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = rng.standard_normal((max(rows, columns), min(rows, columns)), np.float32)
+        q, r = np.linalg.qr(normal)
+        q = q * np.where(np.diag(r) < 0, np.float32(-1), np.float32(1))  # else the signs are the algorithm's, not random
+        return np.ascontiguousarray(self.gain * (q.T if rows < columns else q), np.float32).reshape(shape)
+
+
+class Identity(Initializer):
+    """The identity matrix times a number; zeros beside it if the shape is not square.
+
+    Args:
+        gain: that number.
+
+    Raises:
+        ValueError: a shape that is not of two dimensions.
+
+    Example:
+        >>> Identity(2.0)((2, 3)).tolist()
+        [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
+
+    config = ("gain",)
+
+    def __init__(self, gain=1.0):
+        self.gain = arguments.number("gain", gain)
+
+    def __call__(self, shape, rng=None):
+        shape = _shape(shape)
+        if len(shape) != 2:
+            raise ValueError(f"Identity needs a shape of two dimensions. Received: {shape}")
+        return np.eye(*shape, dtype=np.float32) * np.float32(self.gain)
+
+
 class _Function(Initializer):
     """A user's function of the shape, its result checked."""
 
@@ -234,8 +296,8 @@ class _Function(Initializer):
 
 _NAMES = registry.names(
     Zeros, Ones, Constant, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
-    GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, zero=Zeros, one=Ones, normal=RandomNormal,
-    uniform=RandomUniform)
+    GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity, zero=Zeros, one=Ones,
+    normal=RandomNormal, uniform=RandomUniform, OrthogonalInitializer=Orthogonal, IdentityInitializer=Identity)
 
 
 def get(identifier, custom_objects=None):

@@ -127,7 +127,39 @@ def test_seed(cls):
     assert passed.bit_generator.state == before                   # a seed leaves the generator alone
 
 
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7), (6, 6), (3, 3, 2, 5), (2, 1, 2, 9), (1, 1), (0, 3)])
+def test_orthogonal(shape):
+    """The fewer of rows and columns have length gain and right angles between them."""
+    x = I.Orthogonal(1.5)(shape, rng()).astype(np.float64)
+    assert x.shape == shape
+    x = x.reshape(-1, shape[-1])
+    product = x.T @ x if len(x) >= x.shape[1] else x @ x.T
+    np.testing.assert_allclose(product, 2.25 * np.eye(min(x.shape)) if x.size else np.zeros(product.shape), atol=2e-6)
+
+
+def test_orthogonal_matrices_are_spread_evenly():
+    """Each value of a random rotation has mean 0 and variance 1/n; the algorithm's own signs would not."""
+    drawn = rng()
+    x = np.stack([I.Orthogonal()((4, 4), drawn) for _ in range(2000)]).astype(np.float64)
+    assert np.abs(x.mean(0)).max() < 0.05 and np.abs(x.var(0) - 0.25).max() < 0.03
+    assert 900 < (np.linalg.det(x) > 0).sum() < 1100
+
+
+def test_orthogonal_seed():
+    own = I.Orthogonal(seed=7)
+    assert (own((4, 5), rng(1)) == own((4, 5), rng(2))).all() and (own((4, 5)) != I.Orthogonal(seed=8)((4, 5))).any()
+    assert (I.Orthogonal()((4, 5), rng(3)) == I.Orthogonal()((4, 5), rng(3))).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (0, 2)])
+def test_identity(shape):
+    x = I.Identity(-0.5)(shape, rng())
+    assert x.dtype == np.float32 and x.shape == shape and (x == -0.5 * np.eye(*shape)).all()
+
+
 NAMES = {
+    "orthogonal": I.Orthogonal, "Orthogonal": I.Orthogonal, "OrthogonalInitializer": I.Orthogonal,
+    "identity": I.Identity, "IdentityInitializer": I.Identity,
     "zeros": I.Zeros, "zero": I.Zeros, "Zeros": I.Zeros, "ones": I.Ones, "one": I.Ones, "Ones": I.Ones,
     "constant": I.Constant, "normal": I.RandomNormal, "random_normal": I.RandomNormal,
     "RandomNormal": I.RandomNormal, "uniform": I.RandomUniform, "random_uniform": I.RandomUniform,
@@ -149,7 +181,7 @@ def test_get_by_name(name):
 @pytest.mark.parametrize("made", [
     I.Zeros(), I.Ones(), I.Constant(0.1), I.RandomNormal(1, 2, 3), I.RandomUniform(-1, 2, 3),
     I.TruncatedNormal(1, 2, 3), I.VarianceScaling(2.0, "fan_out", "uniform", 3), I.VarianceScaling(),
-    *(cls(seed=4) for cls in RANDOM),
+    *(cls(seed=4) for cls in RANDOM), I.Orthogonal(2.0, 3), I.Identity(0.5),
 ], ids=repr)
 def test_serialize_there_and_back(made):
     config = json.loads(json.dumps(I.serialize(made)))
@@ -226,7 +258,8 @@ def test_get_refuses(wrong, error, message):
     (lambda: I.VarianceScaling(distribution="cauchy"), ValueError, "'cauchy'"),
     (lambda: I.HeNormal(seed=-1), ValueError, "-1"), (lambda: I.HeNormal(seed=1.5), TypeError, "1.5"),
     (lambda: I.Zeros()((2, -1)), ValueError, "-1"), (lambda: I.Zeros()((2.0,)), TypeError, "2.0"),
-    (lambda: I.HeNormal()((2,), 5), TypeError, "5"),
+    (lambda: I.HeNormal()((2,), 5), TypeError, "5"), (lambda: I.Orthogonal()((2,)), ValueError, "(2,)"),
+    (lambda: I.Orthogonal("1"), TypeError, "'1'"), (lambda: I.Identity()((2, 2, 2)), ValueError, "(2, 2, 2)"),
 ])
 def test_bad_arguments(make, error, received):
     with pytest.raises(error) as caught:
