@@ -238,12 +238,13 @@ def _bandwidth(call, size, settings):
 
 def _measure_sgd(size, settings):
     """The optimizer's step: w and velocity are read and written, dw is read."""
-    op = _ops.sgd(size, 0.9, False, 5e-4, False)
+    op = _ops.optimizer("sgd", size, decay=5e-4, momentum=0.9)
     program = _ops.Program([op], [(0, "update")], [(0, 1, 1, True)])
     w, dw, state = (random(size, seed) for seed in range(3))
     before = [a[:1000].copy() for a in (w, dw, state)]
-    for field, array in (("w", w), ("dw", dw), ("state", state)):
+    for field, array in (("w", w), ("dw", dw)):
         program.bind(0, field, array)
+    program.bind_states(0, [state])
     program.set_scale(0, 0.1)
     run = partial(program.run, 1, fastcnn.get_num_threads())
     run()

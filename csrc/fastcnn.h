@@ -28,6 +28,10 @@ typedef enum {
     FC_BINARY_CROSS_ENTROPY,
     FC_MEAN_SQUARED_ERROR,
     FC_SGD,
+    FC_RMSPROP,
+    FC_ADAGRAD,
+    FC_ADADELTA,
+    FC_ADAM,
     FC_AUGMENT,
     FC_TO_LANES,
     FC_FROM_LANES,
@@ -97,10 +101,19 @@ typedef struct {
     float scale;        /* 1/(1 − rate) */
 } fc_dropout;
 
+#define FC_STATES 3 /* the most arrays that an optimizer keeps beside the parameters */
+
+/* The constants of an optimizer; kernels/optim.h has the formulas. */
 typedef struct {
-    float momentum, decay, shrink; /* coupled decay enters g, decoupled decay shrinks w */
-    int nesterov;
-} fc_sgd;
+    float clip_value, clip_norm;             /* bounds of the gradient; 0: none */
+    ptrdiff_t norm_own;                      /* its first sum of squares among the partial ones … */
+    ptrdiff_t norm_first, norm_count;        /* … and those that make up the norm */
+    float decay, shrink;                     /* coupled decay enters g, decoupled decay shrinks w */
+    float momentum, momentum_gain;           /* and 1 − it; of adam: β₁ */
+    float rho, rho_gain;                     /* of adam: β₂ */
+    float epsilon;
+    int nesterov, centered, amsgrad;
+} fc_optimizer;
 
 /* Where an image is cropped, and whether it is mirrored. */
 typedef enum { FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS } fc_position;
@@ -146,7 +159,7 @@ typedef struct {
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
         fc_dropout dropout;    /* of dense too */
-        fc_sgd sgd;
+        fc_optimizer optimizer;
         fc_augment augment;
         fc_to_lanes to_lanes;
     } u;
@@ -166,13 +179,14 @@ typedef struct {
     float *packed, *packed_t; /* weights as the microkernel reads them */
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
     float *scales;
-    float *partial;           /* [chunks][w_size + b_size] */
-    float *state;             /* optimizer: velocity */
+    float *partial;           /* [chunks][w_size + b_size]; optimizer: a sum of squares per block */
+    float *state[FC_STATES];  /* optimizer: what it keeps of each parameter */
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
     const float *sample_weight; /* loss: [batch] or NULL */
     float *loss;              /* loss: [batch] */
     const fc_op *update;      /* dense, wide: the optimizer; WEIGHTS then changes w and leaves dw alone */
     float scale;              /* loss: factor of the gradient; optimizer: the learning rate; augment: the first image's weight */
+    float correction;         /* optimizer: a factor of the learning rate, but not in weight decay */
     uint64_t seed, step;      /* dropout, augment (its step is the epoch) */
     const uint8_t *pixels;    /* augment: [batch][in_h][in_w][in_c] */
     const int32_t *index;     /* augment: [batch], the images' numbers in their data set; NULL: their places in the batch */
@@ -225,8 +239,8 @@ fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
 /* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
-fc_status fc_sgd_init(fc_op *op, ptrdiff_t size, float momentum, int nesterov, float weight_decay,
-                      int decoupled);
+fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
+ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* partial sums of squares of that many parameters */
 
 fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
                           const fc_augment *augment);

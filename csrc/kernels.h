@@ -53,16 +53,26 @@ static inline ptrdiff_t fc_lrn_scratch(ptrdiff_t c, ptrdiff_t below, ptrdiff_t a
     const ptrdiff_t edge = (below > above ? below : above) + FC_MAX_NR, step = c + edge + FC_MAX_NR;
     return 2 * ((step > FC_LRN_BLOCK ? step : FC_LRN_BLOCK) + edge);
 }
+
 /* Weights in fewer bits lie in panels of FC_PANEL columns, row by row, the last one filled with zeros to a multiple of
  * FC_PANEL_PAD. A column has a scale for the rows of a block (int8 only). */
 #define FC_PANEL 64
 #define FC_PANEL_PAD 16
+
+/* What changes from step to step of an optimizer: the learning rate, Adam's factor of it, and the gradient's factor. */
+typedef struct {
+    float rate, correction, factor;
+} fc_rates;
 
 /* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
     uint64_t seed, step;
     fc_dropout dropout;
 } fc_random;
+
+/* w, dw: [n]; state: FC_STATES arrays of n, or NULL. */
+#define FC_OPTIMIZER (const fc_optimizer *o, const fc_rates *rates, ptrdiff_t n, float *w, const float *dw, \
+                      float *const *state)
 
 #define FC_KERNEL_LIST(X)                                                                                             \
     X(void, gemm, (ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,                 \
@@ -120,7 +130,12 @@ typedef struct {
                               ptrdiff_t step))                                                                        \
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
-    X(void, sgd, (const fc_sgd *sgd, float learning_rate, ptrdiff_t n, float *w, const float *dw, float *v))          \
+    X(void, sgd, FC_OPTIMIZER)                                                                                        \
+    X(void, rmsprop, FC_OPTIMIZER)                                                                                    \
+    X(void, adagrad, FC_OPTIMIZER)                                                                                    \
+    X(void, adadelta, FC_OPTIMIZER)                                                                                   \
+    X(void, adam, FC_OPTIMIZER)                                                                                       \
+    X(double, sum_squares, (ptrdiff_t n, const float *x))                                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \
                              int accumulate, float *y))                                                               \
     X(unsigned, flush_denormals, (void))                                                                              \

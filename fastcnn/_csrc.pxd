@@ -10,7 +10,7 @@ cdef extern from "fastcnn.h" nogil:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
+        FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -48,6 +48,14 @@ cdef extern from "fastcnn.h" nogil:
         float scale[4]
         float light[3][3]
 
+    int FC_STATES
+
+    ctypedef struct fc_optimizer:
+        float clip_value, clip_norm
+        Py_ssize_t norm_own, norm_first, norm_count
+        float decay, shrink, momentum, momentum_gain, rho, rho_gain, epsilon
+        int nesterov, centered, amsgrad
+
     ctypedef struct fc_op:
         fc_kind kind
         fc_activation activation
@@ -75,12 +83,12 @@ cdef extern from "fastcnn.h" nogil:
         void *half
         float *scales
         float *partial
-        float *state
+        float *state[3]
         const void *target
         const float *sample_weight
         const fc_op *update
         float *loss
-        float scale
+        float scale, correction
         uint64_t seed, step
         const uint8_t *pixels
         const int32_t *index
@@ -122,7 +130,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
-    fc_status fc_sgd_init(fc_op *op, Py_ssize_t size, float momentum, int nesterov, float weight_decay, int decoupled)
+    fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
+    Py_ssize_t fc_norm_blocks(Py_ssize_t size)
     fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
                               Py_ssize_t crop_w, const fc_augment *augment)
     fc_status fc_to_lanes_init(fc_op *op, fc_op *next)

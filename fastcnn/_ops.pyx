@@ -22,6 +22,7 @@ PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
+OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM}
 
 POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
              "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
@@ -204,10 +205,23 @@ def dropout(Py_ssize_t size, double rate):
     return op
 
 
-def sgd(Py_ssize_t size, float momentum, bint nesterov, float weight_decay, bint decoupled):
+def optimizer(str kind, Py_ssize_t size, float decay=0, float shrink=0, float clip_value=0, float clip_norm=0, norms=(0, 0, 0),
+              double momentum=0, double rho=0, float epsilon=0, bint nesterov=False, bint centered=False, bint amsgrad=False):
+    """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; norms: (first of its own sums of squares, first and
+    number of those that make up the norm)."""
     cdef Op op = Op.__new__(Op)
-    check(fc_sgd_init(&op.op, size, momentum, nesterov, weight_decay, decoupled), f"sgd of {size} parameters")
+    cdef fc_optimizer o
+    o.decay, o.shrink, o.clip_value, o.clip_norm = decay, shrink, clip_value, clip_norm
+    o.norm_own, o.norm_first, o.norm_count = norms
+    o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
+    o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
+    check(fc_optimizer_init(&op.op, OPTIMIZERS[kind], size, &o), f"{kind} of {size} parameters")
     return op
+
+
+def norm_blocks(Py_ssize_t size):
+    """Sums of squares that the norm of so many parameters' gradient is made of."""
+    return fc_norm_blocks(size)
 
 
 def augment(in_shape, crop, str position, str flip, mean, scale, light):
@@ -360,8 +374,6 @@ cdef class Program:
             self.io[op].scales = p
         elif field == "partial":
             self.io[op].partial = p
-        elif field == "state":
-            self.io[op].state = p
         elif field == "target":
             self.io[op].target = p
         elif field == "sample_weight":
@@ -379,17 +391,26 @@ cdef class Program:
         else:
             raise KeyError(field)
 
+    def bind_states(self, Py_ssize_t op, arrays):
+        """Sets the arrays that an optimizer keeps, at most three; None: absent."""
+        cdef Py_ssize_t i
+        if len(arrays) > FC_STATES:
+            raise IndexError(len(arrays))
+        for i in range(len(arrays)):
+            self.io[op].state[i] = self.pointer(op, f"state {i}", arrays[i])
+
     def bind_update(self, Py_ssize_t op, Py_ssize_t update):
         """Makes WEIGHTS of a wide dense op take a step of an optimizer, another op of the program, on its w."""
         if not 0 <= op < self.op_count or not 0 <= update < self.op_count:
             raise IndexError((op, update))
         self.io[op].update = &self.ops[update]
 
-    def set_scale(self, Py_ssize_t op, float scale):
-        """The factor of a loss' gradient, an optimizer's learning rate, or the weight of an augmented image."""
+    def set_scale(self, Py_ssize_t op, float scale, float correction=1):
+        """The factor of a loss' gradient, an optimizer's learning rate and its correction, or the weight of an augmented
+        image."""
         if not 0 <= op < self.op_count:
             raise IndexError(op)
-        self.io[op].scale = scale
+        self.io[op].scale, self.io[op].correction = scale, correction
 
     def set_random(self, Py_ssize_t op, uint64_t seed, uint64_t step):
         """Key and counter of a dropout or an augmentation."""

@@ -81,6 +81,26 @@ def flag(name, value):
     return bool(value)
 
 
+def refuse(cls, unknown, **known):
+    """Raises TypeError for arguments that a class' `__init__` and those of its bases do not take.
+
+    Args:
+        cls: the class.
+        unknown: {name: value}.
+        known: {a name users may know: what it is called here}.
+    """
+    import difflib
+    import inspect
+
+    accepted = []
+    for base in cls.__mro__[:-1]:
+        accepted += [p for p in inspect.signature(base.__init__).parameters if p not in ("self", "unknown", "base")]
+    name = next(iter(unknown))
+    near = [known[name]] if name in known else difflib.get_close_matches(name, accepted, 1, 0.5)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
+    raise TypeError(f"{cls.__name__} has no argument {name!r}. {hint}")
+
+
 def padding_form(value):
     """Checks the form of `padding`; "valid" and "same" stay, numbers become ((top, bottom), (left, right))."""
     if isinstance(value, str):

@@ -48,7 +48,7 @@ class Loops:
         if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
             return plan
         if mode == "train":
-            self._flat.prepare_training(self.optimizer.has_state)
+            self._flat.prepare_training(len(self.optimizer.states), self.optimizer.initial)
         plan = Plan(self.layers, mode, batch, threads, None if mode == "predict" else self.loss, self.optimizer,
                     self._flat, self.seed, sparse, half)
         self._plans[mode] = plan

@@ -100,7 +100,7 @@ class Flat:
         self.size = size
         self.values = _ops.aligned(max(size, _LINE))
         self.values[...] = 0
-        self.gradients = self.state = None
+        self.gradients = self.state = None  # state: a row for each array that the optimizer keeps
         for layer in layers:
             layer.forget_eager()
         for number, ((_, parameter), start) in enumerate(zip(self.items, self.starts)):
@@ -110,36 +110,42 @@ class Flat:
             parameter.value = self.values[start:start + parameter.size].reshape(parameter.shape)
             parameter.value[...] = value
 
-    def prepare_training(self, has_state):
-        """Makes the gradient array, and the optimizer's state where it keeps one. What is never written takes no memory."""
+    def prepare_training(self, states, initial=0.0):
+        """Makes the gradient array, and those that the optimizer keeps. What is never written takes no memory.
+
+        Args:
+            states: number of arrays that the optimizer keeps.
+            initial: what they start from.
+        """
         if self.gradients is None:
             self.gradients = _ops.aligned(self.values.size, zero=True)
-            for (_, parameter), start in zip(self.items, self.starts):
-                parameter.gradient = self.gradients[start:start + parameter.size].reshape(parameter.shape)
-        if has_state and self.state is None:
-            self.state = _ops.aligned(self.values.size, zero=True)
+        for (_, parameter), start in zip(self.items, self.starts):
+            parameter.gradient = self.gradients[start:start + parameter.size].reshape(parameter.shape)
+        if states and self.state is None:
+            self.state = _ops.aligned(states * self.values.size, zero=True).reshape(states, -1)
+            if initial:
+                self.state[...] = initial
 
     def drop_state(self):
         """Forgets the optimizer's state."""
         self.state = None
 
-    def state_of(self, parameter):
-        """The optimizer's state of one parameter, as a view; None without state."""
-        if self.state is None:
-            return None
+    def states_of(self, parameter):
+        """What the optimizer keeps of one parameter, as views."""
         start = next(s for (_, p), s in zip(self.items, self.starts) if p is parameter)
-        return self.state[start:start + parameter.size].reshape(parameter.shape)
+        rows = () if self.state is None else self.state
+        return [row[start:start + parameter.size].reshape(parameter.shape) for row in rows]
 
-    def trainable_ranges(self, without=()):
+    def trainable_ranges(self, without=(), apart=False):
         """The longest runs of parameters, `without` some, that training changes alike: (start, size, learning rate's and
-        weight decay's multiplier)."""
+        weight decay's multiplier). apart: each parameter is a run of its own."""
         ranges = []
         ends = self.starts[1:] + [self.size]
         for (layer, parameter), start, end in zip(self.items, self.starts, ends):
             if not layer.trainable or any(parameter is other for other in without):
                 continue
             factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier
-            if ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
+            if not apart and ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
                 ranges[-1] = (ranges[-1][0], end - ranges[-1][0], *factors)
             else:
                 ranges.append((start, end - start, *factors))

@@ -71,22 +71,39 @@ class Plan:
             self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
             loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
         self._cut()
+        self.norms = None
         self.first_update, self.updates, self.inside = len(self.ops), [], {}  # inside: entry → op of its kernel's optimizer
         if self.training:
             wide = {i: e for i, e in enumerate(self.entries) if self.ops[i] and self.ops[i].wide and e.layer.trainable}
-            self.updates = flat.trainable_ranges(without=[e.w for e in wide.values()])
-            self.ops += [self.optimizer.op(size, decay) for _, size, _, decay in self.updates]
+            if self.optimizer.needs_norms:  # of whole gradients, before any step
+                wide = {}
+            self.updates = flat.trainable_ranges([e.w for e in wide.values()], self.optimizer.clipnorm is not None)
+            norms = self._norms([size for _, size, _, _ in self.updates])
+            self.ops += [self.optimizer.op(size, decay, place) for (_, size, _, decay), place in zip(self.updates, norms)]
             for i, e in wide.items():
                 self.inside[i] = len(self.ops)
                 self.ops.append(self.optimizer.op(e.w.size, e.w.weight_decay_multiplier))
         schedule = thrifty(lambda early: Schedule(self.entries, self.ops, sizes, self.batch, self.chunks, loss, loss_size,
-                                                  self.training, len(self.updates), early))
+                                                  self.training, len(self.updates), self.norms is not None, early))
         self.values, self.gradients, self.loss_y = schedule.values, schedule.gradients, schedule.loss_y
         self.steps, self.phases, self.pack_phases = schedule.steps, schedule.phases, schedule.pack_phases
         self.script = [(phase, self._call(kind, i)) for phase, kind, i in schedule.script]
         fused_away = loss_size and not self.loss.from_logits  # then the loss' softmax is what the model predicts
         self.output = self.loss_y if fused_away else self.values[-1]
         return schedule
+
+    def _norms(self, sizes):
+        """Of each optimizer step on so many parameters: the place of its first sum of squares; the first and the number of
+        those that make up the norm that bounds its gradient."""
+        if not self.optimizer.needs_norms:
+            return [(0, 0, 0)] * len(sizes)
+        counts = [_ops.norm_blocks(size) for size in sizes]
+        total = sum(counts)
+        self.norms = _ops.aligned(max(total, 1))
+        starts = [sum(counts[:i]) for i in range(len(counts))]
+        if self.optimizer.global_clipnorm is not None:
+            return [(start, 0, total) for start in starts]
+        return [(start, start, count) for start, count in zip(starts, counts)]
 
     def _call(self, kind, i):
         if kind == "loss":
@@ -160,7 +177,7 @@ class Plan:
                 if i in self.inside:
                     entry.w.gradient = None  # it exists in blocks, one after the other, in a thread's scratch
                     self.program.bind_update(n, number[self.inside[i]])
-                    self.program.bind(n, "state", flat.state_of(entry.w))
+                    self.program.bind_states(n, self.optimizer.in_order(flat.states_of(entry.w)))
                 if self.training:
                     self.program.bind(n, "dw", entry.w.gradient)
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
@@ -182,8 +199,11 @@ class Plan:
         if self.training:
             for i, (start, size, _, _) in enumerate(self.updates):
                 n = number[self.first_update + i]
-                for field, array in (("w", flat.values), ("dw", flat.gradients), ("state", flat.state)):
-                    self.program.bind(n, field, None if array is None else array[start:start + size])
+                self.program.bind(n, "w", flat.values[start:start + size])
+                self.program.bind(n, "dw", flat.gradients[start:start + size])
+                self.program.bind(n, "partial", self.norms)
+                rows = () if flat.state is None else flat.state
+                self.program.bind_states(n, self.optimizer.in_order([row[start:start + size] for row in rows]))
 
     def _rows(self, n, field, buffer):
         if buffer.array is not None:
@@ -225,11 +245,11 @@ class Plan:
                 self.program.set_scale(self.number[self.loss_index], 1.0 / batch)
             for n, seed in self.randoms:
                 self.program.set_random(n, seed, self.optimizer.iterations)
-            rate = self.optimizer.learning_rate
+            rate, correction = self.optimizer.learning_rate, self.optimizer.correction
             for i, (_, _, multiplier, _) in enumerate(self.updates):
-                self.program.set_scale(self.number[self.first_update + i], rate * multiplier)
+                self.program.set_scale(self.number[self.first_update + i], rate * multiplier, correction)
             for i in self.inside:
-                self.program.set_scale(self.number[i], rate * self.entries[i].w.learning_rate_multiplier)
+                self.program.set_scale(self.number[i], rate * self.entries[i].w.learning_rate_multiplier, correction)
         threads = min(threads, self.threads)
         for phase, call in self.script:
             if phase > first:

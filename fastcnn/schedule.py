@@ -50,10 +50,12 @@ class Schedule:
         loss_size: floats per image of the loss' own result, or 0.
         training: with a backward pass?
         updates: number of optimizer steps over parts of the flat array, whose ops follow the others.
+        norms: do they need norms of the gradient?
         early: entries whose weight gradients do not wait for the end.
     """
 
-    def __init__(self, entries, ops, sizes, batch, chunks, loss, loss_size, training, updates=0, early=frozenset()):
+    def __init__(self, entries, ops, sizes, batch, chunks, loss, loss_size, training, updates=0, norms=False,
+                 early=frozenset()):
         self.entries, self.ops, self.early = entries, ops, early
         self.values = [Buffer(size) for size in sizes]
         self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
@@ -84,7 +86,8 @@ class Schedule:
                 self._backward(i)
             self._phase(self.late, parts=True)
             first = count + (loss == "c")
-            self._phase([(first + i, "update") for i in range(updates)], parts=True)
+            for name in ["reduce"] * norms + ["update"]:
+                self._phase([(first + i, name) for i in range(updates)], parts=True)
         chunked = {moment for _, _, parts, moment in self.phases if not parts}
         self.buffers = [b for b in (*self.values, *self.gradients, self.loss_y, *self.partials.values()) if b and b.times]
         for buffer in self.buffers:
@@ -120,11 +123,13 @@ class Schedule:
 
     def _touched(self, i, name):
         """(buffers that the step reads, buffers that it writes)."""
-        if i == len(self.entries) and name != "update":  # the loss
+        if i >= len(self.entries) and name in ("reduce", "update"):  # the optimizer
+            return [], []
+        if i == len(self.entries):  # the loss
             if name == "forward":
                 return [self.values[-1]], [self.loss_y]
             return [self.values[-1], self.loss_y], [self.gradients[-1]]
-        if name in ("pack", "update"):
+        if name == "pack":
             return [], []
         x, y = self.values[i], self.values[i + 1]
         if name == "forward":

@@ -147,10 +147,34 @@ def check_sgd(rng):
                 assert_same(a, e, f"sgd of {size}")
 
 
+def check_optimizers(rng):
+    """Beside sgd: all arrays that they can keep; and the sums of squares that norms are made of."""
+    rules = {"rmsprop": {"momentum": 0.5, "centered": True}, "adagrad": {}, "adadelta": {}, "adam": {"amsgrad": True}}
+    for op, options in rules.items():
+        for size in (*range(1, 66), 70_001):
+            arrays = [np.abs(normal(rng, size)) for _ in range({"adagrad": 3, "adadelta": 4}.get(op, 5))]
+            expected = getattr(ops, op)(*arrays, **options)
+            for guard in GUARDS.values():
+                out = tuple(poisoned(size, guard) for _ in expected)
+                for a, e in zip(getattr(ops, op)(*map(guard, arrays), out=out, **options), expected, strict=True):
+                    assert_same(a, e, f"{op} of {size}")
+    for size in (*range(1, 66), 1023, 1025, 70_001):
+        blocks, (w, dw) = _ops.norm_blocks(size), normal(rng, (2, size))
+        op = _ops.optimizer("sgd", size, clip_norm=0.5, norms=(0, 0, blocks))
+        expected = w - dw * min(1, 0.5 / np.linalg.norm(dw.astype(np.float64)))
+        for guard in GUARDS.values():
+            program, new = _ops.Program([op], [(0, "reduce"), (0, "update")], [(0, 1, 1, True), (1, 1, 1, True)]), guard(w)
+            for field, array in (("w", new), ("dw", guard(dw)), ("partial", poisoned(blocks, guard))):
+                program.bind(0, field, array)
+            program.set_scale(0, 1.0)
+            program.run(1, 1)
+            np.testing.assert_allclose(new, expected, rtol=1e-5, atol=1e-6)
+
+
 def check_wide_update(rng):
     """A wide dense op whose WEIGHTS pass takes the optimizer's steps, on blocks of all shapes."""
     for inputs, units, batch in ((700, 513, 5), (193, 1400, 3), (1025, 260, 130)):
-        op, sgd = _ops.dense(inputs, units, True), _ops.sgd(inputs * units, 0.5, False, 0.25, True)
+        op, sgd = _ops.dense(inputs, units, True), _ops.optimizer("sgd", inputs * units, momentum=0.5, shrink=0.25)
         x, dy, w, v = (integers(rng, s) for s in ((batch, inputs), (batch, units), (inputs, units), (inputs, units)))
         dw = ops.dense_backward(dy, x, w)[1]
         expected = w * 0.875 + (0.5 * v - 0.5 * dw), 0.5 * v - 0.5 * dw, dy.sum(0)
@@ -163,8 +187,9 @@ def check_wide_update(rng):
                 program = _ops.Program([op, sgd], [(0, "weights")], [(0, 1, 1, True)])
                 program.bind_rows(0, "x", guard(x), inputs)
                 program.bind_rows(0, "dy", guard(dy), units)
-                for field, array in zip(("w", "state", "db"), actual):
-                    program.bind(0, field, array)
+                program.bind(0, "w", actual[0])
+                program.bind_states(0, [actual[1]])
+                program.bind(0, "db", actual[2])
                 program.bind_update(0, 1)
                 program.set_scale(0, 0.5)
                 program.run(batch, 1)
@@ -185,6 +210,7 @@ def main(isa):
                 check(*problem)
                 count += 1
         check_sgd(rng)
+        check_optimizers(rng)
         check_wide_update(rng)
     print(f"{count} problems")
 

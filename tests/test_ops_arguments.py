@@ -9,7 +9,7 @@ import pytest
 from buffers import assert_same, normal, poisoned
 from cases import CALLS
 
-from fastcnn import ops
+from fastcnn import ops, reference
 
 BY_NAME = {call.op: call for call in CALLS}
 IMAGE_CALLS = [call for call in CALLS if "data_format" in inspect.signature(getattr(ops, call.op)).parameters]
@@ -279,7 +279,7 @@ def test_dilation_beyond_the_image():
         assert_same(y, x)
 
 
-# `sgd` is a pair
+# Optimizers have no backward and return tuples
 
 WEIGHTS = {"w": np.ones(3, np.float32), "dw": np.ones(3, np.float32), "v": np.ones(3, np.float32)}
 
@@ -301,6 +301,75 @@ BAD_SGD = [
 @pytest.mark.parametrize("argument, value, fragment", BAD_SGD, ids=lambda value: str(value)[:20])
 def test_bad_sgd(argument, value, fragment):
     refused_quickly("sgd", {**WEIGHTS, argument: value}, {}, fragment)
+
+
+OPTIMIZERS = {  # op: (arrays beside w and dw, options)
+    "rmsprop": ("v m average", {"learning_rate": 0, "rho": 1, "momentum": 1, "epsilon": 1, "centered": 2,
+                                "weight_decay": 0}),
+    "adagrad": ("a", {"learning_rate": 0, "epsilon": 1, "weight_decay": 0}),
+    "adadelta": ("a b", {"learning_rate": 0, "rho": 1, "epsilon": 1, "weight_decay": 0}),
+    "adam": ("m v v_hat", {"learning_rate": 0, "step": 3, "beta_1": 1, "beta_2": 1, "epsilon": 1, "amsgrad": 2,
+                           "weight_decay": 0}),
+}  # fmt: skip
+KIND = [NOT_NEGATIVE, NOT_NEGATIVE, BAD_FLAGS,
+        BAD_SEEDS | {"zero": (0, "0"), "2**63": (2**63, str(2**63))}]  # fmt: skip
+ALL_KEPT = {"rmsprop": {"momentum": 0.5, "centered": True}, "adam": {"amsgrad": True}}
+
+
+def bad_steps():
+    for op, (states, options) in OPTIMIZERS.items():
+        for option, kind in options.items():
+            for value, fragment in KIND[kind].values():
+                yield op, option, value, fragment
+            if kind == 1:
+                yield op, option, {"epsilon": 0}.get(option, 1), {"epsilon": "0"}.get(option, "1")
+        for argument in ("w", "dw", *states.split()):
+            for kind, (bad, fragment) in BAD_ARRAYS.items():
+                if kind != "None" or argument in ("w", "dw"):
+                    yield op, argument, bad(np.ones(3)), fragment
+            for shape in [(), (1,), (4,), (3, 1), (0,)] if argument != "w" else []:
+                yield op, argument, np.ones(shape), str(shape)
+        yield op, "out", (poisoned(3),), "1"
+        yield op, "out", 5, "5"
+        yield op, "out", tuple(np.zeros(3) for _ in range(1 + len(states.split()))), "float64"
+
+
+def step_arguments(op):
+    return {name: np.ones(3, np.float32) for name in ("w", "dw", *OPTIMIZERS[op][0].split())} | ALL_KEPT.get(op, {})
+
+
+@pytest.mark.parametrize("op, argument, value, fragment", list(bad_steps()), ids=lambda value: str(value)[:20])
+def test_bad_optimizer(op, argument, value, fragment):
+    refused_quickly(op, {**step_arguments(op), argument: value}, {}, fragment)
+
+
+@pytest.mark.parametrize("op", OPTIMIZERS)
+def test_out_of_optimizer(op):
+    given = step_arguments(op)
+    expected = getattr(ops, op)(**given)
+    names = ["w", *OPTIMIZERS[op][0].split()]
+    fresh, own = [poisoned(3) for _ in names], [given[name].copy() for name in names]
+    for out in (fresh, own):
+        arrays = {**given, **(dict(zip(names, own)) if out is own else {})}
+        for a, o, e in zip(getattr(ops, op)(**arrays, out=tuple(out)), out, expected, strict=True):
+            assert a is o
+            assert_same(a, e)
+    with pytest.raises(ValueError, match="overlap neither"):
+        getattr(ops, op)(**given, out=(own[0],) * len(names))
+    with pytest.raises(ValueError, match="overlap neither"):
+        getattr(ops, op)(**given, out=(given["dw"], *own[1:]))
+
+
+@pytest.mark.parametrize("op", OPTIMIZERS)
+def test_what_an_optimizer_does_not_keep(op):
+    """None in its place; empty arrays stay empty."""
+    given = step_arguments(op)
+    for name in ALL_KEPT.get(op, {}):
+        del given[name]
+    kept = [a is not None for a in getattr(ops, op)(**given)]
+    assert kept == [a is not None for a in getattr(reference, op)(**given)]
+    empty = getattr(ops, op)(**{name: a[:0] for name, a in step_arguments(op).items() if isinstance(a, np.ndarray)})
+    assert all(a is None or a.shape == (0,) for a in empty)
 
 
 # out=
@@ -456,6 +525,15 @@ def test_layout(name, call, layout):
                 assert_same(actual, e, f"{names} {layout}")
                 assert type(actual) is np.ndarray and actual.flags.c_contiguous and actual.flags.writeable
             assert all(np.array_equal(before[key], given[key]) for key in given), "an argument was written to"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("op", OPTIMIZERS)
+def test_layout_of_optimizer(op, layout):
+    given, change = step_arguments(op), LAYOUTS[layout]
+    changed = {name: change(a) if isinstance(a, np.ndarray) else a for name, a in given.items()}
+    for actual, e in zip(getattr(ops, op)(**changed), getattr(ops, op)(**given), strict=True):
+        assert_same(actual, e)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -477,6 +477,47 @@ def test_dropout_of_nearly_all(rate, isa):
     assert_within(ops.dropout(x, rate, 1, 2), reference.dropout(x, rate, 1, 2), 0, "y")
 
 
+RULES = {  # op and a word: (arrays kept, options)
+    "rmsprop": (1, {}),
+    "rmsprop momentum": (2, {"momentum": 0.7, "rho": 0.0}),
+    "rmsprop centered": (3, {"momentum": 0.7, "rho": 0.6, "centered": True, "epsilon": 1e-2}),
+    "adagrad": (1, {"epsilon": 1e-3}),
+    "adadelta": (2, {"rho": 0.8, "epsilon": 1e-6}),
+    "adam": (2, {"step": 3}),
+    "adam amsgrad": (3, {"beta_1": 0.3, "beta_2": 0.0, "amsgrad": True, "step": 10**6}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_optimizer(rule, isa):
+    """w within some roundings of itself and of its step; where a running mean or a variance cancels, of its terms."""
+    op, (kept, options) = rule.split()[0], RULES[rule]
+    rng = np.random.default_rng(len(rule))
+    for size in (*range(1, 40), 1003, 40_001):
+        sign = rng.choice([-1.0, 1.0], size).astype(np.float32)  # of w and dw: decay does not cancel the gradient
+        w, dw = (sign * np.abs(normal(rng, size)) * np.float32(10.0 ** rng.integers(-3, 3)) for _ in range(2))
+        states = [np.abs(normal(rng, size)) * np.float32(10.0 ** rng.integers(-3, 3)) for _ in range(kept)]
+        first = op == "adam" or op == "rmsprop" and kept > 1  # what may be negative
+        if first:
+            states[0 if op == "adam" else 1] *= rng.choice([-1.0, 1.0], size).astype(np.float32)
+        if "centered" in options:
+            states[2] = np.sqrt(states[0]) * rng.uniform(-0.5, 0.5, size).astype(np.float32)
+        own = {**options, "learning_rate": float(rng.random()), "weight_decay": either(rng, 0.0, float(rng.random()))}
+        given = [either(rng, None, a) if "centered" not in options else a for a in states]
+        expected = getattr(reference, op)(w, dw, *given, **own)
+        actual = getattr(ops, op)(w, dw, *given, **own)
+        # The same with what cancels in magnitude: how large the terms are.
+        terms = getattr(reference, op)(np.abs(w), np.abs(dw), *[None if a is None else np.abs(a) for a in given], **own)
+        moved = np.abs(w) - terms[0]
+        lost = expected[1] / (expected[1] - expected[3] ** 2) if "centered" in options else 1.0
+        bound = (30 * lost * moved + np.abs(w) + np.abs(expected[0])) * UNIT + TINY
+        assert_within(actual[0], expected[0], bound, f"w, {own}")
+        for a, e, t in zip(actual[1:], expected[1:], terms[1:], strict=True):
+            assert (a is None) == (e is None)
+            if e is not None:
+                assert_within(a, e, 30 * lost * np.abs(t) * UNIT + TINY, f"{own}")
+
+
 @pytest.mark.parametrize("nesterov", [False, True], ids=["heavy_ball", "nesterov"])
 def test_sgd(nesterov, isa):
     rng = np.random.default_rng(nesterov)

@@ -1036,6 +1036,57 @@ def test_half_weights_by_hand():
     assert restored[0] == 127 and not restored[1:256].any() and restored[256] == 1, "rows share a scale by 256"
 
 
+def test_rmsprop_by_hand():
+    # v = .1·100 = 10, step = .1·10/√10: the example of Keras' documentation
+    w, v, m, average = ref.rmsprop([10.0], [10.0], learning_rate=0.1)
+    assert (w.round(6).tolist(), v.round(12).tolist(), m, average) == ([9.683772], [10.0], None, None)
+    # v = .75·4 + .25·4 = 4; average = .75·2 + .25·2 = 2 (no variance): step = .5·2/√.25 = 2; m = .5·6 + 2
+    w, v, m, average = ref.rmsprop([1.0], [2.0], [4.0], [6.0], [2.0], 0.5, 0.75, 0.5, 0.25, True)
+    assert [a.tolist() for a in (w, v, m, average)] == [[-4.0], [4.0], [5.0], [2.0]]
+    # g = 1 + .5·2 = 2, v = .75·5 + .25·4 = 4.75, step = 2/√(4.75 + 4.25)
+    w, v, *_ = ref.rmsprop([2.0], [1.0], [5.0], learning_rate=1.0, rho=0.75, epsilon=4.25, weight_decay=0.5)
+    np.testing.assert_allclose((w[0], v[0]), (2 - 2 / 3, 4.75), rtol=1e-14)
+
+
+def test_adagrad_by_hand():
+    # a = 7 + 9 = 16, step = .5·3/√(16 + 9)
+    w, a = ref.adagrad([1.0], [3.0], [7.0], learning_rate=0.5, epsilon=9.0)
+    assert (w.tolist(), a.tolist()) == ([0.7], [16.0])
+
+
+def test_adadelta_by_hand():
+    # a = .5·2 + .5·4 = 3; d = √(8 + 1)/√(3 + 1)·2 = 3; b = .5·8 + .5·9
+    w, a, b = ref.adadelta([1.0], [2.0], [2.0], [8.0], learning_rate=0.25, rho=0.5, epsilon=1.0)
+    assert [x.tolist() for x in (w, a, b)] == [[0.25], [3.0], [8.5]]
+
+
+def test_adam_by_hand():
+    # m = .5·2 + .5·6 = 4; v = .75·4 + .25·36 = 12; step 2: √(1 − .5625)/(1 − .25) · 4/(√12 + 1)
+    w, m, v, v_hat = ref.adam([1.0], [6.0], [2.0], [4.0], None, 2, 0.5, 0.5, 0.75, 1.0)
+    assert (m.tolist(), v.tolist(), v_hat) == ([4.0], [12.0], None)
+    np.testing.assert_allclose(w, 1 - 0.5 * math.sqrt(0.4375) / 0.75 * 4 / (math.sqrt(12) + 1), rtol=1e-14)
+    w, m, v, v_hat = ref.adam([1.0], [6.0], [2.0], [4.0], [25.0], 2, 0.5, 0.5, 0.75, 1.0, True)
+    assert (v.tolist(), v_hat.tolist()) == ([12.0], [25.0])
+    np.testing.assert_allclose(w, 1 - 0.5 * math.sqrt(0.4375) / 0.75 * 4 / 6, rtol=1e-14)
+    # The first step is the learning rate, whatever the gradient: both means are of one value.
+    for g in (1e3, -1e-3):
+        w, *_ = ref.adam([1.0], [g], learning_rate=0.1, epsilon=1e-30)
+        np.testing.assert_allclose(w, 1 - 0.1 * np.sign(g), rtol=1e-12)
+
+
+OPTIMIZERS = {"sgd": 1, "rmsprop": 3, "adagrad": 1, "adadelta": 2, "adam": 3}  # name: arrays kept
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_return_new_arrays(name):
+    arrays = [normal(4, 2 + i)[:, 0] ** 2 for i in range(2 + OPTIMIZERS[name])]
+    for a in arrays:
+        a.flags.writeable = False
+    new = getattr(ref, name)(*arrays)
+    assert len(new) == 1 + OPTIMIZERS[name]
+    assert all(a.dtype == np.float64 and a.shape == (4,) for a in new if a is not None)
+
+
 # ------------------------------------------------------------------------------------ arguments and results
 
 IMAGE = np.zeros((1, 4, 4, 2))
@@ -1091,6 +1142,9 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "softmax_cross_entropy.labels": lambda: ref.softmax_cross_entropy(np.zeros((2, 3)), [0, 1, 2]),
     "mean_squared_error.shapes": lambda: ref.mean_squared_error(np.zeros((2, 3)), np.zeros((2, 1))),
     "sgd.shapes": lambda: ref.sgd(np.zeros(3), np.zeros(1)),
+    "rmsprop.shapes": lambda: ref.rmsprop(np.zeros(3), np.zeros(3), average=np.zeros(1)),
+    "adam.shapes": lambda: ref.adam(np.zeros(3), np.zeros(3), np.zeros((1, 3))),
+    "adam.step": lambda: ref.adam(np.zeros(3), np.zeros(3), step=0),
 }
 
 
@@ -1152,13 +1206,9 @@ def test_everything_is_computed_in_float64(dtype):
 
 def test_backward_takes_the_arguments_of_forward():
     names = [name for name in ref.__all__ if not name.endswith("_backward")]
-    assert set(ref.__all__) - set(names) == {f"{name}_backward" for name in names} - {
-        "sgd_backward",
-        "philox4x32_backward",
-        "augment_backward",
-        "half_weights_backward",
-    }
-    for name in set(names) - {"sgd", "philox4x32", "augment", "half_weights"}:
+    without = {*OPTIMIZERS, "philox4x32", "augment", "half_weights"}
+    assert set(ref.__all__) - set(names) == {f"{name}_backward" for name in set(names) - without}
+    for name in set(names) - without:
         forward = list(inspect.signature(getattr(ref, name)).parameters.values())
         backward = list(inspect.signature(getattr(ref, f"{name}_backward")).parameters.values())
         assert backward[0].name == "dy"

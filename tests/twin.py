@@ -1,4 +1,4 @@
-"""A model's twin in float64, written from `fastcnn.reference`: predictions, losses and SGD steps."""
+"""A model's twin in float64, written from `fastcnn.reference`: predictions, losses and the optimizers' steps."""
 
 import numpy as np
 
@@ -149,13 +149,47 @@ def loss_functions(loss):
     return (lambda y, t: forward(y, t, **options)), (lambda dy, y, t: backward(dy, y, t, **options))
 
 
+RULES = {  # (w, g, states, learning rate, number of the step, coupled weight decay) → (w, *states)
+    "SGD": lambda o, w, g, s, rate, step, decay: ref.sgd(w, g, *s, rate, o.momentum, o.nesterov, decay),
+    "RMSprop": lambda o, w, g, s, rate, step, decay: ref.rmsprop(
+        w, g, *s, rate, o.rho, o.momentum, o.epsilon, o.centered, decay
+    ),
+    "WindowGrad": lambda o, w, g, s, rate, step, decay: ref.rmsprop(
+        w, g, *s, rate, o.rho, epsilon=o.epsilon, weight_decay=decay
+    ),
+    "Adagrad": lambda o, w, g, s, rate, step, decay: ref.adagrad(
+        w, g, *[np.full(w.shape, o.initial_accumulator_value) if a is None else a for a in s], rate, o.epsilon, decay
+    ),
+    "Adadelta": lambda o, w, g, s, rate, step, decay: ref.adadelta(w, g, *s, rate, o.rho, o.epsilon, decay),
+    "Adam": lambda o, w, g, s, rate, step, decay: ref.adam(
+        w, g, *s, step, rate, o.beta_1, o.beta_2, o.epsilon, o.amsgrad, decay
+    ),
+}
+RULES["AdamW"] = RULES["Adam"]
+KEPT = {"SGD": 1, "RMSprop": 3, "WindowGrad": 3, "Adagrad": 1, "Adadelta": 2, "Adam": 3, "AdamW": 3}
+
+
+def clipped(optimizer, gradients):
+    """The gradients of the parameters within the optimizer's bounds."""
+    if optimizer.clipvalue is not None:
+        return [np.clip(g, -optimizer.clipvalue, optimizer.clipvalue) for g in gradients]
+    norms = [np.sqrt((g**2).sum()) for g in gradients]
+    if optimizer.clipnorm is not None:
+        return [g * min(1, optimizer.clipnorm / norm) if norm else g for g, norm in zip(gradients, norms)]
+    if optimizer.global_clipnorm is not None:
+        norm = np.linalg.norm(norms)
+        return [g * min(1, optimizer.global_clipnorm / norm) if norm else g for g in gradients]
+    return gradients
+
+
 class Twin:
     """The same weights, trained by the formulas. Dropout layers need a seed of their own."""
 
     def __init__(self, model):
         self.layers, self.loss, self.optimizer = model.layers, model.loss, model.optimizer
         self.weights = [[w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers]
-        self.velocity = [[np.zeros_like(w) for w in weights] for weights in self.weights]
+        kept = [None] * KEPT[type(model.optimizer).__name__] if model.optimizer else []
+        self.states = [[kept for _ in weights] for weights in self.weights]
         self.iterations = 0
 
     def forward(self, x, training=False):
@@ -182,19 +216,17 @@ class Twin:
         return float((forward(y, target) * weight).mean()), gradients
 
     def step(self, x, target, sample_weight=None):
-        """One step of SGD; returns the loss before it."""
+        """One step of the optimizer; returns the loss before it."""
         loss, gradients = self.gradients(x, target, sample_weight)
         o = self.optimizer
         rate = o.schedule(self.iterations) if o.schedule is not None else o.learning_rate
-        for layer, weights, velocities, grads in zip(self.layers, self.weights, self.velocity, gradients):
-            for i, dw in enumerate(grads if layer.trainable else ()):
-                own = rate * layer.parameters[i].learning_rate_multiplier
-                decay = o.weight_decay * layer.parameters[i].weight_decay_multiplier
-                w = weights[i] * (1 - own * decay) if o.decoupled else weights[i]
-                weights[i], v = ref.sgd(
-                    w, dw, velocities[i], own, o.momentum, o.nesterov, 0.0 if o.decoupled else decay
-                )
-                velocities[i] = velocities[i] if v is None else v
+        places = [(n, i) for n, grads in enumerate(gradients) if self.layers[n].trainable for i in range(len(grads))]
+        for (n, i), g in zip(places, clipped(o, [gradients[n][i] for n, i in places])):
+            parameter, w = self.layers[n].parameters[i], self.weights[n][i]
+            own, decay = rate * parameter.learning_rate_multiplier, o.weight_decay * parameter.weight_decay_multiplier
+            rule, coupled = RULES[type(o).__name__], 0.0 if o.decoupled else decay
+            w = w * (1 - own * decay) if o.decoupled else w
+            self.weights[n][i], *self.states[n][i] = rule(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
         self.iterations += 1
         return loss
 

@@ -318,7 +318,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
             float *dw = work->scratch + WIDE_N * WIDE_K;
             gradient_block(io, work, i, m, j, n, dw, n);
             for (ptrdiff_t r = 0, w = at; r < m; r++, w += op->out_c)
-                fc_update(io->update, io->scale, n, io->w + w, dw + r * n, io->state ? io->state + w : NULL);
+                fc_update(io->update, io, 1, w, n, dw + r * n);
         } else {
             gradient_block(io, work, i, m, j, n, io->dw + at, op->out_c);
         }

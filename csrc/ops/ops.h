@@ -33,7 +33,8 @@ extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_cla
     fc_lp_pool2d_class, fc_lrn_class, fc_lrn_pool_class, fc_dense_class, fc_activation_class, fc_activation_of_x_class,
     fc_prelu_class, fc_maxout_class, fc_softmax_class, fc_log_softmax_class, fc_dropout_class, fc_softmax_cross_entropy_class,
     fc_categorical_cross_entropy_class, fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class,
-    fc_augment_class, fc_to_lanes_class, fc_from_lanes_class, fc_half_weights_class;
+    fc_rmsprop_class, fc_adagrad_class, fc_adadelta_class, fc_adam_class, fc_augment_class, fc_to_lanes_class,
+    fc_from_lanes_class, fc_half_weights_class;
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
@@ -69,10 +70,7 @@ static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptr
     if (op->activation != FC_LINEAR) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
 }
 
-/* One step of an optimizer on n parameters. */
-static inline void fc_update(const fc_op *optimizer, float rate, ptrdiff_t n, float *w, const float *dw, float *state)
-{
-    fc_k->sgd(&optimizer->u.sgd, rate, n, w, dw, state);
-}
+/* One step of an optimizer on n parameters, from the one at `at` on; dw is theirs, and multiplied with factor (optimizer.c). */
+void fc_update(const fc_op *optimizer, const fc_io *io, float factor, ptrdiff_t at, ptrdiff_t n, const float *dw);
 
 #endif

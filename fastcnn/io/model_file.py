@@ -3,7 +3,7 @@
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 
 _FORMAT = "fastcnn model 1"
-_STATE = "optimizer/velocity/"
+_STATE = "optimizer/"  # then the name of the optimizer's array, of the layer and of the parameter
 _STANDING = "training/"
 
 
@@ -35,7 +35,8 @@ def save_model(model, path):
         }
         if model._flat.state is not None:
             for name, parameter in _parameters(model):
-                tensors[_STATE + name] = model._flat.state_of(parameter)
+                for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
+                    tensors[f"{_STATE}{state}/{name}"] = array
     save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
                               "training": json.dumps(training), "metadata": notes})
 
@@ -90,11 +91,17 @@ def _parameters(model):
     return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
 
 
+def _states(tensors):
+    """Names of the arrays that the optimizer kept."""
+    parts = [name.split("/", 2) for name in tensors if name.startswith(_STATE)]
+    return sorted({part[1] for part in parts if len(part) == 3 and "/" in part[2]})
+
+
 def _check(path, model, tensors, training):
     """Refuses a file whose arrays are not the model's, before the model takes any memory."""
     wanted = {name: parameter.shape for name, parameter in _parameters(model)}
-    if training is not None and any(name.startswith(_STATE) for name in tensors):
-        wanted.update({_STATE + name: shape for name, shape in wanted.items()})
+    states = _states(tensors) if training is not None else []
+    wanted.update({f"{_STATE}{state}/{name}": shape for state in states for name, shape in list(wanted.items())})
     for name, shape in wanted.items():
         value = tensors.get(name)
         if value is None or value.shape != shape or value.dtype != "float32":
@@ -109,8 +116,11 @@ def _check(path, model, tensors, training):
 def _restore_training(path, model, training, tensors):
     from fastcnn import arguments
 
+    states = _states(tensors)
     try:
         model.compile(training["optimizer"], training["loss"], training["metrics"])
+        if states and states != sorted(model.optimizer.states):
+            raise ValueError(f"{type(model.optimizer).__name__} keeps {sorted(model.optimizer.states)}. Received: {states}")
         model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
         model.epochs_seen = arguments.integer("epochs_seen", training["epochs_seen"], 0)
         if "standing" in training:  # older files have none
@@ -118,10 +128,11 @@ def _restore_training(path, model, training, tensors):
             model._standing.set_state(training["standing"], arrays, model._metrics)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
-    if any(name.startswith(_STATE) for name in tensors):
-        model._flat.prepare_training(True)
+    if states:
+        model._flat.prepare_training(len(states), model.optimizer.initial)
         for name, parameter in _parameters(model):
-            model._flat.state_of(parameter)[...] = tensors[_STATE + name]
+            for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
+                array[...] = tensors[f"{_STATE}{state}/{name}"]
 
 
 def layer_from_config(entry):

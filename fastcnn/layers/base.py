@@ -52,7 +52,7 @@ class Layer:
     def __init__(self, *, name=None, input_shape=None, trainable=True, learning_rate_multiplier=None,
                  weight_decay_multiplier=None, **unknown):
         if unknown:
-            self._refuse(unknown)
+            arguments.refuse(type(self), unknown)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"name must be a text without '/'. Received: {name!r}")
         if input_shape is not None:
@@ -68,18 +68,6 @@ class Layer:
         self.input_size = self.output_size = None  # shapes without the batch, channels last
         self._eager, self._version = None, 0
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
-
-    def _refuse(self, unknown):
-        import difflib
-        import inspect
-
-        accepted = []
-        for cls in type(self).__mro__[:-1]:
-            accepted += [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "unknown", "base")]
-        name = next(iter(unknown))
-        near = difflib.get_close_matches(name, accepted, 1, 0.5)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
-        raise TypeError(f"{type(self).__name__} has no argument {name!r}. {hint}")
 
     @classmethod
     def default_name(cls):

@@ -56,7 +56,7 @@ from .losses import (
 )
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
-from .optimizers import sgd
+from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
 from .pool2d import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -74,6 +74,7 @@ from .pool2d import (
 from .prelu import prelu, prelu_backward
 
 __all__ = [
+    "adadelta", "adagrad", "adam",
     "augment",
     "avg_pool2d", "avg_pool2d_backward",
     "binary_cross_entropy", "binary_cross_entropy_backward",
@@ -98,6 +99,7 @@ __all__ = [
     "prelu", "prelu_backward",
     "relu", "relu_backward",
     "relu6", "relu6_backward",
+    "rmsprop",
     "scaled_tanh", "scaled_tanh_backward",
     "selu", "selu_backward",
     "sgd",

@@ -1,4 +1,10 @@
-"""Steps of optimizers on flat arrays."""
+"""Steps of optimizers on flat arrays.
+
+`weight_decay` is coupled: g = dw + weight_decay·w. `out` is a tuple of arrays for the results, which may be the arguments
+themselves, but for dw.
+"""
+
+import math
 
 import numpy as np
 
@@ -25,24 +31,146 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
         >>> w.tolist(), v
         ([0.5, 0.5], None)
     """
+    momentum = arguments.number("momentum", momentum, 0)
+    w, v = _step("sgd", w, dw, {"v": v}, learning_rate, weight_decay, out, momentum=momentum,
+                 nesterov=arguments.flag("nesterov", nesterov))
+    return w, v if momentum else None
+
+
+def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
+            weight_decay=0.0, *, out=None):
+    """One step of RMSprop, with epsilon inside the root as in Keras.
+
+        v ← rho·v + (1 − rho)·g²      d = learning_rate·g / √(v + epsilon)      w ← w − d
+        centered: average ← rho·average + (1 − rho)·g, and v − average² for v; momentum: m ← momentum·m + d, w ← w − m
+
+    Args:
+        w, dw: parameters and their gradient.
+        v, m, average: running mean of g², velocity, running mean of g; None: 0.
+        out: tuple of arrays (w, v), then m with momentum, then average if centered, to write to.
+
+    Shape:
+        all any, alike → (w, v, m, average); m is None without momentum, average unless centered
+
+    Example:
+        >>> w, v, *_ = fastcnn.ops.rmsprop(np.ones(1), np.full(1, 2.0), learning_rate=0.5, rho=0.75)
+        >>> w.round(4).tolist(), v.tolist()
+        ([0.0], [1.0])
+    """
+    momentum, centered = arguments.number("momentum", momentum, 0, below=1), arguments.flag("centered", centered)
+    states = {"v": v, **({"m": m} if momentum else {}), **({"average": average} if centered else {})}
+    w, *new = _step("rmsprop", w, dw, states, learning_rate, weight_decay, out, places=("v", "m", "average"),
+                    momentum=momentum, rho=_part("rho", rho), epsilon=_small(epsilon), centered=centered)
+    new = dict(zip(states, new))
+    return w, new["v"], new.get("m"), new.get("average")
+
+
+def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, *, out=None):
+    """One step of Adagrad, with epsilon inside the root as in Keras.
+
+        a ← a + g²      w ← w − learning_rate·g / √(a + epsilon)
+
+    Args:
+        w, dw: parameters and their gradient.
+        a: sum of squares; None: 0. (Keras starts it at .1.)
+        out: pair of arrays (w, a) to write to.
+
+    Shape:
+        all any, alike → (w, a)
+
+    Example:
+        >>> w, a = fastcnn.ops.adagrad(np.ones(1), np.full(1, 2.0), learning_rate=0.5)
+        >>> w.round(4).tolist(), a.tolist()
+        ([0.5], [4.0])
+    """
+    return _step("adagrad", w, dw, {"a": a}, learning_rate, weight_decay, out, epsilon=_small(epsilon))
+
+
+def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=0.0, *, out=None):
+    """One step of Adadelta; the paper has no learning rate, or 1.
+
+        a ← rho·a + (1 − rho)·g²      d = g·√((b + epsilon) / (a + epsilon))      b ← rho·b + (1 − rho)·d²
+        w ← w − learning_rate·d
+
+    Args:
+        w, dw: parameters and their gradient.
+        a, b: running means of g² and d²; None: 0.
+        out: tuple of arrays (w, a, b) to write to.
+
+    Shape:
+        all any, alike → (w, a, b)
+
+    Example:
+        >>> w, a, b = fastcnn.ops.adadelta([1.0], [2.0], [3.0], [3.0], learning_rate=0.25, rho=0.0, epsilon=12.0)
+        >>> round(float(w[0]), 3), a.tolist()
+        (0.516, [4.0])
+    """
+    return _step("adadelta", w, dw, {"a": a, "b": b}, learning_rate, weight_decay, out, rho=_part("rho", rho),
+                 epsilon=_small(epsilon))
+
+
+def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
+         amsgrad=False, weight_decay=0.0, *, out=None):
+    """Step number `step` of Adam, with epsilon added to the uncorrected root as in Keras.
+
+        m ← beta_1·m + (1 − beta_1)·g      v ← beta_2·v + (1 − beta_2)·g²
+        w ← w − learning_rate·√(1 − beta_2^step)/(1 − beta_1^step) · m / (√v + epsilon)
+        amsgrad: v_hat ← max(v_hat, v), and v_hat for v in the last line
+
+    Args:
+        w, dw: parameters and their gradient.
+        m, v, v_hat: running means of g and g², largest v so far; None: 0.
+        step: from 1.
+        out: tuple of arrays (w, m, v), then v_hat with amsgrad, to write to.
+
+    Shape:
+        all any, alike → (w, m, v, v_hat); v_hat is None unless amsgrad
+
+    Example:
+        >>> w, m, v, _ = fastcnn.ops.adam(np.ones(1), np.full(1, 2.0), learning_rate=0.5, beta_1=0.5, beta_2=0.75)
+        >>> round(float(w[0]), 4), m.tolist(), v.tolist()
+        (0.5, [1.0], [1.0])
+    """
+    step, amsgrad = arguments.integer("step", step, 1, 2**63 - 1), arguments.flag("amsgrad", amsgrad)
+    beta_1, beta_2 = _part("beta_1", beta_1), _part("beta_2", beta_2)
+    states = {"m": m, "v": v, **({"v_hat": v_hat} if amsgrad else {})}
+    correction = math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    new = _step("adam", w, dw, states, learning_rate, weight_decay, out, correction=correction, momentum=beta_1, rho=beta_2,
+                epsilon=_small(epsilon), amsgrad=amsgrad)
+    return new if amsgrad else (*new, None)
+
+
+def _part(name, value):
+    return arguments.number(name, value, 0, below=1)
+
+
+def _small(epsilon):
+    return arguments.number("epsilon", epsilon, 1e-30)
+
+
+def _step(kind, w, dw, states, learning_rate, weight_decay, out, places=None, correction=1.0, **constants):
+    """(w, *states) after a step; `places`: the states' names in the op's order, if it is another."""
     w, dw = arguments.array("w", w), arguments.array("dw", dw)
-    rate, momentum = arguments.number("learning_rate", learning_rate, 0), arguments.number("momentum", momentum, 0)
-    decay, nesterov = arguments.number("weight_decay", weight_decay, 0), arguments.flag("nesterov", nesterov)
-    v = np.zeros_like(w) if v is None else arguments.array("v", v)
-    for name, value in (("dw", dw), ("v", v)):
+    rate, decay = arguments.number("learning_rate", learning_rate, 0), arguments.number("weight_decay", weight_decay, 0)
+    states = {name: np.zeros_like(w) if a is None else arguments.array(name, a) for name, a in states.items()}
+    for name, value in {"dw": dw, **states}.items():
         if value.shape != w.shape:
             raise ValueError(f"{name} must have w's shape {w.shape}. Received: shape {value.shape}")
+    old = [w, *states.values()]
     if out is None:
-        new_w, new_v = np.empty_like(w), np.empty_like(v)
+        new = [np.empty_like(w) for _ in old]
     else:
-        if not isinstance(out, (tuple, list)) or len(out) != 2:
-            raise TypeError(f"out must be a pair of arrays (w, v). Received: {describe(out)}")
-        new_w, new_v = (result(a, w.shape) for a in out)
-        if np.may_share_memory(new_w, new_v) or np.may_share_memory(new_w, dw) or np.may_share_memory(new_v, dw):
-            raise ValueError("out must be two arrays that overlap neither each other nor dw")
-        w, v = w.copy(), v.copy()
-    new_w[...], new_v[...] = w, v
+        names = ", ".join(("w", *states))
+        if not isinstance(out, (tuple, list)) or len(out) != len(old):
+            raise TypeError(f"out must be a tuple of arrays ({names}). Received: {describe(out)}")
+        new = [result(a, w.shape) for a in out]
+        if any(np.may_share_memory(a, b) for i, a in enumerate(new) for b in (dw, *new[:i])):
+            raise ValueError(f"out must be arrays ({names}) that overlap neither each other nor dw")
+        old = [a.copy() for a in old]
+    for a, b in zip(new, old):
+        a[...] = b
     if w.size:
-        run(_ops.sgd(w.size, momentum, nesterov, decay, False), 1, [["update"]],
-             arrays=[("w", new_w), ("dw", dw), ("state", new_v)], scale=rate)
-    return new_w, new_v if momentum else None
+        kept = dict(zip(states, new[1:]))
+        run(_ops.optimizer(kind, w.size, decay=decay, **constants), 1, [["update"]], arrays=[("w", new[0]), ("dw", dw)],
+            states=[kept.get(name) for name in places or kept], scale=rate, correction=correction)
+    return tuple(new)

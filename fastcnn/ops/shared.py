@@ -6,8 +6,9 @@ from fastcnn import _ops, arguments
 from fastcnn.threads import get_num_threads
 
 
-def run(op, batch, phases, rows=(), arrays=(), scale=None, random=None, chunk=1):
-    """Runs a program of one op. rows: (field, array) with one row per image; arrays: (field, array)."""
+def run(op, batch, phases, rows=(), arrays=(), states=(), scale=None, correction=1.0, random=None, chunk=1):
+    """Runs a program of one op. rows: (field, array) with one row per image; arrays: (field, array); states: an
+    optimizer's."""
     steps = [(0, name) for phase in phases for name in phase]
     ends = np.cumsum([len(phase) for phase in phases]).tolist()
     program = _ops.Program([op], steps, [(end - len(p), len(p), chunk, True) for end, p in zip(ends, phases)])
@@ -15,8 +16,9 @@ def run(op, batch, phases, rows=(), arrays=(), scale=None, random=None, chunk=1)
         program.bind_rows(0, field, value, value.size // max(batch, 1))
     for field, value in arrays:
         program.bind(0, field, value)
+    program.bind_states(0, states)
     if scale is not None:
-        program.set_scale(0, scale)
+        program.set_scale(0, scale, correction)
     if random is not None:
         program.set_random(0, *random)
     program.run(batch, get_num_threads())

@@ -1,7 +1,11 @@
 """Optimizers and learning rate schedules, in Keras' vocabulary."""
 
 from fastcnn.optimizers import schedules
+from fastcnn.optimizers.adagrad import Adadelta, Adagrad
+from fastcnn.optimizers.adam import Adam, AdamW
 from fastcnn.optimizers.base import Optimizer, get, serialize
+from fastcnn.optimizers.rmsprop import RMSprop, WindowGrad
 from fastcnn.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Optimizer", "get", "schedules", "serialize"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "WindowGrad", "get", "schedules",
+           "serialize"]

@@ -1,19 +1,55 @@
 """What an optimizer is: constants, a learning rate, and the op that updates the flat parameter array."""
 
-from fastcnn import arguments, registry
+from fastcnn import _ops, arguments, registry
 from fastcnn.optimizers import schedules
+
+_LEAST = 1e-30  # of numbers that must not vanish in float32
 
 
 class Optimizer(registry.Configurable):
-    """Base class of optimizers.
+    """Base class of optimizers: what they have in common.
 
     Args:
-        learning_rate: number ≥ 0, or a schedule.
+        learning_rate: number ≥ 0, or a schedule of `fastcnn.optimizers.schedules`.
+        weight_decay: how much weights shrink; None: 0.
+        decoupled: True, as in Keras: w loses learning_rate·weight_decay·w before the step. False, as in torch and AlexNet's
+            paper: the gradient gains weight_decay·w, after clipping.
+        clipnorm: bound of the norm of each parameter's gradient; a larger one is scaled down to it.
+        clipvalue: bound of each value of the gradient.
+        global_clipnorm: bound of the norm of all gradients together. At most one of the three may be given.
+
+    A layer's `learning_rate_multiplier` and `weight_decay_multiplier` change both numbers for its parameters. The arrays
+    that an optimizer keeps of each parameter are named in `states`; files have them under these names. Bounds of norms need
+    the whole gradient before the first step is taken, also those of dense kernels beyond 1 MiB, which else never exist.
+
+    Raises:
+        TypeError, ValueError: for such arguments.
     """
 
-    def __init__(self, learning_rate):
+    kind = None      # the op
+    states = ()      # names of the arrays kept of each parameter …
+    initial = 0.0    # … and what they start from
+    config = ("weight_decay", "decoupled", "clipnorm", "clipvalue", "global_clipnorm")
+
+    def __init__(self, learning_rate, weight_decay=None, decoupled=True, clipnorm=None, clipvalue=None, global_clipnorm=None,
+                 **unknown):
+        if "decay" in unknown:
+            raise TypeError(f"{type(self).__name__} has no argument 'decay'. What it did is "
+                            "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
+                            "weight_decay.")
+        if unknown:
+            arguments.refuse(type(self), unknown, lr="learning_rate")
         self.iterations = 0  # steps taken so far
         self.learning_rate = learning_rate
+        self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
+        self.decoupled = arguments.flag("decoupled", decoupled)
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        for name, value in clips.items():
+            setattr(self, name, None if value is None else arguments.number(name, value, _LEAST))
+        given = [f"{name}={value!r}" for name, value in clips.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
+                             f"Received: {', '.join(given)}")
 
     @property
     def learning_rate(self):
@@ -29,14 +65,39 @@ class Optimizer(registry.Configurable):
         else:
             self.schedule, self._rate = None, arguments.number("learning_rate", value, 0)
 
-    def op(self, size, weight_decay_multiplier=1.0):
-        """The descriptor of one step on `size` parameters whose weight decay is multiplied by a factor."""
-        raise NotImplementedError
+    @property
+    def correction(self):
+        """A factor of the learning rate of the next step; weight decay goes without."""
+        return 1.0
 
     @property
-    def has_state(self):
-        """Does it keep a velocity?"""
-        return False
+    def needs_norms(self):
+        """Do norms of whole gradients bound its steps?"""
+        return self.clipnorm is not None or self.global_clipnorm is not None
+
+    def in_order(self, arrays):
+        """The arrays of `states` as the op takes them, None for those it goes without."""
+        return list(arrays)
+
+    @property
+    def constants(self):
+        """The rule's own numbers, by the names of `_ops.optimizer`."""
+        return {}
+
+    def op(self, size, weight_decay_multiplier=1.0, norms=(0, 0, 0)):
+        """The descriptor of one step.
+
+        Args:
+            size: number of parameters.
+            weight_decay_multiplier: of these.
+            norms: with a bound of a norm: the place of their first sum of squares; first and number of those that count.
+        """
+        if self.kind is None:
+            raise NotImplementedError(f"{type(self).__name__} must name its kind of op")
+        decay = self.weight_decay * weight_decay_multiplier
+        own = {"shrink": decay} if self.decoupled else {"decay": decay}
+        return _ops.optimizer(self.kind, size, clip_value=self.clipvalue or 0.0, norms=norms,
+                              clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
 
     def get_config(self):
         """The constructor's arguments in JSON's types."""
@@ -44,16 +105,32 @@ class Optimizer(registry.Configurable):
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
 
 
+def part(name, value):
+    """A number in [0, 1), as a float."""
+    return arguments.number(name, value, 0, below=1)
+
+
+def small(name, value):
+    """What keeps a denominator from 0, as a float."""
+    return arguments.number(name, value, _LEAST)
+
+
 def get(identifier):
     """An optimizer from its name, class, configuration or itself.
+
+    Args:
+        identifier: "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw" or "windowgrad", also spelled as the class; an
+            `Optimizer` or a class of them; or what `serialize` returned.
 
     Example:
         >>> fastcnn.optimizers.get("sgd").learning_rate
         0.01
     """
-    from fastcnn import optimizers
+    from fastcnn import optimizers as o
 
-    optimizer, _ = registry.resolve("optimizer", Optimizer, registry.names(optimizers.SGD, sgd=optimizers.SGD), identifier)
+    known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad)
+    spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
+    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be a name or a fastcnn.optimizers.Optimizer. Received: {identifier!r}")
     return optimizer
