@@ -36,6 +36,9 @@ typedef enum {
     FC_TO_LANES,
     FC_FROM_LANES,
     FC_HALF_WEIGHTS,
+    FC_PAD2D,
+    FC_UPSAMPLE2D,
+    FC_PERMUTE,
     FC_KINDS
 } fc_kind;
 
@@ -133,6 +136,27 @@ typedef struct {
     ptrdiff_t pad_top, pad_left; /* zero pixels around the image */
 } fc_to_lanes;
 
+typedef struct {
+    ptrdiff_t top, left; /* zero pixels in front; below 0: pixels cut away */
+} fc_pad2d;
+
+typedef struct {
+    ptrdiff_t size_h, size_w; /* factors */
+    int bilinear;
+} fc_upsample2d;
+
+#define FC_AXES 6 /* the most of a walk, in which neighbours that stay together are one */
+
+/* An array that is written in order and read at Σ index·step. */
+typedef struct {
+    int axes;
+    ptrdiff_t size[FC_AXES], step[FC_AXES];
+} fc_walk;
+
+typedef struct {
+    fc_walk forward, data;
+} fc_permute;
+
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
@@ -162,6 +186,9 @@ typedef struct {
         fc_optimizer optimizer;
         fc_augment augment;
         fc_to_lanes to_lanes;
+        fc_pad2d pad2d;
+        fc_upsample2d upsample2d;
+        fc_permute permute;
     } u;
 } fc_op;
 
@@ -225,6 +252,13 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
+/* Edges below 0 are cut away. */
+fc_status fc_pad2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t top, ptrdiff_t bottom,
+                        ptrdiff_t left, ptrdiff_t right);
+fc_status fc_upsample2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t size_h, ptrdiff_t size_w,
+                             int bilinear);
+/* Axis i of the result is axis order[i] of the input, from 0; `size` is the input's. */
+fc_status fc_permute_init(fc_op *op, int axes, const ptrdiff_t *size, const int *order);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
 /* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */

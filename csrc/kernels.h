@@ -103,6 +103,7 @@ typedef struct {
     X(void, maxout, (ptrdiff_t n, ptrdiff_t group, const float *x, float *y))                                         \
     X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
+    X(void, blend, (ptrdiff_t n, float a, const float *x, float b, const float *z, float *y))                         \
     X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \

@@ -10,7 +10,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_KINDS
+        FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
+        FC_UPSAMPLE2D, FC_PERMUTE, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -119,6 +120,11 @@ cdef extern from "fastcnn.h" nogil:
                              const fc_conv2d *window, Py_ssize_t pad_bottom, Py_ssize_t pad_right, int bias)
     fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
                              const fc_pool2d *window, int ceil_mode)
+    fc_status fc_pad2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t top, Py_ssize_t bottom,
+                            Py_ssize_t left, Py_ssize_t right)
+    fc_status fc_upsample2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t size_h,
+                                 Py_ssize_t size_w, int bilinear)
+    fc_status fc_permute_init(fc_op *op, int axes, const Py_ssize_t *size, const int *order)
     fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
                           float k, int mean)
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)

@@ -146,6 +146,36 @@ def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, b
     return op
 
 
+def pad2d(in_shape, edges):
+    """edges: ((top, bottom), (left, right)) rows and columns of zeros; below 0 they are cut away."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    (top, bottom), (left, right) = edges
+    check(fc_pad2d_init(&op.op, h, width, c, top, bottom, left, right), f"pad2d of input {tuple(in_shape)} by {edges}")
+    return op
+
+
+def upsample2d(in_shape, size, bint bilinear):
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    check(fc_upsample2d_init(&op.op, h, width, c, size[0], size[1], bilinear),
+          f"upsample2d of input {tuple(in_shape)} by {tuple(size)}")
+    return op
+
+
+def permute(shape, order):
+    """Axis i of the result is axis order[i], from 0."""
+    cdef Op op = Op.__new__(Op)
+    cdef Py_ssize_t size[32]
+    cdef int axes[32]
+    if len(shape) > 32 or len(order) != len(shape):
+        raise ShapeError(f"permute takes up to 32 axes, each once. Received: {tuple(order)} of {tuple(shape)}")
+    for i, (n, axis) in enumerate(zip(shape, order)):
+        size[i], axes[i] = n, axis
+    check(fc_permute_init(&op.op, len(shape), size, axes), f"permute of {tuple(shape)} to {tuple(order)}, where at most 6 axes may move apart")
+    return op
+
+
 def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
                         bint mean):
     cdef Op op = Op.__new__(Op)

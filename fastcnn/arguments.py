@@ -48,6 +48,16 @@ def pair(name, value, minimum=1):
     return value, value
 
 
+def order(name, value, count):
+    """The numbers 1 … count, each once, as a tuple: axes of a sample in a new order."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} must be a tuple of the axes 1 … {count}. Received: {value!r}")
+    value = tuple(integer(name, axis) for axis in value)
+    if count < 1 or sorted(value) != list(range(1, count + 1)):
+        raise ValueError(f"{name} must hold each of the axes 1 … {count} once. Received: {value}")
+    return value
+
+
 def number(name, value, minimum=None, maximum=None, below=None):
     """A finite real number within bounds, as a float."""
     if isinstance(value, (bool, str, bytes)) or value is None:
@@ -107,13 +117,23 @@ def padding_form(value):
         if value not in ("valid", "same"):
             raise ValueError(_padding_message(value))
         return value
+    return _edges("padding", value, _padding_message(value))
+
+
+def edges(name, value):
+    """An integer ≥ 0, a pair (height, width) or ((top, bottom), (left, right)), as the latter."""
+    return _edges(name, value, f"{name} must be an integer, a pair (height, width) or ((top, bottom), (left, right)). "
+                               f"Received: {value!r}")
+
+
+def _edges(name, value, message):
     if isinstance(value, (tuple, list)) and len(value) == 2 and any(isinstance(v, (tuple, list)) for v in value):
         if not all(isinstance(v, (tuple, list)) and len(v) == 2 for v in value):
-            raise ValueError(_padding_message(value))
-        return tuple(tuple(integer("padding", p, 0) for p in v) for v in value)
+            raise ValueError(message)
+        return tuple(tuple(integer(name, p, 0) for p in v) for v in value)
     if not isinstance(value, (tuple, list)) and not hasattr(value, "__index__"):
-        raise TypeError(_padding_message(value))
-    top, left = pair("padding", value, 0)
+        raise TypeError(message)
+    top, left = pair(name, value, 0)
     return (top, top), (left, left)
 
 

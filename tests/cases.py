@@ -187,6 +187,44 @@ DENSE = [
 ]
 
 
+@dataclass(frozen=True, eq=False)
+class ImageCase:
+    """An operation without weights on images."""
+
+    name: str
+    op: str
+    image: tuple  # height, width, channels
+    out_shape: tuple
+    options: dict
+
+    def __str__(self):
+        return self.name
+
+
+SHAPING = [
+    ImageCase("pad.by_one", "zero_pad2d", (28, 27, 5), (30, 29, 5), {"padding": 1}),
+    ImageCase("pad.one_corner", "zero_pad2d", (3, 4, 17), (5, 7, 17), {"padding": ((2, 0), (0, 3))}),
+    ImageCase("pad.by_nothing", "zero_pad2d", (3, 2, 1), (3, 2, 1), {"padding": 0}),
+    ImageCase("pad.beyond_image", "zero_pad2d", (1, 1, 3), (8, 10, 3), {"padding": ((3, 4), (4, 5))}),
+    ImageCase("crop.by_pair", "crop2d", (9, 8, 6), (7, 2, 6), {"cropping": (1, 3)}),
+    ImageCase("crop.to_corner", "crop2d", (5, 7, 19), (1, 1, 19), {"cropping": ((4, 0), (0, 6))}),
+    ImageCase("crop.by_nothing", "crop2d", (2, 3, 4), (2, 3, 4), {"cropping": 0}),
+    ImageCase("upsample.nearest", "upsample2d", (14, 13, 16), (28, 26, 16), {"size": 2}),
+    ImageCase("upsample.nearest_pair", "upsample2d", (4, 5, 3), (12, 5, 3), {"size": (3, 1)}),
+    ImageCase("upsample.nearest_pixel", "upsample2d", (1, 1, 33), (5, 4, 33), {"size": (5, 4)}),
+    ImageCase("upsample.bilinear", "upsample2d", (14, 13, 16), (28, 26, 16), {"size": 2, "interpolation": "bilinear"}),
+    ImageCase("upsample.bilinear_pair", "upsample2d", (3, 5, 7), (12, 10, 7), {"size": (4, 2), "interpolation": "bilinear"}),
+    ImageCase("upsample.bilinear_pixel", "upsample2d", (1, 1, 3), (4, 8, 3), {"size": (4, 8), "interpolation": "bilinear"}),
+    ImageCase("upsample.bilinear_row", "upsample2d", (1, 6, 2), (1, 12, 2), {"size": (1, 2), "interpolation": "bilinear"}),
+    ImageCase("permute.transposed", "permute", (19, 33, 3), (33, 19, 3), {"dims": (2, 1, 3)}),
+    ImageCase("permute.channels_first", "permute", (19, 18, 35), (35, 19, 18), {"dims": (3, 1, 2)}),
+    ImageCase("permute.channels_last", "permute", (2, 18, 17), (18, 17, 2), {"dims": (2, 3, 1)}),
+    ImageCase("permute.reversed", "permute", (4, 17, 16), (16, 17, 4), {"dims": (3, 2, 1)}),
+    ImageCase("permute.rows_last", "permute", (5, 1, 7), (7, 5, 1), {"dims": (3, 1, 2)}),
+    ImageCase("permute.unmoved", "permute", (3, 4, 5), (3, 4, 5), {"dims": (1, 2, 3)}),
+]
+
+
 @dataclass(frozen=True)
 class Call:
     """A small valid call of one function of `fastcnn.ops`; "labels" stands for class numbers."""
@@ -221,6 +259,10 @@ CALLS = [
     Call("global_max_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),
     Call("dense", {"x": _ANY, "kernel": (5, 7), "bias": (7,)}, (2, 3, 4, 7), {}),
+    Call("zero_pad2d", {"x": _IMAGE}, (2, 8, 7, 3), {"padding": ((2, 1), (0, 1))}),
+    Call("crop2d", {"x": _IMAGE}, (2, 2, 5, 3), {"cropping": ((2, 1), (0, 1))}),
+    Call("upsample2d", {"x": _IMAGE}, (2, 10, 18, 3), {"size": (2, 3), "interpolation": "bilinear"}),
+    Call("permute", {"x": _IMAGE}, (2, 3, 5, 6), {"dims": (3, 1, 2)}),
     *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
     Call("prelu", {"x": _ANY, "alpha": (3, 1, 5)}, _ANY, {}),
     Call("maxout", {"x": _ANY}, (2, 3, 4, 1), {"group_size": 5}),

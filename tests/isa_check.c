@@ -198,6 +198,20 @@ static fc_op make_maxout(uint32_t seed)
     fc_maxout_init(&op, 1 + draw(5), group * (1 + draw(20)), group);
     return op;
 }
+static fc_op make_shaping(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const ptrdiff_t h = 3 + draw(9), w = 3 + draw(9), c = 1 + draw(40), size[] = {h, w, c};
+    static const int orders[][3] = {{1, 0, 2}, {2, 0, 1}, {1, 2, 0}, {2, 1, 0}};
+    if (seed % 3 == 0)
+        fc_permute_init(&op, 3, size, orders[draw(4)]);
+    else if (seed % 3 == 1)
+        fc_pad2d_init(&op, h, w, c, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, draw(4));
+    else
+        fc_upsample2d_init(&op, h, w, c, 1 << draw(3), 1 << draw(2), draw(2));
+    return op;
+}
 static fc_op make_dense(uint32_t seed)
 {
     fc_op op;
@@ -288,6 +302,7 @@ int main(int argc, char **argv)
     compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);
     compare(isa, "prelu", run_op, make_prelu, 0, 100);
     compare(isa, "maxout", run_op, make_maxout, 0, 100);
+    compare(isa, "shaping", run_op, make_shaping, 0, 90);
     compare(isa, "dense", run_op, make_dense, 0, 60);
     compare(isa, "half_weights", run_half, make_stored, 0, 60);
     compare(isa, "float16", run_half, make_float16, 0, 12);

@@ -11,7 +11,7 @@ from inspect import signature
 import numpy as np
 import pytest
 from buffers import assert_same, guarded, guarded_before, integers, normal, poisoned
-from cases import CALLS, CONV2D, DENSE, LRN, POOL2D
+from cases import CALLS, CONV2D, DENSE, LRN, POOL2D, SHAPING
 from test_ops_random import random_conv2d, random_pool2d
 
 import fastcnn
@@ -60,6 +60,8 @@ def named_problems(rng):
     for case in POOL2D:
         for op in POOLS if not case.name.startswith("alexnet") else ():
             yield case.name, op, [integers(rng, (3, *case.image))], {**POOLS[op], **case.options}
+    for case in SHAPING:
+        yield case.name, case.op, [integers(rng, (3, *case.image))], case.options
     for case in LRN:
         yield case.name, "local_response_norm", [integers(rng, (1, *case.image))], case.options
 

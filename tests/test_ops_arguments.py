@@ -98,6 +98,21 @@ BAD_OPTIONS = {
         "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS,
         "alpha_mode": BAD_WORDS,
     },
+    "zero_pad2d": {"padding": BAD_PADDINGS, "data_format": BAD_WORDS},
+    "crop2d": {
+        "cropping": BAD_PADDINGS | {"all rows": ((2, 3), "(2, 2), (3, 3)"), "all columns": (((0, 0), (2, 4)), "(2, 4)")},
+        "data_format": BAD_WORDS,
+    },
+    "upsample2d": {
+        "size": BAD_PAIRS | NO_NONE | {"beyond memory": (2**31 - 1, str(2**31 - 1))}, "interpolation": BAD_WORDS,
+        "data_format": BAD_WORDS,
+    },
+    "permute": {
+        "dims": BAD_INTEGERS | NO_NONE | {
+            "too few": ((1, 2), "(1, 2)"), "twice": ((1, 2, 2), "(1, 2, 2)"), "the batch": ((0, 1, 2), "0"),
+            "too many": ((1, 2, 3, 4), "(1, 2, 3, 4)"), "float inside": ((1, 2, 3.0), "3.0"), "empty": ((), "()"),
+        },
+    },
     "leaky_relu": {"negative_slope": NOT_NEGATIVE},
     "elu": {"alpha": NOT_NEGATIVE},
     "hard_sigmoid": {"slope": NOT_NEGATIVE},
@@ -174,7 +189,8 @@ def test_bad_array(name, call, argument, bad, fragment):
 BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
-        for op in ("conv2d", *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")))
+        for op in ("conv2d", *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
+                   "zero_pad2d", "crop2d", "upsample2d")
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
             ((1, 2, 5, 6, 3), "(1, 2, 5, 6, 3)"),
@@ -200,6 +216,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
         for op in ("conv2d", "dense")
         for shape in [(), (1,), (9,), (1, 4), (4, 1), (0,)]
     ),
+    *(("permute", "x", shape, str(shape)) for shape in [(), (5,)]),
     *(("dense", "x", shape, str(shape)) for shape in [(), (6,), (2, 3, 4), (5, 0)]),
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
@@ -562,7 +579,7 @@ def test_channels_first(name, call, image, unaligned_too):
     """The same bits as channels_last, transposed; y also into `out`."""
     first = lambda a: np.ascontiguousarray(np.moveaxis(a, -1, 1)) if a.ndim == 4 else a  # noqa: E731
     rng = np.random.default_rng(image)
-    options = {"padding": "same"} if "padding" in call.options else {}
+    options = {"padding": "same"} if "strides" in call.options else {}
     options |= {"pool_size": 2} if "pool_size" in call.options else {}
     options |= {"p": 3} if "p" in call.options else {}
     arrays = {"x": normal(rng, image)}

@@ -77,6 +77,20 @@ def _pool(kind, *names):
     return run
 
 
+def _named(op, *names):
+    """An operation whose options are attributes of the layer."""
+
+    def run(layer, x):
+        options = {name: getattr(layer, name) for name in names}
+        return getattr(ref, op)(x, **options), lambda dy: (getattr(ref, f"{op}_backward")(dy, x, **options),)
+
+    return run
+
+
+def _reshape(layer, x):
+    return x.reshape(len(x), *layer.output_size), lambda dy: (dy.reshape(x.shape),)
+
+
 def _lrn(layer, x):
     options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode")}
     return (
@@ -108,7 +122,12 @@ _RUN = {
     "LpPooling2D": _pool("lp", *_WINDOW, "p"),
     "GlobalMaxPooling2D": _pool("global_max"),
     "GlobalAveragePooling2D": _pool("global_avg"),
-    "Flatten": lambda layer, x: (x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape),)),
+    "Flatten": _reshape,
+    "Reshape": _reshape,
+    "Permute": _named("permute", "dims"),
+    "ZeroPadding2D": _named("zero_pad2d", "padding"),
+    "Cropping2D": _named("crop2d", "cropping"),
+    "UpSampling2D": _named("upsample2d", "size", "interpolation"),
 }
 
 

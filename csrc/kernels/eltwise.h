@@ -1,4 +1,4 @@
-/* Elementwise kernels: activations, their derivatives, and additions.
+/* Elementwise kernels: activations, their derivatives, additions and weighted sums.
  *
  *     y = f(x)        dx = dy · f′, with f′ written in terms of y:
  *     relu       y > 0            leaky   y > 0 ? 1 : α        elu   y > 0 ? 1 : y + α
@@ -149,6 +149,16 @@ static void add(ptrdiff_t n, const float *x, float *y)
     ptrdiff_t i = 0;
     for (; i + V <= n; i += V) v_store(y + i, v_add(v_load(y + i), v_load(x + i)));
     if (i < n) v_store_tail(y + i, n - i, v_add(v_load_tail(y + i, n - i), v_load_tail(x + i, n - i)));
+}
+
+/* y = a·x + b·z; y may be x or z. */
+static void blend(ptrdiff_t n, float a, const float *x, float b, const float *z, float *y)
+{
+    const vf va = v_set1(a), vb = v_set1(b);
+    ptrdiff_t i = 0;
+    for (; i + V <= n; i += V) v_store(y + i, v_fma(va, v_load(x + i), v_mul(vb, v_load(z + i))));
+    if (i < n)
+        v_store_tail(y + i, n - i, v_fma(va, v_load_tail(x + i, n - i), v_mul(vb, v_load_tail(z + i, n - i))));
 }
 
 /* y[j] += Σ_r x[r·step + j], j < n: the sum of the rows first, then y. */

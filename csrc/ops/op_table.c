@@ -30,6 +30,9 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_TO_LANES] = &fc_to_lanes_class,
     [FC_FROM_LANES] = &fc_from_lanes_class,
     [FC_HALF_WEIGHTS] = &fc_half_weights_class,
+    [FC_PAD2D] = &fc_pad2d_class,
+    [FC_UPSAMPLE2D] = &fc_upsample2d_class,
+    [FC_PERMUTE] = &fc_permute_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }

@@ -17,9 +17,11 @@ from fastcnn.layers.pooling import (
     SoftPooling2D,
 )
 from fastcnn.layers.prelu import PReLU
+from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
-    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D",
-    "Maxout", "PReLU", "ReLU", "SoftPooling2D", "Softmax",
+    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "Dropout", "Flatten",
+    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization",
+    "LpPooling2D", "MaxPooling2D", "Maxout", "PReLU", "Permute", "ReLU", "Reshape", "SoftPooling2D", "Softmax",
+    "UpSampling2D", "ZeroPadding2D",
 ]

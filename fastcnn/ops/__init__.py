@@ -57,6 +57,8 @@ from .losses import (
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
 from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
+from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
+from .permute import permute, permute_backward
 from .pool2d import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -72,6 +74,7 @@ from .pool2d import (
     soft_pool2d_backward,
 )
 from .prelu import prelu, prelu_backward
+from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
     "adadelta", "adagrad", "adam",
@@ -80,6 +83,7 @@ __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_backward",
     "categorical_cross_entropy", "categorical_cross_entropy_backward",
     "conv2d", "conv2d_backward",
+    "crop2d", "crop2d_backward",
     "dense", "dense_backward",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
@@ -97,6 +101,7 @@ __all__ = [
     "maxout", "maxout_backward",
     "mean_squared_error", "mean_squared_error_backward",
     "prelu", "prelu_backward",
+    "permute", "permute_backward",
     "relu", "relu_backward",
     "relu6", "relu6_backward",
     "rmsprop",
@@ -111,4 +116,6 @@ __all__ = [
     "softplus", "softplus_backward",
     "softsign", "softsign_backward",
     "tanh", "tanh_backward",
+    "upsample2d", "upsample2d_backward",
+    "zero_pad2d", "zero_pad2d_backward",
 ]  # fmt: skip

@@ -61,6 +61,8 @@ from .losses import (
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
 from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
+from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
+from .permute import permute, permute_backward
 from .pool2d import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -76,6 +78,7 @@ from .pool2d import (
     soft_pool2d_backward,
 )
 from .prelu import prelu, prelu_backward
+from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
     "adadelta", "adagrad", "adam",
@@ -84,6 +87,7 @@ __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_backward",
     "categorical_cross_entropy", "categorical_cross_entropy_backward",
     "conv2d", "conv2d_backward",
+    "crop2d", "crop2d_backward",
     "dense", "dense_backward",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
@@ -100,6 +104,7 @@ __all__ = [
     "max_pool2d", "max_pool2d_backward",
     "maxout", "maxout_backward",
     "mean_squared_error", "mean_squared_error_backward",
+    "permute", "permute_backward",
     "philox4x32",
     "prelu", "prelu_backward",
     "relu", "relu_backward",
@@ -116,4 +121,6 @@ __all__ = [
     "softplus", "softplus_backward",
     "softsign", "softsign_backward",
     "tanh", "tanh_backward",
+    "upsample2d", "upsample2d_backward",
+    "zero_pad2d", "zero_pad2d_backward",
 ]  # fmt: skip

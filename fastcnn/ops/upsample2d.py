@@ -1,0 +1,54 @@
+"""Images enlarged by whole factors."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments
+from fastcnn.ops.shared import finish, gradient, last, result, run
+
+
+def _upsample2d(x, size, interpolation, data_format):
+    first = arguments.data_format(data_format)
+    x, size = last(x, first), arguments.pair("size", size)
+    op = _ops.upsample2d(x.shape[1:], size,
+                         arguments.choice("interpolation", interpolation, ("nearest", "bilinear")) == "bilinear")
+    return op, first, x, (x.shape[0], *op.out_shape)
+
+
+def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last", *, out=None):
+    """Enlarges images by whole factors.
+
+    Args:
+        x: images.
+        size: factors, integer or pair (height, width).
+        interpolation: "nearest": each pixel repeated; "bilinear": between the centres of pixels, the outermost of which
+            also fill what lies beyond them.
+        data_format: "channels_last" or "channels_first".
+        out: array to write the result to.
+
+    Shape:
+        (N, H, W, C) → (N, size · H, size · W, C)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> x = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+        >>> fastcnn.ops.upsample2d(x, (1, 2), "bilinear").ravel().tolist()
+        [0.0, 1.0, 3.0, 4.0]
+    """
+    op, first, x, shape = _upsample2d(x, size, interpolation, data_format)
+    y = result(None if first else out, shape, x)
+    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
+    return finish(y, first, out)
+
+
+def upsample2d_backward(dy, x, size=2, interpolation="nearest", data_format="channels_last"):
+    """Gradient of `upsample2d`: each pixel's share of dy.
+
+    Shape:
+        dy (N, size · H, size · W, C) → dx as x
+    """
+    op, first, x, shape = _upsample2d(x, size, interpolation, data_format)
+    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
+    run(op, shape[0], [["data"]], [("dy", dy), ("dx", dx)])
+    return finish(dx, first, None)

@@ -1,0 +1,31 @@
+"""Axes in another order."""
+
+import numpy as np
+
+from .arrays import as_float64, as_gradient
+
+
+def permute(x, dims):
+    """The axes behind the first in another order: axis k of the result is axis dims[k − 1] of x, k from 1.
+
+    Args:
+        dims: a permutation of 1 … x.ndim − 1.
+
+    Shape: (N, axis 1, axis 2, …) → (N, axis dims[0], axis dims[1], …).
+    """
+    x, order = _prepare(x, dims)
+    return x.transpose(order).copy()
+
+
+def permute_backward(dy, x, dims):
+    """dx of `permute`: the axes where they were. Shape: dy → dx, like x."""
+    x, order = _prepare(x, dims)
+    dy = as_gradient(dy, [x.shape[axis] for axis in order])
+    return dy.transpose(np.argsort(order)).copy()
+
+
+def _prepare(x, dims):
+    x = as_float64(x)
+    if x.ndim < 2 or sorted(dims) != list(range(1, x.ndim)):
+        raise ValueError(f"`dims` must hold each axis behind the first once. Received: {dims}, x of shape {x.shape}")
+    return x, (0, *dims)
