@@ -39,6 +39,8 @@ typedef enum {
     FC_PAD2D,
     FC_UPSAMPLE2D,
     FC_PERMUTE,
+    FC_GAUSSIAN_NOISE,
+    FC_RESCALE,
     FC_KINDS
 } fc_kind;
 
@@ -157,11 +159,15 @@ typedef struct {
     fc_walk forward, data;
 } fc_permute;
 
+typedef struct {
+    ptrdiff_t period; /* floats after which the constants begin anew */
+} fc_rescale;
+
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
     fc_activation activation; /* fused behind conv2d and dense, or the op itself; lrn_pool: what made x, if it is relu */
-    float alpha;              /* slope or scale of the activation */
+    float alpha;              /* slope or scale of the activation; standard deviation of noise */
     ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c;
     ptrdiff_t in_size, out_size;
     ptrdiff_t w_size, b_size;           /* parameters; b_size 0: no bias */
@@ -189,6 +195,7 @@ typedef struct {
         fc_pad2d pad2d;
         fc_upsample2d upsample2d;
         fc_permute permute;
+        fc_rescale rescale;
     } u;
 } fc_op;
 
@@ -202,7 +209,7 @@ typedef struct {
 /* The buffers of one op. What a pass does not use may be NULL. */
 typedef struct {
     fc_buf x, y, dy, dx;
-    float *w, *b, *dw, *db;
+    float *w, *b, *dw, *db;   /* rescale: w is constant */
     float *packed, *packed_t; /* weights as the microkernel reads them */
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
     float *scales;
@@ -214,7 +221,7 @@ typedef struct {
     const fc_op *update;      /* dense, wide: the optimizer; WEIGHTS then changes w and leaves dw alone */
     float scale;              /* loss: factor of the gradient; optimizer: the learning rate; augment: the first image's weight */
     float correction;         /* optimizer: a factor of the learning rate, but not in weight decay */
-    uint64_t seed, step;      /* dropout, augment (its step is the epoch) */
+    uint64_t seed, step;      /* dropout, noise, augment (its step is the epoch) */
     const uint8_t *pixels;    /* augment: [batch][in_h][in_w][in_c] */
     const int32_t *index;     /* augment: [batch], the images' numbers in their data set; NULL: their places in the batch */
     const int32_t *partner;   /* augment: [batch], the images' places that are mixed in; NULL: none */
@@ -270,7 +277,9 @@ fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format
 fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
 fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);
 fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group);
-fc_status fc_dropout_init(fc_op *op, ptrdiff_t size, double rate);
+fc_status fc_dropout_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t c, double rate);
+fc_status fc_gaussian_noise_init(fc_op *op, ptrdiff_t size, float stddev);
+fc_status fc_rescale_init(fc_op *op, ptrdiff_t size, ptrdiff_t period);
 /* activation, softmax and losses: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);

@@ -104,6 +104,8 @@ typedef struct {
     X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
     X(void, blend, (ptrdiff_t n, float a, const float *x, float b, const float *z, float *y))                         \
+    X(void, rescale, (ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset,        \
+                      float *y))                                                                                      \
     X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
@@ -126,6 +128,9 @@ typedef struct {
     X(void, philox, (uint64_t block, uint64_t high, uint64_t key, uint32_t out[4]))                                    \
     X(void, dropout, (const fc_random *key, uint64_t first, ptrdiff_t n, const float *x, float *y))                   \
     X(void, dropped_backward, (float scale, ptrdiff_t n, const float *y, float *dy))                                  \
+    X(void, keep_channels, (ptrdiff_t pixels, ptrdiff_t c, const float *factor, const float *x, float *y))            \
+    X(void, gaussian_noise, (uint64_t seed, uint64_t step, float stddev, uint64_t first, ptrdiff_t n, const float *x, \
+                             float *y))                                                                               \
     X(void, winograd_input, (ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step))              \
     X(void, winograd_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,              \
                               ptrdiff_t step))                                                                        \

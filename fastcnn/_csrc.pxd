@@ -11,7 +11,7 @@ cdef extern from "fastcnn.h" nogil:
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
-        FC_UPSAMPLE2D, FC_PERMUTE, FC_KINDS
+        FC_UPSAMPLE2D, FC_PERMUTE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -134,7 +134,9 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
     fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
-    fc_status fc_dropout_init(fc_op *op, Py_ssize_t size, double rate)
+    fc_status fc_dropout_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t c, double rate)
+    fc_status fc_gaussian_noise_init(fc_op *op, Py_ssize_t size, float stddev)
+    fc_status fc_rescale_init(fc_op *op, Py_ssize_t size, Py_ssize_t period)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
     Py_ssize_t fc_norm_blocks(Py_ssize_t size)

@@ -229,9 +229,23 @@ def maxout(Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group):
     return op
 
 
-def dropout(Py_ssize_t size, double rate):
+def dropout(Py_ssize_t size, double rate, Py_ssize_t pixels=1):
+    """Of `size` values per image, or of so many channels of some pixels, whole."""
     cdef Op op = Op.__new__(Op)
-    check(fc_dropout_init(&op.op, size, rate), f"dropout of {size} values at rate {rate}")
+    check(fc_dropout_init(&op.op, pixels, size, rate), f"dropout of {pixels} × {size} values at rate {rate}")
+    return op
+
+
+def gaussian_noise(Py_ssize_t size, float stddev):
+    cdef Op op = Op.__new__(Op)
+    check(fc_gaussian_noise_init(&op.op, size, stddev), f"gaussian_noise of {size} values")
+    return op
+
+
+def rescale(Py_ssize_t size, Py_ssize_t period):
+    """Its w are the constants (4, period): mean, scale, offset, zeros."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_rescale_init(&op.op, size, period), f"rescale of {size} values, every {period} alike")
     return op
 
 
@@ -443,7 +457,7 @@ cdef class Program:
         self.io[op].scale, self.io[op].correction = scale, correction
 
     def set_random(self, Py_ssize_t op, uint64_t seed, uint64_t step):
-        """Key and counter of a dropout or an augmentation."""
+        """Key and counter of a dropout, a noise or an augmentation."""
         if not 0 <= op < self.op_count:
             raise IndexError(op)
         self.io[op].seed, self.io[op].step = seed, step

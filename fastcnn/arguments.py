@@ -77,6 +77,15 @@ def number(name, value, minimum=None, maximum=None, below=None):
     return result
 
 
+def channels(name, value, count):
+    """One number per channel as an array of float64, from one number or a list of them."""
+    value = np.asarray(value, np.float64) if np.ndim(value) else np.full(count, number(name, value))
+    if value.shape != (count,) or not np.isfinite(value).all():
+        raise ValueError(f"{name} must be a finite number, or one for each of the {count} channels. "
+                         f"Received: {value.tolist()}")
+    return value
+
+
 def choice(name, value, options):
     """One of the accepted strings."""
     if not isinstance(value, str) or value not in options:

@@ -162,6 +162,8 @@ class Plan:
             if self.training:
                 self._rows(n, "dx", self.gradients[i])
                 self._rows(n, "dy", self.gradients[i + 1])
+            if entry.constant is not None:
+                self.program.bind(n, "w", entry.constant)
             if entry.w is not None:
                 if op.format == "float32":
                     self.program.bind(n, "w", entry.w.value)

@@ -212,6 +212,16 @@ static fc_op make_shaping(uint32_t seed)
         fc_upsample2d_init(&op, h, w, c, 1 << draw(3), 1 << draw(2), draw(2));
     return op;
 }
+static fc_op make_random(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    if (seed % 2)
+        fc_gaussian_noise_init(&op, 1 + draw(300), 2.0f);
+    else
+        fc_dropout_init(&op, 1 + draw(9), 1 + draw(60), 0.5);
+    return op;
+}
 static fc_op make_dense(uint32_t seed)
 {
     fc_op op;
@@ -303,6 +313,7 @@ int main(int argc, char **argv)
     compare(isa, "prelu", run_op, make_prelu, 0, 100);
     compare(isa, "maxout", run_op, make_maxout, 0, 100);
     compare(isa, "shaping", run_op, make_shaping, 0, 90);
+    compare(isa, "random", run_op, make_random, 4e-6, 60);
     compare(isa, "dense", run_op, make_dense, 0, 60);
     compare(isa, "half_weights", run_half, make_stored, 0, 60);
     compare(isa, "float16", run_half, make_float16, 0, 12);

@@ -121,6 +121,19 @@ BAD_OPTIONS = {
         "rate": NOT_NEGATIVE | {"one": (1, "1"), "1.0": (1.0, "1.0"), "above": (1.5, "1.5")},
         "seed": BAD_SEEDS, "step": BAD_SEEDS,
     },
+    "spatial_dropout2d": {
+        "rate": NOT_NEGATIVE | {"one": (1, "1"), "above": (1.5, "1.5")}, "seed": BAD_SEEDS, "step": BAD_SEEDS,
+        "data_format": BAD_WORDS,
+    },
+    "gaussian_noise": {
+        "stddev": NOT_NEGATIVE | {"beyond float32": (1e39, "1e+39")}, "seed": BAD_SEEDS, "step": BAD_SEEDS,
+    },
+    "rescale": {
+        name: {key: value for key, value in BAD_NUMBERS.items() if key not in ("list", "array")} | {
+            "too few": ([1.0, 2.0], "[1.0, 2.0]"), "NaN inside": ([1, 2, 3, 4, np.nan], "nan"),
+            "beyond float32": (1e39, "e+39"), "two dimensions": (np.ones((5, 1)), "[1.0]"),
+        } for name in ("scale", "offset", "mean")
+    },
     "binary_cross_entropy": {"from_logits": BAD_FLAGS},
 }  # fmt: skip
 
@@ -190,7 +203,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
         for op in ("conv2d", *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
-                   "zero_pad2d", "crop2d", "upsample2d")
+                   "zero_pad2d", "crop2d", "upsample2d", "spatial_dropout2d")
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
             ((1, 2, 5, 6, 3), "(1, 2, 5, 6, 3)"),
@@ -220,7 +233,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "x", shape, str(shape)) for shape in [(), (6,), (2, 3, 4), (5, 0)]),
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
-    *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout")),
+    *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout", "rescale")),
     *(("prelu", "x", shape, str(shape[1:])) for shape in [(5,), (3, 4, 5), (2, 3, 4, 6), (2, 2, 4, 5)]),
     *(("prelu", "alpha", shape, str(shape)) for shape in [(2, 1, 5), (3, 1, 5, 1), (1, 3, 1, 5), (4,), (0,)]),
     *(("maxout", "x", shape, str(shape)) for shape in [(2, 3, 4), (6,), (3, 0)]),

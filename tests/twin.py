@@ -107,6 +107,17 @@ def _maxout(layer, x):
     return ref.maxout(x, layer.group_size), lambda dy: (ref.maxout_backward(dy, x, layer.group_size),)
 
 
+def _normalization(layer, x):
+    mean, deviation = np.asarray(layer.mean), np.maximum(np.sqrt(layer.variance), 1e-7)
+    scale, offset, mean = (deviation, mean, 0.0) if layer.invert else (1 / deviation, 0.0, mean)
+    return (x - mean) * scale + offset, lambda dy: (dy * scale,)
+
+
+_RANDOM = {  # layers that do something while training only, from seed and step
+    "Dropout": ("dropout", "rate"),
+    "SpatialDropout2D": ("spatial_dropout2d", "rate"),
+    "GaussianNoise": ("gaussian_noise", "stddev"),
+}
 _WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
 _RUN = {
     "Conv2D": _conv2d,
@@ -127,6 +138,8 @@ _RUN = {
     "Permute": _named("permute", "dims"),
     "ZeroPadding2D": _named("zero_pad2d", "padding"),
     "Cropping2D": _named("crop2d", "cropping"),
+    "Rescaling": _named("rescale", "scale", "offset"),
+    "Normalization": _normalization,
     "UpSampling2D": _named("upsample2d", "size", "interpolation"),
 }
 
@@ -135,10 +148,11 @@ def run_layer(layer, x, weights=(), training=False, step=0):
     """(y, backward) of one layer; backward(dy) is (dx, *gradients of the weights)."""
     x, steps = np.asarray(x, np.float64), []
     kind = type(layer).__name__
-    if kind == "Dropout":
+    if kind in _RANDOM:
         if training:
-            options = {"rate": layer.rate, "seed": layer.seed, "step": step}
-            return ref.dropout(x, **options), lambda dy: (ref.dropout_backward(dy, x, **options),)
+            op, constant = _RANDOM[kind]
+            options = {constant: getattr(layer, constant), "seed": layer.seed, "step": step}
+            return getattr(ref, op)(x, **options), lambda dy: (getattr(ref, f"{op}_backward")(dy, x, **options),)
         return x, lambda dy: (dy,)
     if kind in _RUN:
         x, back = _RUN[kind](layer, x, *weights)
@@ -202,7 +216,7 @@ def clipped(optimizer, gradients):
 
 
 class Twin:
-    """The same weights, trained by the formulas. Dropout layers need a seed of their own."""
+    """The same weights, trained by the formulas. Layers with random numbers need a seed of their own."""
 
     def __init__(self, model):
         self.layers, self.loss, self.optimizer = model.layers, model.loss, model.optimizer

@@ -161,6 +161,18 @@ static void blend(ptrdiff_t n, float a, const float *x, float b, const float *z,
         v_store_tail(y + i, n - i, v_fma(va, v_load_tail(x + i, n - i), v_mul(vb, v_load_tail(z + i, n - i))));
 }
 
+/* y[i] = (x[i] − mean[i])·scale[i] + offset[i]; y may be x. */
+static void rescale(ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset, float *y)
+{
+    ptrdiff_t i = 0;
+    for (; i + V <= n; i += V)
+        v_store(y + i, v_fma(v_sub(v_load(x + i), v_load(mean + i)), v_load(scale + i), v_load(offset + i)));
+    const ptrdiff_t left = n - i;
+    if (left == 0) return;
+    const vf centred = v_sub(v_load_tail(x + i, left), v_load_tail(mean + i, left));
+    v_store_tail(y + i, left, v_fma(centred, v_load_tail(scale + i, left), v_load_tail(offset + i, left)));
+}
+
 /* y[j] += Σ_r x[r·step + j], j < n: the sum of the rows first, then y. */
 static void sum_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
 {

@@ -1,5 +1,6 @@
 /* Counter-based random numbers: Philox 4×32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
- * 1, 2, 3", SC 2011). Element i of a dropout reads word i mod 4 of the block with counter (i div 4, step). */
+ * 1, 2, 3", SC 2011). Element i of a dropout reads word i mod 4 of the block with counter (i div 4, step); elements 4i … 4i + 3
+ * of a noise are made of the four words of block (i, step). */
 
 static void philox(uint64_t block, uint64_t high, uint64_t key, uint32_t out[4])
 {
@@ -50,8 +51,6 @@ static void dropout(const fc_random *key, uint64_t first, ptrdiff_t n, const flo
     }
 }
 
-#undef BLOCKS
-
 /* The gradient of dropout(relu(…)) from its result: dy ← y > 0 ? scale·dy : 0. */
 static void dropped_backward(float scale, ptrdiff_t n, const float *y, float *dy)
 {
@@ -62,3 +61,53 @@ static void dropped_backward(float scale, ptrdiff_t n, const float *y, float *dy
         v_store_tail(dy + i, n - i, v_select(v_gt(v_load_tail(y + i, n - i), v_zero()),
                                              v_mul(s, v_load_tail(dy + i, n - i)), v_zero()));
 }
+
+/* y[p][c] = x[p][c]·factor[c], 0 where the factor is 0. */
+static void keep_channels(ptrdiff_t pixels, ptrdiff_t c, const float *factor, const float *x, float *y)
+{
+    for (ptrdiff_t p = 0; p < pixels; p++, x += c, y += c) {
+        ptrdiff_t i = 0;
+        for (; i + V <= c; i += V) {
+            const vf f = v_load(factor + i);
+            v_store(y + i, v_select(v_gt(f, v_zero()), v_mul(v_load(x + i), f), v_zero()));
+        }
+        if (i == c) continue;
+        const vf f = v_load_tail(factor + i, c - i);
+        v_store_tail(y + i, c - i, v_select(v_gt(f, v_zero()), v_mul(v_load_tail(x + i, c - i), f), v_zero()));
+    }
+}
+
+#define PAIRS (2 * BLOCKS) /* of normal numbers made together: a multiple of every V */
+
+/* y[i] = x[i] + stddev·normal(first + i). Box and Muller: words a, b make √(−2 ln u)·(cos, sin) of t turns, with
+ * u = (2⌊a/2⁹⌋ + 1)/2²⁴ and t = ⌊b/2⁸⌋/2²⁴, which float32 holds exactly. */
+static void gaussian_noise(uint64_t seed, uint64_t step, float stddev, uint64_t first, ptrdiff_t n, const float *x, float *y)
+{
+    uint32_t word[2 * PAIRS];
+    float u[PAIRS], turn[PAIRS], sine[PAIRS], cosine[PAIRS], normal[2 * PAIRS];
+    const vf scale = v_set1(stddev);
+    for (ptrdiff_t count, skip = first & 3; n > 0; n -= count, first += (uint64_t)count, x += count, y += count, skip = 0) {
+        count = n < 2 * PAIRS - skip ? n : 2 * PAIRS - skip;
+        philox_blocks(first >> 2, step, seed, word);
+        for (ptrdiff_t i = 0; i < PAIRS; i++) {
+            u[i] = (float)((word[2 * i] >> 9) * 2 + 1) * 0x1p-24f;
+            turn[i] = (float)(word[2 * i + 1] >> 8) * 0x1p-24f;
+        }
+        for (ptrdiff_t i = 0; i < PAIRS; i += V) {
+            const vf r = v_sqrt(v_mul(v_set1(-2.0f), v_log(v_load(u + i))));
+            vf s, c;
+            v_sincos(v_load(turn + i), &s, &c);
+            v_store(sine + i, v_mul(r, s));
+            v_store(cosine + i, v_mul(r, c));
+        }
+        for (ptrdiff_t i = 0; i < PAIRS; i++) normal[2 * i] = cosine[i], normal[2 * i + 1] = sine[i];
+        ptrdiff_t i = 0;
+        for (; i + V <= count; i += V) v_store(y + i, v_fma(scale, v_load(normal + skip + i), v_load(x + i)));
+        if (i < count)
+            v_store_tail(y + i, count - i, v_fma(scale, v_load_tail(normal + skip + i, count - i),
+                                                 v_load_tail(x + i, count - i)));
+    }
+}
+
+#undef PAIRS
+#undef BLOCKS

@@ -99,4 +99,22 @@ static inline vf v_mills(vf a)
     p = v_fma(p, t, v_set1(0.135619346f));
     return v_mul(p, t);
 }
+
+/* sin and cos of f turns, f in [0, 1]: r = f − q/4, |r| ≤ 1/8, sin 2πr = r·P(r²), cos 2πr = 1 + r²·Q(r²); fit 3.2e-9. */
+static inline void v_sincos(vf f, vf *sine, vf *cosine)
+{
+    const vf q = v_round(v_mul(f, v_set1(4.0f))), r = v_fnma(q, v_set1(0.25f), f), z = v_mul(r, r);
+    vf s = v_fma(v_set1(-75.3935623f), z, v_set1(81.5923538f));
+    s = v_fma(s, z, v_set1(-41.3416634f));
+    s = v_mul(v_fma(s, z, v_set1(6.28318548f)), r);
+    vf c = v_fma(v_set1(59.2292442f), z, v_set1(-85.4432373f));
+    c = v_fma(c, z, v_set1(64.9393234f));
+    c = v_fma(c, z, v_set1(-19.7392082f));
+    c = v_fma(c, z, v_set1(1.0f));
+    const vm first = v_eq(q, v_set1(1.0f)), second = v_eq(q, v_set1(2.0f)), third = v_eq(q, v_set1(3.0f));
+    const vm odd = v_or(first, third);
+    const vf a = v_select(odd, c, s), b = v_select(odd, s, c);
+    *sine = v_select(v_or(second, third), v_sub(v_zero(), a), a);
+    *cosine = v_select(v_or(first, second), v_sub(v_zero(), b), b);
+}
 #endif

@@ -46,7 +46,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
 {
     if (op->kind != FC_DENSE || dropout->kind != FC_DROPOUT || op->activation != FC_RELU || op->lanes || op->dropped ||
-        op->out_size != dropout->in_size)
+        dropout->in_h > 1 || op->out_size != dropout->in_size)
         return FC_INVALID;
     op->dropped = 1;
     op->u.dropout = dropout->u.dropout;

@@ -4,9 +4,10 @@ from fastcnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from fastcnn.layers.base import Layer
 from fastcnn.layers.conv2d import Conv2D
 from fastcnn.layers.dense import Dense, Flatten
-from fastcnn.layers.dropout import Dropout
+from fastcnn.layers.dropout import Dropout, SpatialDropout2D
 from fastcnn.layers.input import Input
 from fastcnn.layers.maxout import Maxout
+from fastcnn.layers.noise import GaussianNoise
 from fastcnn.layers.normalization import LocalResponseNormalization
 from fastcnn.layers.pooling import (
     AveragePooling2D,
@@ -17,11 +18,12 @@ from fastcnn.layers.pooling import (
     SoftPooling2D,
 )
 from fastcnn.layers.prelu import PReLU
+from fastcnn.layers.rescaling import Normalization, Rescaling
 from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
-    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "Dropout", "Flatten",
+    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "Dropout", "Flatten", "GaussianNoise",
     "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization",
-    "LpPooling2D", "MaxPooling2D", "Maxout", "PReLU", "Permute", "ReLU", "Reshape", "SoftPooling2D", "Softmax",
-    "UpSampling2D", "ZeroPadding2D",
+    "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape",
+    "SoftPooling2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D",
 ]

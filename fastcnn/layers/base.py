@@ -8,12 +8,13 @@ from fastcnn.random import new_seed
 
 
 class Node:
-    """One op of a layer, with its weights, for the plan."""
+    """One op of a layer, with its weights, or an array in their place that training leaves alone, for the plan."""
 
-    __slots__ = ("op", "w", "b", "seed", "layer", "number")
+    __slots__ = ("op", "w", "b", "seed", "constant", "layer", "number")
 
-    def __init__(self, op, w=None, b=None, seed=None):
-        self.op, self.w, self.b, self.seed, self.layer, self.number = op, w, b, seed, None, None
+    def __init__(self, op, w=None, b=None, seed=None, constant=None):
+        self.op, self.w, self.b, self.seed, self.constant = op, w, b, seed, constant
+        self.layer, self.number = None, None
 
 
 class Layer:

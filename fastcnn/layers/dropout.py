@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout: of single values, and of whole channels."""
 
 import math
 
@@ -35,3 +35,38 @@ class Dropout(Layer):
     def nodes(self):
         op = _ops.dropout(math.prod(self.input_size), self.rate)
         return [Node(op, seed=-1 if self.seed is None else self.seed)]
+
+
+class SpatialDropout2D(Layer):
+    """While training, sets each channel of an image to 0 with probability `rate` and divides the others by 1 − rate.
+
+    Args:
+        rate: in [0, 1).
+        data_format: "channels_last" (None) or "channels_first".
+        seed: of the layer's random numbers; None: from the model's.
+
+    Shape:
+        (N, H, W, C) → the same
+
+    Source:
+        Tompson, Goroshin, Jain, LeCun, Bregler 2015.
+
+    Example:
+        >>> fastcnn.layers.SpatialDropout2D(0.5)(np.ones((1, 1, 2, 1))).tolist()
+        [[[[1.0], [1.0]]]]
+    """
+
+    spatial = True
+    training_only = True
+    config = ("rate", "data_format", "seed")
+
+    def __init__(self, rate, data_format=None, seed=None, **base):
+        super().__init__(**base)
+        self.rate = arguments.number("rate", rate, 0, below=1)
+        self.data_format = "channels_last" if data_format is None else data_format
+        arguments.data_format(self.data_format)
+        self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
+
+    def nodes(self):
+        h, w, c = self.input_size
+        return [Node(_ops.dropout(c, self.rate, h * w), seed=-1 if self.seed is None else self.seed)]

@@ -6,14 +6,6 @@ from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, result, run
 
 
-def _channels(name, value, c):
-    """One number per channel, from one number or a list of them."""
-    value = np.asarray(value, np.float64) if np.ndim(value) else np.full(c, arguments.number(name, value))
-    if value.shape != (c,) or not np.isfinite(value).all():
-        raise ValueError(f"{name} must be a finite number, or one for each of the {c} channels. Received: {value.tolist()}")
-    return value
-
-
 def _light(c, lighting, eigenvectors, eigenvalues):
     """What the three normal numbers are multiplied by; None: nothing."""
     lighting = arguments.number("lighting", lighting, 0)
@@ -91,8 +83,8 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
         if image.shape != (h, w, c):
             raise ValueError(f"mean must be a number, {c} of them, or an image of shape {(h, w, c)}. "
                              f"Received: shape {image.shape}")
-    op = _ops.augment((h, w, c), crop, position, flip, _channels("mean", mean, c) if image is None else None,
-                      _channels("scale", scale, c), _light(c, lighting, eigenvectors, eigenvalues))
+    op = _ops.augment((h, w, c), crop, position, flip, arguments.channels("mean", mean, c) if image is None else None,
+                      arguments.channels("scale", scale, c), _light(c, lighting, eigenvectors, eigenvalues))
     index, partner = _numbers("index", index, n, 2**31), _numbers("partner", partner, n, n)
     weight = arguments.number("weight", weight, 0, 1)
     key = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer("epoch", epoch, 0, 2**63 - 1)

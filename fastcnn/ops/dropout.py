@@ -1,13 +1,20 @@
-"""Dropout."""
+"""Dropout: of single values, and of whole channels."""
+
+import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.ops.shared import deliver, finish, gradient, last, result, run
+
+
+def _numbers(rate, seed, step):
+    """The rate, and key and counter of the random numbers."""
+    rate = arguments.number("rate", rate, minimum=0, below=1)
+    return rate, [arguments.integer(name, value, 0, 2**64 - 1) for name, value in (("seed", seed), ("step", step))]
 
 
 def _dropout(x, rate, seed, step, field, out):
     x = arguments.array("x" if field == "x" else "dy", x)
-    rate = arguments.number("rate", rate, minimum=0, below=1)
-    key = [arguments.integer(name, value, 0, 2**64 - 1) for name, value in (("seed", seed), ("step", step))]
+    rate, key = _numbers(rate, seed, step)
     y = result(out, x.shape, x, in_place=True)
     if x.size:
         op = _ops.dropout(x.size, rate)
@@ -39,3 +46,52 @@ def dropout_backward(dy, x, rate, seed=0, step=0):
     """Gradient of `dropout`: the same places, the same factor."""
     dy = gradient(dy, arguments.array("x", x).shape)
     return _dropout(dy, rate, seed, step, "dy", None)
+
+
+def _spatial_dropout2d(x, rate, seed, step, data_format):
+    first = arguments.data_format(data_format)
+    x = last(x, first)
+    rate, key = _numbers(rate, seed, step)
+    n, h, w, c = x.shape
+    return _ops.dropout(c, rate, h * w), first, x, key
+
+
+def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last", *, out=None):
+    """Dropout of whole channels: each channel of an image is 0 with probability `rate`, else divided by 1 − rate.
+
+    Args:
+        x: images.
+        rate: in [0, 1).
+        seed, step: key and counter of the random numbers (Philox 4×32-10); the same pair drops the same channels.
+        data_format: "channels_last" or "channels_first".
+        out: array to write the result to.
+
+    Shape:
+        (N, H, W, C) → the same
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Source:
+        Tompson, Goroshin, Jain, LeCun, Bregler 2015, "Efficient object localization using convolutional networks".
+
+    Example:
+        >>> fastcnn.ops.spatial_dropout2d(np.ones((1, 1, 2, 3)), 0.5, seed=3)[0].tolist()
+        [[[2.0, 0.0, 2.0], [2.0, 0.0, 2.0]]]
+    """
+    op, first, x, key = _spatial_dropout2d(x, rate, seed, step, data_format)
+    y = result(None if first else out, x.shape, x, in_place=True)
+    run(op, len(x), [["forward"]], [("x", x), ("y", y)], random=key)
+    return finish(y, first, out)
+
+
+def spatial_dropout2d_backward(dy, x, rate, seed=0, step=0, data_format="channels_last"):
+    """Gradient of `spatial_dropout2d`: the same channels, the same factor.
+
+    Shape:
+        dy (N, H, W, C) → dx as x
+    """
+    op, first, x, key = _spatial_dropout2d(x, rate, seed, step, data_format)
+    dy, dx = gradient(last(dy, first, "dy"), x.shape), np.empty_like(x)
+    run(op, len(x), [["data"]], [("dy", dy), ("dx", dx)], random=key)
+    return finish(dx, first, None)

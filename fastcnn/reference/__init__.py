@@ -46,7 +46,7 @@ from .activations import (
 from .augment import augment
 from .conv2d import conv2d, conv2d_backward
 from .dense import dense, dense_backward
-from .dropout import dropout, dropout_backward, philox4x32
+from .dropout import dropout, dropout_backward, philox4x32, spatial_dropout2d, spatial_dropout2d_backward
 from .half_weights import half_weights
 from .losses import (
     binary_cross_entropy,
@@ -60,6 +60,7 @@ from .losses import (
 )
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
+from .noise import gaussian_noise, gaussian_noise_backward
 from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
 from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
 from .permute import permute, permute_backward
@@ -78,6 +79,7 @@ from .pool2d import (
     soft_pool2d_backward,
 )
 from .prelu import prelu, prelu_backward
+from .rescale import rescale, rescale_backward
 from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "dropout", "dropout_backward",
     "elu", "elu_backward",
     "exponential", "exponential_backward",
+    "gaussian_noise", "gaussian_noise_backward",
     "gelu", "gelu_backward",
     "global_avg_pool2d", "global_avg_pool2d_backward",
     "global_max_pool2d", "global_max_pool2d_backward",
@@ -109,6 +112,7 @@ __all__ = [
     "prelu", "prelu_backward",
     "relu", "relu_backward",
     "relu6", "relu6_backward",
+    "rescale", "rescale_backward",
     "rmsprop",
     "scaled_tanh", "scaled_tanh_backward",
     "selu", "selu_backward",
@@ -120,6 +124,7 @@ __all__ = [
     "softmax_cross_entropy", "softmax_cross_entropy_backward",
     "softplus", "softplus_backward",
     "softsign", "softsign_backward",
+    "spatial_dropout2d", "spatial_dropout2d_backward",
     "tanh", "tanh_backward",
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",

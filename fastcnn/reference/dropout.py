@@ -1,10 +1,10 @@
-"""Dropout, and the counter-based random numbers it is made of."""
+"""Dropout of single values and of whole channels, and the counter-based random numbers it is made of."""
 
 import operator
 
 import numpy as np
 
-from .arrays import as_float64, as_gradient
+from .arrays import as_float64, as_gradient, as_image, as_image_gradient, in_format
 
 MASK32 = np.uint64(0xFFFFFFFF)
 SHIFT32 = np.uint64(32)
@@ -39,6 +39,28 @@ def dropout_backward(dy, x, rate, seed=0, step=0):
     return _drop(as_gradient(dy, shape), shape, rate, seed, step)
 
 
+def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last"):
+    """Dropout of whole channels: y[n,h,w,c] = x[n,h,w,c] · f[n,c] with f = `dropout` of (N, C) ones.
+
+    Args:
+        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
+        rate: in 0 <= rate < 1.
+        seed, step: integers in 0 ... 2⁶⁴ − 1. Equal ones drop the same channels.
+
+    Shape: → like x.
+
+    Source: Tompson et al. 2015, §3.2.
+    """
+    x = as_image(x, data_format)
+    return in_format(_drop_channels(x, rate, seed, step), data_format)
+
+
+def spatial_dropout2d_backward(dy, x, rate, seed=0, step=0, data_format="channels_last"):
+    """dx of `spatial_dropout2d`: dx = dy · f. Shape: dy, x → dx, all alike."""
+    dy = as_image_gradient(dy, as_image(x, data_format).shape, data_format)
+    return in_format(_drop_channels(dy, rate, seed, step), data_format)
+
+
 def philox4x32(counter, key):
     """Philox4×32-10: four random 32-bit words from a counter and a key. Each of the ten rounds maps
 
@@ -61,15 +83,21 @@ def philox4x32(counter, key):
     return np.stack(np.broadcast_arrays(c0, c1, c2, c3), axis=-1).astype(np.uint32)
 
 
+def _drop_channels(images, rate, seed, step):
+    n, _, _, c = images.shape
+    factor = dropout(np.ones((n, c)), rate, seed, step)[:, None, None]
+    return np.where(factor > 0, images, 0.0) * factor
+
+
 def _drop(values, shape, rate, seed, step):
     if not 0.0 <= rate < 1.0:
         raise ValueError(f"`rate` must be in [0, 1). Received: {rate}")
-    kept = _words(values.size, seed, step) >= int(rate * 2.0**32)
+    kept = random_words(values.size, seed, step) >= int(rate * 2.0**32)
     return np.where(kept.reshape(shape), values * (1.0 / (1.0 - rate)), 0.0)
 
 
-def _words(count, seed, step):
-    """Random words 0 ... count − 1 of one (seed, step)."""
+def random_words(count, seed, step):
+    """Words 0 ... count − 1 of one (seed, step)."""
     block = np.arange(-(-count // 4), dtype=np.uint64)
     counter = np.empty((len(block), 4), dtype=np.uint64)
     counter[:, 0], counter[:, 1] = block & MASK32, block >> SHIFT32

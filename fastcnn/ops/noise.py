@@ -1,0 +1,49 @@
+"""Noise."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments
+from fastcnn.ops.shared import deliver, gradient, result, run
+
+
+def _noise(x, stddev, seed, step):
+    stddev = arguments.number("stddev", stddev, 0, float(np.finfo(np.float32).max))
+    key = [arguments.integer(name, value, 0, 2**64 - 1) for name, value in (("seed", seed), ("step", step))]
+    return arguments.array("x", x), stddev, key
+
+
+def gaussian_noise(x, stddev, seed=0, step=0, *, out=None):
+    """Adds normally distributed random numbers.
+
+    Args:
+        x: any array.
+        stddev: their standard deviation, ≥ 0; their mean is 0.
+        seed, step: key and counter of the random numbers (Philox 4×32-10, then Box and Muller); the same pair gives the same
+            noise.
+        out: array to write the result to.
+
+    Shape:
+        any → the same
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> y = fastcnn.ops.gaussian_noise(np.zeros(10000), 0.5, seed=1)
+        >>> bool(abs(y.mean()) < 0.02 and abs(y.std() - 0.5) < 0.02)
+        True
+    """
+    x, stddev, key = _noise(x, stddev, seed, step)
+    y = result(out, x.shape, x, in_place=True)
+    if x.size:
+        run(_ops.gaussian_noise(x.size, stddev), 1, [["forward"]], [("x", x), ("y", y)], random=key)
+    return deliver(y, out)
+
+
+def gaussian_noise_backward(dy, x, stddev, seed=0, step=0):
+    """Gradient of `gaussian_noise`: dy, as the noise does not depend on x."""
+    x, stddev, _ = _noise(x, stddev, seed, step)
+    dy, dx = gradient(dy, x.shape), np.empty_like(x)
+    if x.size:
+        run(_ops.gaussian_noise(x.size, stddev), 1, [["data"]], [("dy", dy), ("dx", dx)])
+    return dx
