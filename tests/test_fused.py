@@ -137,6 +137,7 @@ def test_what_drops_nothing():
     assert dropout.with_dropout(dropout) is None and relu.with_dropout(dropout).with_dropout(dropout) is None
     assert relu.with_lanes().with_dropout(dropout) is None
     assert relu.with_dropout(dropout).with_lanes() is None
+    assert relu.with_dropout(_ops.dropout(3, 0.5, 2)) is None, "drops whole channels"
 
 
 # Models

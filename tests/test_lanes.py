@@ -64,6 +64,16 @@ def test_what_ends_a_stage():
     assert stages(chain(narrow(), L.Conv2D(3, 3, dilation_rate=2))) == [["conv2d"]]
     assert stages(chain(narrow(), L.Conv2D(6, 3, groups=3))) == [["conv2d"]]
     assert stages(chain(L.Flatten(), L.Dense(4))) == [], "no convolution"
+    assert stages(chain(narrow(), L.Reshape((9, 10, 3)), narrow())) == [["conv2d", "conv2d", "dense"]]
+
+
+@pytest.mark.parametrize("layer", [
+    L.ZeroPadding2D, L.Cropping2D, L.UpSampling2D, lambda: L.Permute((2, 1, 3)), lambda: L.GaussianNoise(0.1),
+    lambda: L.SpatialDropout2D(0.5), lambda: L.Rescaling(2.0), lambda: L.Normalization(mean=0.5, variance=2.0),
+])
+def test_layers_without_such_a_form_end_a_stage(layer):
+    assert stages(chain(L.Conv2D(3, 3), layer(), L.Conv2D(3, 3))) == [["conv2d"], ["conv2d", "dense"]]
+    assert stages(chain(layer(), L.Conv2D(3, 3))) == [["conv2d", "dense"]]
 
 
 def test_wide_convolutions_stay():
@@ -102,6 +112,10 @@ SPATIAL = {
     "twice": lambda: [L.Conv2D(4, 3), L.Dropout(0.3, seed=2), L.Conv2D(4, 3, padding="same"), L.MaxPooling2D()],
     "dense": lambda: [L.Conv2D(4, 5, activation="elu"), L.Flatten(), L.Dense(101, activation="tanh"), L.Dense(26)],
     "frozen": lambda: [L.Conv2D(4, 3, trainable=False), L.Conv2D(7, 3), L.AveragePooling2D()],
+    "reshaped": lambda: [L.Conv2D(4, 3), L.Reshape((9, 5, 8)), L.Conv2D(6, 3), L.MaxPooling2D(2), L.Reshape((-1, 3, 2)),
+                         L.Conv2D(3, 2)],
+    "between": lambda: [L.Rescaling(0.5, 1.0), L.Conv2D(4, 3), L.SpatialDropout2D(0.4, seed=2), L.Cropping2D(1), L.Conv2D(5, 3),
+                        L.UpSampling2D(2), L.GaussianNoise(0.5, seed=5), L.Conv2D(3, 2), L.ZeroPadding2D(1), L.Conv2D(2, 3)],
     "after": lambda: [L.LocalResponseNormalization(3, alpha=0.1), L.Conv2D(4, 3, padding="same"), L.Conv2D(20, 3)],
 }
 
