@@ -95,7 +95,7 @@ def test_normalized_pool_of_what_is_no_number(isa):
 
 def test_what_is_no_pair():
     norm, pool = pair((6, 6, 4), 2, 2, 0, False)
-    average = _ops.pool2d("average", (6, 6, 4), (2, 2), (2, 2), ((0, 0), (0, 0)))
+    average = _ops.pool2d("avg", (6, 6, 4), (2, 2), (2, 2), ((0, 0), (0, 0)))
     assert _ops.lrn_pool2d(norm, pool) is not None
     assert _ops.lrn_pool2d(norm, average) is None
     assert _ops.lrn_pool2d(pool, norm) is None
