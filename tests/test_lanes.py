@@ -114,8 +114,9 @@ SPATIAL = {
     "frozen": lambda: [L.Conv2D(4, 3, trainable=False), L.Conv2D(7, 3), L.AveragePooling2D()],
     "reshaped": lambda: [L.Conv2D(4, 3), L.Reshape((9, 5, 8)), L.Conv2D(6, 3), L.MaxPooling2D(2), L.Reshape((-1, 3, 2)),
                          L.Conv2D(3, 2)],
-    "between": lambda: [L.Rescaling(0.5, 1.0), L.Conv2D(4, 3), L.SpatialDropout2D(0.4, seed=2), L.Cropping2D(1), L.Conv2D(5, 3),
-                        L.UpSampling2D(2), L.GaussianNoise(0.5, seed=5), L.Conv2D(3, 2), L.ZeroPadding2D(1), L.Conv2D(2, 3)],
+    "between": lambda: [L.Rescaling(0.5, 1.0), L.Conv2D(4, 3), L.SpatialDropout2D(0.4, seed=2), L.Cropping2D(1),
+                        L.Conv2D(5, 3), L.UpSampling2D(2), L.GaussianNoise(0.5, seed=5), L.Conv2D(3, 2),
+                        L.ZeroPadding2D(1), L.Conv2D(2, 3)],
     "after": lambda: [L.LocalResponseNormalization(3, alpha=0.1), L.Conv2D(4, 3, padding="same"), L.Conv2D(20, 3)],
 }
 

@@ -235,7 +235,8 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
     *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout", "rescale")),
-    *(("prelu", "x", shape, str(shape[1:])) for shape in [(5,), (3, 4, 5), (2, 3, 4, 6), (2, 2, 4, 5)]),
+    ("prelu", "x", (5,), "(5,)"),
+    *(("prelu", "x", shape, str(shape[1:])) for shape in [(3, 4, 5), (2, 3, 4, 6), (2, 2, 4, 5)]),
     *(("prelu", "alpha", shape, str(shape)) for shape in [(2, 1, 5), (3, 1, 5, 1), (1, 3, 1, 5), (4,), (0,)]),
     *(("maxout", "x", shape, str(shape)) for shape in [(2, 3, 4), (6,), (3, 0)]),
     *(

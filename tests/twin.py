@@ -316,10 +316,13 @@ def targets(rng, loss, batch, units):
 
 def clear_batch(twin, rng, batch, shape):
     """Random samples that are not at a kink of the network."""
+    x, limit = rng.standard_normal((batch, *shape)).astype(np.float32), 3e-6
     for _ in range(200):
-        x = rng.standard_normal((batch, *shape)).astype(np.float32)
-        if twin.margin(x) > 3e-6:
+        if twin.margin(x) > limit:
             return x
+        near = [i for i in range(batch) if twin.margin(x[i : i + 1]) <= limit] or range(batch)
+        for i in near:
+            x[i] = rng.standard_normal(shape)
     raise AssertionError("no batch keeps clear of kinks: use fewer values")
 
 

@@ -127,7 +127,7 @@ class Gradients:
         self.input = count * probes[0].gradient
         self.outputs = {layer.name: count * probe.gradient for layer, probe in zip(layers, probes[1:])}
         self.parameters = {
-            layer.name: {p.name: -twin._flat.state_of(p) for p in copy.parameters}
+            layer.name: {p.name: -twin._flat.states_of(p)[0] for p in copy.parameters}
             for layer, copy in zip(layers, twins) if copy.parameters and layer.trainable}
 
 
