@@ -167,7 +167,9 @@ def make_op(case):
         return _ops.dropout(case.c, 0.5)
     if kind in _ops.ACTIVATIONS:
         return activations.op(activations.get(kind), case.rows * case.c, case.c)
-    return _ops.plain(kind, case.rows, case.c, from_logits=True, sparse=True)
+    if kind == "softmax_cross_entropy":
+        return _ops.loss(kind, case.c, sparse=True)
+    return _ops.plain(kind, case.rows, case.c)
 
 
 def check(case, op):

@@ -27,6 +27,12 @@ typedef enum {
     FC_CATEGORICAL_CROSS_ENTROPY,
     FC_BINARY_CROSS_ENTROPY,
     FC_MEAN_SQUARED_ERROR,
+    FC_MEAN_ABSOLUTE_ERROR,
+    FC_HUBER,
+    FC_HINGE,
+    FC_SQUARED_HINGE,
+    FC_CATEGORICAL_HINGE,
+    FC_MULTICLASS_HINGE,
     FC_SGD,
     FC_RMSPROP,
     FC_ADAGRAD,
@@ -102,6 +108,11 @@ typedef struct {
 } fc_lrn_pool;
 
 typedef struct {
+typedef struct {
+    double smoothing; /* of cross-entropies: how much of each target is spread over all classes */
+    double delta;     /* huber: where the square ends */
+} fc_loss;
+
     uint32_t threshold; /* an element is kept iff its random word is ≥ threshold = rate · 2³² */
     float scale;        /* 1/(1 − rate) */
 } fc_dropout;
@@ -191,6 +202,7 @@ typedef struct {
         fc_dropout dropout;    /* of dense too */
         fc_optimizer optimizer;
         fc_augment augment;
+        fc_loss loss;
         fc_to_lanes to_lanes;
         fc_pad2d pad2d;
         fc_upsample2d upsample2d;
@@ -280,10 +292,11 @@ fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t c, double rate);
 fc_status fc_gaussian_noise_init(fc_op *op, ptrdiff_t size, float stddev);
 fc_status fc_rescale_init(fc_op *op, ptrdiff_t size, ptrdiff_t period);
-/* activation, softmax and losses: ops without parameters; rows × c floats per image */
+/* activation and softmax: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
 ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* partial sums of squares of that many parameters */
+fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *constants);
 
 fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
                           const fc_augment *augment);

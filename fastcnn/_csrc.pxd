@@ -11,7 +11,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
-        FC_UPSAMPLE2D, FC_PERMUTE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_KINDS
+        FC_UPSAMPLE2D, FC_PERMUTE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER, FC_HINGE
+        FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -50,6 +51,9 @@ cdef extern from "fastcnn.h" nogil:
         float light[3][3]
 
     int FC_STATES
+    ctypedef struct fc_loss:
+        double smoothing, delta
+
 
     ctypedef struct fc_optimizer:
         float clip_value, clip_norm
@@ -139,6 +143,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_rescale_init(fc_op *op, Py_ssize_t size, Py_ssize_t period)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
+    fc_status fc_loss_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_loss *constants)
     Py_ssize_t fc_norm_blocks(Py_ssize_t size)
     fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
                               Py_ssize_t crop_w, const fc_augment *augment)

@@ -17,9 +17,12 @@ ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU
                "silu": FC_SILU, "gelu": FC_GELU}
 OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
 PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
-         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX,
-         "softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
-         "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR}
+         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX}
+LOSSES = {"softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
+          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR,
+          "mean_absolute_error": FC_MEAN_ABSOLUTE_ERROR, "huber": FC_HUBER, "hinge": FC_HINGE,
+          "squared_hinge": FC_SQUARED_HINGE, "categorical_hinge": FC_CATEGORICAL_HINGE,
+          "multiclass_hinge": FC_MULTICLASS_HINGE}
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
 OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM}
@@ -202,15 +205,22 @@ def half_weights(Py_ssize_t n_in, Py_ssize_t units, str format):
     return op
 
 
-def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0, bint from_logits=False,
-          bint sparse=False):
-    """An op without parameters on [rows][c] floats per image: activation, softmax, losses."""
+def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0):
+    """An op without parameters on [rows][c] floats per image: activation, softmax."""
     cdef Op op = Op.__new__(Op)
     check(fc_plain_init(&op.op, PLAIN[kind], rows, c), f"{kind} of {rows} × {c} values")
     op.op.activation = ACTIVATIONS[activation]
     op.op.alpha = alpha
-    op.op.from_logits = from_logits
-    op.op.sparse = sparse
+    return op
+
+
+def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double smoothing=0, double delta=1):
+    """One number per image of `size` floats and its target: as many, or sparse: one label."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_loss o
+    o.smoothing, o.delta = smoothing, delta
+    check(fc_loss_init(&op.op, LOSSES[kind], size, &o), f"{kind} of {size} values")
+    op.op.sparse, op.op.from_logits = sparse, from_logits
     return op
 
 

@@ -68,7 +68,7 @@ class Plan:
         self.loss_index, loss, loss_size = None, self.loss and "python", 0
         if loss_kind is not None:
             self.loss_index, loss = len(self.entries), "c"
-            self.ops.append(_ops.plain(loss_kind, 1, sizes[-1], from_logits=self.loss.from_logits, sparse=label_target))
+            self.ops.append(_ops.loss(loss_kind, sizes[-1], label_target, **self.loss.constants))
             loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
         self._cut()
         self.norms = None

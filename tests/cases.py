@@ -274,4 +274,10 @@ CALLS = [
     Call("categorical_cross_entropy", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
     Call("mean_squared_error", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
     Call("binary_cross_entropy", {"x": (6, 5), "target": (6, 5)}, (6,), {"from_logits": True}),
-]  # `sgd` has no backward and returns a pair: tests treat it apart
+    Call("mean_absolute_error", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("huber", {"x": (6, 5), "target": (6, 5)}, (6,), {"delta": 0.5}),
+    Call("hinge", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("squared_hinge", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("categorical_hinge", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
+    Call("multiclass_hinge", {"x": (6, 5), "target": "labels"}, (6,), {}),
+]  # optimizers have no backward and return tuples: tests treat them apart

@@ -134,7 +134,10 @@ BAD_OPTIONS = {
             "beyond float32": (1e39, "e+39"), "two dimensions": (np.ones((5, 1)), "[1.0]"),
         } for name in ("scale", "offset", "mean")
     },
-    "binary_cross_entropy": {"from_logits": BAD_FLAGS},
+    "binary_cross_entropy": {"from_logits": BAD_FLAGS, "label_smoothing": NOT_NEGATIVE | {"above 1": (1.1, "1.1")}},
+    "softmax_cross_entropy": {"label_smoothing": NOT_NEGATIVE | {"above 1": (1.1, "1.1")}},
+    "categorical_cross_entropy": {"label_smoothing": NOT_NEGATIVE | {"above 1": (1.1, "1.1")}},
+    "huber": {"delta": NOT_NEGATIVE | {"zero": (0, "0")}},
 }  # fmt: skip
 
 BAD_ARRAYS = {  # what an array argument is made to, what the message holds
@@ -287,8 +290,10 @@ def test_bad_dy_shape(call):
     ([2**40] * 6, str(2**40)), (np.full(6, 2**63, np.uint64), str(2**63)), ([0.0] * 6, "(6,)"),
     ([True] * 6, "(6,)"), (3, "()"), ([["a"] * 5] * 6, "<U1"),
 ], ids=str)  # fmt: skip
-@pytest.mark.parametrize("op", ["softmax_cross_entropy", "categorical_cross_entropy"])
+@pytest.mark.parametrize("op", ["softmax_cross_entropy", "categorical_cross_entropy", "multiclass_hinge"])
 def test_bad_labels(op, labels, fragment):
+    if op == "multiclass_hinge" and np.asarray(labels).dtype.kind in "fb":
+        fragment = str(np.asarray(labels).dtype)
     for name in op, f"{op}_backward":
         refused_quickly(name, {**problem(BY_NAME[op], name), "target": labels}, {}, fragment)
 

@@ -421,6 +421,16 @@ def probabilities(rng, shape):
     return np.where(rng.random(shape) < 0.2, rng.choice(special, shape), x)
 
 
+def one_hot(rng, shape):
+    return np.eye(shape[1], dtype=np.float32)[rng.integers(0, shape[1], shape[0])]
+
+
+def with_equals(rng, shape):
+    """Targets of which many are the very predictions that a case of this shape has."""
+    x = normal(np.random.default_rng(shape), shape)
+    return np.where(rng.random(shape) < 0.3, x, normal(rng, shape))
+
+
 LOSSES = {  # op: (x, target, options); the sums are taken in double, so each result is one rounding off
     "categorical_cross_entropy": lambda rng, shape: (
         probabilities(rng, shape),
@@ -434,6 +444,29 @@ LOSSES = {  # op: (x, target, options); the sums are taken in double, so each re
         {"from_logits": True},
     ),
     "mean_squared_error": lambda rng, shape: (normal(rng, shape), normal(rng, shape) * np.float32(1e3), {}),
+    "mean_absolute_error": lambda rng, shape: (normal(rng, shape), with_equals(rng, shape), {}),
+    "huber": lambda rng, shape: (normal(rng, shape), normal(rng, shape), {"delta": 0.7}),
+    "hinge": lambda rng, shape: (normal(rng, shape), rng.choice(np.float32([-1, 1]), shape), {}),
+    "hinge 01": lambda rng, shape: (normal(rng, shape), rng.choice(np.float32([0, 1]), shape), {}),
+    "squared_hinge": lambda rng, shape: (normal(rng, shape), rng.choice(np.float32([-1, 0, 1]), shape), {}),
+    "categorical_hinge": lambda rng, shape: (normal(rng, shape), one_hot(rng, shape), {}),
+    "multiclass_hinge": lambda rng, shape: (normal(rng, shape), rng.integers(0, shape[1], shape[0]), {}),
+    "softmax_cross_entropy labels": lambda rng, shape: (
+        normal(rng, shape),
+        rng.integers(0, shape[1], shape[0]),
+        {"label_smoothing": 0.1},
+    ),
+    "softmax_cross_entropy smooth": lambda rng, shape: (normal(rng, shape), one_hot(rng, shape), {"label_smoothing": 1.0}),
+    "categorical_cross_entropy smooth": lambda rng, shape: (
+        probabilities(rng, shape),
+        one_hot(rng, shape),
+        {"label_smoothing": 0.2},
+    ),
+    "binary_cross_entropy smooth": lambda rng, shape: (
+        probabilities(rng, shape),
+        rng.choice(np.float32([0, 1]), shape),
+        {"label_smoothing": 0.3},
+    ),
 }
 
 
@@ -446,11 +479,12 @@ def test_loss(loss, shape, isa):
     x[:, 0] = np.maximum(x[:, 0], np.float32(0.01))  # no row of zeros only
     dy = normal(rng, shape[0])
     expected = getattr(reference, op)(x, target, **options)
+    units = 40 if op == "softmax_cross_entropy" else 1.001  # its exponentials and their sum are float32
     assert_within(
-        getattr(ops, op)(x, target, **options), expected, 1.001 * UNIT * np.abs(expected) + 1e-9, "loss"
+        getattr(ops, op)(x, target, **options), expected, units * UNIT * np.abs(expected) + 1e-9, "loss"
     )
     dx = gradients(reference, op, dy, x, target, **options)[0]
-    bound = 1.001 * UNIT * np.abs(dx) + 1e-12 * np.abs(dx).max() + TINY
+    bound = units * UNIT * (np.abs(dx) if units < 2 else np.abs(dy)[:, None]) + 1e-12 * np.abs(dx).max() + TINY
     assert_within(*gradients(ops, op, dy, x, target, **options), dx, bound, "dx")
 
 

@@ -869,6 +869,7 @@ def probabilities(*shape):
 
 
 LABELS = np.array([2, 0, 3, 2])
+SIGNS = np.where(np.arange(20).reshape(4, 5) % 3, 1.0, -1.0)
 LOSS_CASES = {  # id: loss, x, target, options
     "softmax_cross_entropy.labels": ("softmax_cross_entropy", normal(4, 5), LABELS, {}),
     "softmax_cross_entropy.probabilities": ("softmax_cross_entropy", normal(4, 5), probabilities(4, 5), {}),
@@ -897,6 +898,30 @@ LOSS_CASES = {  # id: loss, x, target, options
         np.arange(12).reshape(2, 3, 1, 2) % 2,
         {},
     ),
+    "softmax_cross_entropy.smooth": ("softmax_cross_entropy", normal(4, 5), LABELS, {"label_smoothing": 0.3}),
+    "categorical_cross_entropy.smooth": (
+        "categorical_cross_entropy",
+        probabilities(4, 5),
+        np.eye(5)[LABELS],
+        {"label_smoothing": 0.2},
+    ),
+    "binary_cross_entropy.smooth": (
+        "binary_cross_entropy",
+        probabilities(4, 5),
+        np.eye(5)[LABELS],
+        {"label_smoothing": 0.4},
+    ),
+    "mean_absolute_error": ("mean_absolute_error", normal(4, 5), normal(5, 4).T, {}),
+    "mean_absolute_error.images": ("mean_absolute_error", normal(2, 3, 2, 2), normal(2, 3, 2, 2)[::-1], {}),
+    "huber": ("huber", normal(4, 5), normal(5, 4).T, {}),
+    "huber.delta": ("huber", normal(4, 5), normal(5, 4).T, {"delta": 0.3}),
+    "hinge": ("hinge", normal(4, 5), SIGNS, {}),
+    "hinge.zeros": ("hinge", normal(4, 5), np.maximum(SIGNS, 0), {}),
+    "squared_hinge": ("squared_hinge", normal(4, 5), SIGNS, {}),
+    "squared_hinge.images": ("squared_hinge", normal(2, 1, 2, 5), SIGNS.reshape(2, 1, 2, 5), {}),
+    "categorical_hinge": ("categorical_hinge", normal(4, 5), np.eye(5)[LABELS], {}),
+    "multiclass_hinge": ("multiclass_hinge", normal(4, 5), LABELS, {}),
+    "multiclass_hinge.images": ("multiclass_hinge", normal(4, 1, 1, 5), LABELS, {}),
     "binary_cross_entropy.logits": (
         "binary_cross_entropy",
         3 * normal(4, 5),
@@ -923,6 +948,42 @@ def test_losses_by_hand():
     assert ref.mean_squared_error([[1.0, 2.0], [0.0, 0.0]], [[3.0, 3.0], [0.0, 1.0]]).tolist() == [2.5, 0.5]
     expected = [-(math.log(0.25) + 0.5 * math.log(0.2) + 0.5 * math.log(0.8)) / 2]
     assert ref.binary_cross_entropy([[0.25, 0.2]], [[1.0, 0.5]]) == pytest.approx(expected, rel=1e-14)
+
+
+def test_regression_and_hinge_losses_by_hand():
+    x, t = [[1.0, 2.0], [0.0, 0.0]], [[3.0, 3.0], [0.0, 0.5]]
+    assert ref.mean_absolute_error(x, t).tolist() == [1.5, 0.25]
+    assert ref.mean_absolute_error_backward([1.0, 4.0], x, t).tolist() == [[-0.5, -0.5], [0.0, -2.0]]
+    # The example of Keras' documentation: a mean of .155.
+    assert ref.huber([[0.6, 0.4], [0.4, 0.6]], [[0, 1], [0, 0]]).mean() == pytest.approx(0.155, rel=1e-12)
+    assert ref.huber([[3.0, 0.5]], [[0.0, 0.0]]).tolist() == [(2.5 + 0.125) / 2]
+    assert ref.huber([[3.0, 0.5]], [[0.0, 0.0]], delta=4.0).tolist() == [(4.5 + 0.125) / 2]
+    assert ref.hinge([[0.5, 2.0, -3.0]], [[1.0, -1.0, -1.0]]).tolist() == [(0.5 + 3.0) / 3]
+    assert ref.squared_hinge([[0.5, 2.0, -3.0]], [[1.0, -1.0, -1.0]]).tolist() == [(0.25 + 9.0) / 3]
+    for name in ("hinge", "squared_hinge"):  # 0 stands for -1
+        signs = getattr(ref, name)([[0.5, 2.0, -3.0]], [[1.0, -1.0, -1.0]])
+        assert getattr(ref, name)([[0.5, 2.0, -3.0]], [[1.0, 0.0, 0.0]]) == signs
+    rows = [[2.0, 2.5, 1.0], [2.0, 4.0, 1.0], [-5.0, -1.0, -4.0]]
+    # 2 − 2.5 + 1; at a lead of 2 nothing; and Keras' maximum sees a 0 for the true class: 0 − (−1) + 1
+    assert ref.categorical_hinge(rows, [[0, 1, 0]] * 3).tolist() == [0.5, 0.0, 2.0]
+    assert ref.multiclass_hinge(rows, [1, 1, 1]).tolist() == [0.5, 0.0, 0.0]
+    assert ref.multiclass_hinge([[1.0, 2.0, 1.5]], [2]).tolist() == [0.5 + 1.5]
+    assert ref.multiclass_hinge_backward([2.0], [[1.0, 2.0, 1.5]], [2]).tolist() == [[2.0, 2.0, -4.0]]
+
+
+def test_label_smoothing_by_hand():
+    # t = (0, 1, 0)·.7 + .1
+    expected = ref.softmax_cross_entropy([[1.0, 2.0, 4.0]], [[0.1, 0.8, 0.1]])
+    np.testing.assert_allclose(ref.softmax_cross_entropy([[1.0, 2.0, 4.0]], [1], label_smoothing=0.3), expected, rtol=1e-14)
+    p = [[0.2, 0.3, 0.5]]
+    expected = ref.categorical_cross_entropy(p, [[0.1, 0.8, 0.1]])
+    actual = ref.categorical_cross_entropy(p, [[0, 1, 0]], label_smoothing=0.3)
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
+    # t·.6 + .2
+    for options in ({}, {"from_logits": True}):
+        expected = ref.binary_cross_entropy(p, [[0.2, 0.8, 0.2]], **options)
+        actual = ref.binary_cross_entropy(p, [[0, 1, 0]], label_smoothing=0.4, **options)
+        np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
 def test_labels_are_one_hot_rows():
@@ -1141,6 +1202,8 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "softmax_cross_entropy.negative_label": lambda: ref.softmax_cross_entropy(np.zeros((2, 3)), [0, -1]),
     "softmax_cross_entropy.labels": lambda: ref.softmax_cross_entropy(np.zeros((2, 3)), [0, 1, 2]),
     "mean_squared_error.shapes": lambda: ref.mean_squared_error(np.zeros((2, 3)), np.zeros((2, 1))),
+    "huber.shapes": lambda: ref.huber(np.zeros((2, 3)), np.zeros((2, 1))),
+    "multiclass_hinge.rows": lambda: ref.multiclass_hinge(np.zeros((2, 3)), np.zeros((2, 3))),
     "sgd.shapes": lambda: ref.sgd(np.zeros(3), np.zeros(1)),
     "rmsprop.shapes": lambda: ref.rmsprop(np.zeros(3), np.zeros(3), average=np.zeros(1)),
     "adam.shapes": lambda: ref.adam(np.zeros(3), np.zeros(3), np.zeros((1, 3))),

@@ -172,12 +172,7 @@ def run_layer(layer, x, weights=(), training=False, step=0):
 
 def loss_functions(loss):
     """(forward, backward) of a loss of fastcnn's in float64; both take (y, target)."""
-    if loss.name == "mean_squared_error":
-        names, options = "mean_squared_error", {}
-    elif loss.name == "binary_crossentropy":
-        names, options = "binary_cross_entropy", {"from_logits": loss.from_logits}
-    else:
-        names, options = ("softmax" if loss.from_logits else "categorical") + "_cross_entropy", {}
+    names, options = loss.function, loss.options
     forward, backward = getattr(ref, names), getattr(ref, f"{names}_backward")
     return (lambda y, t: forward(y, t, **options)), (lambda dy, y, t: backward(dy, y, t, **options))
 

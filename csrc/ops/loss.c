@@ -3,8 +3,15 @@
  *     softmax cross-entropy       L = −Σ t_i·log p_i, p = softmax(x)       dx_i = p_i·Σt − t_i      y = p
  *     categorical cross-entropy   L = −Σ t_i·log q_i, q = clip(x/Σx)       dx from q; 0 where clipped
  *     binary cross-entropy        L = mean of −t·log q − (1−t)·log(1−q), q = clip(x), or q = sigmoid(x) from logits
- *     mean squared error          L = mean of (x − t)²
+ *     mean squared error          L = mean of d², d = x − t
+ *     mean absolute error         L = mean of |d|
+ *     huber                       L = mean of d²/2 where |d| ≤ δ, else δ·(|d| − δ/2)
+ *     hinge, squared hinge        L = mean of m, of m²; m = max(1 − t·x, 0), and a target 0 stands for −1
+ *     categorical hinge           L = max(0, 1 + max((1−t_i)·x_i) − Σ t_i·x_i)
+ *     multiclass hinge            L = Σ_{i≠label} max(0, 1 + x_i − x_label)
  *
+ * t is smoothed first: t·(1−s) + s/n for softmax and categorical cross-entropy, + s/2 for binary. Where a function has a
+ * corner, its gradient there is 0, or that of the first of equal maxima.
  * x, target: [in_size] per image; sparse: target is one int32 label. Sums in double. Threads: by image. */
 #include <math.h>
 
@@ -12,12 +19,22 @@
 
 #define CLIP 1e-7 /* Keras' epsilon */
 
+fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *constants)
+{
+    const fc_status status = fc_plain_init(op, kind, 1, size);
+    op->u.loss = *constants;
+    return status;
+}
+
 static double weight(const fc_io *io, ptrdiff_t image) { return io->sample_weight ? io->sample_weight[image] : 1.0; }
+static int32_t label(const fc_io *io, ptrdiff_t image) { return ((const int32_t *)io->target)[image]; }
 
 static double target(const fc_op *op, const fc_io *io, ptrdiff_t image, ptrdiff_t i)
 {
-    if (op->sparse) return ((const int32_t *)io->target)[image] == i;
-    return ((const float *)io->target)[image * op->in_size + i];
+    const double s = op->u.loss.smoothing;
+    const double t = op->sparse ? label(io, image) == i : ((const float *)io->target)[image * op->in_size + i];
+    if (s == 0) return t;
+    return t * (1 - s) + (op->kind == FC_BINARY_CROSS_ENTROPY ? s / 2 : s / (double)op->in_size);
 }
 
 static double clip(double p) { return p < CLIP ? CLIP : p > 1 - CLIP ? 1 - CLIP : p; }
@@ -34,8 +51,8 @@ static double softmax_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, co
 {
     double loss = 0;
     fc_k->log_softmax(1, op->in_size, x, y);
-    if (op->sparse)
-        loss = -y[((const int32_t *)io->target)[image]];
+    if (op->sparse && op->u.loss.smoothing == 0)
+        loss = -y[label(io, image)];
     else
         for (ptrdiff_t i = 0; i < op->in_size; i++) {
             const double t = target(op, io, image, i);
@@ -56,23 +73,72 @@ static double categorical_loss(const fc_op *op, const fc_io *io, ptrdiff_t image
     return loss;
 }
 
-static double binary_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
+/* The place of max((1−t_i)·x_i), the first of equals. */
+static ptrdiff_t rival(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
 {
-    double loss = 0;
+    ptrdiff_t best = 0;
+    double most = 0;
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
-        const double t = target(op, io, image, i), v = x[i], p = clip(v);
-        loss += op->from_logits ? fmax(v, 0) - v * t + log1p(exp(-fabs(v))) : -t * log(p) - (1 - t) * log1p(-p);
+        const double v = (1 - target(op, io, image, i)) * x[i];
+        if (i == 0 || v > most) best = i, most = v;
     }
-    return loss / (double)op->in_size;
+    return best;
 }
 
-static double squared_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
+static double categorical_hinge_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
 {
+    const ptrdiff_t other = rival(op, io, image, x);
+    double margin = 1 + (1 - target(op, io, image, other)) * x[other];
+    for (ptrdiff_t i = 0; i < op->in_size; i++) margin -= target(op, io, image, i) * x[i];
+    return margin < 0 ? 0 : margin; /* NaN stays NaN */
+}
+
+static double multiclass_hinge_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
+{
+    const int32_t own = label(io, image);
     double loss = 0;
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
-        const double d = x[i] - target(op, io, image, i);
-        loss += d * d;
+        const double margin = 1 + (double)x[i] - x[own];
+        if (i != own && !(margin <= 0)) loss += margin;
     }
+    return loss;
+}
+
+/* Of losses that are means: what x adds. */
+static double term(const fc_op *op, double x, double t)
+{
+    const double d = x - t, far = fabs(d), delta = op->u.loss.delta, p = clip(x), m = 1 - (t == 0 ? -1 : t) * x;
+    switch (op->kind) {
+    case FC_BINARY_CROSS_ENTROPY:
+        return op->from_logits ? fmax(x, 0) - x * t + log1p(exp(-fabs(x))) : -t * log(p) - (1 - t) * log1p(-p);
+    case FC_MEAN_ABSOLUTE_ERROR: return far;
+    case FC_HUBER: return far <= delta ? d * d / 2 : delta * (far - delta / 2);
+    case FC_HINGE: return m < 0 ? 0 : m;
+    case FC_SQUARED_HINGE: return m < 0 ? 0 : m * m;
+    default: return d * d;
+    }
+}
+
+/* Its derivative. */
+static double slope(const fc_op *op, double x, double t)
+{
+    const double d = x - t, sign = d > 0 ? 1 : d < 0 ? -1 : d, delta = op->u.loss.delta, s = t == 0 ? -1 : t, m = 1 - s * x;
+    switch (op->kind) {
+    case FC_BINARY_CROSS_ENTROPY:
+        if (op->from_logits) return (x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x))) - t;
+        return inside(x) ? (x - t) / (x * (1 - x)) : 0;
+    case FC_MEAN_ABSOLUTE_ERROR: return sign;
+    case FC_HUBER: return fabs(d) > delta ? delta * sign : d;
+    case FC_HINGE: return m <= 0 ? 0 : m > 0 ? -s : m;
+    case FC_SQUARED_HINGE: return m <= 0 ? 0 : -2 * s * m;
+    default: return 2 * d;
+    }
+}
+
+static double mean_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
+{
+    double loss = 0;
+    for (ptrdiff_t i = 0; i < op->in_size; i++) loss += term(op, x[i], target(op, io, image, i));
     return loss / (double)op->in_size;
 }
 
@@ -84,8 +150,9 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         switch (op->kind) {
         case FC_SOFTMAX_CROSS_ENTROPY: loss = softmax_loss(op, io, image, x, fc_row(&io->y, image, work)); break;
         case FC_CATEGORICAL_CROSS_ENTROPY: loss = categorical_loss(op, io, image, x); break;
-        case FC_BINARY_CROSS_ENTROPY: loss = binary_loss(op, io, image, x); break;
-        default: loss = squared_loss(op, io, image, x); break;
+        case FC_CATEGORICAL_HINGE: loss = categorical_hinge_loss(op, io, image, x); break;
+        case FC_MULTICLASS_HINGE: loss = multiclass_hinge_loss(op, io, image, x); break;
+        default: loss = mean_loss(op, io, image, x); break;
         }
         io->loss[image] = (float)(loss * weight(io, image));
     }
@@ -113,17 +180,28 @@ static void categorical_gradient(const fc_op *op, const fc_io *io, ptrdiff_t ima
     }
 }
 
-static void binary_gradient(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, double scale, float *dx)
+static void categorical_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, double scale,
+                                       float *dx)
 {
+    const ptrdiff_t other = rival(op, io, image, x);
+    const double loss = categorical_hinge_loss(op, io, image, x);
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
-        const double t = target(op, io, image, i), v = x[i];
-        double d = 0;
-        if (op->from_logits)
-            d = (v >= 0 ? 1 / (1 + exp(-v)) : exp(v) / (1 + exp(v))) - t;
-        else if (inside(v))
-            d = (v - t) / (v * (1 - v));
-        dx[i] = (float)(d * scale / (double)op->in_size);
+        const double t = target(op, io, image, i);
+        dx[i] = (float)(loss == 0 ? 0 : ((i == other ? 1 - t : 0) - t) * scale);
     }
+}
+
+static void multiclass_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, double scale,
+                                      float *dx)
+{
+    const int32_t own = label(io, image);
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < op->in_size; i++) {
+        const int reaches = i != own && !(1 + (double)x[i] - x[own] <= 0);
+        dx[i] = (float)(reaches * scale);
+        count += reaches;
+    }
+    dx[own] = (float)(-(double)count * scale);
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -137,10 +215,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
             softmax_gradient(op, io, image, fc_row(&io->y, image, work), scale, dx);
             break;
         case FC_CATEGORICAL_CROSS_ENTROPY: categorical_gradient(op, io, image, x, scale, dx); break;
-        case FC_BINARY_CROSS_ENTROPY: binary_gradient(op, io, image, x, scale, dx); break;
+        case FC_CATEGORICAL_HINGE: categorical_hinge_gradient(op, io, image, x, scale, dx); break;
+        case FC_MULTICLASS_HINGE: multiclass_hinge_gradient(op, io, image, x, scale, dx); break;
         default:
             for (ptrdiff_t i = 0; i < op->in_size; i++)
-                dx[i] = (float)(2 * (x[i] - target(op, io, image, i)) * scale / (double)op->in_size);
+                dx[i] = (float)(slope(op, x[i], target(op, io, image, i)) * scale / (double)op->in_size);
         }
     }
 }
@@ -157,8 +236,14 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return 1;
 }
 
-#define LOSS(op, title) const fc_op_class fc_##op##_class = {title, {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items}
-LOSS(softmax_cross_entropy, "softmax_cross_entropy");
-LOSS(categorical_cross_entropy, "categorical_cross_entropy");
-LOSS(binary_cross_entropy, "binary_cross_entropy");
-LOSS(mean_squared_error, "mean_squared_error");
+#define LOSS(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items}
+LOSS(softmax_cross_entropy);
+LOSS(categorical_cross_entropy);
+LOSS(binary_cross_entropy);
+LOSS(mean_squared_error);
+LOSS(mean_absolute_error);
+LOSS(huber);
+LOSS(hinge);
+LOSS(squared_hinge);
+LOSS(categorical_hinge);
+LOSS(multiclass_hinge);

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments, registry
+from fastcnn import arguments, ops, registry
 
 
 class Loss(registry.Configurable):
@@ -25,6 +25,7 @@ class Loss(registry.Configurable):
 
     name = "loss"
     kind = None           # the op; None: computed in Python
+    constants = {}        # the op's numbers
     from_logits = False
 
     def forward(self, y_true, y_pred):
@@ -49,23 +50,38 @@ class Loss(registry.Configurable):
         raise ValueError(f"y must have the model's output shape {(None, *output_size)}. Received: shape {y.shape}")
 
 
-def get(identifier):
-    """A loss from its name ("mse", "sparse_categorical_crossentropy" …), class, configuration or itself.
+class OpLoss(Loss):
+    """A loss that C computes: `function` is the name of the op and of its function in `fastcnn.ops`."""
 
-    Example:
-        >>> fastcnn.losses.get("mse").name
-        'mean_squared_error'
-    """
-    from fastcnn import losses
+    function = None
+    options = {}  # that function's arguments
 
-    known = registry.names(losses.MeanSquaredError, losses.BinaryCrossentropy, losses.CategoricalCrossentropy,
-                           losses.SparseCategoricalCrossentropy, mse=losses.MeanSquaredError)
-    loss, _ = registry.resolve("loss", Loss, known, identifier)
-    if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a name or a fastcnn.losses.Loss (it needs a gradient). Received: {identifier!r}")
-    return loss
+    @property
+    def kind(self):
+        """The op that a plan takes."""
+        return self.function
+
+    def forward(self, y_true, y_pred):
+        y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
+        return getattr(ops, self.function)(y_pred, y_true, **self.options)
+
+    def backward(self, y_true, y_pred):
+        y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
+        return getattr(ops, f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.options)
 
 
-def serialize(loss):
-    """What `get` accepts, in JSON's types; None for a loss written in Python."""
-    return None if loss.kind is None else registry.serialize(loss)
+def labels(name, y, output_size):
+    """y as int32 labels (samples,), checked."""
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1 or len(output_size) != 1:
+        raise ValueError(f"y must be labels (samples,) for {name}, and the model end in one dimension; one-hot rows go with "
+                         f"categorical_crossentropy. Received: shape {y.shape}, output {output_size}")
+    if y.dtype.kind not in "iu":
+        if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
+            raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
+    numbers = y.astype(np.int64, copy=False)
+    if numbers.size and numbers.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
+        raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}. Received: {y.min()} … {y.max()}")
+    return np.ascontiguousarray(numbers, np.int32)

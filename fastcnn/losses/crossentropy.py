@@ -1,31 +1,10 @@
 """Cross-entropies."""
 
-import numpy as np
-
-from fastcnn import arguments, ops
-from fastcnn.losses.base import Loss
+from fastcnn import arguments
+from fastcnn.losses.base import OpLoss, labels
 
 
-class _Crossentropy(Loss):
-    config = ("from_logits",)
-
-    def __init__(self, from_logits=False):
-        self.from_logits = arguments.flag("from_logits", from_logits)
-
-    @property
-    def kind(self):
-        return "softmax_cross_entropy" if self.from_logits else "categorical_cross_entropy"
-
-    def forward(self, y_true, y_pred):
-        y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return getattr(ops, self.kind)(y_pred, y_true)
-
-    def backward(self, y_true, y_pred):
-        y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return getattr(ops, f"{self.kind}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true)
-
-
-class SparseCategoricalCrossentropy(_Crossentropy):
+class SparseCategoricalCrossentropy(OpLoss):
     """Cross-entropy with integer labels.
 
     Args:
@@ -42,29 +21,26 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     """
 
     name = "sparse_categorical_crossentropy"
+    config = ("from_logits",)
+
+    def __init__(self, from_logits=False):
+        self.from_logits = arguments.flag("from_logits", from_logits)
+
+    @property
+    def function(self):
+        """The op: softmax and cross-entropy together, or the latter alone."""
+        return "softmax_cross_entropy" if self.from_logits else "categorical_cross_entropy"
 
     def prepare(self, y, output_size):
-        y = np.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
-        if y.ndim != 1 or len(output_size) != 1:
-            raise ValueError(f"y must be labels (samples,) for {self.name}, and the model end in one dimension; "
-                             f"one-hot rows go with categorical_crossentropy. Received: shape {y.shape}, output "
-                             f"{output_size}")
-        if y.dtype.kind not in "iu":
-            if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
-                raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
-        labels = y.astype(np.int64, copy=False)
-        if labels.size and labels.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
-            raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}. Received: {y.min()} … {y.max()}")
-        return np.ascontiguousarray(labels, np.int32), True
+        return labels(self.name, y, output_size), True
 
 
-class CategoricalCrossentropy(_Crossentropy):
+class CategoricalCrossentropy(OpLoss):
     """Cross-entropy with one-hot rows, or any probabilities.
 
     Args:
         from_logits: predictions are logits, not probabilities.
+        label_smoothing: s in [0, 1]: targets become t·(1 − s) + s/C.
 
     Shape:
         targets and predictions (N, C) → (N,)
@@ -76,13 +52,28 @@ class CategoricalCrossentropy(_Crossentropy):
     """
 
     name = "categorical_crossentropy"
+    config = ("from_logits", "label_smoothing")
+    function = SparseCategoricalCrossentropy.function
+
+    def __init__(self, from_logits=False, label_smoothing=0.0):
+        self.from_logits = arguments.flag("from_logits", from_logits)
+        self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
+
+    @property
+    def constants(self):
+        return {"smoothing": self.label_smoothing}
+
+    @property
+    def options(self):
+        return {"label_smoothing": self.label_smoothing}
 
 
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(OpLoss):
     """Cross-entropy of independent yes-or-no outputs, averaged over them.
 
     Args:
         from_logits: predictions are logits, not probabilities.
+        label_smoothing: s in [0, 1]: targets become t·(1 − s) + s/2.
 
     Shape:
         targets and predictions (N, C) → (N,)
@@ -94,14 +85,17 @@ class BinaryCrossentropy(Loss):
     """
 
     name = "binary_crossentropy"
-    kind = "binary_cross_entropy"
-    config = ("from_logits",)
+    function = "binary_cross_entropy"
+    config = ("from_logits", "label_smoothing")
 
-    def __init__(self, from_logits=False):
+    def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits = arguments.flag("from_logits", from_logits)
+        self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
 
-    def forward(self, y_true, y_pred):
-        return ops.binary_cross_entropy(y_pred, y_true, self.from_logits)
+    @property
+    def constants(self):
+        return {"from_logits": self.from_logits, "smoothing": self.label_smoothing}
 
-    def backward(self, y_true, y_pred):
-        return ops.binary_cross_entropy_backward(np.ones(len(y_pred), np.float32), y_pred, y_true, self.from_logits)
+    @property
+    def options(self):
+        return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}

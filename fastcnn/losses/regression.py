@@ -1,12 +1,10 @@
 """Losses of real-valued predictions."""
 
-import numpy as np
-
-from fastcnn import ops
-from fastcnn.losses.base import Loss
+from fastcnn import arguments
+from fastcnn.losses.base import OpLoss
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(OpLoss):
     """The mean of (prediction − target)² over each sample.
 
     Shape:
@@ -17,11 +15,49 @@ class MeanSquaredError(Loss):
         5.0
     """
 
-    name = "mean_squared_error"
-    kind = "mean_squared_error"
+    name = function = "mean_squared_error"
 
-    def forward(self, y_true, y_pred):
-        return ops.mean_squared_error(y_pred, y_true)
 
-    def backward(self, y_true, y_pred):
-        return ops.mean_squared_error_backward(np.ones(len(y_pred), np.float32), y_pred, y_true)
+class MeanAbsoluteError(OpLoss):
+    """The mean of |prediction − target| over each sample.
+
+    Shape:
+        targets and predictions (N, …) → (N,)
+
+    Example:
+        >>> fastcnn.losses.MeanAbsoluteError()([[0.0, 0.0]], [[1.0, -3.0]])
+        2.0
+    """
+
+    name = function = "mean_absolute_error"
+
+
+class Huber(OpLoss):
+    """The mean over each sample of d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere; d = prediction − target.
+
+    Args:
+        delta: where the square ends and the line begins, > 0.
+
+    Shape:
+        targets and predictions (N, …) → (N,)
+
+    Example:
+        >>> fastcnn.losses.Huber()([[0.0, 0.0]], [[3.0, 0.5]])
+        1.3125
+
+    Source: Huber 1964, "Robust estimation of a location parameter".
+    """
+
+    name = function = "huber"
+    config = ("delta",)
+
+    def __init__(self, delta=1.0):
+        self.delta = arguments.number("delta", delta, 1e-30)
+
+    @property
+    def constants(self):
+        return {"delta": self.delta}
+
+    @property
+    def options(self):
+        return {"delta": self.delta}

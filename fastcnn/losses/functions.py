@@ -1,0 +1,60 @@
+"""Losses as functions of (y_true, y_pred): a number per sample. `compile` takes them as it takes names."""
+
+from fastcnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from fastcnn.losses.margin import CategoricalHinge, Hinge, MulticlassHinge, SquaredHinge
+from fastcnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+
+
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
+    """`SparseCategoricalCrossentropy` of each sample. Shape: labels (N,), predictions (N, C) → (N,)."""
+    return SparseCategoricalCrossentropy(from_logits).forward(y_true, y_pred)
+
+
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+    """`CategoricalCrossentropy` of each sample. Shape: (N, C) → (N,)."""
+    return CategoricalCrossentropy(from_logits, label_smoothing).forward(y_true, y_pred)
+
+
+def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+    """`BinaryCrossentropy` of each sample. Shape: (N, C) → (N,)."""
+    return BinaryCrossentropy(from_logits, label_smoothing).forward(y_true, y_pred)
+
+
+def mean_squared_error(y_true, y_pred):
+    """`MeanSquaredError` of each sample. Shape: (N, …) → (N,)."""
+    return MeanSquaredError().forward(y_true, y_pred)
+
+
+def mean_absolute_error(y_true, y_pred):
+    """`MeanAbsoluteError` of each sample. Shape: (N, …) → (N,)."""
+    return MeanAbsoluteError().forward(y_true, y_pred)
+
+
+def huber(y_true, y_pred, delta=1.0):
+    """`Huber` of each sample. Shape: (N, …) → (N,).
+
+    Example:
+        >>> fastcnn.losses.huber([[0.0, 1.0], [0.0, 0.0]], [[0.6, 0.4], [0.4, 0.6]]).round(3).tolist()
+        [0.18000000715255737, 0.12999999523162842]
+    """
+    return Huber(delta).forward(y_true, y_pred)
+
+
+def hinge(y_true, y_pred):
+    """`Hinge` of each sample. Shape: (N, …) → (N,)."""
+    return Hinge().forward(y_true, y_pred)
+
+
+def squared_hinge(y_true, y_pred):
+    """`SquaredHinge` of each sample. Shape: (N, …) → (N,)."""
+    return SquaredHinge().forward(y_true, y_pred)
+
+
+def categorical_hinge(y_true, y_pred):
+    """`CategoricalHinge` of each sample. Shape: (N, C) → (N,)."""
+    return CategoricalHinge().forward(y_true, y_pred)
+
+
+def multiclass_hinge(y_true, y_pred):
+    """`MulticlassHinge` of each sample. Shape: labels (N,), predictions (N, C) → (N,)."""
+    return MulticlassHinge().forward(y_true, y_pred)

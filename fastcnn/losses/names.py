@@ -1,0 +1,35 @@
+"""Losses by the names that `compile` takes."""
+
+from fastcnn import registry
+from fastcnn.losses import functions
+from fastcnn.losses.base import Loss
+from fastcnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from fastcnn.losses.margin import CategoricalHinge, Hinge, MulticlassHinge, SquaredHinge
+from fastcnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+
+_CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, Huber, MeanAbsoluteError, MeanSquaredError,
+            MulticlassHinge, SparseCategoricalCrossentropy, SquaredHinge)
+_NAMES = registry.names(*_CLASSES, mse=MeanSquaredError, MSE=MeanSquaredError, mae=MeanAbsoluteError, MAE=MeanAbsoluteError,
+                        bce=BinaryCrossentropy, BCE=BinaryCrossentropy, huber_loss=Huber, svm=MulticlassHinge)
+_FUNCTIONS = [(getattr(functions, cls.name), cls) for cls in _CLASSES]
+
+
+def get(identifier):
+    """A loss from its name ("mse", "sparse_categorical_crossentropy" …), class, function, configuration or itself.
+
+    Example:
+        >>> fastcnn.losses.get("mse").name
+        'mean_squared_error'
+        >>> fastcnn.losses.get(fastcnn.losses.huber)
+        Huber(delta=1.0)
+    """
+    found = next((cls for function, cls in _FUNCTIONS if function is identifier), identifier)
+    loss, _ = registry.resolve("loss", Loss, _NAMES, found)
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a name or a fastcnn.losses.Loss (it needs a gradient). Received: {identifier!r}")
+    return loss
+
+
+def serialize(loss):
+    """What `get` accepts, in JSON's types; None for a loss written in Python."""
+    return None if loss.kind is None else registry.serialize(loss)
