@@ -165,6 +165,9 @@ def test_a_loss_that_is_not_a_number_shows():
     (lambda: losses.SquaredHinge()([[0.5, 1.0]], [[0.0, 0.0]]), ValueError, "squared_hinge. Received: 0.5, 1"),
     (lambda: losses.MulticlassHinge()([[0.0, 1.0]], [[0.0, 0.0]]), ValueError, "labels .*for multiclass_hinge"),
     (lambda: losses.MulticlassHinge()([2], [[0.0, 0.0]]), ValueError, "from 0 to 1. Received: 2 … 2"),
+    (lambda: losses.CategoricalCrossentropy()([1], [[0.5, 0.5]]), ValueError,
+     r"labels go with sparse_categorical_crossentropy. Received: shape \(1,\)"),
+    (lambda: losses.CategoricalCrossentropy()([[1, 0, 0]], [[0.5, 0.5]]), ValueError, r"output shape \(None, 2\)"),
     (lambda: losses.CategoricalHinge()([1], [[0.0, 0.0]]), ValueError, r"Received: shape \(1,\)"),
 ])
 def test_refusals(make, error, message):

@@ -1,5 +1,7 @@
 """Cross-entropies."""
 
+import numpy as np
+
 from fastcnn import arguments
 from fastcnn.losses.base import OpLoss, labels
 
@@ -58,6 +60,13 @@ class CategoricalCrossentropy(OpLoss):
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits = arguments.flag("from_logits", from_logits)
         self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
+
+    def prepare(self, y, output_size):
+        shape = np.shape(y)
+        if len(output_size) == 1 < output_size[0] and shape[1:] in ((), (1,)):
+            raise ValueError(f"y must be one-hot rows {(None, *output_size)} for {self.name}; labels go with "
+                             f"sparse_categorical_crossentropy. Received: shape {shape}")
+        return super().prepare(y, output_size)
 
     @property
     def constants(self):
