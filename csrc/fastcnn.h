@@ -38,6 +38,7 @@ typedef enum {
     FC_ADAGRAD,
     FC_ADADELTA,
     FC_ADAM,
+    FC_PENALTY,
     FC_AUGMENT,
     FC_TO_LANES,
     FC_FROM_LANES,
@@ -108,11 +109,11 @@ typedef struct {
 } fc_lrn_pool;
 
 typedef struct {
-typedef struct {
     double smoothing; /* of cross-entropies: how much of each target is spread over all classes */
     double delta;     /* huber: where the square ends */
 } fc_loss;
 
+typedef struct {
     uint32_t threshold; /* an element is kept iff its random word is ≥ threshold = rate · 2³² */
     float scale;        /* 1/(1 − rate) */
 } fc_dropout;
@@ -121,6 +122,7 @@ typedef struct {
 
 /* The constants of an optimizer; kernels/optim.h has the formulas. */
 typedef struct {
+    float l1, l2;                            /* regularizers: the gradient gains l1·sign(w) + 2·l2·w, before its bounds */
     float clip_value, clip_norm;             /* bounds of the gradient; 0: none */
     ptrdiff_t norm_own;                      /* its first sum of squares among the partial ones … */
     ptrdiff_t norm_first, norm_count;        /* … and those that make up the norm */
@@ -200,9 +202,9 @@ typedef struct {
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
         fc_dropout dropout;    /* of dense too */
+        fc_loss loss;
         fc_optimizer optimizer;
         fc_augment augment;
-        fc_loss loss;
         fc_to_lanes to_lanes;
         fc_pad2d pad2d;
         fc_upsample2d upsample2d;
@@ -225,7 +227,7 @@ typedef struct {
     float *packed, *packed_t; /* weights as the microkernel reads them */
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
     float *scales;
-    float *partial;           /* [chunks][w_size + b_size]; optimizer: a sum of squares per block */
+    float *partial;           /* [chunks][w_size + b_size]; optimizer: a sum of squares per block; penalty: its blocks */
     float *state[FC_STATES];  /* optimizer: what it keeps of each parameter */
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
     const float *sample_weight; /* loss: [batch] or NULL */
@@ -294,9 +296,10 @@ fc_status fc_gaussian_noise_init(fc_op *op, ptrdiff_t size, float stddev);
 fc_status fc_rescale_init(fc_op *op, ptrdiff_t size, ptrdiff_t period);
 /* activation and softmax: ops without parameters; rows × c floats per image */
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
-fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
-ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* partial sums of squares of that many parameters */
 fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *constants);
+fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
+fc_status fc_penalty_init(fc_op *op, ptrdiff_t size, float l1, float l2);
+ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* blocks of that many parameters, each with a partial sum */
 
 fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
                           const fc_augment *augment);

@@ -141,7 +141,8 @@ typedef struct {
     X(void, adagrad, FC_OPTIMIZER)                                                                                    \
     X(void, adadelta, FC_OPTIMIZER)                                                                                   \
     X(void, adam, FC_OPTIMIZER)                                                                                       \
-    X(double, sum_squares, (ptrdiff_t n, const float *x))                                                             \
+    X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
+    X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \
                              int accumulate, float *y))                                                               \
     X(unsigned, flush_denormals, (void))                                                                              \

@@ -7,7 +7,20 @@ Example:
     >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-from fastcnn import callbacks, datasets, images, initializers, io, layers, losses, metrics, networks, ops, optimizers
+from fastcnn import (
+    callbacks,
+    datasets,
+    images,
+    initializers,
+    io,
+    layers,
+    losses,
+    metrics,
+    networks,
+    ops,
+    optimizers,
+    regularizers,
+)
 from fastcnn.comparison import compare
 from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
 from fastcnn.io.model_file import load_model
@@ -19,8 +32,8 @@ from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 __all__ = [
     "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "datasets", "get_config",
     "get_num_threads", "images", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks",
-    "num_threads", "ops", "optimizers", "reference", "set_config", "set_num_threads", "set_random_seed", "show_config",
-    "vis",
+    "num_threads", "ops", "optimizers", "reference", "regularizers", "set_config", "set_num_threads", "set_random_seed",
+    "show_config", "vis",
 ]
 
 

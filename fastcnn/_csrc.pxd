@@ -12,7 +12,7 @@ cdef extern from "fastcnn.h" nogil:
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
         FC_UPSAMPLE2D, FC_PERMUTE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER, FC_HINGE
-        FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_KINDS
+        FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -50,13 +50,13 @@ cdef extern from "fastcnn.h" nogil:
         float scale[4]
         float light[3][3]
 
-    int FC_STATES
     ctypedef struct fc_loss:
         double smoothing, delta
 
+    int FC_STATES
 
     ctypedef struct fc_optimizer:
-        float clip_value, clip_norm
+        float l1, l2, clip_value, clip_norm
         Py_ssize_t norm_own, norm_first, norm_count
         float decay, shrink, momentum, momentum_gain, rho, rho_gain, epsilon
         int nesterov, centered, amsgrad
@@ -142,8 +142,9 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_gaussian_noise_init(fc_op *op, Py_ssize_t size, float stddev)
     fc_status fc_rescale_init(fc_op *op, Py_ssize_t size, Py_ssize_t period)
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
-    fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
     fc_status fc_loss_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_loss *constants)
+    fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
+    fc_status fc_penalty_init(fc_op *op, Py_ssize_t size, float l1, float l2)
     Py_ssize_t fc_norm_blocks(Py_ssize_t size)
     fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
                               Py_ssize_t crop_w, const fc_augment *augment)

@@ -259,13 +259,14 @@ def rescale(Py_ssize_t size, Py_ssize_t period):
     return op
 
 
-def optimizer(str kind, Py_ssize_t size, float decay=0, float shrink=0, float clip_value=0, float clip_norm=0, norms=(0, 0, 0),
-              double momentum=0, double rho=0, float epsilon=0, bint nesterov=False, bint centered=False, bint amsgrad=False):
+def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, float shrink=0, float clip_value=0,
+              float clip_norm=0, norms=(0, 0, 0), double momentum=0, double rho=0, float epsilon=0, bint nesterov=False,
+              bint centered=False, bint amsgrad=False):
     """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; norms: (first of its own sums of squares, first and
     number of those that make up the norm)."""
     cdef Op op = Op.__new__(Op)
     cdef fc_optimizer o
-    o.decay, o.shrink, o.clip_value, o.clip_norm = decay, shrink, clip_value, clip_norm
+    o.l1, o.l2, o.decay, o.shrink, o.clip_value, o.clip_norm = l1, l2, decay, shrink, clip_value, clip_norm
     o.norm_own, o.norm_first, o.norm_count = norms
     o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
     o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
@@ -273,8 +274,15 @@ def optimizer(str kind, Py_ssize_t size, float decay=0, float shrink=0, float cl
     return op
 
 
+def penalty(Py_ssize_t size, float l1, float l2):
+    """What the regularizers of `size` parameters add to the loss."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_penalty_init(&op.op, size, l1, l2), f"penalty of {size} parameters")
+    return op
+
+
 def norm_blocks(Py_ssize_t size):
-    """Sums of squares that the norm of so many parameters' gradient is made of."""
+    """Blocks of so many parameters: each has a sum of squares, and of penalties, of its own."""
     return fc_norm_blocks(size)
 
 

@@ -13,10 +13,11 @@ from fastcnn.ops.half_weights import DTYPES, arrays, check, restore, store
 class HalfKernel:
     """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`value`)."""
 
-    def __init__(self, name, parameter, op, dtype):
-        self.name, self.parameter, self.dtype = name, parameter, dtype
+    def __init__(self, layer, parameter, op, dtype):
+        self.layer, self.parameter, self.dtype = layer, parameter, dtype
+        self.name = f"{layer.name}/{parameter.name}"
         self.op = op.with_format(dtype)
-        self.half = self.scales = self.value = None
+        self.half = self.scales = self.value = self._penalty = None
         if self.op is None:
             self.value = np.empty(parameter.shape, np.float32)
         else:
@@ -33,6 +34,7 @@ class HalfKernel:
             return
         kernel = self.parameter.value
         check(self.name, kernel, self.dtype)
+        self._penalty = None
         if self.value is None:
             store(kernel, self.dtype, self.half, self.scales)
         else:
@@ -45,6 +47,15 @@ class HalfKernel:
         kernel.flags.writeable = False
         return kernel
 
+    @property
+    def penalty(self):
+        """What its regularizer, if it has one that counts, adds to the loss."""
+        if self.parameter.regularizer is None or not self.layer.trainable:
+            return 0.0
+        if self._penalty is None:
+            self._penalty = self.parameter.regularizer(self.restored() if self.value is None else self.value)
+        return self._penalty
+
 
 class HalfWeights:
     """The dense kernels of some built layers.
@@ -56,7 +67,7 @@ class HalfWeights:
 
     def __init__(self, dtype, layers):
         self.dtype = dtype
-        self.kernels = {entry.w: HalfKernel(f"{entry.layer.name}/{entry.w.name}", entry.w, entry.op, dtype)
+        self.kernels = {entry.w: HalfKernel(entry.layer, entry.w, entry.op, dtype)
                         for entry in entries_of(layers, False)
                         if not isinstance(entry, PythonEntry) and entry.op.name == "dense"}
         self.version = None  # of the parameters that the kernels were made of
@@ -66,6 +77,11 @@ class HalfWeights:
     def nbytes(self):
         """Memory beside the float32 kernels."""
         return sum(kernel.nbytes for kernel in self.kernels.values())
+
+    @property
+    def penalty(self):
+        """What regularizers add to the loss for these kernels, as they are stored."""
+        return sum(kernel.penalty for kernel in self.kernels.values())
 
     def describe(self):
         """A line for `summary`."""

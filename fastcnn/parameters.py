@@ -14,8 +14,8 @@ class Parameter:
     dense kernel beyond 1 MiB is None: it is used up block by block and never kept. Of a kernel that exists in fewer bits
     only (`stored`), `value` is restored each time it is asked for."""
 
-    def __init__(self, name, shape, initializer):
-        self.name, self.shape, self.initializer = name, tuple(shape), initializer
+    def __init__(self, name, shape, initializer, regularizer=None):
+        self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
         self._value = self.stored = self.gradient = None
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
@@ -43,6 +43,11 @@ class Parameter:
     def size(self):
         """Number of values."""
         return math.prod(self.shape)
+
+    @property
+    def penalty(self):
+        """(l1, l2) of its regularizer."""
+        return (0.0, 0.0) if self.regularizer is None else (self.regularizer.l1, self.regularizer.l2)
 
 
 class Multiplier:
@@ -138,15 +143,20 @@ class Flat:
 
     def trainable_ranges(self, without=(), apart=False):
         """The longest runs of parameters, `without` some, that training changes alike: (start, size, learning rate's and
-        weight decay's multiplier). apart: each parameter is a run of its own."""
+        weight decay's multiplier, (l1, l2)). apart: each parameter is a run of its own."""
         ranges = []
         ends = self.starts[1:] + [self.size]
         for (layer, parameter), start, end in zip(self.items, self.starts, ends):
             if not layer.trainable or any(parameter is other for other in without):
                 continue
-            factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier
+            factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier, parameter.penalty
             if not apart and ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
                 ranges[-1] = (ranges[-1][0], end - ranges[-1][0], *factors)
             else:
                 ranges.append((start, end - start, *factors))
         return ranges
+
+    def penalties(self, without=()):
+        """(start, size, (l1, l2)) of the trainable parameters, `without` some, that have a regularizer."""
+        return [(start, parameter.size, parameter.penalty) for (layer, parameter), start in zip(self.items, self.starts)
+                if layer.trainable and any(parameter.penalty) and not any(parameter is other for other in without)]

@@ -78,13 +78,18 @@ class Plan:
             if self.optimizer.needs_norms:  # of whole gradients, before any step
                 wide = {}
             self.updates = flat.trainable_ranges([e.w for e in wide.values()], self.optimizer.clipnorm is not None)
-            norms = self._norms([size for _, size, _, _ in self.updates])
-            self.ops += [self.optimizer.op(size, decay, place) for (_, size, _, decay), place in zip(self.updates, norms)]
+            norms = self._norms([size for _, size, *_ in self.updates])
+            self.ops += [self.optimizer.op(size, decay, penalty, place)
+                         for (_, size, _, decay, penalty), place in zip(self.updates, norms)]
             for i, e in wide.items():
                 self.inside[i] = len(self.ops)
-                self.ops.append(self.optimizer.op(e.w.size, e.w.weight_decay_multiplier))
+                self.ops.append(self.optimizer.op(e.w.size, e.w.weight_decay_multiplier, e.w.penalty))
+        rounded = () if self.half is None else self.half.kernels
+        self.first_penalty, self.penalties = len(self.ops), flat.penalties(rounded) if self.loss is not None else []
+        self.ops += [_ops.penalty(size, *penalty) for _, size, penalty in self.penalties]
         schedule = thrifty(lambda early: Schedule(self.entries, self.ops, sizes, self.batch, self.chunks, loss, loss_size,
-                                                  self.training, len(self.updates), self.norms is not None, early))
+                                                  self.training, len(self.updates), self.norms is not None, early,
+                                                  range(self.first_penalty, len(self.ops))))
         self.values, self.gradients, self.loss_y = schedule.values, schedule.gradients, schedule.loss_y
         self.steps, self.phases, self.pack_phases = schedule.steps, schedule.phases, schedule.pack_phases
         self.script = [(phase, self._call(kind, i)) for phase, kind, i in schedule.script]
@@ -199,13 +204,19 @@ class Plan:
                     self._rows(n, "dx", self.gradients[-1])
                 self.program.bind(n, "loss", self.losses)
         if self.training:
-            for i, (start, size, _, _) in enumerate(self.updates):
+            for i, (start, size, *_) in enumerate(self.updates):
                 n = number[self.first_update + i]
                 self.program.bind(n, "w", flat.values[start:start + size])
                 self.program.bind(n, "dw", flat.gradients[start:start + size])
                 self.program.bind(n, "partial", self.norms)
                 rows = () if flat.state is None else flat.state
                 self.program.bind_states(n, self.optimizer.in_order([row[start:start + size] for row in rows]))
+
+        counts = [_ops.norm_blocks(size) for _, size, _ in self.penalties]
+        self.penalty_parts = _ops.aligned(sum(counts)) if counts else None
+        for i, (start, size, _) in enumerate(self.penalties):
+            self.program.bind(number[self.first_penalty + i], "w", flat.values[start:start + size])
+            self.program.bind(number[self.first_penalty + i], "partial", self.penalty_parts[sum(counts[:i]):])
 
     def _rows(self, n, field, buffer):
         if buffer.array is not None:
@@ -248,7 +259,7 @@ class Plan:
             for n, seed in self.randoms:
                 self.program.set_random(n, seed, self.optimizer.iterations)
             rate, correction = self.optimizer.learning_rate, self.optimizer.correction
-            for i, (_, _, multiplier, _) in enumerate(self.updates):
+            for i, (_, _, multiplier, *_) in enumerate(self.updates):
                 self.program.set_scale(self.number[self.first_update + i], rate * multiplier, correction)
             for i in self.inside:
                 self.program.set_scale(self.number[i], rate * self.entries[i].w.learning_rate_multiplier, correction)
@@ -272,6 +283,11 @@ class Plan:
     def predictions(self, batch):
         """What the model predicts for the images of the last run."""
         return self.output.array[:batch].reshape(batch, *self.output_size)
+
+    def penalty(self):
+        """What regularizers add to the loss of the last run, for the weights as it read them."""
+        parts = 0.0 if self.penalty_parts is None else float(np.add.reduce(self.penalty_parts, dtype=np.float64))
+        return parts + (0.0 if self.half is None else self.half.penalty)
 
     # Layers and losses in Python
 

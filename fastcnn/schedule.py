@@ -51,11 +51,12 @@ class Schedule:
         training: with a backward pass?
         updates: number of optimizer steps over parts of the flat array, whose ops follow the others.
         norms: do they need norms of the gradient?
+        penalties: ops that depend on the weights alone, packed with them.
         early: entries whose weight gradients do not wait for the end.
     """
 
     def __init__(self, entries, ops, sizes, batch, chunks, loss, loss_size, training, updates=0, norms=False,
-                 early=frozenset()):
+                 early=frozenset(), penalties=()):
         self.entries, self.ops, self.early = entries, ops, early
         self.values = [Buffer(size) for size in sizes]
         self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
@@ -69,7 +70,7 @@ class Schedule:
         self.moment, self.open = 0, None
         count = len(entries)
         packs = [op and (op.packed_size or training and op.packed_t_size) for op in ops[:count]]
-        self._phase([(i, "pack") for i in range(count) if packs[i]], parts=True)
+        self._phase([(i, "pack") for i in (*(i for i in range(count) if packs[i]), *penalties)], parts=True)
         self.pack_phases = len(self.phases)
         for i in range(count):
             self._forward(i)
@@ -123,14 +124,12 @@ class Schedule:
 
     def _touched(self, i, name):
         """(buffers that the step reads, buffers that it writes)."""
-        if i >= len(self.entries) and name in ("reduce", "update"):  # the optimizer
+        if name == "pack" or i >= len(self.entries) and name in ("reduce", "update"):  # or the optimizer
             return [], []
         if i == len(self.entries):  # the loss
             if name == "forward":
                 return [self.values[-1]], [self.loss_y]
             return [self.values[-1], self.loss_y], [self.gradients[-1]]
-        if name == "pack":
-            return [], []
         x, y = self.values[i], self.values[i + 1]
         if name == "forward":
             return [x], [y]

@@ -112,6 +112,28 @@ static ptrdiff_t run_half(const char *isa, fc_op (*make)(uint32_t), uint32_t see
     return total;
 }
 
+/* A step of an optimizer, its gradient bounded: w and three states one after the other in `out`. */
+static ptrdiff_t run_update(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
+{
+    if (fc_select_isa(isa) != FC_OK) {
+        printf("%s cannot run here\n", isa);
+        exit(2);
+    }
+    const fc_op op = make(seed);
+    const ptrdiff_t n = op.w_size;
+    state = seed * 77u + 5u;
+    float *w = *out = array(4 * n, integers), *dw = array(n, integers);
+    for (ptrdiff_t i = n; i < 4 * n; i++) w[i] = fabsf(w[i]); /* running means of squares */
+    fc_io io = {.w = w, .dw = dw, .state = {w + n, w + 2 * n, w + 3 * n}, .scale = 0.125f, .correction = 0.5f};
+    io.partial = array(fc_norm_blocks(n), 1);
+    const fc_step steps[] = {{0, FC_REDUCE}, {0, FC_UPDATE}};
+    const fc_phase phases[] = {{0, 1, 1, 1}, {1, 1, 1, 1}};
+    fc_program program = {.ops = &op, .io = &io, .steps = steps, .phases = phases, .scratch_size = 64,
+                          .scratch = calloc(64, sizeof(float))};
+    fc_run(&program, 0, 2, 1, 1);
+    return 4 * n;
+}
+
 typedef ptrdiff_t run_fn(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out);
 
 /* tolerance, of the largest value; 0: integers, bit for bit */
@@ -284,6 +306,19 @@ static fc_op make_activation(uint32_t seed)
     return op;
 }
 
+static fc_op make_optimizer(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const ptrdiff_t n = 1 + draw(seed % 5 ? 90 : 40000);
+    const fc_optimizer o = {.l1 = draw(2) * 0.25f, .l2 = draw(2) * 0.125f, .clip_value = draw(2) * 2.0f,
+                            .clip_norm = draw(2) * 16.0f, .norm_count = fc_norm_blocks(n), .decay = draw(2) * 0.5f,
+                            .shrink = draw(2) * 0.25f, .momentum = 0.5f, .momentum_gain = 0.5f, .rho = 0.75f,
+                            .rho_gain = 0.25f, .epsilon = 0.01f, .nesterov = draw(2), .amsgrad = draw(2)};
+    fc_optimizer_init(&op, (fc_kind)(FC_SGD + seed % 5), n, &o);
+    return op;
+}
+
 static fc_op make_narrow(uint32_t seed)
 {
     fc_op op;
@@ -308,6 +343,7 @@ int main(int argc, char **argv)
     const char *isa = argc > 1 ? argv[1] : "neon";
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
+    compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);
     compare(isa, "prelu", run_op, make_prelu, 0, 100);

@@ -29,11 +29,11 @@ FACTORS = [(1, 1), (2, 0), (0.5, 1), (0.5, 1), (0, 2), (3, 2), (1, 1), (1, 1)]  
 
 def test_runs_of_equal_multipliers():
     found = model()._flat.trainable_ranges()
-    assert [run[2:] for run in found] == [(1, 1), (2, 0), (0.5, 1), (0, 2), (3, 2), (1, 1)]
+    assert [run[2:4] for run in found] == [(1, 1), (2, 0), (0.5, 1), (0, 2), (3, 2), (1, 1)]
     starts = model()._flat.starts
     assert [start for start, *_ in found] == [starts[i] for i in (0, 1, 2, 4, 5, 6)]
     assert sum(size for _, size, *_ in found) == model()._flat.size
-    assert fastcnn.networks.lenet5()._flat.trainable_ranges() == [(0, fastcnn.networks.lenet5()._flat.size, 1.0, 1.0)]
+    assert fastcnn.networks.lenet5()._flat.trainable_ranges() == [(0, fastcnn.networks.lenet5()._flat.size, 1, 1, (0, 0))]
 
 
 OPTIMIZERS = {
@@ -89,7 +89,7 @@ def test_convolutions_and_layers_in_numpy():
         net.train_on_batch(x, y)
         twin.step(x, y)
     assert assert_trained_alike(net, twin, before, 1e-5, steps=3) == 4
-    assert [run[2:] for run in net._flat.trainable_ranges()] == [(0.25, 3), (1, 3), (1, 1), (4, 1)]
+    assert [run[2:4] for run in net._flat.trainable_ranges()] == [(0.25, 3), (1, 3), (1, 1), (4, 1)]
 
 
 def test_configuration():
@@ -114,7 +114,7 @@ def test_set_on_a_built_layer():
     net.layers[0].learning_rate_multiplier = None
     net.layers[0].weight_decay_multiplier = 5
     net.compile(SGD(0.1), "mse")
-    assert net._flat.trainable_ranges()[0][2:] == (1.0, 5.0)
+    assert net._flat.trainable_ranges()[0][2:4] == (1.0, 5.0)
     with pytest.raises(ValueError, match="Received: {'kernels': 1.0}"):
         net.layers[0].learning_rate_multiplier = {"kernels": 1}
     assert net.layers[0].learning_rate_multiplier is None, "what was refused changes nothing"

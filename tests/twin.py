@@ -241,7 +241,17 @@ class Twin:
         for back in reversed(backwards):
             dy, *gradient = back(dy)
             gradients.insert(0, gradient)
-        return float((forward(y, target) * weight).mean()), gradients
+        return float((forward(y, target) * weight).mean()) + self.penalize(gradients), gradients
+
+    def penalize(self, gradients):
+        """The penalties of the trainable weights; their slopes are added to the gradients."""
+        total = 0.0
+        for layer, weights, grads in zip(self.layers, self.weights, gradients):
+            for i, (parameter, w) in enumerate(zip(layer.parameters, weights) if layer.trainable else ()):
+                l1, l2 = parameter.penalty
+                total += l1 * np.abs(w).sum() + l2 * (w**2).sum()
+                grads[i] = grads[i] + l1 * np.sign(w) + 2 * l2 * w
+        return total
 
     def step(self, x, target, sample_weight=None):
         """One step of the optimizer; returns the loss before it."""

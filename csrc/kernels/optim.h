@@ -1,6 +1,6 @@
 /* Optimizers: one fused pass over flat arrays. With r the learning rate and c the factor of clip_norm,
  *
- *     g = c·clip(dw) + decay·w      w ← w − r·shrink·w      and then, s being the states,
+ *     g = c·clip(dw + l1·sign(w) + 2·l2·w) + decay·w      w ← w − r·shrink·w      and then, s being the states,
  *     sgd        s₀ ← m·s₀ − r·g                w ← w + s₀   (Nesterov: w + m·s₀ − r·g)
  *     rmsprop    s₀ ← ρ·s₀ + (1−ρ)·g²           s₂ ← ρ·s₂ + (1−ρ)·g (centred)     d = r·g / √(s₀ − s₂² + ε)
  *                                               w ← w − d    (with momentum: s₁ ← m·s₁ + d, w ← w − s₁)
@@ -18,6 +18,13 @@ static inline __attribute__((always_inline)) vf load_some(const float *p, ptrdif
     return left >= V ? v_load(p) : v_load_tail(p, left);
 }
 
+/* The gradient of the loss with its penalty. */
+static inline __attribute__((always_inline)) vf whole_gradient(const fc_optimizer *o, vf w, vf dw)
+{
+    const vf l1 = v_set1(o->l1), sign = v_select(v_gt(w, v_zero()), l1, v_select(v_gt(v_zero(), w), v_set1(-o->l1), v_zero()));
+    return v_add(dw, v_fma(v_set1(2 * o->l2), w, sign));
+}
+
 static inline __attribute__((always_inline)) void optimize(rule *step, int states, const fc_optimizer *o,
                                                            const fc_rates *rates, ptrdiff_t n, float *w, const float *dw,
                                                            float *const *state)
@@ -25,10 +32,12 @@ static inline __attribute__((always_inline)) void optimize(rule *step, int state
     const vf rate = v_set1(rates->rate * rates->correction), shrink = v_mul(v_set1(rates->rate), v_set1(o->shrink));
     const vf top = v_set1(o->clip_value), bottom = v_set1(-o->clip_value), factor = v_set1(rates->factor);
     const vf decay = v_set1(o->decay);
+    const int penalized = o->l1 != 0 || o->l2 != 0;
     for (ptrdiff_t i = 0; i < n; i += V) {
         const ptrdiff_t left = n - i;
         vf wi = load_some(w + i, left), g = load_some(dw + i, left), s[FC_STATES];
         for (int k = 0; k < FC_STATES; k++) s[k] = k < states && state[k] ? load_some(state[k] + i, left) : v_zero();
+        if (penalized) g = whole_gradient(o, wi, g);
         if (o->clip_value > 0) g = v_min(top, v_max(bottom, g)); /* the bounds come first so that NaN stays NaN */
         if (rates->factor != 1) g = v_mul(factor, g);
         g = v_fma(decay, wi, g);
@@ -101,17 +110,36 @@ OPTIMIZER(adadelta, 2)
 OPTIMIZER(adam, 3)
 #undef OPTIMIZER
 
-/* Σ x²: 32 vectors at a time in float32, lane by lane, their sums in double. */
+/* Sums: 32 vectors at a time in float32, lane by lane, their sums in double. */
 #define RUN (32 * V)
-static double sum_squares(ptrdiff_t n, const float *x)
+
+/* Σ (dw + l1·sign(w) + 2·l2·w)² */
+static double sum_squares(const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw)
 {
     double sum = 0;
     for (ptrdiff_t from = 0; from < n; from += RUN) {
         const ptrdiff_t end = from + RUN < n ? from + RUN : n;
         vf s = v_zero();
         for (ptrdiff_t i = from; i < end; i += V) {
-            const vf xi = load_some(x + i, end - i);
-            s = v_fma(xi, xi, s);
+            vf g = load_some(dw + i, end - i);
+            if (o->l1 != 0 || o->l2 != 0) g = whole_gradient(o, load_some(w + i, end - i), g);
+            s = v_fma(g, g, s);
+        }
+        sum += v_sum(s);
+    }
+    return sum;
+}
+
+/* Σ l1·|w| + l2·w² */
+static double penalty(float l1, float l2, ptrdiff_t n, const float *w)
+{
+    double sum = 0;
+    for (ptrdiff_t from = 0; from < n; from += RUN) {
+        const ptrdiff_t end = from + RUN < n ? from + RUN : n;
+        vf s = v_zero();
+        for (ptrdiff_t i = from; i < end; i += V) {
+            const vf wi = load_some(w + i, end - i), size = v_max(wi, v_sub(v_zero(), wi));
+            s = v_fma(size, v_fma(v_set1(l2), size, v_set1(l1)), s);
         }
         sum += v_sum(s);
     }

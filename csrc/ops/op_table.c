@@ -32,6 +32,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_ADAGRAD] = &fc_adagrad_class,
     [FC_ADADELTA] = &fc_adadelta_class,
     [FC_ADAM] = &fc_adam_class,
+    [FC_PENALTY] = &fc_penalty_class,
     [FC_AUGMENT] = &fc_augment_class,
     [FC_TO_LANES] = &fc_to_lanes_class,
     [FC_FROM_LANES] = &fc_from_lanes_class,

@@ -7,9 +7,7 @@
 
 #include "ops.h"
 
-#define BLOCK (4 * FC_PLAIN_ITEM)
-
-ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, BLOCK); }
+ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, FC_BLOCK); }
 
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants)
 {
@@ -40,8 +38,8 @@ void fc_update(const fc_op *op, const fc_io *io, float factor, ptrdiff_t at, ptr
 static void squares(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t from = item * BLOCK, n = fc_min(BLOCK, op->w_size - from);
-        io->partial[op->u.optimizer.norm_own + item] = (float)fc_k->sum_squares(n, io->dw + from);
+        const ptrdiff_t from = item * FC_BLOCK, n = fc_min(FC_BLOCK, op->w_size - from);
+        io->partial[op->u.optimizer.norm_own + item] = (float)fc_k->sum_squares(&op->u.optimizer, n, io->w + from, io->dw + from);
     }
 }
 
@@ -57,7 +55,7 @@ static float clip_factor(const fc_op *op, const fc_io *io)
 
 static void update(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t from = work->first * BLOCK, n = fc_min(work->last * BLOCK, op->w_size) - from;
+    const ptrdiff_t from = work->first * FC_BLOCK, n = fc_min(work->last * FC_BLOCK, op->w_size) - from;
     fc_update(op, io, clip_factor(op, io), from, n, io->dw + from);
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments, initializers, registry
+from fastcnn import arguments, initializers, registry, regularizers
 from fastcnn.parameters import Multiplier, Parameter
 from fastcnn.random import new_seed
 
@@ -77,11 +77,11 @@ class Layer:
 
     # Building
 
-    def add_weight(self, name, shape, initializer="glorot_uniform"):
+    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None):
         """Declares a parameter; call it from `build`."""
         if any(p.name == name for p in self.parameters):
             raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
-        parameter = Parameter(name, shape, initializers.get(initializer))
+        parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer))
         self.parameters.append(parameter)
         return parameter
 
@@ -253,6 +253,8 @@ def _plain(value):
 
     if isinstance(value, initializers.Initializer):
         return initializers.serialize(value)
+    if isinstance(value, regularizers.Regularizer):
+        return regularizers.serialize(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         return activations.serialize(value)
     return value

@@ -1,6 +1,6 @@
 """Two-dimensional convolution."""
 
-from fastcnn import _ops, activations, arguments, initializers, settings
+from fastcnn import _ops, activations, arguments, initializers, regularizers, settings
 from fastcnn.layers.base import Layer, Node
 
 
@@ -18,6 +18,7 @@ class Conv2D(Layer):
         activation: a name, or None.
         use_bias: add one number per filter.
         kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
         exact: True: sums of products only, never Winograd's algorithm; None: as `fastcnn.set_config` says when the layer
             is built.
 
@@ -31,11 +32,11 @@ class Conv2D(Layer):
 
     spatial = True
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
-              "use_bias", "kernel_initializer", "bias_initializer", "exact")
+              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros", exact=None,
-                 **base):
+                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+                 kernel_regularizer=None, bias_regularizer=None, exact=None, **base):
         super().__init__(**base)
         self.filters = arguments.integer("filters", filters)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
@@ -49,6 +50,8 @@ class Conv2D(Layer):
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
@@ -61,8 +64,10 @@ class Conv2D(Layer):
                               self.use_bias, settings.exact if self.exact is None else self.exact)
         self.output_size = self.op.out_shape
         self.kernel = self.add_weight("kernel", (*self.kernel_size, shape[2] // self.groups, self.filters),
-                                      self.kernel_initializer)
-        self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
+                                      self.kernel_initializer, self.kernel_regularizer)
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer)
 
     def nodes(self):
         if activations.fusable(self.activation):

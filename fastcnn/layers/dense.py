@@ -2,7 +2,7 @@
 
 import math
 
-from fastcnn import _ops, activations, arguments, initializers
+from fastcnn import _ops, activations, arguments, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -14,6 +14,7 @@ class Dense(Layer):
         activation: a name, or None.
         use_bias: add one number per unit.
         kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
 
     Shape:
         (N, I) → (N, units); kernel (I, units)
@@ -23,24 +24,29 @@ class Dense(Layer):
         (1, 10)
     """
 
-    config = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+    config = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
+              "bias_regularizer")
 
     def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", **base):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, **base):
         super().__init__(**base)
         self.units = arguments.integer("units", units)
         self.activation = activations.get(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
 
     def build(self, shape):
         if len(shape) != 1:
             raise ValueError(f"Dense works on samples of one dimension; put Flatten() before it. Received: {shape}")
         self.op = _ops.dense(shape[0], self.units, self.use_bias)
         self.output_size = (self.units,)
-        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer)
-        self.bias = self.add_weight("bias", (self.units,), self.bias_initializer) if self.use_bias else None
+        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer, self.kernel_regularizer)
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
 
     def nodes(self):
         if activations.fusable(self.activation):

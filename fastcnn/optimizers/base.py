@@ -84,19 +84,20 @@ class Optimizer(registry.Configurable):
         """The rule's own numbers, by the names of `_ops.optimizer`."""
         return {}
 
-    def op(self, size, weight_decay_multiplier=1.0, norms=(0, 0, 0)):
+    def op(self, size, weight_decay_multiplier=1.0, penalty=(0.0, 0.0), norms=(0, 0, 0)):
         """The descriptor of one step.
 
         Args:
             size: number of parameters.
             weight_decay_multiplier: of these.
+            penalty: (l1, l2) of their regularizer.
             norms: with a bound of a norm: the place of their first sum of squares; first and number of those that count.
         """
         if self.kind is None:
             raise NotImplementedError(f"{type(self).__name__} must name its kind of op")
         decay = self.weight_decay * weight_decay_multiplier
         own = {"shrink": decay} if self.decoupled else {"decay": decay}
-        return _ops.optimizer(self.kind, size, clip_value=self.clipvalue or 0.0, norms=norms,
+        return _ops.optimizer(self.kind, size, *penalty, clip_value=self.clipvalue or 0.0, norms=norms,
                               clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
 
     def get_config(self):
