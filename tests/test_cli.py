@@ -199,6 +199,29 @@ def test_evaluate(main, trained):
     assert code == 0 and "(10,000 images" in out
 
 
+def test_evaluate_with_half_weights(main, trained, tmp_path):
+    """The option goes before what the file says."""
+    model = fastcnn.load_model(trained[0])
+    _, (x, y) = mnist.load_data()
+    losses = {}
+    for dtype in ("float32", "float16", "int8"):
+        model.half_weights(dtype)
+        losses[dtype], accuracy = model.evaluate(recipes.prepare_digits(x[:700]), y[:700], verbose=0)
+        code, out, err = main("evaluate", trained[0], "--limit", 700, "--half-weights", dtype)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"Test loss {losses[dtype]:.4f}, accuracy {100 * accuracy:.2f} % (700 ")
+    assert len(set(losses.values())) == 3
+    model.save(tmp_path / "int8")
+    assert f"loss {losses['int8']:.4f}" in main("evaluate", tmp_path / "int8", "--limit", 700)[1]
+    assert f"loss {losses['float32']:.4f}" in main(
+        "evaluate", tmp_path / "int8", "--limit", 700, "--half-weights", "float32")[1]
+    code, _, err = main("evaluate", trained[0], "--half-weights", "int4")
+    assert code == 2 and "invalid choice: 'int4'" in err
+    fastcnn.Sequential([fastcnn.layers.Conv2D(1, 1, input_shape=(28, 28, 1))]).save(tmp_path / "none")
+    code, _, err = main("evaluate", tmp_path / "none", "--half-weights", "int8")
+    assert code == 1 and "no Dense layer" in err and err.count("\n") == 1
+
+
 def test_evaluate_refuses_another_shape(main, tmp_path):
     model = fastcnn.Sequential([fastcnn.layers.Dense(2, "softmax", input_shape=(4,))])
     model.save(tmp_path / "m.safetensors")

@@ -276,6 +276,13 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     code, out, _ = main("classify", photos / "dark", "--model", trained[0], "--output", "o.csv", "--top", 1)
     assert code == 0 and "Accuracy" not in out
     assert next(csv.reader(open("o.csv"))) == ["file", "class", "probability", "error"]
+    assert main("classify", photos / "dark", "--model", trained[0], "--output", "i.csv", "--half-weights", "int8")[0] == 0
+    model, path = fastcnn.load_model(trained[0]), photos / "dark" / "00.png"
+    model.half_weights("int8")
+    p = Preparation.of(model)
+    y = predict(model, fastcnn.images.decode_image(str(path), p.size)[None], p.augmentation)
+    assert list(csv.reader(open("i.csv")))[1][:3] == ["00.png", "dark", f"{y[0, 0]:.4f}"]
+    assert main("predict", trained[0], path, "--top", 1, "--half-weights", "int8")[1] == f"{path}\tdark\t{y[0, 0]:.4f}\n"
     code, out, err = main("classify", photos)
     assert code == 2 and "--model" in err
     fastcnn.networks.lenet5().save("lenet")

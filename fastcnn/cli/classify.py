@@ -22,6 +22,7 @@ def add(commands):
     classify.add_argument("--top", type=common.positive, default=5, metavar="K",
                           help="the K likeliest classes of each photograph (%(default)s)")
     common.add_crops(classify)
+    common.add_half_weights(classify)
     common.add_threads(classify)
     classify.set_defaults(run=run)
 
@@ -30,7 +31,6 @@ def run(options):
     """Writes the file, row by row as the model goes on; prints how many, how fast, how often right."""
     from time import perf_counter
 
-    import fastcnn
     from fastcnn.callbacks import terminal
     from fastcnn.datasets import ImageFiles
     from fastcnn.images import predict_batches
@@ -40,7 +40,7 @@ def run(options):
     common.check_writable(output)
     if os.path.exists(output) and os.path.samefile(output, options.data):
         raise Failure(f"--output must not be what is classified. Received: {output}")
-    model = fastcnn.load_model(options.model)
+    model = common.load(options)
     p = common.preparation(model, options.model)
     source = ImageFiles(options.data, size=p.size, channels=p.channels, ground=p.ground)
     top, start, right, known, done = min(options.top, len(p.class_names)), perf_counter(), 0, 0, 0

@@ -17,17 +17,17 @@ def add(commands):
     common.add_crops(evaluate)
     evaluate.add_argument("--limit", type=common.positive, metavar="N",
                           help="digits: use only the first N images of the test set")
+    common.add_half_weights(evaluate)
     common.add_threads(evaluate)
     evaluate.set_defaults(run=run)
 
 
 def run(options):
     """Prints loss and accuracy."""
-    import fastcnn
     from fastcnn.images import Preparation
 
     common.set_threads(options)
-    model = fastcnn.load_model(options.model)
+    model = common.load(options)
     photographs = Preparation.of(model)
     return _evaluate_digits(options, model) if photographs is None else _evaluate_photographs(options, model, photographs)
 

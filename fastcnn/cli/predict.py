@@ -21,17 +21,17 @@ def add(commands):
     predict.add_argument("--top", type=common.positive, metavar="K",
                          help="print the K likeliest classes (photographs: 5, digits: 1)")
     common.add_crops(predict)
+    common.add_half_weights(predict)
     common.add_threads(predict)
     predict.set_defaults(run=run)
 
 
 def run(options):
     """Prints a line per image and class; images that cannot be read are complained about, and the code is 1."""
-    import fastcnn
     from fastcnn.images import Preparation
 
     common.set_threads(options)
-    model = fastcnn.load_model(options.model)
+    model = common.load(options)
     photographs = Preparation.of(model)
     if photographs is None and options.crops:
         raise Failure(f"--crops is for models of photographs. Received: --crops {options.crops} and a model of "
