@@ -160,7 +160,10 @@ class Loops:
         totals = standing.totals
 
         def results():
-            return {**self._results(totals), **({"data_wait": batches.waiting()} if batches.timed else {})}
+            found = self._results(totals)
+            if batches.timed:
+                found["data_wait"] = batches.waiting()
+            return found
 
         logs = Logs(results, totals)
         with closing(batches.epoch(epoch, standing.step)) as items:

@@ -72,7 +72,7 @@ class Stream:
             self.limit = self.steps = min(steps, self.length)
         self.samples = _integer(source, "samples") if self.steps == self.length else None
         self.batch_size = _integer(source, "batch_size")
-        self.one_shot = hasattr(source, "__next__")
+        self.one_shot = hasattr(source, "__next__") and not callable(getattr(source, "epoch", None))
         self.iterator, self.ahead = None, []
         self.begun = self.waited = 0.0
 

@@ -188,7 +188,7 @@ class CallbackList:
 
     def on_epoch_end(self, epoch, logs=None):
         """After an epoch: all get one and the same dict and may add to it, those that report it last."""
-        logs = logs if type(logs) is dict else dict(logs or {})
+        logs = logs if isinstance(logs, dict) else dict(logs or {})
         for method in self._methods["on_epoch_end"]:
             method(epoch, logs)
         for method in self._settlers["on_epoch_end"]:

@@ -58,10 +58,16 @@ def load_model(path, custom_objects=None, compile=True):
         >>> fastcnn.load_model("lenet5.safetensors").count_params()
         61706
     """
+    from fastcnn.model import Sequential
+
+    return load_as(Sequential, path, custom_objects, compile)
+
+
+def load_as(cls, path, custom_objects=None, compile=True):
+    """What `load_model` does, for a model of a subclass of `Sequential`."""
     import json
 
     from fastcnn import registry
-    from fastcnn.model import Sequential
 
     tensors, metadata = load_file(path)
     if metadata.get("format") != _FORMAT:
@@ -70,7 +76,7 @@ def load_model(path, custom_objects=None, compile=True):
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):
-            model = Sequential.from_config(config, check=lambda m: _check(path, m, tensors, training))
+            model = cls.from_config(config, check=lambda m: _check(path, m, tensors, training))
         model.metadata = json.loads(metadata.get("metadata", "{}"))
         if not isinstance(model.metadata, dict):
             raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
