@@ -1,0 +1,31 @@
+"""Activations as functions, which layers take in the place of their names."""
+
+import numpy as np
+
+from fastcnn import activations, ops
+
+
+def linear(x):
+    """x as it is. Shape: any → the same."""
+    return np.array(x, np.float32)
+
+
+FUNCTIONS = {name: getattr(ops, name) for name in activations.NAMES if hasattr(ops, name)} | {"linear": linear}
+globals().update(FUNCTIONS)
+__all__ = sorted([*FUNCTIONS, "name_of"])
+
+
+def name_of(function):
+    """The name of one of these functions.
+
+    Raises:
+        TypeError: another function.
+
+    Example:
+        >>> name_of(linear)
+        'linear'
+    """
+    name = getattr(function, "__name__", None)
+    if FUNCTIONS.get(name) is not function:
+        raise TypeError(f"activation must be a name or a function of keras.activations. Received: {function!r}")
+    return name

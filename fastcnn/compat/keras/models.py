@@ -1,0 +1,355 @@
+"""Models under Keras' names of any age: `Sequential` with the methods of early days, and files."""
+
+import inspect
+import itertools
+import json
+import os
+
+import numpy as np
+
+import fastcnn
+from fastcnn import arguments, metrics, registry, streams
+from fastcnn.compat.keras import layers, optimizers
+from fastcnn.compat.keras.ahead import Ahead, AheadOfIterator
+from fastcnn.compat.keras.callbacks import Logs
+from fastcnn.compat.keras.losses import modern as modern_loss
+from fastcnn.compat.keras.metrics import modern as modern_metric
+from fastcnn.compat.spellings import bound, place, renamed, translate, warn
+from fastcnn.io.model_file import load_as
+from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\3\4"
+_FOREIGN = (".h5", ".hdf5", ".keras")
+_WEIGHTS = "fastcnn weights 1"
+_CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}
+
+
+def _kept(new):
+    """A rule for an argument that stays, and gets a text of what to write."""
+    return lambda what, old, given: (f"{old}={given[old]!r}", new)
+
+
+_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']")}
+_THREADS = {"max_q_size": renamed("max_queue_size"), "nb_worker": renamed("workers"),
+            "pickle_safe": renamed("use_multiprocessing")}
+_GENERATOR = {"nb_epoch": renamed("epochs"), **_THREADS}
+
+
+class Sequential(fastcnn.Sequential):
+    """`fastcnn.Sequential` with Keras' spellings of any age, and the methods of early days.
+
+    Args:
+        layers, name, seed: as `fastcnn.Sequential`.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(1,))])
+        >>> model.compile("sgd", "mse", ["acc"])
+        >>> sorted(model.fit(np.arange(4.0), np.arange(4.0), verbose=0).history)
+        ['acc', 'loss']
+    """
+
+    _class_mode = None
+
+    # Compiling
+
+    def compile(self, *args, **given):
+        """As `fastcnn.Sequential.compile`; takes functions of keras.losses and classes of keras.metrics, too.
+
+        Args:
+            class_mode: of Keras 0, "categorical" or "binary": which accuracy `show_accuracy` means.
+        """
+        given = bound(super().compile, args, given)
+        given = translate("compile", given, {"class_mode": _kept("…, metrics=['accuracy']")})
+        mode = given.pop("class_mode", None)
+        self._class_mode = None if mode is None else _CLASS_MODES[arguments.choice("class_mode", mode, tuple(_CLASS_MODES))]
+        given["optimizer"] = optimizers.get(given.get("optimizer", "sgd"))
+        given["loss"] = modern_loss(given.get("loss"))
+        given["metrics"] = [modern_metric(metric) for metric in given.get("metrics") or []]
+        super().compile(**given)
+
+    def _show_accuracy(self, given):
+        """Adds the accuracy that Keras 0 asked for when training, not when compiling."""
+        if arguments.flag("show_accuracy", given.pop("show_accuracy", False)):
+            if not any(metric in ("acc", "accuracy") for metric in self._given_metrics):
+                metric = "acc"
+                if self._class_mode is not None:
+                    metric = metrics.get(self._class_mode)
+                    metric.name = "acc"
+                self._given_metrics.append(metric)
+                if self.built:
+                    self._resolve_metrics()
+
+    def _results(self, totals):
+        return Logs(super()._results(totals))
+
+    def _fit(self, *args):
+        history = super()._fit(*args)
+        history.history = Logs(history.history)
+        return history
+
+    # Training
+
+    def fit(self, *args, **given):
+        """As `fastcnn.Sequential.fit`.
+
+        Args:
+            nb_epoch, show_accuracy: old spellings of `epochs` and of a metric.
+            workers, max_queue_size: for a sequence of batches: threads that make them, and how many they make ahead.
+            use_multiprocessing: False: there are threads only.
+        """
+        given = translate("fit", bound(super().fit, args, given), {**_FIT, **_THREADS})
+        self._show_accuracy(given)
+        return super().fit(**self._threaded(given))
+
+    def _threaded(self, given, ordered=False):
+        """Takes `workers` and its kin out of the arguments; makes batches ahead if they say so, in order or shuffled."""
+        rest, threads = _queue(given)
+        if threads.pop("use_multiprocessing", False):
+            raise ValueError("use_multiprocessing must be False: threads (workers=4) make batches. Received: True")
+        if threads:
+            workers = arguments.integer("workers", threads.get("workers", 1), 0)
+            size = arguments.integer("max_queue_size", threads.get("max_queue_size", 10))
+            source = rest["x"]
+            if not streams.is_stream(source):
+                raise ValueError(f"{', '.join(threads)} speak of a source of batches. Received: {type(source).__name__}")
+            if not hasattr(source, "__len__"):
+                if workers > 1:
+                    raise ValueError(f"workers must be 1 for a source without length: one thread runs it. "
+                                     f"Received: {workers}")
+                rest["x"] = AheadOfIterator(source, size) if workers else source
+            elif workers:
+                shuffle = not ordered and arguments.flag("shuffle", rest.pop("shuffle", True))
+                rest["x"] = Ahead(source, workers, size, self.seed if shuffle else None)
+        return rest
+
+    def fit_generator(self, *args, **given):
+        """Training on batches, which `fit` does today.
+
+        Args:
+            generator: of batches, endless or with a length.
+            steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight, max_queue_size,
+                workers, use_multiprocessing, shuffle, initial_epoch: as in `fit`.
+            samples_per_epoch, nb_epoch, nb_val_samples, max_q_size, nb_worker, pickle_safe: old spellings.
+
+        Returns:
+            History.
+        """
+        given = _named("fit_generator", _fit_generator, args, given, {
+            **_GENERATOR, "samples_per_epoch": _samples("generator", "steps_per_epoch"),
+            "nb_val_samples": _samples("validation_data", "validation_steps")})
+        warn("fit_generator(generator, …)", "fit(generator, …)")
+        generator = given.pop("generator")
+        _need_end("steps_per_epoch", generator, given)
+        if given.get("validation_data") is not None:
+            _need_end("validation_steps", given["validation_data"], given)
+        return super().fit(**self._threaded({"x": generator, **given}))
+
+    def evaluate(self, *args, **given):
+        """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
+        given = translate("evaluate", bound(super().evaluate, args, given), {"show_accuracy": _FIT["show_accuracy"]})
+        self._show_accuracy(given)
+        return super().evaluate(**given)
+
+    def evaluate_generator(self, *args, **given):
+        """Loss and metrics over batches, which `evaluate` gives today.
+
+        Args:
+            generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
+            val_samples: old spelling of `steps`.
+        """
+        given = _named("evaluate_generator", _over_generator, args, given, {**_THREADS, "val_samples": _samples("generator",
+                                                                                                               "steps")})
+        warn("evaluate_generator(generator, …)", "evaluate(generator, …)")
+        generator = given.pop("generator")
+        _need_end("steps", generator, given)
+        return super().evaluate(**self._threaded({"x": generator, "verbose": 0, **given}, ordered=True))
+
+    # Predicting
+
+    def predict_generator(self, *args, **given):
+        """Predictions for batches, which `predict` makes today.
+
+        Args:
+            generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
+            val_samples: old spelling of `steps`.
+        """
+        given = _named("predict_generator", _over_generator, args, given, {**_THREADS, "val_samples": _samples("generator",
+                                                                                                              "steps")})
+        warn("predict_generator(generator, …)", "predict(generator, …)")
+        generator = given.pop("generator")
+        _need_end("steps", generator, given)
+        return super().predict(**self._threaded({"x": generator, **given}, ordered=True))
+
+    def predict_classes(self, x, batch_size=None, verbose=0):
+        """The class of each sample: where the output is largest, or, if it is a single number, whether it exceeds 0.5.
+
+        Shape:
+            (N, …) → (N,), or (N, 1) with a single output; integers
+        """
+        warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5) for a single output")
+        y = self.predict(x, batch_size, verbose)
+        return y.argmax(axis=-1) if y.shape[-1] > 1 else (y > 0.5).astype(np.int32)
+
+    def predict_proba(self, x, batch_size=None, verbose=0):
+        """The output, as `predict` gives it."""
+        warn("predict_proba(x)", "predict(x)")
+        return self.predict(x, batch_size, verbose)
+
+    # Files
+
+    def save(self, filepath, overwrite=True):
+        """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
+
+        Args:
+            filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
+            overwrite: False: a file that exists is an error.
+        """
+        super().save(_target("save", filepath, overwrite))
+
+    def save_weights(self, filepath, overwrite=True):
+        """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
+        path = _target("save_weights", filepath, overwrite)
+        self._need_built()
+        save_file({name: parameter.value for name, parameter in self._named_parameters()}, path, {"format": _WEIGHTS})
+
+    def load_weights(self, filepath):
+        """Takes all parameters from a file that `save_weights` or `save` wrote.
+
+        Raises:
+            FileFormatError: no such file, or one that lacks a parameter of this model.
+        """
+        self._need_built()
+        path = _source(filepath)
+        tensors, _ = load_file(path)
+        missing = [name for name, _ in self._named_parameters() if name not in tensors]
+        if missing:
+            raise FileFormatError(f"{os.fsdecode(path)} must hold {missing[0]}. Received: {', '.join(list(tensors)[:5])} …")
+        self.set_weights([tensors[name] for name, _ in self._named_parameters()])
+
+    def _named_parameters(self):
+        return [(f"{layer.name}/{p.name}", p) for layer in self.layers for p in layer.parameters]
+
+    def to_json(self):
+        """The architecture as text, for `model_from_json`."""
+        return json.dumps({"class_name": "Sequential", "config": self.get_config()})
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, check=None):
+        """A new model from `get_config`'s answer; see `fastcnn.Sequential.from_config`."""
+        return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})}, check)
+
+
+def load_model(filepath, custom_objects=None, compile=True):
+    """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
+
+    Raises:
+        FileFormatError: another file. HDF5 and Keras' archives are not read.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Dense
+        >>> Sequential([Dense(2, input_shape=(3,))]).save("model.safetensors")
+        >>> load_model("model.safetensors").count_params()
+        8
+    """
+    return load_as(Sequential, _source(filepath), custom_objects, compile)
+
+
+def model_from_json(json_string, custom_objects=None):
+    """A new model from `to_json`'s text.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Dense
+        >>> model_from_json(Sequential([Dense(2, input_shape=(3,))]).to_json()).output_shape
+        (None, 2)
+    """
+    return Sequential.from_config(json.loads(json_string)["config"], custom_objects)
+
+
+# Arguments of the methods of early days
+
+
+def _fit_generator(generator, steps_per_epoch=None, epochs=1, verbose="auto", callbacks=None, validation_data=None,
+                   validation_steps=None, class_weight=None, max_queue_size=10, workers=1, use_multiprocessing=False,
+                   shuffle=True, initial_epoch=0):
+    """The order of fit_generator's arguments."""
+
+
+def _over_generator(generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
+    """The order of evaluate_generator's and predict_generator's arguments."""
+
+
+def _named(name, order, args, given, rules):
+    """Arguments by their modern names; unknown ones are refused."""
+    given = translate(name, bound(order, args, given), rules)
+    known = list(inspect.signature(order).parameters)
+    for argument in given:
+        if argument not in known:
+            raise TypeError(f"{name} has no argument {argument!r}. Accepted: {', '.join(known)}.")
+    if "generator" not in given:
+        raise TypeError(f"{name} takes a generator. Received: none")
+    return given
+
+
+def _queue(given):
+    """(other arguments, those that speak of threads)"""
+    names = {"workers", "max_queue_size", "use_multiprocessing"}
+    return ({k: v for k, v in given.items() if k not in names}, {k: v for k, v in given.items() if k in names})
+
+
+def _samples(source, steps):
+    """A rule for a number of samples that is a number of batches today."""
+
+    def rule(what, old, given):
+        samples = arguments.integer(old, given.pop(old))
+        size = getattr(given.get(source), "batch_size", None)
+        if not isinstance(size, int):
+            if not streams.is_stream(given.get(source)):
+                raise ValueError(f"{old} needs batches in {source}. Received: {type(given.get(source)).__name__}")
+            given[source], size = _first_size(given[source])
+        place(what, given, steps, -(-samples // size), old)
+        return f"{old}={samples}", f"{steps}={given[steps]}"
+
+    return rule
+
+
+def _first_size(source):
+    """(the source, the number of samples in its first batch)"""
+    if hasattr(source, "__getitem__"):
+        return source, len(source[0][0])
+    items = iter(source)
+    first = next(items)
+    whole = itertools.chain([first], items) if items is source else source
+    return whole, len(first[0] if isinstance(first, tuple) else first)
+
+
+def _need_end(name, source, given):
+    """An endless source needs a number of steps."""
+    if given.get(name) is None and streams.is_stream(source) and not hasattr(source, "__len__"):
+        raise ValueError(f"{name} must be given for a generator, which has no length. Received: None")
+
+
+# Files
+
+
+def _target(what, path, overwrite):
+    path = os.fspath(path)
+    if not arguments.flag("overwrite", overwrite) and os.path.exists(path):
+        raise FileExistsError(f"overwrite=False, and the file exists. Received: {path!r}")
+    if os.fsdecode(path).lower().endswith(_FOREIGN):
+        stem = os.path.splitext(os.fsdecode(path))[0]
+        warn(f"{what}({os.fsdecode(path)!r})",
+             f"{what}({stem + '.safetensors'!r}): that is its format under either name, not HDF5 or Keras' archive")
+    return path
+
+
+def _source(path):
+    path = os.fspath(path)
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head == _HDF5 or head[:4] == _ZIP:
+        raise FileFormatError(f"{os.fsdecode(path)} must be a file of fastcnn. Received: one of Keras, "
+                              f"{'HDF5' if head == _HDF5 else 'a .keras archive'}; in Keras, "
+                              "np.savez('weights.npz', *model.get_weights()) writes what set_weights takes here")
+    return path

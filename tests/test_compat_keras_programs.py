@@ -1,0 +1,83 @@
+"""Programs from Keras tutorials of any age run on fastcnn.compat.keras, unmodified but for their imports."""
+
+import re
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastcnn
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Runs a program of tests/programs: (its names, the old spellings that warned)."""
+
+    def run(name, *arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        np.random.seed(0)
+        fastcnn.set_random_seed(0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            names = runpy.run_path(str(PROGRAMS / name), run_name="__main__")
+        assert all(w.category is DeprecationWarning and w.filename == str(PROGRAMS / name) for w in caught)
+        return names, [str(w.message).partition(" is an old spelling. ")[0] for w in caught]
+
+    return run
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """MNIST with the first 6,000 and 1,000 images."""
+    (x_train, y_train), (x_test, y_test) = fastcnn.datasets.mnist.load_data()
+    few = (x_train[:6000], y_train[:6000]), (x_test[:1000], y_test[:1000])
+    monkeypatch.setattr(fastcnn.datasets.mnist, "load_data", lambda: few)
+
+
+def test_linear_regression(run, capsys):
+    names, old = run("linear_regression.py")
+    x, y = names["x"], names["y"]
+    slope, intercept = np.polyfit(x, y, 1)
+    assert names["w"][0][0] == pytest.approx(slope, abs=0.03) and names["b"][0] == pytest.approx(intercept, abs=0.02)
+    assert names["w"][0][0] == pytest.approx(3, abs=0.2) and names["b"][0] == pytest.approx(0, abs=0.1)
+    assert old == ["keras.layers.core.Dense", "Dense(input_dim=1)", "Dense(output_dim=1)", "Dense(init='uniform')",
+                   "fit(nb_epoch=200)"]
+    before, after = re.findall(r"w = (-?\d\.\d\d), b = (-?\d\.\d\d)", capsys.readouterr().out)
+    assert abs(float(before[0])) <= 0.05 and before[1] == "0.00" and float(after[0]) > 2.8
+
+
+def test_lenet5(run, few_digits, capsys):
+    names, old = run("lenet5.py")
+    assert [layer.output_shape[1:] for layer in names["model"].layers] == [
+        (28, 28, 6), (14, 14, 6), (10, 10, 16), (5, 5, 16), (1, 1, 120), (120,), (84,), (10,)]
+    assert names["model"].count_params() == 61_706 and names["score"][1] > 0.85
+    assert names["history"].history["val_accuracy"][-1] == names["score"][1]
+    assert old == ["keras.utils.np_utils.to_categorical", "to_categorical(y)"] * 2 + [
+        "SGD(lr=0.1)", "history['val_acc'] or logs['val_acc']", "predict_classes(x)"]
+    assert f"Test accuracy: {names['score'][1]}" in capsys.readouterr().out
+
+
+def test_alexnet(run, capsys):
+    names, old = run("alexnet.py", 67, 5)
+    model = names["model"]
+    assert model.count_params() == fastcnn.networks.alexnet(5, "tutorial", (67, 67, 3)).count_params()
+    assert model.output_shape == (None, 5) and names["history"].epoch == [0, 1]
+    assert model.optimizer.iterations == 2 * 4 and "(16, 5)" in capsys.readouterr().out
+    assert model.optimizer.learning_rate == pytest.approx(0.01 / (1 + 1e-6 * 8), rel=1e-12)
+    assert {"Convolution2D(nb_row=11, nb_col=11)", "Convolution2D(subsample=(4, 4))", "Dropout(p=0.5)",
+            "fit_generator(samples_per_epoch=32)", "predict_generator(val_samples=16)"} <= set(old)
+    assert old.count("Convolution2D(…)") == 5 and old.count("Convolution2D(nb_filter=384)") == 2
+
+
+def test_walk(run, capsys):
+    run("walk.py")
+    assert re.findall(r"(\w+) output shape: \((.*)\)", capsys.readouterr().out) == [
+        ("Conv2D", "1, 28, 28, 6"), ("AveragePooling2D", "1, 14, 14, 6"), ("Conv2D", "1, 10, 10, 16"),
+        ("AveragePooling2D", "1, 5, 5, 16"), ("Flatten", "1, 400"), ("Dense", "1, 120"), ("Dense", "1, 84"),
+        ("Dense", "1, 10")]
