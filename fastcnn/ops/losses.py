@@ -18,10 +18,10 @@ def _loss(kind, x, target, dy=FORWARD, **constants):
     sparse = labelled or kind in _CLASSES and labels.dtype.kind in "iu" and labels.shape == (n,) and x.ndim > 1
     if sparse:
         c = x.size // max(n, 1)
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"target must hold integers as labels. Received: dtype {labels.dtype}, shape {labels.shape}")
         if labels.shape != (n,):
             raise ValueError(f"target must be labels of shape {(n,)}. Received: shape {labels.shape}")
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"target must hold integers as labels. Received: dtype {labels.dtype}")
         if n and not (0 <= labels.min() and labels.max() < c):
             raise ValueError(f"target must hold labels from 0 to {c - 1}. Received: {labels.min()} … {labels.max()}")
         target = np.ascontiguousarray(labels, np.int32)
