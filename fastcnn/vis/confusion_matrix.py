@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, metrics
 from fastcnn.vis.style import BLUE, GREY, INK, PAPER, RED, axes_of, drawing, grid
 
 _LEGIBLE = 30  # classes
@@ -13,7 +13,7 @@ def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None)
     """Counts of samples by true class (rows) and predicted class (columns).
 
     Right answers are blue, by their part of the row; mistakes are red, by their part of the row in relation to the worst.
-    At the right stands each class' part of right answers.
+    At the right stands each class' part of right answers. `fastcnn.metrics.confusion_matrix` returns the counts.
 
     Args:
         y_true: labels (N,) or (N, 1), or one-hot rows (N, classes).
@@ -34,29 +34,14 @@ def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None)
         '2 of 3 right (66.67 %)'
     """
     normalize = arguments.flag("normalize", normalize)
-    true, predicted = _labels("y_true", y_true), _labels("y_pred", y_pred)
-    if len(true) != len(predicted) or not len(true):
-        raise ValueError(f"y_true and y_pred must have the same number of samples, at least one. Received: {len(true)} and "
-                         f"{len(predicted)}")
-    largest = int(max(true.max(), predicted.max()))
-    wide = [np.shape(y)[1] for y in (y_true, y_pred) if np.ndim(y) == 2]
-    classes = len(class_names) if class_names is not None else max(largest + 1, *wide, 1)
-    if largest >= classes:
-        raise ValueError(f"class_names must name all classes, 0 to {largest}. Received: {classes} names")
-    counts = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    counts = metrics.confusion_matrix(y_true, y_pred)
+    if not counts.any():
+        raise ValueError("y_true and y_pred must hold at least one sample. Received: 0 samples")
+    classes = len(counts) if class_names is None else len(class_names)
+    if len(counts) > classes:
+        raise ValueError(f"class_names must name all classes, 0 to {len(counts) - 1}. Received: {classes} names")
+    counts = np.pad(counts, (0, classes - len(counts)))
     return _draw(counts, [str(name) for name in (range(classes) if class_names is None else class_names)], normalize, ax)
-
-
-def _labels(name, y):
-    y = np.asarray(y)
-    if y.ndim == 2:
-        y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
-    if y.ndim != 1 or y.dtype.kind not in "iuf" or y.dtype.kind == "f" and not np.all(y == np.floor(y)):
-        raise TypeError(f"{name} must be integer labels (samples,) or rows of one number per class. Received: {y.dtype}, "
-                        f"shape {y.shape}")
-    if y.size and y.min() < 0:
-        raise ValueError(f"{name} must be labels from 0. Received: {y.min()}")
-    return y.astype(np.int64)
 
 
 def _draw(counts, names, normalize, ax):
