@@ -92,7 +92,8 @@ def test_gradients(data):
     assert close(found.loss, reference.softmax_cross_entropy(logits, y).mean())
 
 
-@pytest.mark.parametrize("last", [{"activation": "softmax"}, {"activation": "sigmoid"}, {}, {"units": 4}])
+@pytest.mark.parametrize("last", [{"activation": "softmax"}, {"activation": "sigmoid"}, {"activation": "hard_sigmoid"}, {},
+                                  {"units": 4}])
 def test_scores(data, last):
     """Of a class before the softmax, whether that is part of the last layer or a layer of its own."""
     x, y = data
@@ -126,6 +127,14 @@ def test_large_dense_kernels_have_gradients_too():
     h = x @ w[0] + w[1]
     dh = (2 / 12 * (np.maximum(h, 0) @ w[2] + w[3]) @ w[2].T) * (h > 0)
     assert close(found.parameters["dense"]["kernel"], x.T @ dh)
+
+
+def test_penalties_are_left_out(data):
+    model, (x, y) = network(activation="softmax"), data
+    penalized = network(activation="softmax", kernel_regularizer="l2", bias_regularizer="l1")
+    found, plain = (Gradients(m, x, y, m.loss) for m in (penalized, model))
+    assert found.loss == plain.loss and penalized.layers[-1].kernel.regularizer is not None
+    assert np.array_equal(found.parameters["dense"]["kernel"], plain.parameters["dense"]["kernel"])
 
 
 def test_the_model_stays_as_it_is(data):

@@ -20,7 +20,8 @@ def gradients(model, x, y, kind="histograms", layers=None, limit=32, figure=None
     to each layer's output for one sample, in rows as `activations` has them: where more of an output would make the loss
     larger (red) or smaller (blue).
 
-    The model stays as it is. Its copy that is derived leaves out dropout and whatever else acts in training only.
+    The model stays as it is. Its copy that is derived leaves out dropout and whatever else acts in training only, and
+    penalties on weights.
 
     Args:
         model: built and compiled; its loss is derived.

@@ -7,7 +7,7 @@ from fastcnn.layers.base import Layer
 from fastcnn.losses.base import Loss
 
 _SHAPING = ("Flatten", "Reshape")  # layers whose output is their input
-_SQUASHING = ("softmax", "log_softmax", "sigmoid")
+_SQUASHING = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
 
 
 def chosen(model, layers):
@@ -93,7 +93,8 @@ class Score(Loss):
 class Gradients:
     """The gradients of a loss in all layers, by a copy of the network that takes one step.
 
-    Dropout and the like are left out of it, so that gradients are those of the network as it predicts.
+    Dropout and the like are left out of it, and penalties on weights, so that gradients are those of the network as it
+    predicts.
 
     Args:
         model: built.
@@ -120,6 +121,8 @@ class Gradients:
         twin.build(model.input_shape)
         for layer, copy in zip(layers, twins):
             copy.set_weights(layer.get_weights())
+            for parameter in copy.parameters:
+                parameter.regularizer = None  # a penalty's gradient would hide that of the predictions
         # With a learning rate of 1 the velocity of the first step is the gradient, negated.
         twin.compile(optimizers.SGD(1.0, momentum=0.5), loss)
         self.loss = twin.train_on_batch(x, y)
