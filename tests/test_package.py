@@ -6,7 +6,6 @@ import inspect
 import json
 import pkgutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,7 +117,7 @@ def untouched(tmp_path, monkeypatch):
 
 def plots_for(name):
     """Skips the examples of plots where matplotlib is missing; no example opens a window."""
-    if "vis" in name.split(".") or name == "seeing.md":
+    if "vis" in name.split("."):
         pytest.importorskip("matplotlib", reason="matplotlib is not installed").use("Agg")
 
 
@@ -131,16 +130,6 @@ def examples(module):
 @pytest.mark.parametrize("module", ["fastcnn", *MODULES])
 def test_examples_in_docstrings(module, untouched):
     assert examples(module).failed == 0
-
-
-@pytest.mark.parametrize("name", ["seeing.md", "training.md"])
-def test_examples_in_documents(name, untouched):
-    plots_for(name)
-    path = Path(__file__).resolve().parents[1] / "docs" / name
-    if not path.exists():
-        pytest.skip("the documents are not beside the tests")
-    result = doctest.testfile(str(path), module_relative=False)
-    assert result.attempted > 10 and result.failed == 0
 
 
 def test_there_are_many_examples():
