@@ -30,7 +30,7 @@ from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
-    "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "datasets", "get_config",
+    "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "convnetjs", "datasets", "get_config",
     "get_num_threads", "images", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks",
     "num_threads", "ops", "optimizers", "reference", "regularizers", "set_config", "set_num_threads", "set_random_seed",
     "show_config", "vis",
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("reference", "vis"):  # only who compares or plots needs them
+    if name in ("convnetjs", "reference", "vis"):  # only who compares, plots or comes from there needs them
         from importlib import import_module
 
         return import_module(f"fastcnn.{name}")

@@ -174,6 +174,9 @@ HIGHER = {  # module: what stands above it
     "streams.py": [r"fastcnn\b"],
     "data.py": [LAYERS, PLAN, MODEL],
     "resuming.py": [LAYERS, PLAN, MODEL],
+    "convnetjs/": [PLAN, r"fastcnn\.(?:training|loops|cli|io)\b"],
+    "convnetjs/definitions.py": [LAYERS, MODEL],
+    "convnetjs/vol.py": [LAYERS, MODEL],
     "recipes/": [PLAN, r"fastcnn\.(?:model|training|cli)\b"],
 }
 

@@ -1,0 +1,175 @@
+"""One layer of a network as ConvNetJS shows it: its fields, filters, biases, and what passed through it last."""
+
+import numpy as np
+
+from fastcnn import ops
+from fastcnn.convnetjs.vol import Vol
+
+
+class NetLayer:
+    """A layer of a `Net`; `net.layers` has them in order.
+
+    Its attributes are ConvNetJS' fields: `layer_type`, `out_sx`, `out_sy`, `out_depth`, and what the type has: `sx`, `sy`,
+    `stride`, `pad`, `in_depth`, `num_inputs`, `l1_decay_mul`, `l2_decay_mul`, `drop_prob`, `group_size`, `k`, `n`, `alpha`,
+    `beta`.
+
+    Args:
+        net: its network.
+        place: its number there.
+        fields: of `definitions.fields`.
+        inner: fastcnn's layers that compute it.
+    """
+
+    def __init__(self, net, place, fields, inner):
+        self._net, self._place, self._fields, self.inner = net, place, fields, inner
+        self._sums = self._mask = None
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    @property
+    def _learned(self):
+        return self.inner[-1] if self.layer_type in ("conv", "fc") else None
+
+    # Parameters
+
+    def _vols(self, parameter):
+        """Volumes around a parameter's columns and their gradients; whoever writes to them changes the network."""
+        self._net.lend()
+        arrays = self._learned.parameters[parameter].value, self._summed()[parameter]
+        if parameter:
+            return [Vol.of(1, 1, self.out_depth, *arrays)]
+        sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
+        w, dw = (a.reshape(-1, self.out_depth).T for a in arrays)
+        return [Vol.of(sx, sy, depth, *columns) for columns in zip(w, dw)]
+
+    def _summed(self):
+        """The sums of gradients, of each parameter."""
+        if self._sums is None:
+            self._sums = [np.zeros(p.shape, np.float32) for p in self._learned.parameters]
+        return self._sums
+
+    @property
+    def filters(self):
+        """A `Vol` for each filter of a conv layer or neuron of an fc layer. They show the network's own weights: what is
+        written to `w` counts from the next `forward` on. `dw` has what `backward` has summed up."""
+        self._need_parameters("filters")
+        return self._vols(0)
+
+    @property
+    def biases(self):
+        """A `Vol` of the biases, as `filters`."""
+        self._need_parameters("biases")
+        return self._vols(1)[0]
+
+    def _need_parameters(self, name):
+        if self._learned is None:
+            raise AttributeError(f"a layer of type {self.layer_type} has no {name}")
+
+    def getParamsAndGrads(self):
+        """[{"params", "grads", "l1_decay_mul", "l2_decay_mul"}] of each filter and of the biases: arrays that show the
+        network's own, empty for layers that learn nothing."""
+        if self._learned is None:
+            return []
+        own = {"l1_decay_mul": self.l1_decay_mul, "l2_decay_mul": self.l2_decay_mul}
+        none = {"l1_decay_mul": 0.0, "l2_decay_mul": 0.0}
+        return [{"params": vol.w, "grads": vol.dw, **(none if vol is biases else own)}
+                for biases in [self.biases] for vol in [*self.filters, biases]]
+
+    # Values
+
+    def _vol(self, values, gradients=None):
+        dw = None if gradients is None else gradients.reshape(-1).astype(np.float64)
+        return Vol.of(self.out_sx, self.out_sy, self.out_depth, values.reshape(-1).astype(np.float64), dw)
+
+    @property
+    def out_act(self):
+        """The layer's output at the last `forward` as a `Vol`, with the gradients of the last `backward` as its `dw`."""
+        values, gradients = self._net.passed()
+        return self._vol(values[self._place], None if gradients is None else gradients[self._place])
+
+    # Passes of a batch, by the functional API
+
+    def output(self, x, training, rng):
+        """What becomes of a batch x; while training, dropout drops."""
+        if self.layer_type == "dropout" and training:
+            self._mask = rng.random(x.shape, np.float32) >= self.drop_prob
+            return x * self._mask
+        self._mask = None
+        for layer in self.inner:
+            if not layer.training_only:
+                x = layer(x)
+        return x
+
+    def gradient(self, dy, x):
+        """dx of a batch, from dy and x; what the layer learns from is added to its sums."""
+        layer, kind, shape = self.inner[-1], self.layer_type, x.shape  # before it there are layers of shape at most
+        dy, x = dy.reshape(len(dy), *layer.output_size), x.reshape(len(x), *layer.input_size)
+        if self._learned is not None:
+            dx = self._learned_gradient(layer, dy, x)
+        elif kind == "dropout":
+            dx = dy * (layer.scale if self._mask is None else self._mask)
+        elif kind == "pool":
+            dx = ops.max_pool2d_backward(dy, x, layer.pool_size, layer.strides, layer.padding)
+        elif kind == "maxout":
+            dx = ops.maxout_backward(dy, x, self.group_size)
+        elif kind == "lrn" and layer.nodes() is None:
+            layer.forward(x)
+            dx = layer.backward(dy).astype(np.float32)
+        elif kind == "lrn":
+            dx = ops.local_response_norm_backward(dy, x, layer.size, layer.alpha, layer.beta, layer.k)
+        else:
+            dx = getattr(ops, f"{kind}_backward")(dy, x)
+        return dx.reshape(shape)
+
+    def _learned_gradient(self, layer, dy, x):
+        kernel, bias = (p.value for p in layer.parameters)
+        if self.layer_type == "fc":
+            dx, dw, db = ops.dense_backward(dy, x, kernel, bias)
+        else:
+            dx, dw, db = ops.conv2d_backward(dy, x, kernel, bias, layer.strides, layer.padding)
+        for total, own in zip(self._summed(), (dw, db)):
+            total += own
+        return dx
+
+    # Files
+
+    def toJSON(self):
+        """The layer as ConvNetJS' `toJSON` gives it, in JSON's types."""
+        json = {name: value for name, value in self._fields.items() if name != "bias_pref"}
+        if self._learned is not None:
+            arrays = [p.value for p in self._learned.parameters]
+            sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
+            json["filters"] = [Vol.of(sx, sy, depth, w).toJSON() for w in arrays[0].reshape(-1, self.out_depth).T]
+            json["biases"] = Vol.of(1, 1, self.out_depth, arrays[1]).toJSON()
+        return json
+
+    def read(self, json):
+        """Takes filters and biases from such JSON.
+
+        Raises:
+            ValueError: there are none, or of other sizes.
+        """
+        if self._learned is None:
+            return
+        kernel, bias = self._learned.parameters
+        sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
+        where, filters = f"layer {self._place}, {self.layer_type}", json.get("filters")
+        if not isinstance(filters, (list, dict)) or len(filters) != self.out_depth or "biases" not in json:
+            raise ValueError(f"{where} must have {self.out_depth} filters, and biases. Received: "
+                             f"{len(filters) if isinstance(filters, (list, dict)) else 'no'} filters"
+                             + ("" if "biases" in json else ", no biases"))
+        columns = kernel.value.reshape(-1, self.out_depth)
+        for i in range(self.out_depth):
+            columns[:, i] = self._numbers(where, filters[i] if isinstance(filters, list) else filters[str(i)], sx, sy, depth)
+        bias.value[...] = self._numbers(where, json["biases"], 1, 1, self.out_depth)
+
+    @staticmethod
+    def _numbers(where, json, sx, sy, depth):
+        vol = Vol([0.0]).fromJSON(json)
+        if (vol.sx, vol.sy, vol.depth) != (sx, sy, depth):
+            raise ValueError(f"volumes of {where} must be of size {sx}x{sy}x{depth}. "
+                             f"Received: {vol.sx}x{vol.sy}x{vol.depth}")
+        return vol.w
+
+    def __repr__(self):
+        return f"<{self.layer_type} {self.out_sx}x{self.out_sy}x{self.out_depth}>"
