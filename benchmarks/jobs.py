@@ -16,7 +16,7 @@ from benchmarks import timing
 from benchmarks.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("torch", "onnxruntime", "openvino", "keras")
+PEERS = ("torch", "onnxruntime", "openvino", "keras", "convnetjs")
 DIGITS = 5  # of what is written
 
 

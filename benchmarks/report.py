@@ -16,6 +16,7 @@ TITLES = {
                            "as if computed directly (Winograd's algorithm may pass it); others as a part of a copy of as "
                            "many bytes, which small arrays cannot reach: waking the threads takes longer."),
     "images": ("Images", "Batches of photographs, images per second."),
+    "convnetjs": ("ConvNetJS", "Its MNIST demo's network, here and in node, images per second."),
     "peak": ("Ceilings", "What this machine can do."),
 }
 MARKS = {"after": "reached what we are after", "due": "reached what is due", "no": "missed", None: "not measured"}

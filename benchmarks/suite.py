@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import fastcnn
 from benchmarks import (
     baseline,
+    convnetjs,
     images,
     jobs,
     kernels,
@@ -24,7 +25,8 @@ from benchmarks import (
 )
 
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
-          (peak, kernels, networks, scaling, loaded, memory, package, mnist, images)}
+          (peak, kernels, networks, scaling, loaded, memory, package, mnist, images,
+           convnetjs)}
 
 
 def all_jobs(settings):

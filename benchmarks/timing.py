@@ -13,6 +13,7 @@ QUIET = 0.06    # share of the CPUs that others may use
 WINDOW = 0.1    # seconds
 SETTLE = 0.05   # seconds before a window: the threads of the last contestant's library stop spinning
 LONG = 0.5      # seconds of a call that needs no call before it to warm up
+WORKERS = set()  # numbers of processes that work for a contestant: theirs is our own time
 LEAST = 3       # windows: if fewer were quiet, so many of the quietest count
 
 
@@ -64,7 +65,7 @@ def busy():
     """(busy seconds of all CPUs, our own)."""
     if not is_watched():
         return 0.0, 0.0
-    own = time.process_time()
+    own = time.process_time() + sum(time.clock_gettime(~process << 3 | 2) for process in WORKERS)  # Linux' processes' clocks
     with open("/proc/stat") as file:
         fields = [int(v) for v in file.readline().split()[1:]]
     found = sum(fields) - fields[3] - fields[4] - (fields[8] if len(fields) > 8 else 0)

@@ -92,7 +92,7 @@ def test_a_neighbour_is_busy_only_when_told():
     "kernels/odd.conv2d.depthwise", "kernels/odd.dense.primes", "kernels/lenet.sgd",
     "networks/lenet5.forward.16", "networks/lenet5.training.1", "scaling/lenet5.training.4", "mnist/to_99",
     "memory/lenet5.training.128", "package/installed", "images/augment_and_mix", "networks/call",
-    "loaded/lenet5.forward.16",
+    "loaded/lenet5.forward.16", "convnetjs/mnist_demo.training.20", "convnetjs/mnist_demo.forward.1",
 ])
 def test_rows_are_whole(only, tiny):
     rows = rows_of(tiny, only)

@@ -8,7 +8,8 @@ import importlib
 import re
 from functools import partial
 
-_MODULES = {"torch": "pytorch", "onnxruntime": "onnx_runtime", "openvino": "intel_openvino", "keras": "keras_network"}
+_MODULES = {"torch": "pytorch", "onnxruntime": "onnx_runtime", "openvino": "intel_openvino", "keras": "keras_network",
+            "convnetjs": "convnetjs_node"}
 _FORMS = {  # name: (package, options); the first form of each package is its plain one
     "forward": {"torch": ("torch", {}), "torch channels_last": ("torch", {"form": "channels_last"}),
                 "torch.compile": ("torch", {"form": "compile"}), "onnxruntime": ("onnxruntime", {}),
