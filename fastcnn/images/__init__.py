@@ -6,6 +6,8 @@ _HOME = {
     "ImageError": "decode",
     "Preparation": "preparation",
     "Statistics": "measure",
+    "affine_matrices": "affine",
+    "affine_transform": "affine",
     "decode_image": "decode",
     "predict": "prediction",
     "predict_batches": "prediction",
