@@ -214,6 +214,7 @@ fastcnn.compat.keras.install("tensorflow.keras")
 import keras, keras.backend as K, tensorflow as tf, tensorflow.keras.layers
 from keras.layers import Dense
 from keras.layers.core import Dropout
+from keras.preprocessing.image import ImageDataGenerator
 from keras.datasets.mnist import load_data
 from tensorflow.keras.models import Sequential
 from tensorflow import keras as other

@@ -27,7 +27,8 @@ from types import ModuleType
 
 from fastcnn.compat.spellings import Moved
 
-_OWN = ("activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers")
+_OWN = ("activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+        "preprocessing", "preprocessing.image")
 _ELSEWHERE = {  # path: module
     "constraints": "fastcnn.constraints", "datasets": "fastcnn.datasets", "datasets.cifar10": "fastcnn.datasets.cifar10",
     "datasets.fashion_mnist": "fastcnn.datasets.fashion_mnist", "datasets.mnist": "fastcnn.datasets.mnist",
