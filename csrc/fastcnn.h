@@ -84,7 +84,8 @@ typedef struct {
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
     int exact;             /* direct sums only */
-    int winograd;          /* passes that Winograd's algorithm takes: bits 1 << pass */
+    int depthwise;         /* passes that conv2d_depthwise.c takes: bits 1 << pass */
+    int winograd;          /* those that Winograd's algorithm takes */
 } fc_conv2d;
 
 typedef struct {

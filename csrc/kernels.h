@@ -64,6 +64,14 @@ typedef struct {
     float rate, correction, factor;
 } fc_rates;
 
+/* A rectangle of pixels, lines × pixels, whose windows hold the same taps of a convolution channel by channel. Steps in floats:
+ * of x and y from line to line and from pixel to pixel, of x and w from tap to tap down and across. */
+typedef struct {
+    ptrdiff_t lines, pixels, c;
+    ptrdiff_t x_line, x_pixel, y_line, y_pixel;
+    ptrdiff_t taps_h, taps_w, x_row, x_tap, w_row, w_tap;
+} fc_taps;
+
 /* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
     uint64_t seed, step;
@@ -121,6 +129,10 @@ typedef struct {
                   float *scratch))                                                                                    \
     X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, int relu, const float *x,                \
                            const float *f, const float *w, const float *dy, float *dx, float *scratch))               \
+    X(void, depthwise, (const fc_taps *t, const float *x, const float *w, const float *bias, float *y))               \
+    X(void, depthwise_weights, (const fc_taps *t, const float *x, const float *dy, float *dw))                        \
+    X(void, repeat, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                         \
+    X(void, fold, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                           \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \

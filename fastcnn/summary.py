@@ -2,10 +2,12 @@
 
 
 def _algorithms(layer):
-    """How a layer's convolution is computed: one name, or one for each pass that differs from the forward one."""
-    op = getattr(layer, "op", None)
-    if op is None or op.name != "conv2d":
-        return ""
+    """How a layer's convolutions are computed: one name each, or one for each pass that differs from the forward one."""
+    ops = [getattr(layer, name) for name in ("op", "depthwise", "pointwise") if hasattr(layer, name)]
+    return " + ".join(_algorithm(op) for op in ops if op.name.startswith("conv2d"))
+
+
+def _algorithm(op):
     forward, *others = (op.algorithm(name) for name in ("forward", "data", "weights"))
     differing = [f"{what} {name}" for what, name in zip(("data", "weights"), others) if name != forward]
     return ", ".join([forward, *differing])

@@ -171,6 +171,20 @@ static fc_op make_conv2d(uint32_t seed)
     } while (status != FC_OK);
     return op;
 }
+static fc_op make_depthwise(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        const ptrdiff_t c = 2 + draw(40);
+        const fc_conv2d o = {.filter_h = 1 + draw(4), .filter_w = 1 + draw(4), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
+                             .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(3), .pad_left = draw(3),
+                             .groups = c};
+        status = fc_conv2d_init(&op, 3 + draw(14), 3 + draw(14), c, c * (1 + draw(3)), &o, draw(3), draw(3), draw(2));
+    } while (status != FC_OK);
+    return op;
+}
 static fc_op make_winograd(uint32_t seed)
 {
     fc_op op;
@@ -342,6 +356,7 @@ int main(int argc, char **argv)
 {
     const char *isa = argc > 1 ? argv[1] : "neon";
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
+    compare(isa, "depthwise", run_op, make_depthwise, 0, 200);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);

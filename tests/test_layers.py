@@ -45,6 +45,39 @@ CASES = {
         6 * 20,
         6 * 24,
     ),
+    "depthwise": (lambda: L.DepthwiseConv2D(3, bias_initializer="normal"), (9, 8, 5), (7, 6, 5), 50, 42 * 45, 42 * 50),
+    "depthwise.all": (
+        lambda: L.DepthwiseConv2D((3, 2), (2, 3), "same", 3, dilation_rate=(1, 2), activation="elu"),
+        (9, 7, 4),
+        (5, 3, 12),
+        84,
+        15 * 72,
+        15 * 84,
+    ),
+    "depthwise.one_channel": (
+        lambda: L.DepthwiseConv2D(3, depth_multiplier=4, use_bias=False, activation="softmax"),
+        (6, 5, 1),
+        (4, 3, 4),
+        36,
+        12 * 36,
+        12 * 36,
+    ),
+    "separable": (
+        lambda: L.SeparableConv2D(7, 3, bias_initializer="normal", activation="tanh"),
+        (6, 5, 4),
+        (4, 3, 7),
+        36 + 28 + 7,
+        12 * 64,
+        12 * 71,
+    ),
+    "separable.all": (
+        lambda: L.SeparableConv2D(5, (2, 3), 2, ((1, 0), (2, 1)), None, 2, 3, "softmax", False),
+        (7, 8, 2),
+        (3, 4, 5),
+        36 + 30,
+        12 * 66,
+        12 * 66,
+    ),
     "dense": (lambda: L.Dense(7, bias_initializer="normal"), (11,), (7,), 84, 77, 84),
     "dense.softmax": (lambda: L.Dense(10, activation="softmax", use_bias=False), (84,), (10,), 840, 840, 840),
     "dense.wide": (lambda: L.Dense(600, activation="tanh"), (500,), (600,), 300600, 300000, 300600),
@@ -129,7 +162,7 @@ def built(case, batch=3):
 
 def magnitude(layer, x):
     """The sum of the absolute terms behind each output, to which roundings are proportional."""
-    if isinstance(layer, (L.Conv2D, L.Dense)):
+    if isinstance(layer, (L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D, L.Dense)):
         bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})
         terms = run_layer(bare, np.abs(x), [np.abs(w) for w in layer.get_weights()])[0]
         return terms.max(axis=-1, keepdims=True) if "softmax" in layer.activation[0] else terms
@@ -235,6 +268,8 @@ FIRST = [
         L.Conv2D,
         {"filters": 6, "kernel_size": (3, 2), "strides": (1, 2), "padding": ((1, 0), (2, 0)), "groups": 2},
     ),
+    (L.DepthwiseConv2D, {"kernel_size": (3, 2), "strides": (1, 2), "padding": "same", "depth_multiplier": 2}),
+    (L.SeparableConv2D, {"filters": 5, "kernel_size": (3, 2), "padding": ((1, 0), (2, 0))}),
     (L.MaxPooling2D, {"pool_size": (3, 2), "strides": (1, 2)}),
     (L.AveragePooling2D, {"pool_size": (2, 3)}),
     (L.SoftPooling2D, {"pool_size": (2, 3)}),
@@ -285,6 +320,15 @@ ERRORS = [
     (lambda: L.Conv2D(4, 3, kernel_initializer="glorot"), ValueError, "glorot"),
     (lambda: L.Conv2D(4, 6)(np.ones((1, 5, 5, 3))), ValueError, "larger than the padded input"),
     (lambda: L.Conv2D(4, 3)(np.ones((5, 5))), ValueError, "Received: \\(5,\\)"),
+    (lambda: L.DepthwiseConv2D(3, depth_multiplier=0), ValueError, "depth_multiplier .*Received: 0"),
+    (lambda: L.DepthwiseConv2D(3, depthmultiplier=2), TypeError, "Did you mean 'depth_multiplier'"),
+    (lambda: L.DepthwiseConv2D(3, kernel_initializer="ones"), TypeError, "Did you mean 'depthwise_initializer'"),
+    (lambda: L.DepthwiseConv2D((3, 0)), ValueError, "kernel_size .*Received: 0"),
+    (lambda: L.DepthwiseConv2D(6)(np.ones((1, 5, 5, 3))), ValueError, "larger than the padded input"),
+    (lambda: L.SeparableConv2D(3), TypeError, "kernel_size"),
+    (lambda: L.SeparableConv2D(0, 3), ValueError, "filters .*Received: 0"),
+    (lambda: L.SeparableConv2D(4, 3, padding="causal"), ValueError, "padding .*Received: 'causal'"),
+    (lambda: L.SeparableConv2D(4, 3, pointwise_initializer="glorot"), ValueError, "glorot"),
     (lambda: L.Dense(2.5), TypeError, "units .*Received: 2.5"),
     (lambda: L.Dense(True), TypeError, "units .*Received: True"),
     (lambda: L.Dense(-1), ValueError, "units .*Received: -1"),

@@ -22,8 +22,9 @@ def problem(call, name=None):
         key: rng.integers(0, 5, 6) if shape == "labels" else np.abs(normal(rng, shape))
         for key, shape in call.shapes.items()
     }
-    if "kernel" in arrays:
-        arrays["kernel"] -= 0.5
+    for key in arrays:
+        if key.endswith("kernel"):
+            arrays[key] -= 0.5
     backward = (name or call.op).endswith("_backward")
     return {"dy": normal(rng, call.y), **arrays} if backward else arrays
 
@@ -82,7 +83,13 @@ POOL_OPTIONS = {
     "padding": BAD_PADDINGS | {"as large as the pool": ((0, 3), "(0, 3)")}, "ceil_mode": BAD_FLAGS,
     "data_format": BAD_WORDS,
 }  # fmt: skip
+WINDOW_OPTIONS = {
+    "strides": BAD_PAIRS | NO_NONE, "dilation_rate": BAD_PAIRS | {"beyond image": (2**31 - 1, "5, 6, 3")},
+    "padding": BAD_PADDINGS, "data_format": BAD_WORDS,
+}  # fmt: skip
 BAD_OPTIONS = {
+    "depthwise_conv2d": WINDOW_OPTIONS,
+    "separable_conv2d": WINDOW_OPTIONS,
     "conv2d": {
         "strides": BAD_PAIRS | NO_NONE, "dilation_rate": BAD_PAIRS | {"beyond image": (2**31 - 1, "5, 6, 3")},
         "groups": BAD_INTEGERS | {"not a divisor": (2, "2"), "beyond channels": (9, "9")},
@@ -205,7 +212,8 @@ def test_bad_array(name, call, argument, bad, fragment):
 BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
-        for op in ("conv2d", *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
+        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d",
+                   *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
                    "zero_pad2d", "crop2d", "upsample2d", "spatial_dropout2d")
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
@@ -217,6 +225,24 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
         ]
         if op != "spatial_dropout2d" or shape[:1] != (0,)
     ),
+    *(
+        ("depthwise_conv2d", "kernel", shape, str(shape))
+        for shape in [(3, 2, 6), (3, 2, 2, 3), (3, 2, 3, 0), (3, 2, 3, 2, 1)]
+    ),
+    ("depthwise_conv2d", "kernel", (0, 2, 3, 2), "(0, 2)"),
+    ("depthwise_conv2d", "kernel", (6, 2, 3, 2), "(6, 2)"),
+    ("depthwise_conv2d", "kernel", (3, 2, 3, 4), "(12,)"),
+    *(
+        ("separable_conv2d", argument, shape, str(shape))
+        for argument, shapes in [
+            ("depthwise_kernel", [(3, 2, 6), (3, 2, 2, 3), (3, 2, 3, 2, 1)]),
+            ("pointwise_kernel", [(6, 4), (1, 1, 5, 4), (1, 2, 6, 4), (2, 1, 6, 4)]),
+        ]
+        for shape in shapes
+    ),
+    ("separable_conv2d", "depthwise_kernel", (0, 2, 3, 2), "(0, 2)"),
+    ("separable_conv2d", "depthwise_kernel", (3, 2, 3, 1), "(1, 1, 3 channels, filters)"),
+    ("separable_conv2d", "pointwise_kernel", (1, 1, 6, 0), "0"),
     ("conv2d", "x", (2, 5, 6, 4), "(3, 2, 3, 4)"),
     ("conv2d", "x", (2, 2, 6, 3), "(2, 6, 3)"),
     ("max_pool2d", "x", (2, 5, 0, 3), "0"),
@@ -230,7 +256,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     ("conv2d", "kernel", (3, 9, 3, 4), "(3, 9)"),
     *(
         (op, "bias", shape, str(shape))
-        for op in ("conv2d", "dense")
+        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "dense")
         for shape in [(), (1,), (9,), (1, 4), (4, 1), (0,)]
     ),
     *(("permute", "x", shape, str(shape)) for shape in [(), (5,)]),
@@ -592,6 +618,13 @@ def test_zero_batch(name, call):
         assert_same(actual, np.zeros(shape))
 
 
+def kernels(op, c):
+    """Shapes of the parameters for images of c channels."""
+    if op == "separable_conv2d":
+        return {"depthwise_kernel": (3, 2, c, 2), "pointwise_kernel": (1, 1, 2 * c, 5), "bias": (5,)}
+    return {"kernel": (3, 2, c, 4), "bias": (4 * c if op == "depthwise_conv2d" else 4,)}
+
+
 @pytest.mark.parametrize("unaligned_too", [False, True], ids=["", "unaligned"])
 @pytest.mark.parametrize("image", [(2, 5, 6, 3), (2, 5, 6, 1), (1, 1, 1, 3), (3, 4, 1, 1)], ids=str)
 @pytest.mark.parametrize("name, call", each_function(IMAGE_CALLS))
@@ -604,8 +637,8 @@ def test_channels_first(name, call, image, unaligned_too):
     options |= {"p": 3} if "p" in call.options else {}
     options |= call.options if "rate" in call.options else {}
     arrays = {"x": normal(rng, image)}
-    if "kernel" in call.shapes:
-        arrays |= {"kernel": normal(rng, (3, 2, image[3], 4)), "bias": normal(rng, 4)}
+    if "bias" in call.shapes:
+        arrays |= {key: normal(rng, shape) for key, shape in kernels(call.op, image[3]).items()}
     y = getattr(ops, call.op)(**arrays, **options)
     if name.endswith("_backward"):
         arrays = {"dy": normal(rng, y.shape), **arrays}
@@ -614,7 +647,7 @@ def test_channels_first(name, call, image, unaligned_too):
     arrays = {key: change(first(a) if key in ("x", "dy") else a) for key, a in arrays.items()}
     options["data_format"] = "channels_first"
     actual = results(name, arrays, options)
-    for key, a, e in zip(("x", "kernel", "bias"), actual, expected, strict=False):
+    for key, a, e in zip(call.shapes, actual, expected, strict=False):
         assert_same(a, first(e) if key == "x" else e, key)
         assert a.flags.c_contiguous
     if name == call.op:

@@ -64,6 +64,18 @@ def _conv2d(layer, x, kernel, *bias):
     )
 
 
+def _filtered(op, *names):
+    """An operation with kernels, and options that are attributes of the layer."""
+
+    def run(layer, x, *weights):
+        options = {name: getattr(layer, name) for name in names}
+        return getattr(ref, op)(x, *weights, **options), lambda dy: getattr(ref, f"{op}_backward")(
+            dy, x, *weights, **options
+        )
+
+    return run
+
+
 def _dense(layer, x, kernel, *bias):
     return ref.dense(x, kernel, *bias), lambda dy: ref.dense_backward(dy, x, kernel, *bias)
 
@@ -121,6 +133,8 @@ _RANDOM = {  # layers that do something while training only, from seed and step
 _WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
 _RUN = {
     "Conv2D": _conv2d,
+    "DepthwiseConv2D": _filtered("depthwise_conv2d", "strides", "padding", "dilation_rate"),
+    "SeparableConv2D": _filtered("separable_conv2d", "strides", "padding", "dilation_rate"),
     "Dense": _dense,
     "LocalResponseNormalization": _lrn,
     "PReLU": _prelu,

@@ -8,6 +8,7 @@
 #include "half.h"
 #include "winograd.h"
 #include "eltwise.h"
+#include "depthwise.h"
 #include "pool.h"
 #include "pool_smooth.h"
 #include "prelu.h"

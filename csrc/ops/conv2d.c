@@ -114,7 +114,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     memset(op, 0, sizeof *op);
     fc_conv2d *o = &op->u.conv2d;
     *o = *window;
-    o->winograd = 0;
+    o->winograd = o->depthwise = 0;
     const ptrdiff_t positive[] = {in_h, in_w, in_c, out_c, o->filter_h, o->filter_w, o->stride_h, o->stride_w,
                                   o->dilation_h, o->dilation_w, o->groups};
     const ptrdiff_t limit = (ptrdiff_t)1 << 31, span = (ptrdiff_t)1 << 20, pads[] = {o->pad_top, pad_bottom, o->pad_left, pad_right};
@@ -148,9 +148,10 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     o->block_h = fc_balanced(op->out_h, FC_PIXELS / op->out_w);
     const ptrdiff_t rows = (o->block_h - 1) * o->stride_h + span_h;
     op->scratch = rows * ((op->out_w - 1) * o->stride_w + span_w) * in_c + 2 * o->filter_h * o->filter_w + 64;
-    fc_status status = size_data(op);
-    if (status == FC_OK) status = fc_conv2d_size_weights(op);
-    if (status == FC_OK && !o->exact) status = fc_winograd_init(op);
+    fc_status status = fc_depthwise_init(op);
+    if (status == FC_OK && !o->depthwise) status = size_data(op);
+    if (status == FC_OK && !o->depthwise) status = fc_conv2d_size_weights(op);
+    if (status == FC_OK && !o->depthwise && !o->exact) status = fc_winograd_init(op);
     return status == FC_OK && op->scratch > LARGEST_SCRATCH ? FC_OVERFLOW : status;
 }
 
@@ -214,6 +215,7 @@ static void pack_data(const fc_op *op, const data_class *k, const float *w, ptrd
 static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
     const ptrdiff_t groups = op->u.conv2d.groups;
+    if (fc_depthwise_serves(op, pass)) return 0;
     if (pass == FC_FORWARD) return groups * fc_ceil_div(op->out_c / groups, fc_k->nr);
     return groups * (fc_winograd_serves(op, FC_DATA) ? fc_ceil_div(op->in_c / groups, fc_k->nr) : 1);
 }
@@ -320,6 +322,10 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_conv2d_lanes_forward(op, io, work);
         return;
     }
+    if (fc_depthwise_serves(op, FC_FORWARD)) {
+        fc_depthwise_forward(op, io, work);
+        return;
+    }
     if (fc_winograd_serves(op, FC_FORWARD)) {
         fc_winograd_forward(op, io, work);
         return;
@@ -400,6 +406,10 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_conv2d_lanes_data(op, io, work);
         return;
     }
+    if (fc_depthwise_serves(op, FC_DATA)) {
+        fc_depthwise_data(op, io, work);
+        return;
+    }
     if (fc_winograd_serves(op, FC_DATA)) {
         fc_winograd_data(op, io, work);
         return;
@@ -431,6 +441,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
     if (op->lanes && pass != FC_REDUCE) return 1;
+    if (fc_depthwise_serves(op, pass)) return fc_depthwise_items(op, pass);
     if (fc_winograd_serves(op, pass)) return fc_winograd_items(op, pass);
     switch (pass) {
     case FC_PACK: return pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);

@@ -1,4 +1,4 @@
-/* What conv2d.c, conv2d_weights.c and conv2d_winograd.c share. */
+/* What conv2d.c and the other files of conv2d share. */
 #ifndef FC_CONV2D_H
 #define FC_CONV2D_H
 #include "ops.h"
@@ -12,6 +12,19 @@ fc_status fc_conv2d_size_weights(fc_op *op);
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_conv2d_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
+
+/* As many groups as channels. */
+
+static inline int fc_depthwise_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.depthwise >> pass & 1; }
+
+/* Chooses the algorithm of each pass of a conv2d whose sizes are set; changes scratch and packed sizes. */
+fc_status fc_depthwise_init(fc_op *op);
+ptrdiff_t fc_depthwise_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image */
+void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work);
+/* dw, and db unless NULL, over images [from, to). */
+void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
+                          float *db);
 
 /* Winograd's algorithm. */
 

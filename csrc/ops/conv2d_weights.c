@@ -166,7 +166,8 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
         return;
     }
     const int winograd = fc_winograd_serves(op, FC_WEIGHTS);
-    const ptrdiff_t blocks = winograd ? fc_winograd_items(op, FC_WEIGHTS) : fc_conv2d_weight_blocks(op);
+    const int depthwise = fc_depthwise_serves(op, FC_WEIGHTS);
+    const ptrdiff_t blocks = depthwise ? 0 : winograd ? fc_winograd_items(op, FC_WEIGHTS) : fc_conv2d_weight_blocks(op);
     if (!op->partial) {
         for (ptrdiff_t item = work->first; item < work->last; item++)
             (winograd ? fc_winograd_weights : block)(op, io, work, item, 0, work->batch, io->dw, io->db);
@@ -174,9 +175,11 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         float *dw = io->partial + chunk * (op->w_size + op->b_size);
+        float *db = op->b_size ? dw + op->w_size : NULL;
         const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
+        if (depthwise) fc_depthwise_weights(op, io, work, from, to, dw, db);
         for (ptrdiff_t item = 0; item < blocks; item++)
-            (winograd ? fc_winograd_weights : block)(op, io, work, item, from, to, dw, op->b_size ? dw + op->w_size : NULL);
+            (winograd ? fc_winograd_weights : block)(op, io, work, item, from, to, dw, db);
     }
 }
 

@@ -143,6 +143,7 @@ int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.wino
 
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass)
 {
+    if (op->kind == FC_CONV2D && fc_depthwise_serves(op, pass)) return "depthwise";
     if (op->kind != FC_CONV2D || !fc_winograd_serves(op, pass)) return "direct";
     static const char *const names[] = {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)", "F(5×5, 3×3)",
                                         "space to depth, F(5×5, 3×3)", "F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"};

@@ -4,6 +4,7 @@ from fastcnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from fastcnn.layers.base import Layer
 from fastcnn.layers.conv2d import Conv2D
 from fastcnn.layers.dense import Dense, Flatten
+from fastcnn.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from fastcnn.layers.dropout import Dropout, SpatialDropout2D
 from fastcnn.layers.input import Input
 from fastcnn.layers.maxout import Maxout
@@ -22,8 +23,9 @@ from fastcnn.layers.rescaling import Normalization, Rescaling
 from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
-    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "Dropout", "Flatten", "GaussianNoise",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU", "LocalResponseNormalization",
-    "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape",
-    "SoftPooling2D", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D",
+    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "Flatten",
+    "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU",
+    "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization", "PReLU", "Permute", "ReLU",
+    "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax", "SpatialDropout2D", "UpSampling2D",
+    "ZeroPadding2D",
 ]

@@ -42,6 +42,12 @@ from .activations import (
 from .augment import augment
 from .conv2d import conv2d, conv2d_backward
 from .dense import dense, dense_backward
+from .depthwise import (
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+    separable_conv2d,
+    separable_conv2d_backward,
+)
 from .dropout import dropout, dropout_backward, spatial_dropout2d, spatial_dropout2d_backward
 from .half_weights import half_weights
 from .losses import (
@@ -100,6 +106,7 @@ __all__ = [
     "conv2d", "conv2d_backward",
     "crop2d", "crop2d_backward",
     "dense", "dense_backward",
+    "depthwise_conv2d", "depthwise_conv2d_backward",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
     "exponential", "exponential_backward",
@@ -128,6 +135,7 @@ __all__ = [
     "rmsprop",
     "scaled_tanh", "scaled_tanh_backward",
     "selu", "selu_backward",
+    "separable_conv2d", "separable_conv2d_backward",
     "sgd",
     "sigmoid", "sigmoid_backward",
     "silu", "silu_backward",

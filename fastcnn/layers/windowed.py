@@ -1,0 +1,46 @@
+"""What convolutions other than the plain one have in common."""
+
+from fastcnn import activations, arguments, initializers
+from fastcnn.layers.base import Layer, Node
+
+
+class Windowed(Layer):
+    """A layer of filters that slide over images: its arguments, and the activation behind it.
+
+    Args:
+        kernel_size, strides, dilation_rate: integer or pair.
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)).
+        data_format: "channels_last" (None) or "channels_first".
+        activation: a name, or None.
+        use_bias: add one number per filter.
+        bias_initializer: initial values.
+    """
+
+    spatial = True
+
+    def __init__(self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+                 **base):
+        super().__init__(**base)
+        self.kernel_size = arguments.pair("kernel_size", kernel_size)
+        self.strides = arguments.pair("strides", strides)
+        self.padding = arguments.padding_form(padding)
+        self.data_format = "channels_last" if data_format is None else data_format
+        arguments.data_format(self.data_format)
+        self.dilation_rate = arguments.pair("dilation_rate", dilation_rate)
+        self.activation = activations.get(activation)
+        self.use_bias = arguments.flag("use_bias", use_bias)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def add_bias(self, count):
+        """The bias, or None."""
+        return self.add_weight("bias", (count,), self.bias_initializer) if self.use_bias else None
+
+    def activated(self, op, w, b):
+        """The nodes of an op with the activation behind it."""
+        if activations.fusable(self.activation):
+            return [Node(op.with_activation(*self.activation), w, b)]
+        return [Node(op, w, b), Node(activations.op(self.activation, op.out_size, op.out_shape[2]))]
+
+    def connections(self):
+        h, w, _ = self.output_size
+        return h * w * self.count_params()
