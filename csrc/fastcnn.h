@@ -46,6 +46,7 @@ typedef enum {
     FC_PAD2D,
     FC_UPSAMPLE2D,
     FC_PERMUTE,
+    FC_CONV2D_TRANSPOSE,
     FC_GAUSSIAN_NOISE,
     FC_RESCALE,
     FC_KINDS
@@ -180,7 +181,7 @@ typedef struct {
 /* What an op computes: immutable, without pointers. Sizes are floats per image. */
 typedef struct {
     fc_kind kind;
-    fc_activation activation; /* fused behind conv2d and dense, or the op itself; lrn_pool: what made x, if it is relu */
+    fc_activation activation; /* fused behind conv2d, its transpose and dense, or the op itself; lrn_pool: what made x, if it is relu */
     float alpha;              /* slope or scale of the activation; standard deviation of noise */
     ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c;
     ptrdiff_t in_size, out_size;
@@ -272,6 +273,9 @@ void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
+/* The gradient of a convolution from the second size to the first; FC_INVALID unless that is what the window makes. */
+fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
+                                   ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
 /* Edges below 0 are cut away. */

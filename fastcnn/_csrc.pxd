@@ -11,8 +11,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
-        FC_UPSAMPLE2D, FC_PERMUTE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER, FC_HINGE
-        FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_KINDS
+        FC_UPSAMPLE2D, FC_PERMUTE, FC_CONV2D_TRANSPOSE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER
+        FC_HINGE, FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -122,6 +122,9 @@ cdef extern from "fastcnn.h" nogil:
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,
                              const fc_conv2d *window, Py_ssize_t pad_bottom, Py_ssize_t pad_right, int bias)
+    fc_status fc_conv2d_transpose_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h,
+                                       Py_ssize_t out_w, Py_ssize_t out_c, const fc_conv2d *window, Py_ssize_t pad_bottom,
+                                       Py_ssize_t pad_right, int bias)
     fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
                              const fc_pool2d *window, int ceil_mode)
     fc_status fc_pad2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t top, Py_ssize_t bottom,

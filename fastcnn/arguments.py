@@ -165,6 +165,42 @@ def pads(value, size, window, strides, dilation=(1, 1)):
     return tuple(result)
 
 
+def output_edges(value, strides):
+    """`output_padding` of a transposed convolution as a pair, or None."""
+    if value is None:
+        return None
+    result = pair("output_padding", value, 0)
+    if result[0] >= strides[0] or result[1] >= strides[1]:
+        raise ValueError(f"output_padding must be less than strides = {strides}. Received: {value!r}")
+    return result
+
+
+def transposed(padding, output_padding, size, window, strides, dilation=(1, 1)):
+    """((height, width), pads) of what a transposed convolution makes of `size` pixels, as pads of the convolution from there
+    back. `output_padding`: rows and columns more at the end, less than a stride; None: Keras' sizes."""
+    padding, more = padding_form(padding), output_edges(output_padding, strides) or (None, None)
+    result, given = [], []
+    for axis, (i, k, s, d) in enumerate(zip(size, window, strides, dilation)):
+        extent, extra = (k - 1) * d + 1, more[axis]
+        whole = (i - 1) * s + extent
+        if padding == "same":
+            out = i * s if extra is None else (i - 1) * s + extent % 2 + extra
+            cut = max(whole - out, 0)
+            edges = cut // 2, cut - cut // 2
+        elif padding == "valid":
+            out, edges = whole + (max(s - extent, 0) if extra is None else extra), (0, 0)
+        else:
+            edges = padding[axis]
+            out = whole - sum(edges) + (extra or 0)
+        result.append(out)
+        given.append(edges)
+    if not all(1 <= out <= _LARGEST for out in result):
+        raise ValueError(f"padding {padding!r} and output_padding {output_padding!r} make an output of {tuple(result)} "
+                         f"pixels of an input of {tuple(size)} with kernel size {tuple(window)}, strides {strides}, "
+                         f"dilation {dilation}")
+    return tuple(result), tuple(given)
+
+
 def data_format(value):
     """True for channels_first."""
     return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"

@@ -3,6 +3,7 @@
 from fastcnn import _ops
 from fastcnn.layers.base import Node
 
+_ACTIVATED = "conv2d", "conv2d_transpose", "dense"  # ops that take an activation along
 
 class PythonEntry:
     """A layer that computes in Python."""
@@ -32,7 +33,7 @@ def fuse(entries):
     for entry in entries:
         before = fused[-1] if fused else None
         if (not isinstance(entry, PythonEntry) and entry.op.name == "activation" and before is not None
-                and not isinstance(before, PythonEntry) and before.op.name in ("conv2d", "dense")
+                and not isinstance(before, PythonEntry) and before.op.name in _ACTIVATED
                 and before.op.activation == "linear"):
             node = Node(before.op.with_activation(entry.op.activation, entry.op.alpha), before.w, before.b)
             node.layer = before.layer
@@ -85,5 +86,5 @@ def _dropped(dense, dropout):
 
 def masks(entry):
     """Does the entry have an activation fused behind it, whose derivative its gradient is to be masked by?"""
-    return (entry is not None and not isinstance(entry, PythonEntry) and entry.op.name in ("conv2d", "dense")
+    return (entry is not None and not isinstance(entry, PythonEntry) and entry.op.name in _ACTIVATED
             and entry.op.activation != "linear")

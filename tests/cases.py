@@ -279,6 +279,12 @@ CALLS = [
         (2, 3, 4, 4),
         {"strides": (1, 2), "padding": (0, 1)},
     ),
+    Call(
+        "conv2d_transpose",
+        {"x": _IMAGE, "kernel": (3, 2, 4, 3), "bias": (4,)},
+        (2, 7, 10, 4),
+        {"strides": (1, 2), "padding": (0, 1)},
+    ),
     Call("max_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("avg_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("soft_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),

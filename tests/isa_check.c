@@ -185,6 +185,20 @@ static fc_op make_depthwise(uint32_t seed)
     } while (status != FC_OK);
     return op;
 }
+static fc_op make_transposed(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        const ptrdiff_t h = 1 + draw(7), w = 1 + draw(7), fh = 1 + draw(4), fw = 1 + draw(4), sh = 1 + draw(3), sw = 1 + draw(3);
+        const fc_conv2d o = {.filter_h = fh, .filter_w = fw, .stride_h = sh, .stride_w = sw, .dilation_h = 1, .dilation_w = 1,
+                             .pad_top = draw(2), .pad_left = draw(2), .groups = 1};
+        status = fc_conv2d_transpose_init(&op, h, w, 1 + draw(30), (h - 1) * sh + fh - o.pad_top, (w - 1) * sw + fw - o.pad_left,
+                                          1 + draw(30), &o, 0, 0, draw(2));
+    } while (status != FC_OK);
+    return op;
+}
 static fc_op make_winograd(uint32_t seed)
 {
     fc_op op;
@@ -357,6 +371,7 @@ int main(int argc, char **argv)
     const char *isa = argc > 1 ? argv[1] : "neon";
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
     compare(isa, "depthwise", run_op, make_depthwise, 0, 200);
+    compare(isa, "conv2d_transpose", run_op, make_transposed, 0, 200);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);

@@ -70,7 +70,7 @@ def test_what_ends_a_stage():
 @pytest.mark.parametrize("layer", [
     L.ZeroPadding2D, L.Cropping2D, L.UpSampling2D, lambda: L.Permute((2, 1, 3)), lambda: L.GaussianNoise(0.1),
     lambda: L.SpatialDropout2D(0.5), lambda: L.Rescaling(2.0), lambda: L.Normalization(mean=0.5, variance=2.0),
-    lambda: L.DepthwiseConv2D(3),
+    lambda: L.DepthwiseConv2D(3), lambda: L.Conv2DTranspose(3, 3),
 ])
 def test_layers_without_such_a_form_end_a_stage(layer):
     assert stages(chain(L.Conv2D(3, 3), layer(), L.Conv2D(3, 3))) == [["conv2d"], ["conv2d", "dense"]]
@@ -121,7 +121,7 @@ SPATIAL = {
     "reshaped": lambda: [L.Conv2D(4, 3), L.Reshape((9, 5, 8)), L.Conv2D(6, 3), L.MaxPooling2D(2), L.Reshape((-1, 3, 2)),
                          L.Conv2D(3, 2)],
     "wide": lambda: [L.Conv2D(4, 3), L.DepthwiseConv2D(3, activation="tanh"), L.Conv2D(5, 3), L.SeparableConv2D(3, 2),
-                     L.Conv2D(4, 1)],
+                     L.Conv2D(4, 1), L.Conv2DTranspose(2, 3, 2, activation="tanh"), L.Conv2D(3, 3)],
     "between": lambda: [L.Rescaling(0.5, 1.0), L.Conv2D(4, 3), L.SpatialDropout2D(0.4, seed=2), L.Cropping2D(1),
                         L.Conv2D(5, 3), L.UpSampling2D(2), L.GaussianNoise(0.5, seed=5), L.Conv2D(3, 2),
                         L.ZeroPadding2D(1), L.Conv2D(2, 3)],

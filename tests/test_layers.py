@@ -78,6 +78,17 @@ CASES = {
         12 * 66,
         12 * 66,
     ),
+    "transpose": (
+        lambda: L.Conv2DTranspose(4, 3, bias_initializer="normal"), (5, 6, 3), (7, 8, 4), 112, 30 * 108, 30 * 108 + 56 * 4
+    ),
+    "transpose.all": (
+        lambda: L.Conv2DTranspose(5, (3, 4), (2, 3), "same", (1, 0), None, (1, 2), "softmax", False),
+        (4, 3, 2),
+        (8, 7, 5),
+        120,
+        12 * 120,
+        12 * 120,
+    ),
     "dense": (lambda: L.Dense(7, bias_initializer="normal"), (11,), (7,), 84, 77, 84),
     "dense.softmax": (lambda: L.Dense(10, activation="softmax", use_bias=False), (84,), (10,), 840, 840, 840),
     "dense.wide": (lambda: L.Dense(600, activation="tanh"), (500,), (600,), 300600, 300000, 300600),
@@ -162,7 +173,7 @@ def built(case, batch=3):
 
 def magnitude(layer, x):
     """The sum of the absolute terms behind each output, to which roundings are proportional."""
-    if isinstance(layer, (L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D, L.Dense)):
+    if isinstance(layer, (L.Conv2D, L.Conv2DTranspose, L.DepthwiseConv2D, L.SeparableConv2D, L.Dense)):
         bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})
         terms = run_layer(bare, np.abs(x), [np.abs(w) for w in layer.get_weights()])[0]
         return terms.max(axis=-1, keepdims=True) if "softmax" in layer.activation[0] else terms
@@ -269,6 +280,7 @@ FIRST = [
         {"filters": 6, "kernel_size": (3, 2), "strides": (1, 2), "padding": ((1, 0), (2, 0)), "groups": 2},
     ),
     (L.DepthwiseConv2D, {"kernel_size": (3, 2), "strides": (1, 2), "padding": "same", "depth_multiplier": 2}),
+    (L.Conv2DTranspose, {"filters": 5, "kernel_size": (3, 2), "strides": (2, 1), "padding": ((1, 0), (0, 1))}),
     (L.SeparableConv2D, {"filters": 5, "kernel_size": (3, 2), "padding": ((1, 0), (2, 0))}),
     (L.MaxPooling2D, {"pool_size": (3, 2), "strides": (1, 2)}),
     (L.AveragePooling2D, {"pool_size": (2, 3)}),
@@ -329,6 +341,9 @@ ERRORS = [
     (lambda: L.SeparableConv2D(0, 3), ValueError, "filters .*Received: 0"),
     (lambda: L.SeparableConv2D(4, 3, padding="causal"), ValueError, "padding .*Received: 'causal'"),
     (lambda: L.SeparableConv2D(4, 3, pointwise_initializer="glorot"), ValueError, "glorot"),
+    (lambda: L.Conv2DTranspose(4, 3, 2, output_padding=2), ValueError, "output_padding .*Received: 2"),
+    (lambda: L.Conv2DTranspose(4, 3, outputpadding=0), TypeError, "Did you mean 'output_padding'"),
+    (lambda: L.Conv2DTranspose(4, 3, padding=4)(np.ones((1, 6, 2, 1))), ValueError, "padding .*\\(0, -4\\) pixels"),
     (lambda: L.Dense(2.5), TypeError, "units .*Received: 2.5"),
     (lambda: L.Dense(True), TypeError, "units .*Received: True"),
     (lambda: L.Dense(-1), ValueError, "units .*Received: -1"),

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from buffers import assert_same, guarded, guarded_before, integers, normal, poisoned
 from cases import CALLS, CONV2D, DENSE, LRN, POOL2D, SHAPING
+from test_conv2d_transpose import EXACT
+from test_conv2d_transpose import arrays as transposed
 from test_ops_random import random_conv2d, random_pool2d
 
 import fastcnn
@@ -52,6 +54,9 @@ def named_problems(rng):
         if not case.name.startswith("alexnet"):
             x, kernel, bias = (3, *case.image), case.kernel_shape, (case.filters,)
             yield case.name, "conv2d", [integers(rng, s) for s in (x, kernel, bias)], case.options
+    for name, case in EXACT.items():
+        *given, options = transposed(case, integers)
+        yield f"transposed {name}", "conv2d_transpose", given, options
     for case in DENSE:
         case = case.reduced()
         for batch in 1, 7:

@@ -90,6 +90,14 @@ WINDOW_OPTIONS = {
 BAD_OPTIONS = {
     "depthwise_conv2d": WINDOW_OPTIONS,
     "separable_conv2d": WINDOW_OPTIONS,
+    "conv2d_transpose": {
+        "strides": BAD_PAIRS | NO_NONE | {"beyond range": (2**31 - 1, str(2**31 - 1))},
+        "dilation_rate": BAD_PAIRS | {"beyond range": (2**31 - 1, str(2**31 - 1))},
+        "padding": BAD_PADDINGS, "data_format": BAD_WORDS,
+        "output_padding": {
+            "negative": (-1, "-1"), "float": (0.5, "0.5"), "a stride": ((0, 2), "(0, 2)"), "three": ((0,) * 3, "0, 0, 0"),
+        },
+    },
     "conv2d": {
         "strides": BAD_PAIRS | NO_NONE, "dilation_rate": BAD_PAIRS | {"beyond image": (2**31 - 1, "5, 6, 3")},
         "groups": BAD_INTEGERS | {"not a divisor": (2, "2"), "beyond channels": (9, "9")},
@@ -212,7 +220,7 @@ def test_bad_array(name, call, argument, bad, fragment):
 BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
-        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d",
+        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "conv2d_transpose",
                    *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
                    "zero_pad2d", "crop2d", "upsample2d", "spatial_dropout2d")
         for shape, fragment in [
@@ -232,6 +240,12 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     ("depthwise_conv2d", "kernel", (0, 2, 3, 2), "(0, 2)"),
     ("depthwise_conv2d", "kernel", (6, 2, 3, 2), "(6, 2)"),
     ("depthwise_conv2d", "kernel", (3, 2, 3, 4), "(12,)"),
+    *(
+        ("conv2d_transpose", "kernel", shape, str(shape))
+        for shape in [(3, 2, 12), (3, 2, 3, 4), (3, 2, 4, 3, 1), (3, 2, 4, 0)]
+    ),
+    ("conv2d_transpose", "kernel", (0, 2, 4, 3), "(0, 2)"),
+    ("conv2d_transpose", "kernel", (3, 2, 0, 3), "0"),
     *(
         ("separable_conv2d", argument, shape, str(shape))
         for argument, shapes in [
@@ -256,7 +270,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     ("conv2d", "kernel", (3, 9, 3, 4), "(3, 9)"),
     *(
         (op, "bias", shape, str(shape))
-        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "dense")
+        for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "conv2d_transpose", "dense")
         for shape in [(), (1,), (9,), (1, 4), (4, 1), (0,)]
     ),
     *(("permute", "x", shape, str(shape)) for shape in [(), (5,)]),
@@ -622,6 +636,8 @@ def kernels(op, c):
     """Shapes of the parameters for images of c channels."""
     if op == "separable_conv2d":
         return {"depthwise_kernel": (3, 2, c, 2), "pointwise_kernel": (1, 1, 2 * c, 5), "bias": (5,)}
+    if op == "conv2d_transpose":
+        return {"kernel": (3, 2, 4, c), "bias": (4,)}
     return {"kernel": (3, 2, c, 4), "bias": (4 * c if op == "depthwise_conv2d" else 4,)}
 
 

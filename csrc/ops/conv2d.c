@@ -18,6 +18,8 @@
 
 #define DATA_COPY 45056 /* floats of dy, zero edge included, that a block of DATA may copy: 176 KiB of 512 KiB of L2 */
 
+#define MOST_JOINED 64  /* columns of a class of all residues */
+
 /* What one residue class of DATA is made of. */
 typedef struct {
     ptrdiff_t h0, h1, w0, w1;                  /* residues */
@@ -92,7 +94,7 @@ static fc_status size_data(fc_op *op)
     fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
     const double joined = (double)o->stride_h * o->stride_w * icg;
-    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= 64;
+    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= MOST_JOINED;
     o->data_h = fc_balanced(rows, fc_max(FC_PIXELS / cols, DATA_COPY / (cols * op->out_c)));
     ptrdiff_t run = 0;
     for (ptrdiff_t i = 0; i < class_count(op); i++) {
@@ -370,9 +372,10 @@ static void spread(const fc_op *op, const data_class *k, const float *from, ptrd
             }
 }
 
-static void data_rows(const fc_op *op, const data_class *k, const float *packed, const float *dy,
+static void data_rows(const fc_op *op, const data_class *k, const float *packed, const float *bias, const float *dy,
                       float *dx, ptrdiff_t q0, ptrdiff_t rows, float *scratch)
 {
+    float biases[MOST_JOINED];
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups, cols = grid(op->in_w, k->w0, o->stride_w);
     ptrdiff_t *run = (ptrdiff_t *)scratch, runs = 0, step;
@@ -392,26 +395,22 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
             .dst = dx + ((q0 * o->stride_h + k->h0) * op->in_w + k->w0) * op->in_c + g * icg,
             .dst_row = o->stride_h * op->in_w * op->in_c, .dst_col = o->stride_w * op->in_c,
             .rows = rows, .cols = cols, .run = run, .runs = runs, .len = ocg,
-            .packed = packed + g * class_size(op, k), .n = k->columns,
+            .packed = packed + g * class_size(op, k), .n = k->columns, .bias = bias ? bias + g * icg : NULL,
         };
-        if (o->joined) c.dst = joined, c.dst_row = cols * k->columns, c.dst_col = k->columns;
+        if (o->joined) {
+            c.dst = joined, c.dst_row = cols * k->columns, c.dst_col = k->columns;
+            for (ptrdiff_t j = 0; j < k->columns && bias; j++) biases[j] = bias[g * icg + j % icg];
+            if (bias) c.bias = biases;
+        }
         fc_correlate(&c);
         if (o->joined) spread(op, k, joined, q0, rows, cols, g, dx);
     }
 }
 
-static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
-    if (op->lanes) {
-        fc_conv2d_lanes_data(op, io, work);
-        return;
-    }
-    if (fc_depthwise_serves(op, FC_DATA)) {
-        fc_depthwise_data(op, io, work);
-        return;
-    }
     if (fc_winograd_serves(op, FC_DATA)) {
-        fc_winograd_data(op, io, work);
+        fc_winograd_data(op, io, work, bias, activation);
         return;
     }
     const fc_conv2d *o = &op->u.conv2d;
@@ -423,11 +422,27 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
             const ptrdiff_t image = item / blocks, q0 = item % blocks * o->data_h;
             const ptrdiff_t rows = fc_min(o->data_h, grid(op->in_h, k.h0, o->stride_h) - q0);
             if (rows > 0)
-                data_rows(op, &k, packed, fc_row(&io->dy, image, work), fc_row(&io->dx, image, work), q0, rows,
+                data_rows(op, &k, packed, bias, fc_row(&io->dy, image, work), fc_row(&io->dx, image, work), q0, rows,
                           work->scratch);
         }
         packed += o->groups * class_size(op, &k);
     }
+    for (ptrdiff_t item = work->first; item < work->last && activation != FC_LINEAR; item++) {
+        const ptrdiff_t row = item % blocks * o->data_h * o->stride_h, line = op->in_w * op->in_c;
+        const ptrdiff_t rows = fc_min(o->data_h * o->stride_h, op->in_h - row);
+        float *dx = fc_row(&io->dx, item / blocks, work) + row * line;
+        fc_k->activate(activation, op->alpha, rows * line, dx, dx);
+    }
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    if (op->lanes)
+        fc_conv2d_lanes_data(op, io, work);
+    else if (fc_depthwise_serves(op, FC_DATA))
+        fc_depthwise_data(op, io, work);
+    else
+        fc_conv2d_data(op, io, work, NULL, FC_LINEAR);
 }
 
 static fc_cut cut(const fc_op *op, fc_pass pass)

@@ -13,6 +13,11 @@ ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_conv2d_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 
+/* DATA with a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
+void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
+/* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
+fc_op fc_conv2d_transposed(const fc_op *op);
+
 /* As many groups as channels. */
 
 static inline int fc_depthwise_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.depthwise >> pass & 1; }
@@ -35,7 +40,7 @@ int fc_winograd_serves(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image; WEIGHTS: blocks */
 void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *packed, ptrdiff_t item); /* (group, column tile) */
 void fc_winograd_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
 /* Block `item` of dw (and of db, with a group's first channels) over images [from, to). */
 void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                          float *dw, float *db);

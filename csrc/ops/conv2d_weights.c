@@ -175,7 +175,7 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         float *dw = io->partial + chunk * (op->w_size + op->b_size);
-        float *db = op->b_size ? dw + op->w_size : NULL;
+        float *db = io->db ? dw + op->w_size : NULL;
         const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
         if (depthwise) fc_depthwise_weights(op, io, work, from, to, dw, db);
         for (ptrdiff_t item = 0; item < blocks; item++)

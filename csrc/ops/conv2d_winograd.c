@@ -143,6 +143,10 @@ int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.wino
 
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass)
 {
+    if (op->kind == FC_CONV2D_TRANSPOSE) {
+        const fc_op conv = fc_conv2d_transposed(op);
+        return fc_op_algorithm(&conv, pass == FC_FORWARD ? FC_DATA : pass == FC_DATA ? FC_FORWARD : pass);
+    }
     if (op->kind == FC_CONV2D && fc_depthwise_serves(op, pass)) return "depthwise";
     if (op->kind != FC_CONV2D || !fc_winograd_serves(op, pass)) return "direct";
     static const char *const names[] = {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)", "F(5×5, 3×3)",
@@ -345,10 +349,10 @@ void fc_winograd_forward(const fc_op *op, const fc_io *io, const fc_work *work)
     run_items(op, &k, &q, work);
 }
 
-void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work)
+void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const geometry k = get_geometry(op, FC_DATA);
-    const product q = {&io->dy, &io->dx, io->packed_t, NULL, FC_LINEAR};
+    const product q = {&io->dy, &io->dx, io->packed_t, bias, activation};
     run_items(op, &k, &q, work);
 }
 

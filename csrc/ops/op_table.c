@@ -40,6 +40,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_PAD2D] = &fc_pad2d_class,
     [FC_UPSAMPLE2D] = &fc_upsample2d_class,
     [FC_PERMUTE] = &fc_permute_class,
+    [FC_CONV2D_TRANSPOSE] = &fc_conv2d_transpose_class,
     [FC_GAUSSIAN_NOISE] = &fc_gaussian_noise_class,
     [FC_RESCALE] = &fc_rescale_class,
 };

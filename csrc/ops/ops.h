@@ -37,7 +37,7 @@ extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_cla
     fc_adadelta_class, fc_adam_class, fc_augment_class, fc_to_lanes_class, fc_from_lanes_class, fc_half_weights_class,
     fc_pad2d_class, fc_upsample2d_class, fc_permute_class, fc_gaussian_noise_class, fc_rescale_class,
     fc_mean_absolute_error_class, fc_huber_class, fc_hinge_class, fc_squared_hinge_class, fc_categorical_hinge_class,
-    fc_multiclass_hinge_class, fc_penalty_class;
+    fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class;
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)

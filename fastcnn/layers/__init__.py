@@ -3,6 +3,7 @@
 from fastcnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from fastcnn.layers.base import Layer
 from fastcnn.layers.conv2d import Conv2D
+from fastcnn.layers.conv2d_transpose import Conv2DTranspose
 from fastcnn.layers.dense import Dense, Flatten
 from fastcnn.layers.depthwise import DepthwiseConv2D, SeparableConv2D
 from fastcnn.layers.dropout import Dropout, SpatialDropout2D
@@ -23,8 +24,8 @@ from fastcnn.layers.rescaling import Normalization, Rescaling
 from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
-    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "Flatten",
-    "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU",
+    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
+    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU",
     "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization", "PReLU", "Permute", "ReLU",
     "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax", "SpatialDropout2D", "UpSampling2D",
     "ZeroPadding2D",

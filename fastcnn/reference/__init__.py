@@ -45,6 +45,7 @@ from .activations import (
 )
 from .augment import augment
 from .conv2d import conv2d, conv2d_backward
+from .conv2d_transpose import conv2d_transpose, conv2d_transpose_backward
 from .dense import dense, dense_backward
 from .depthwise import (
     depthwise_conv2d,
@@ -108,6 +109,7 @@ __all__ = [
     "categorical_cross_entropy", "categorical_cross_entropy_backward",
     "categorical_hinge", "categorical_hinge_backward",
     "conv2d", "conv2d_backward",
+    "conv2d_transpose", "conv2d_transpose_backward",
     "crop2d", "crop2d_backward",
     "dense", "dense_backward",
     "depthwise_conv2d", "depthwise_conv2d_backward",

@@ -1,0 +1,117 @@
+/* Transposed convolution: every pixel spreads a filter over the result, `stride` pixels from its neighbour's.
+ *
+ *     y[ih·s − p + fh·d][iw·s − p + fw·d][oc] = b[oc] + the sum of all x[ih][iw][ic] · w[fh][fw][oc][ic] that fall there
+ *
+ * x [in_h][in_w][in_c], w [filter_h][filter_w][out_c][in_c], y [out_h][out_w][out_c]: what the gradient of a convolution from y's
+ * size to x's does. FORWARD is that convolution's DATA, DATA its FORWARD, and WEIGHTS its WEIGHTS with x and dy exchanged.
+ * Threads: as there; WEIGHTS has one block more, for db, unless it is cut by chunks. */
+#include "conv2d.h"
+
+fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
+                                   ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias)
+{
+    if (window->groups != 1) return FC_INVALID;
+    const fc_status status = fc_conv2d_init(op, out_h, out_w, out_c, in_c, window, pad_bottom, pad_right, 0);
+    if (status != FC_OK) return status;
+    if (op->out_h != in_h || op->out_w != in_w) return FC_INVALID;
+    *op = fc_conv2d_transposed(op);
+    op->kind = FC_CONV2D_TRANSPOSE;
+    op->b_size = bias ? out_c : 0;
+    return FC_OK;
+}
+
+fc_op fc_conv2d_transposed(const fc_op *op)
+{
+    fc_op other = *op;
+    other.kind = FC_CONV2D, other.activation = FC_LINEAR;
+    other.in_h = op->out_h, other.in_w = op->out_w, other.in_c = op->out_c, other.in_size = op->out_size;
+    other.out_h = op->in_h, other.out_w = op->in_w, other.out_c = op->in_c, other.out_size = op->in_size;
+    other.packed_size = op->packed_t_size, other.packed_t_size = op->packed_size;
+    return other;
+}
+
+/* The convolution's buffers. It has no bias; its partial sums leave room for db. */
+static fc_io exchanged(const fc_io *io)
+{
+    fc_io other = *io;
+    other.x = io->dy, other.dx = io->y, other.y = io->dx, other.dy = io->x;
+    other.packed = io->packed_t, other.packed_t = io->packed;
+    other.b = other.db = NULL;
+    return other;
+}
+
+static void run(const fc_op *op, fc_pass pass, const fc_io *io, const fc_work *work)
+{
+    const fc_op conv = fc_conv2d_transposed(op);
+    const fc_io own = exchanged(io);
+    fc_conv2d_class.pass[pass](&conv, &own, work);
+}
+
+static void pack(const fc_op *op, const fc_io *io, const fc_work *work) { run(op, FC_PACK, io, work); }
+static void data(const fc_op *op, const fc_io *io, const fc_work *work) { run(op, FC_FORWARD, io, work); }
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const fc_op conv = fc_conv2d_transposed(op);
+    const fc_io own = exchanged(io);
+    fc_conv2d_data(&conv, &own, work, io->b, op->activation);
+}
+
+static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
+}
+
+/* db over images [from, to). */
+static void bias_gradient(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *db)
+{
+    memset(db, 0, (size_t)op->b_size * sizeof *db);
+    for (ptrdiff_t image = from; image < to; image++)
+        fc_k->sum_rows(op->out_h * op->out_w, op->out_c, fc_row(&io->dy, image, work), op->out_c, db);
+}
+
+static ptrdiff_t conv_items(const fc_op *op, fc_pass pass)
+{
+    const fc_op conv = fc_conv2d_transposed(op);
+    return fc_conv2d_class.items(&conv, pass);
+}
+
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    if (op->partial) {
+        run(op, FC_WEIGHTS, io, work);
+        for (ptrdiff_t chunk = work->first; chunk < work->last && op->b_size; chunk++)
+            bias_gradient(op, io, work, chunk * work->chunk, fc_min((chunk + 1) * work->chunk, work->batch),
+                          io->partial + chunk * (op->w_size + op->b_size) + op->w_size);
+        return;
+    }
+    fc_work blocks = *work;
+    blocks.last = fc_min(work->last, conv_items(op, FC_WEIGHTS));
+    if (blocks.first < blocks.last) run(op, FC_WEIGHTS, io, &blocks);
+    if (work->last > blocks.last && op->b_size) bias_gradient(op, io, work, 0, work->batch, io->db);
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    if (pass == FC_PACK || pass == FC_REDUCE) return FC_BY_BLOCK;
+    if (pass == FC_WEIGHTS) return op->partial ? FC_BY_CHUNK : FC_BY_BLOCK;
+    return FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    switch (pass) {
+    case FC_FORWARD: return conv_items(op, FC_DATA);
+    case FC_DATA: return conv_items(op, FC_FORWARD);
+    case FC_WEIGHTS: return conv_items(op, FC_WEIGHTS) + (op->b_size > 0);
+    default: return conv_items(op, pass);
+    }
+}
+
+const fc_op_class fc_conv2d_transpose_class = {
+    "conv2d_transpose",
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
+     [FC_REDUCE] = fc_conv2d_reduce},
+    cut, items,
+};

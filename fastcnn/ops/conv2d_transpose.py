@@ -1,0 +1,87 @@
+"""Transposed convolution."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments, settings
+from fastcnn.ops.shared import finish, gradient, last, result, run
+
+
+def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, data_format):
+    first = arguments.data_format(data_format)
+    x, kernel = last(x, first), arguments.array("kernel", kernel, 4)
+    strides, dilation = arguments.pair("strides", strides), arguments.pair("dilation_rate", dilation_rate)
+    n, h, w, c = x.shape
+    kh, kw, filters, in_c = kernel.shape
+    if in_c != c:
+        raise ValueError(f"kernel must be (height, width, filters, {c} input channels). Received: shape {kernel.shape}")
+    if bias is not None:
+        bias = arguments.array("bias", bias, 1)
+        if bias.shape != (filters,):
+            raise ValueError(f"bias must have shape ({filters},). Received: shape {bias.shape}")
+    size, pads = arguments.transposed(padding, output_padding, (h, w), (kh, kw), strides, dilation)
+    op = _ops.conv2d_transpose((h, w, c), (*size, filters), (kh, kw), strides, dilation, pads, bias is not None,
+                               settings.exact)
+    return op, first, x, kernel, bias, (n, *op.out_shape)
+
+
+def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
+                     data_format="channels_last", *, out=None):
+    """Transposed convolution: each pixel times the filter, `strides` apart, added up where they overlap.
+
+    Args:
+        x: images.
+        kernel: filters.
+        bias: one number per filter, or None.
+        strides, dilation_rate: integer or pair (height, width).
+        padding: "valid": the whole result; "same": `strides` times the input; else what is cut off of the whole result, as
+            integer, pair, or ((top, bottom), (left, right)).
+        output_padding: integer or pair less than `strides`: rows and columns more at the end; None: as many as make the
+            result `strides` times the input if "same", and hold every pixel's stride if "valid".
+        data_format: "channels_last" or "channels_first" (x and the result; the kernel's layout does not change).
+        out: array to write the result to.
+
+    Shape:
+        x (N, H, W, C), kernel (KH, KW, F, C), bias (F,) → (N, OH, OW, F)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> x, kernel = np.array([1.0, 10.0]).reshape(1, 1, 2, 1), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+        >>> fastcnn.ops.conv2d_transpose(x, kernel, strides=(1, 2)).ravel().tolist()
+        [1.0, 2.0, 13.0, 20.0, 30.0]
+    """
+    op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
+                                                          data_format)
+    y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
+    run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
+        [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
+    return finish(y, first, out)
+
+
+def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
+                              data_format="channels_last"):
+    """Gradients of `conv2d_transpose`: (dx, dkernel), and dbias where a bias was given.
+
+    Shape:
+        dy (N, OH, OW, F) → dx as x, dkernel as kernel, dbias (F,)
+
+    Example:
+        >>> x, kernel = np.ones((1, 2, 2, 1)), np.ones((3, 3, 2, 1))
+        >>> dx, dkernel = fastcnn.ops.conv2d_transpose_backward(np.ones((1, 4, 4, 2)), x, kernel)
+        >>> dx.ravel().tolist()
+        [18.0, 18.0, 18.0, 18.0]
+    """
+    op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
+                                                          data_format)
+    dy = gradient(last(dy, first, "dy"), shape)
+    n, size = shape[0], op.w_size + op.b_size
+    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
+    dx, dw = np.empty_like(x), np.zeros_like(kernel)
+    db = None if bias is None else np.zeros_like(bias)
+    run(op, n, [["pack"], ["data", "weights"], ["reduce"]] if op.partial else [["pack"], ["data", "weights"]],
+        [("x", x), ("dy", dy), ("dx", dx)],
+        [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
+         ("partial", _ops.aligned(-(-n // chunk) * size) if op.partial else None)], chunk=chunk)
+    dx = finish(dx, first, None)
+    return (dx, dw) if bias is None else (dx, dw, db)
