@@ -53,14 +53,24 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """All values 0: what biases start from. Example: `Zeros()((3,))`."""
+    """All values 0: what biases start from.
+
+    Example:
+        >>> Zeros()((3,)).tolist()
+        [0.0, 0.0, 0.0]
+    """
 
     def __call__(self, shape, rng=None):
         return np.zeros(_shape(shape), np.float32)
 
 
 class Ones(Initializer):
-    """All values 1. Example: `Ones()((3,))`."""
+    """All values 1.
+
+    Example:
+        >>> Ones()((3,)).tolist()
+        [1.0, 1.0, 1.0]
+    """
 
     def __call__(self, shape, rng=None):
         return np.ones(_shape(shape), np.float32)
@@ -189,32 +199,62 @@ class _Scaled(VarianceScaling):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform within ±√(6 / (fan_in + fan_out)): the default of layers. Example: `GlorotUniform(seed=1)`."""
+    """Uniform within ±√(6 / (fan_in + fan_out)): the default of layers.
+
+    Example:
+        >>> print(f"{GlorotUniform(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.106
+    """
     _fixed = 1.0, "fan_avg", "uniform"
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal of variance 2 / (fan_in + fan_out). Example: `GlorotNormal(seed=1)`."""
+    """Truncated normal of variance 2 / (fan_in + fan_out).
+
+    Example:
+        >>> print(f"{GlorotNormal(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.109
+    """
     _fixed = 1.0, "fan_avg", "truncated_normal"
 
 
 class HeUniform(_Scaled):
-    """Uniform within ±√(6 / fan_in), for ReLU networks. Example: `HeUniform(seed=1)`."""
+    """Uniform within ±√(6 / fan_in), for ReLU networks.
+
+    Example:
+        >>> print(f"{HeUniform(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.280
+    """
     _fixed = 2.0, "fan_in", "uniform"
 
 
 class HeNormal(_Scaled):
-    """Truncated normal of variance 2 / fan_in, for ReLU networks. Example: `HeNormal(seed=1)`."""
+    """Truncated normal of variance 2 / fan_in, for ReLU networks.
+
+    Example:
+        >>> print(f"{HeNormal(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.288
+    """
     _fixed = 2.0, "fan_in", "truncated_normal"
 
 
 class LecunUniform(_Scaled):
-    """Uniform within ±√(3 / fan_in). Example: `LecunUniform(seed=1)`."""
+    """Uniform within ±√(3 / fan_in).
+
+    Example:
+        >>> print(f"{LecunUniform(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.198
+    """
     _fixed = 1.0, "fan_in", "uniform"
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal of variance 1 / fan_in. Example: `LecunNormal(seed=1)`."""
+    """Truncated normal of variance 1 / fan_in.
+
+    Example:
+        >>> print(f"{LecunNormal(seed=1)((5, 5, 1, 6)).std():.3f}")
+        0.204
+    """
     _fixed = 1.0, "fan_in", "truncated_normal"
 
 

@@ -100,5 +100,10 @@ def function_name(function):
 
 
 def serialize(found):
-    """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`."""
+    """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`.
+
+    Example:
+        >>> serialize(fastcnn.optimizers.schedules.ExponentialDecay(0.1, 100, 0.5))["class_name"]
+        'ExponentialDecay'
+    """
     return {"class_name": getattr(found, "class_name", type(found).__name__), "config": found.get_config()}

@@ -3,9 +3,12 @@
 Pages are run as they stand (`pages.py`), in an empty folder, on few images (`few_data.py`).
 """
 
+import doctest
 import importlib.util
+import inspect
 import re
 import sys
+import types
 from pathlib import Path
 
 import few_data
@@ -73,6 +76,44 @@ def test_links_lead_somewhere(name):
     targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", pages.FENCE.sub("", TEXTS[name]))
                if not re.match(r"\w+:|#", target)]
     assert [target for target in targets if not (PAGES[name].parent / target.split("#")[0]).exists()] == []
+
+
+# Public names
+
+NAMESPACES = ("", "callbacks", "datasets", "images", "initializers", "layers", "losses", "metrics", "networks", "optimizers",
+              "vis")
+SHOWN = set(re.findall(r"\w+", " ".join(
+    code for text in TEXTS.values() for code in re.findall(r"`[^`\n]+`|^    .*$", text, re.MULTILINE)
+    + [fence[2] for fence in pages.FENCE.finditer(text)])))  # words within code
+
+
+def unexplained(namespace):
+    """Public names without a docstring, or with neither an example in it nor a place in a page."""
+    listed = getattr(namespace, "__all__", None) or [
+        name for name, value in vars(namespace).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == namespace.__name__]
+    for name in listed:
+        value = getattr(namespace, name)
+        if isinstance(value, str):  # __version__
+            continue
+        doc = inspect.cleandoc(getattr(value, "__doc__", None) or "")
+        if not doc or not (name in SHOWN or doctest.DocTestParser().get_examples(doc)):
+            yield name
+
+
+@pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_public_names_are_shown(name):
+    assert list(unexplained(getattr(fastcnn, name) if name else fastcnn)) == []
+
+
+def test_an_unexplained_name_is_noticed():
+    def without_example():
+        """Does nothing."""
+
+    namespace = types.SimpleNamespace(__all__=["without_example", "bare", "Dense"], without_example=without_example,
+                                      bare=lambda: 0, Dense=fastcnn.layers.Dense)
+    assert list(unexplained(namespace)) == ["without_example", "bare"]
 
 
 # The runner

@@ -20,6 +20,12 @@ class Statistics:
         mean_image: (H, W, C).
         eigenvectors: of the channels' covariance, one in each column, the most important first (C, C).
         eigenvalues: the variances along them, of pixels from 0 to 1, times 255 (C,).
+
+    Example:
+        >>> grey = fastcnn.datasets.ImageArray(np.full((2, 8, 8, 3), 128, np.uint8), [0, 1], ["cat", "dog"])
+        >>> found = fastcnn.images.statistics(grey)
+        >>> isinstance(found, Statistics), found.images, found.mean.tolist()
+        (True, 2, [128.0, 128.0, 128.0])
     """
 
     images: int

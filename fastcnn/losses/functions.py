@@ -21,12 +21,22 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
 
 
 def mean_squared_error(y_true, y_pred):
-    """`MeanSquaredError` of each sample. Shape: (N, …) → (N,)."""
+    """`MeanSquaredError` of each sample. Shape: (N, …) → (N,).
+
+    Example:
+        >>> mean_squared_error([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.25]
+    """
     return MeanSquaredError().forward(y_true, y_pred)
 
 
 def mean_absolute_error(y_true, y_pred):
-    """`MeanAbsoluteError` of each sample. Shape: (N, …) → (N,)."""
+    """`MeanAbsoluteError` of each sample. Shape: (N, …) → (N,).
+
+    Example:
+        >>> mean_absolute_error([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.5]
+    """
     return MeanAbsoluteError().forward(y_true, y_pred)
 
 

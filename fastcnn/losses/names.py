@@ -31,5 +31,10 @@ def get(identifier):
 
 
 def serialize(loss):
-    """What `get` accepts, in JSON's types; None for a loss written in Python."""
+    """What `get` accepts, in JSON's types; None for a loss written in Python.
+
+    Example:
+        >>> serialize(fastcnn.losses.Huber(0.5))
+        {'class_name': 'Huber', 'config': {'delta': 0.5}}
+    """
     return None if loss.kind is None else registry.serialize(loss)

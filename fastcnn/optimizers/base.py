@@ -24,6 +24,11 @@ class Optimizer(registry.Configurable):
 
     Raises:
         TypeError, ValueError: for such arguments.
+
+    Example:
+        >>> optimizer = fastcnn.optimizers.SGD(0.1, global_clipnorm=1.0)
+        >>> isinstance(optimizer, Optimizer), optimizer.iterations
+        (True, 0)
     """
 
     kind = None      # the op
