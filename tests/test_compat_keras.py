@@ -61,6 +61,15 @@ ARGUMENTS = [  # old call, old form, new form, what the modern call would be
     (lambda: layers.Dense(5, 2), "Dense(input_dim=5)", "Dense(input_shape=(5,))", lambda: layers.Dense(2, input_shape=(5,))),
     (lambda: layers.Dense(2, bias=False), "Dense(bias=False)", "Dense(use_bias=False)",
      lambda: layers.Dense(2, use_bias=False)),
+    (lambda: layers.Dense(2, W_regularizer=keras.regularizers.l2(0.1)),
+     "Dense(W_regularizer=L2(l2=0.1))", "Dense(kernel_regularizer=L2(l2=0.1))",
+     lambda: layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.1))),
+    (lambda: layers.GaussianNoise(sigma=0.1), "GaussianNoise(sigma=0.1)", "GaussianNoise(stddev=0.1)",
+     lambda: layers.GaussianNoise(0.1)),
+    (lambda: layers.PReLU(init="ones"), "PReLU(init='ones')", "PReLU(alpha_initializer='ones')",
+     lambda: layers.PReLU("ones")),
+    (lambda: layers.Reshape(dims=(2, 3)), "Reshape(dims=(2, 3))", "Reshape(target_shape=(2, 3))",
+     lambda: layers.Reshape((2, 3))),
     (lambda: layers.Dropout(p=0.25), "Dropout(p=0.25)", "Dropout(rate=0.25)", lambda: layers.Dropout(0.25)),
     (lambda: layers.LeakyReLU(alpha=0.1), "LeakyReLU(alpha=0.1)", "LeakyReLU(negative_slope=0.1)",
      lambda: layers.LeakyReLU(0.1)),
@@ -171,7 +180,9 @@ def test_the_documents_example():
     path = Path(__file__).resolve().parents[1] / "docs" / "keras.md"
     if not path.exists():
         pytest.skip("the documents are not beside the tests")
-    result = doctest.testfile(str(path), module_relative=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        result = doctest.testfile(str(path), module_relative=False)
     assert result.attempted > 5 and result.failed == 0
 
 
@@ -466,6 +477,14 @@ def test_to_categorical(old):
     assert np.array_equal(keras.utils.to_categorical(LABELS[:, None], nb_classes=5), np.eye(5)[LABELS])
     assert old()[0] == ("to_categorical(nb_classes=5)", "to_categorical(num_classes=5)")
     assert keras.utils.to_categorical(np.zeros((2, 3), int), 4).shape == (2, 3, 4)
+
+
+def test_one_seed_for_all():
+    drawn = []
+    for _ in range(2):
+        keras.utils.set_random_seed(7)
+        drawn.append((network().seed, Sequential().seed, np.random.random()))
+    assert drawn[0][1:] == drawn[1][1:] and int(keras.__version__.split(".")[0]) >= 3
 
 
 def test_normalize():

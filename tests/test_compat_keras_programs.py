@@ -3,6 +3,7 @@
 import re
 import runpy
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -61,6 +62,65 @@ def test_lenet5(run, few_digits, capsys):
     assert old == ["keras.utils.np_utils.to_categorical", "to_categorical(y)"] * 2 + [
         "SGD(lr=0.1)", "history['val_acc'] or logs['val_acc']", "predict_classes(x)"]
     assert f"Test accuracy: {names['score'][1]}" in capsys.readouterr().out
+
+
+class Pyplot(types.ModuleType):
+    """Remembers what a program draws, in the place of matplotlib.pyplot."""
+
+    def __init__(self):
+        super().__init__("matplotlib.pyplot")
+        self.calls = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **options: self.calls.append((name, *args))
+
+
+@pytest.fixture
+def pyplot(monkeypatch):
+    found = Pyplot()
+    package = types.ModuleType("matplotlib")
+    package.pyplot = found
+    monkeypatch.setitem(sys.modules, "matplotlib", package)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", found)
+    return found
+
+
+@pytest.fixture
+def few_photographs(monkeypatch):
+    """CIFAR-10 with 320 and 100 images of ten kinds that a network can tell: where they are bright, in which colour."""
+    rng = np.random.default_rng(0)
+
+    def part(count):
+        y = rng.integers(0, 10, (count, 1)).astype(np.uint8)
+        x = rng.integers(0, 60, (count, 32, 32, 3)).astype(np.uint8)
+        for image, label in zip(x, y[:, 0]):
+            image[16 * (label % 2):16 * (label % 2) + 16, :, label // 2 % 3] += 150
+            image[:, :16, 0] += 40 if label > 5 else 0
+        return x, y
+
+    data = part(320), part(100)
+    monkeypatch.setattr(fastcnn.datasets.cifar10, "load_data", lambda: data)
+    return data
+
+
+def test_cifar10_cnn(run, few_photographs, pyplot, capsys):
+    names, old = run("cifar10_cnn.py")
+    model, history, scores = names["model"], names["history"], names["scores"]
+    assert [layer.output_shape[1:] for layer in model.layers if layer.parameters] == [
+        (32, 32, 32), (30, 30, 32), (15, 15, 64), (13, 13, 64), (512,), (10,)]
+    assert model.count_params() == 1_250_858 and model.optimizer.iterations == 5 * 5
+    assert history.history["loss"][-1] < history.history["loss"][0] and scores[1] > 0.2
+    assert history.history["val_accuracy"][-1] == pytest.approx(scores[1], abs=1e-6)
+    again = fastcnn.load_model("saved_models/cifar10_cnn.h5")
+    assert np.array_equal(again.predict(names["x_test"]), model.predict(names["x_test"]))
+    assert again.optimizer.learning_rate == pytest.approx(1e-3 / (1 + 1e-6 * 25), rel=1e-12)
+    assert pyplot.calls[:2] == [("plot", history.history["accuracy"]), ("plot", history.history["val_accuracy"])]
+    assert pyplot.calls[-1] == ("savefig", "accuracy.png")
+    assert "Saved trained model at" in capsys.readouterr().out
+    assert [form.split("(")[0].split("[")[0] for form in old] == [
+        "to_categorical", "to_categorical", "rmsprop", "rmsprop", "rmsprop", "save", "history", "history"]
 
 
 def test_alexnet(run, capsys):

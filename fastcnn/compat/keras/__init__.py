@@ -25,7 +25,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+from fastcnn import __version__ as _version
 from fastcnn.compat.spellings import Moved
+
+__version__ = f"3.0.0+fastcnn.{_version}"  # the age of the vocabulary, for programs that ask
 
 _OWN = ("activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers",
         "preprocessing", "preprocessing.image")

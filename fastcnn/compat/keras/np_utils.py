@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import fastcnn
 from fastcnn import arguments
 from fastcnn.compat.spellings import bound, renamed, translate, warn
 
@@ -69,6 +70,22 @@ def normalize(x, axis=-1, order=2):
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)
+
+
+def set_random_seed(seed):
+    """Seeds everything random: Python's `random`, NumPy's old generator, and fastcnn, which takes no seed from the others.
+
+    Args:
+        seed: integer from 0 to 2³² − 1.
+
+    Example:
+        >>> set_random_seed(1)
+    """
+    import random
+
+    fastcnn.set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 class Sequence:
