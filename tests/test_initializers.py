@@ -24,7 +24,7 @@ def rng(seed=0):
 
 @pytest.mark.parametrize("module", [I, registry])
 def test_examples(module):
-    result = doctest.testmod(module)
+    result = doctest.testmod(module, extraglobs={"fastcnn": fastcnn})
     assert result.attempted and not result.failed
 
 
