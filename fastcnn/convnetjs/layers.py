@@ -70,10 +70,8 @@ class NetLayer:
         network's own, empty for layers that learn nothing."""
         if self._learned is None:
             return []
-        own = {"l1_decay_mul": self.l1_decay_mul, "l2_decay_mul": self.l2_decay_mul}
-        none = {"l1_decay_mul": 0.0, "l2_decay_mul": 0.0}
-        return [{"params": vol.w, "grads": vol.dw, **(none if vol is biases else own)}
-                for biases in [self.biases] for vol in [*self.filters, biases]]
+        volumes = [(vol, self.l1_decay_mul, self.l2_decay_mul) for vol in self.filters] + [(self.biases, 0.0, 0.0)]
+        return [{"params": vol.w, "grads": vol.dw, "l1_decay_mul": l1, "l2_decay_mul": l2} for vol, l1, l2 in volumes]
 
     # Values
 

@@ -19,6 +19,8 @@ class MistakenAdam(optimizers.Adam):
         options: of `fastcnn.optimizers.Adam`.
     """
 
+    config = ("batch_size", *optimizers.Adam.config)
+
     def __init__(self, batch_size, **options):
         super().__init__(**options)
         self.batch_size = batch_size
