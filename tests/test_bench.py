@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -250,6 +251,33 @@ def test_peers_agree(package, stage, tiny):
         patch.setitem(peers._FORMS, stage, kept)
         row, = rows_of(tiny, f"networks/lenet5.{stage}.16")
     assert "error" not in row["peers"][package] and row["peer"] == package and row["ratio"] > 0
+
+
+def test_convnetjs_agrees(tiny):
+    """Where node finds it; its time counts as our own, and the process ends with the row."""
+    try:
+        from benchmarks.peers import convnetjs_node
+    except ImportError as error:
+        pytest.skip(str(error))
+    tiny.peers = (convnetjs_node.PACKAGE,)
+    for row in rows_of(tiny, "convnetjs/mnist_demo.forward", "convnetjs/mnist_demo.one_by_one"):
+        assert "error" not in row and row["peer"] == "convnetjs" and row["ratio"] > 0
+    assert not timing.WORKERS
+
+
+def test_the_time_of_a_worker_is_our_own():
+    if not timing.is_watched():
+        pytest.skip("this system does not tell what processes use")
+    code = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        worker.stdout.readline()
+        without = timing.busy()[1]
+        timing.WORKERS.add(worker.pid)
+        try:
+            assert timing.busy()[1] - without >= 0.2
+        finally:
+            timing.WORKERS.discard(worker.pid)
+            worker.stdin.close()
 
 
 # Baseline
