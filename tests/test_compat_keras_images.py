@@ -337,6 +337,10 @@ def test_files(tmp_path):
     small = module.load_img(str(tmp_path / "a.png"), color_mode="grayscale", target_size=(3, 4), interpolation="bilinear")
     assert module.img_to_array(small).shape == (3, 4, 1)
     assert module.array_to_img(x.transpose(2, 0, 1), "channels_first").size == (8, 6)
+    with pytest.warns(DeprecationWarning, match="color_mode='grayscale'"):
+        assert module.load_img(tmp_path / "a.png", grayscale=True).mode == "L"
+    with pytest.raises(TypeError, match="no argument 'size'"):
+        module.load_img(tmp_path / "a.png", size=3)
     with pytest.raises(ValueError, match="1 or 3 channels"):
         module.array_to_img(np.zeros((4, 4, 2)))
     with pytest.raises(ValueError, match="'cubic'"):

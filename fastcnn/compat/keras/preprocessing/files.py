@@ -4,6 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.compat.keras import backend
+from fastcnn.compat.spellings import renamed, translate
 from fastcnn.images.decode import flatten, open_image, pillow
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
@@ -11,12 +12,12 @@ _CHANNELS = {"rgb": 3, "grayscale": 1}
 _FORMATS = ("channels_last", "channels_first")
 
 
-def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest"):
+def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", **old):
     """A Pillow image from a file.
 
     Args:
         path: of the file, or its bytes.
-        color_mode: "rgb" or "grayscale".
+        color_mode: "rgb" or "grayscale". (Once grayscale=True.)
         target_size: (height, width) to resize to; None: as it is.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
 
@@ -27,6 +28,12 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest"):
         >>> load_img("kitten.jpg", target_size=(64, 48)).size  # doctest: +SKIP
         (48, 64)
     """
+    if old:
+        old = translate("load_img", old, {"grayscale": renamed("color_mode", {True: "grayscale", False: "rgb"})})
+        color_mode = old.pop("color_mode", color_mode)
+    if old:
+        raise TypeError(f"load_img has no argument {next(iter(old))!r}. Accepted: path, color_mode, target_size, "
+                        "interpolation.")
     channels = _CHANNELS[arguments.choice("color_mode", color_mode, tuple(_CHANNELS))]
     return opened(path, channels, target_size, interpolation)
 
