@@ -13,6 +13,7 @@ import fastcnn
 from fastcnn import _ops, ops, reference
 from fastcnn import layers as L
 from fastcnn.optimizers import SGD
+from fastcnn.regularizers import L2
 
 WINDOWS = {
     "plain": ((2, 5, 4, 3), (3, 2), 1, {}),
@@ -188,9 +189,11 @@ def test_dilated_convolutions_are_not_winograds(groups, dilation):
 
 def network():
     return [
-        L.DepthwiseConv2D(3, padding="same", depth_multiplier=4, activation="tanh", input_shape=(10, 9, 3)),
+        L.DepthwiseConv2D(3, padding="same", depth_multiplier=4, activation="tanh", depthwise_regularizer="l2",
+                          bias_regularizer="l1", input_shape=(10, 9, 3)),
         L.Conv2D(12, 3, dilation_rate=2, groups=2, padding="same", activation="tanh"),
-        L.SeparableConv2D(20, 3, strides=2, padding="same", activation="tanh"),
+        L.SeparableConv2D(20, 3, strides=2, padding="same", activation="gelu", depthwise_regularizer=L2(0.05),
+                          pointwise_regularizer=L2(0.02)),
         L.MaxPooling2D(3, 1, padding="same"),
         L.Conv2D(20, 3, groups=20, dilation_rate=(2, 1), padding="same", use_bias=False),
         L.Activation("sigmoid"),

@@ -1,6 +1,6 @@
 """Transposed two-dimensional convolution."""
 
-from fastcnn import _ops, arguments, initializers, settings
+from fastcnn import _ops, arguments, initializers, regularizers, settings
 from fastcnn.layers.windowed import Windowed
 
 
@@ -20,6 +20,7 @@ class Conv2DTranspose(Windowed):
         activation: a name, or None.
         use_bias: add one number per filter.
         kernel_initializer, bias_initializer: initial values.
+        kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
         exact: True: sums of products only, never Winograd's algorithm; None: as `fastcnn.set_config` says when the layer
             is built.
 
@@ -36,16 +37,17 @@ class Conv2DTranspose(Windowed):
     """
 
     config = ("filters", "kernel_size", "strides", "padding", "output_padding", "data_format", "dilation_rate", "activation",
-              "use_bias", "kernel_initializer", "bias_initializer", "exact")
+              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
                  dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", exact=None, **base):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, exact=None, **base):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                         **base)
+                         bias_regularizer, **base)
         self.filters = arguments.integer("filters", filters)
         self.output_padding = arguments.output_edges(output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.exact = None if exact is None else arguments.flag("exact", exact)
 
     def build(self, shape):
@@ -54,7 +56,8 @@ class Conv2DTranspose(Windowed):
         self.op = _ops.conv2d_transpose(shape, (*size, self.filters), self.kernel_size, self.strides, self.dilation_rate,
                                         pads, self.use_bias, settings.exact if self.exact is None else self.exact)
         self.output_size = self.op.out_shape
-        self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters, shape[2]), self.kernel_initializer)
+        self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters, shape[2]), self.kernel_initializer,
+                                      self.kernel_regularizer)
         self.bias = self.add_bias(self.filters)
 
     def nodes(self):

@@ -1,6 +1,6 @@
 """What convolutions other than the plain one have in common."""
 
-from fastcnn import activations, arguments, initializers
+from fastcnn import activations, arguments, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -14,12 +14,13 @@ class Windowed(Layer):
         activation: a name, or None.
         use_bias: add one number per filter.
         bias_initializer: initial values.
+        bias_regularizer: a penalty, or None.
     """
 
     spatial = True
 
     def __init__(self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                 **base):
+                 bias_regularizer, **base):
         super().__init__(**base)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
         self.strides = arguments.pair("strides", strides)
@@ -30,10 +31,11 @@ class Windowed(Layer):
         self.activation = activations.get(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
 
     def add_bias(self, count):
         """The bias, or None."""
-        return self.add_weight("bias", (count,), self.bias_initializer) if self.use_bias else None
+        return self.add_weight("bias", (count,), self.bias_initializer, self.bias_regularizer) if self.use_bias else None
 
     def activated(self, op, w, b):
         """The nodes of an op with the activation behind it."""
