@@ -160,7 +160,10 @@ def make_op(case):
         return _ops.pool2d(kind[:3], case.image, case.pool_size, case.strides, pads, case.ceil_mode)
     if kind == "local_response_norm":
         h, w, c = case.image
-        return _ops.local_response_norm(h * w, c, case.size, case.alpha, case.beta, case.k, case.alpha_mode == "mean")
+        constants = case.size, case.alpha, case.beta, case.k, case.alpha_mode == "mean"
+        if case.mode == "within_channel":
+            return _ops.local_response_norm_within(case.image, *constants)
+        return _ops.local_response_norm(h * w, c, *constants)
     if kind == "dense":
         return _ops.dense(case.inputs, case.units, True)
     if kind == "dropout":

@@ -15,6 +15,7 @@ typedef enum {
     FC_LP_POOL2D,
     FC_LRN,
     FC_LRN_POOL,
+    FC_LRN_WITHIN,
     FC_DENSE,
     FC_ACTIVATION,
     FC_ACTIVATION_OF_X,
@@ -96,7 +97,8 @@ typedef struct {
 } fc_pool2d;
 
 typedef struct {
-    ptrdiff_t below, above; /* the window is c - below … c + above */
+    ptrdiff_t below, above; /* the window is c - below … c + above; within channels columns, clipped at the image's width */
+    ptrdiff_t rows_below, rows_above; /* within channels */
     float scale, beta, k;   /* (k + scale · Σ x²)^−beta */
 } fc_lrn;
 
@@ -289,6 +291,8 @@ fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t
                       int mean);
 /* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
 fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
+fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t size, float alpha, float beta,
+                             float k, int mean);
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 /* Fuses dropout behind a dense op with relu; FC_INVALID for another one. */
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);

@@ -133,6 +133,11 @@ typedef struct {
     X(void, depthwise_weights, (const fc_taps *t, const float *x, const float *dy, float *dw))                        \
     X(void, repeat, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                         \
     X(void, fold, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                           \
+    X(void, sum_squared_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                \
+    X(void, lrn_row, (const fc_lrn *lrn, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x, float *y))         \
+    X(void, lrn_row_terms, (const fc_lrn *lrn, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x,              \
+                            const float *dy, float *dx, float *t))                                                    \
+    X(void, lrn_row_backward, (const fc_lrn *lrn, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x, float *dx)) \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \

@@ -7,7 +7,7 @@ cdef extern from "fastcnn.h" nogil:
         FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY
 
     ctypedef enum fc_kind:
-        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_DENSE
+        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_LRN_WITHIN, FC_DENSE
         FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
@@ -135,6 +135,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
                           float k, int mean)
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
+    fc_status fc_lrn_within_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t size, float alpha,
+                                 float beta, float k, int mean)
     fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)

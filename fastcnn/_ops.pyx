@@ -207,6 +207,14 @@ def lrn_pool2d(Op lrn, Op pool):
     return op if fc_lrn_pool_init(&op.op, &lrn.op, &pool.op) == FC_OK else None
 
 
+def local_response_norm_within(shape, Py_ssize_t size, float alpha, float beta, float k, bint mean):
+    cdef Op op = Op.__new__(Op)
+    h, w, c = shape
+    check(fc_lrn_within_init(&op.op, h, w, c, size, alpha, beta, k, mean),
+          f"local_response_norm of size {size} within the channels of {tuple(shape)}")
+    return op
+
+
 def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
     cdef Op op = Op.__new__(Op)
     check(fc_dense_init(&op.op, n_in, units, bias), f"dense of {n_in} inputs and {units} units")

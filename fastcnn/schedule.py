@@ -12,10 +12,11 @@ The backward pass is scheduled for speed and memory:
 from fastcnn.buffers import Buffer, arrange
 from fastcnn.fusion import PythonEntry, masks
 
-_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "activation_of_x", "prelu", "maxout")
+_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
+            "prelu", "maxout")
 _READS_Y = ("activation", "softmax", "log_softmax")
 _READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm",)  # 2 ms per 32 images of AlexNet's first
+_AGAIN = ("local_response_norm", "local_response_norm_within")  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
 

@@ -314,6 +314,13 @@ static fc_op make_lrn_pool(uint32_t seed)
     op.activation = draw(2) ? FC_RELU : FC_LINEAR;
     return op;
 }
+static fc_op make_lrn_within(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_lrn_within_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(30), 1 + draw(9), 1e-2f, 0.75f, 1.0f, draw(2));
+    return op;
+}
 static fc_op make_augment(uint32_t seed)
 {
     fc_op op;
@@ -386,6 +393,7 @@ int main(int argc, char **argv)
     compare(isa, "int8", run_half, make_int8, 4e-6, 12);
     compare(isa, "lrn", run_op, make_lrn, 4e-6, 100);
     compare(isa, "lrn_pool", run_op, make_lrn_pool, 4e-6, 100);
+    compare(isa, "lrn within", run_op, make_lrn_within, 4e-6, 60);
     compare(isa, "augment", run_op, make_augment, 0, 200);
     compare(isa, "activations", run_op, make_activation, 4e-6, 160);
     compare(isa, "lanes", run_lanes, make_narrow, 0, 300);

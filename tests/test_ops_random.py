@@ -212,7 +212,8 @@ def lrn_bounds(x, dy, options):
     """
     y = reference.local_response_norm(x, **options)
     s = reference.local_response_norm(x, **{**options, "beta": -1.0}) / x
-    w, beta = min(options["size"], x.shape[-1]), options["beta"]
+    w, beta = options["size"], options["beta"]
+    w = min(w, x.shape[1]) * min(w, x.shape[2]) if options.get("mode") == "within_channel" else min(w, x.shape[-1])
     p = beta * (w + 4) + 9 + 5 * beta * np.abs(np.log(s)).max()
     a = np.abs(dy * y / x)
     b = a - reference.local_response_norm_backward(np.abs(dy), np.abs(x), **options)
@@ -232,6 +233,8 @@ def test_local_response_norm(seed, isa):
             "k": either(rng, 1.0, 2.0, 0.3),
             "alpha_mode": either(rng, "sum", "mean"),
         }
+        if x.ndim == 4:
+            options["mode"] = either(rng, "across_channels", "within_channel", "within_channel")
         what = f"{what} of x {x.shape}, {options}"
         dy = normal(rng, x.shape)
         y_bound, dx_bound = lrn_bounds(x, dy, options)

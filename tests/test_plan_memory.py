@@ -85,7 +85,8 @@ def effects(plan, i, name):
         op = plan.ops[i].name
         besides = (
             x
-            if op in ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "activation_of_x", "prelu", "maxout")
+            if "pool2d" in op and op != "avg_pool2d"
+            or op in ("local_response_norm", "local_response_norm_within", "activation_of_x", "prelu", "maxout")
             else y
             if op in ("activation", "softmax", "log_softmax")
             else None

@@ -562,6 +562,33 @@ def test_local_response_norm_backward_of_any_rank(shape):
     check_gradients("local_response_norm", 30.0 * away_from_zero(*shape))  # AlexNet's constants
 
 
+WITHIN = list(itertools.product([1, 2, 3, 4, 9], ["sum", "mean"], [0.5, 0.75, 1.0]))
+
+
+@pytest.mark.parametrize("size, alpha_mode, beta", WITHIN)
+def test_local_response_norm_within_channels_is_the_definition(size, alpha_mode, beta):
+    x = 2.0 * normal(2, 5, 3, 2)
+    scale = 0.3 if alpha_mode == "sum" else 0.3 / size**2
+    y = ref.local_response_norm(x, size, 0.3, beta, 1.5, alpha_mode, "within_channel")
+    before, after = size // 2, (size - 1) // 2
+    for n, h, w, c in np.ndindex(x.shape):
+        window = x[n, max(h - before, 0) : h + after + 1, max(w - before, 0) : w + after + 1, c]
+        assert y[n, h, w, c] == pytest.approx(x[n, h, w, c] / (1.5 + scale * (window**2).sum()) ** beta, rel=1e-13)
+
+
+@pytest.mark.parametrize("size, alpha_mode, beta", WITHIN)
+def test_local_response_norm_within_channels_backward(size, alpha_mode, beta):
+    options = {"size": size, "alpha": 0.8, "beta": beta, "k": 1.0, "alpha_mode": alpha_mode}
+    check_gradients("local_response_norm", normal(2, 4, 3, 2), mode="within_channel", **options)
+
+
+def test_local_response_norm_within_channels_by_hand():
+    """Caffe's constants: one plus the mean of nine squares, zeros beyond the image among them."""
+    y = ref.local_response_norm(np.full((1, 3, 3, 1), 6.0), 3, 1.0, 1.0, 1.0, "mean", "within_channel")
+    corner, edge, middle = 6 / (1 + 4 * 4), 6 / (1 + 6 * 4), 6 / (1 + 9 * 4)
+    np.testing.assert_allclose(y.ravel(), [corner, edge, corner, edge, middle, edge, corner, edge, corner], rtol=1e-14)
+
+
 def test_local_response_norm_worked_example():
     y = ref.local_response_norm(np.arange(1.0, 9.0).reshape(1, 1, 1, 8), size=5, alpha=1.0, beta=1.0, k=0.0)
     expected = [
@@ -1185,6 +1212,8 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "global_avg_pool2d.empty": lambda: ref.global_avg_pool2d(IMAGE[:, :0]),
     "local_response_norm.size": lambda: ref.local_response_norm(IMAGE, size=0),
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),
+    "local_response_norm.mode": lambda: ref.local_response_norm(IMAGE, mode="within"),
+    "local_response_norm.no_images": lambda: ref.local_response_norm(IMAGE[0], mode="within_channel"),
     "local_response_norm.scalar": lambda: ref.local_response_norm(1.0),
     "dense.shapes": lambda: ref.dense(np.zeros((2, 3)), np.zeros((2, 3))),
     "half_weights.dtype": lambda: ref.half_weights(np.zeros((2, 3)), "int4"),

@@ -104,7 +104,7 @@ def _reshape(layer, x):
 
 
 def _lrn(layer, x):
-    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode")}
+    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode")}
     return (
         ref.local_response_norm(x, **options),
         lambda dy: (ref.local_response_norm_backward(dy, x, **options),),

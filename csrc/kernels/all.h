@@ -14,6 +14,7 @@
 #include "prelu.h"
 #include "maxout.h"
 #include "lrn.h"
+#include "lrn_within.h"
 #include "softmax.h"
 #include "random.h"
 #include "optim.h"

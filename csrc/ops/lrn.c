@@ -13,8 +13,8 @@ fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, channels)) return FC_OVERFLOW;
     op->out_size = op->in_size;
-    op->u.lrn = (fc_lrn){fc_min(size / 2, channels), fc_min((size - 1) / 2, channels),
-                         mean ? (float)((double)alpha / (double)size) : alpha, beta, k};
+    op->u.lrn = (fc_lrn){.below = fc_min(size / 2, channels), .above = fc_min((size - 1) / 2, channels),
+                         .scale = mean ? (float)((double)alpha / (double)size) : alpha, .beta = beta, .k = k};
     op->scratch = fc_lrn_scratch(channels, op->u.lrn.below, op->u.lrn.above);
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;

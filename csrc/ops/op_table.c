@@ -9,6 +9,7 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_LP_POOL2D] = &fc_lp_pool2d_class,
     [FC_LRN] = &fc_lrn_class,
     [FC_LRN_POOL] = &fc_lrn_pool_class,
+    [FC_LRN_WITHIN] = &fc_lrn_within_class,
     [FC_DENSE] = &fc_dense_class,
     [FC_ACTIVATION] = &fc_activation_class,
     [FC_ACTIVATION_OF_X] = &fc_activation_of_x_class,

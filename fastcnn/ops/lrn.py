@@ -6,32 +6,40 @@ from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
 
-def _lrn(x, size, alpha, beta, k, alpha_mode):
+def _lrn(x, size, alpha, beta, k, alpha_mode, mode):
     x = arguments.array("x", x)
     if x.ndim < 1:
         raise ValueError(f"x must have at least one dimension, the channels. Received: shape {x.shape}")
     size = arguments.integer("size", size)
     alpha, beta, k = (arguments.number(n, v) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
     mean = arguments.choice("alpha_mode", alpha_mode, ("sum", "mean")) == "mean"
+    within = arguments.choice("mode", mode, ("across_channels", "within_channel")) == "within_channel"
+    if within and x.ndim != 4:
+        raise ValueError(f"x must be images (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if x.size == 0:
         return None, x, 0
     n = x.shape[0] if x.ndim > 1 else 1
+    if within:
+        return _ops.local_response_norm_within(x.shape[1:], size, alpha, beta, k, mean), x, n
     op = _ops.local_response_norm(x.size // n // x.shape[-1], x.shape[-1], size, alpha, beta, k, mean)
     return op, x, n
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", *, out=None):
-    """Local response normalization across channels: y_c = x_c / (k + s·Σ x_i²)^β over a window of `size` channels.
+def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", *, out=None):
+    """Local response normalization: y_c = x_c / (k + s·Σ x_i²)^β over a window of `size` channels, or size × size pixels.
 
     Args:
         x: last axis is channels.
-        size: channels per window, c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋, clipped at the ends.
+        size: channels per window, c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋, clipped at the ends; or rows and columns likewise.
         alpha, beta, k: constants of the formula; the defaults are AlexNet's.
-        alpha_mode: "sum": s = alpha (AlexNet's paper, TensorFlow); "mean": s = alpha / size (Caffe, torch, ONNX).
+        alpha_mode: "sum": s = alpha (AlexNet's paper, TensorFlow); "mean": s = alpha / size (Caffe, torch, ONNX), within
+            channels alpha / size².
+        mode: "across_channels" or "within_channel", whose window is one of pixels of the same channel. Caffe's
+            WITHIN_CHANNEL has k=1 and alpha_mode="mean".
         out: array to write the result to.
 
     Shape:
-        (…, C) → the same
+        (…, C), within channels (N, H, W, C) → the same
 
     Source:
         Krizhevsky, Sutskever, Hinton 2012, section 3.3.
@@ -41,20 +49,20 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
         >>> [round(float(v), 4) for v in y[:3]]
         [0.0714, 0.0667, 0.0545]
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode)
     y = result(out, x.shape, x)
     if n:
         run(op, n, [["forward"]], [("x", x), ("y", y)])
     return deliver(y, out)
 
 
-def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum"):
+def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"):
     """Gradient of `local_response_norm`: dx_c = dy_c·S_c^−β − 2sβ·x_c·Σ_{j: c∈W(j)} dy_j·x_j·S_j^−β−1.
 
     Shape:
         dy, x (…, C) → the same
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode)
     dy, dx = gradient(dy, x.shape), np.empty_like(x)
     if n:
         run(op, n, [["data"]], [("x", x), ("dy", dy), ("dx", dx)])

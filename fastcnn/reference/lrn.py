@@ -1,32 +1,38 @@
-"""Local response normalization across channels."""
+"""Local response normalization, across channels and within them."""
 
 import numpy as np
 
 from .arrays import as_float64, as_gradient
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum"):
-    """Divides each channel by a power of the energy of its neighbours.
+def local_response_norm(
+    x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"
+):
+    """Divides each value by a power of the energy of its neighbours.
 
         y_c = x_c · S_c^−β,   S_c = k + s · Σ_{i∈W(c)} x_i²,   W(c) = c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋
 
-    the window clipped to the channels there are. An even size has its extra channel below.
+    the window clipped to the channels there are. An even size has its extra channel below. Within channels
+    the window is a square of pixels of one channel, W(h) × W(w), clipped to the image.
 
     Args:
-        x: (..., C), any rank >= 1; channels last.
-        size: channels in a window.
-        alpha_mode: "sum": s = α (the paper, TensorFlow); "mean": s = α / size (PyTorch, ONNX, Caffe), the
-            full size also where the window is clipped.
+        x: (..., C), any rank >= 1; channels last. Within channels (N, H, W, C).
+        size: channels in a window, or rows and columns.
+        alpha_mode: "sum": s = α (the paper, TensorFlow); "mean": s = α / size (PyTorch, ONNX, Caffe), within
+            channels α / size² (Caffe), the full size also where the window is clipped.
+        mode: "across_channels" or "within_channel" (Caffe's names, where its k is 1).
 
     Shape: → like x.
 
     Source: Krizhevsky et al. 2012, §3.3.
     """
-    x, scale = _prepare(x, size, alpha, alpha_mode)
-    return x * _energy(x, size, scale, k) ** -beta
+    x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode)
+    return x * _energy(x, size, scale, k, axes) ** -beta
 
 
-def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum"):
+def local_response_norm_backward(
+    dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"
+):
     """dx of `local_response_norm`. With ∂S_j/∂x_c = 2s·x_c for c ∈ W(j), the product rule gives
 
         dx_c = dy_c · S_c^−β − 2sβ · x_c · Σ_{j: c∈W(j)} dy_j · x_j · S_j^(−β−1)
@@ -35,14 +41,16 @@ def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, al
 
     Shape: dy, like x → dx, like x.
     """
-    x, scale = _prepare(x, size, alpha, alpha_mode)
+    x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode)
     dy = as_gradient(dy, x.shape)
-    energy = _energy(x, size, scale, k)
-    through_neighbours = _window_sum(dy * x * energy ** (-beta - 1), (size - 1) // 2, size // 2)
+    energy = _energy(x, size, scale, k, axes)
+    through_neighbours = dy * x * energy ** (-beta - 1)
+    for axis in axes:
+        through_neighbours = _window_sum(through_neighbours, (size - 1) // 2, size // 2, axis)
     return dy * energy**-beta - 2 * scale * beta * x * through_neighbours
 
 
-def _prepare(x, size, alpha, alpha_mode):
+def _prepare(x, size, alpha, alpha_mode, mode):
     x = as_float64(x)
     if x.ndim < 1:
         raise ValueError(f"`x` must have at least one axis. Received: shape {x.shape}")
@@ -50,19 +58,28 @@ def _prepare(x, size, alpha, alpha_mode):
         raise ValueError(f"`size` must be at least 1. Received: {size}")
     if alpha_mode not in ("sum", "mean"):
         raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {alpha_mode!r}")
-    return x, alpha if alpha_mode == "sum" else alpha / size
+    if mode not in ("across_channels", "within_channel"):
+        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {mode!r}")
+    if mode == "within_channel" and x.ndim != 4:
+        raise ValueError(f"`x` must be (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
+    axes = (-1,) if mode == "across_channels" else (1, 2)
+    return x, alpha if alpha_mode == "sum" else alpha / size ** len(axes), axes
 
 
-def _energy(x, size, scale, k):
-    return k + scale * _window_sum(x * x, size // 2, (size - 1) // 2)
+def _energy(x, size, scale, k, axes):
+    total = x * x
+    for axis in axes:
+        total = _window_sum(total, size // 2, (size - 1) // 2, axis)
+    return k + scale * total
 
 
-def _window_sum(a, below, above):
-    """Σ_{i = c−below … c+above} a_i along the last axis, clipped at its ends."""
-    channels = a.shape[-1]
+def _window_sum(a, below, above, axis):
+    """Σ_{i = c−below … c+above} a_i along an axis, clipped at its ends."""
+    a = np.moveaxis(a, axis, -1)
+    places = a.shape[-1]
     total = np.zeros(a.shape)
-    for offset in range(max(-below, 1 - channels), min(above, channels - 1) + 1):
-        to = slice(max(0, -offset), channels - max(0, offset))
-        of = slice(max(0, offset), channels - max(0, -offset))
+    for offset in range(max(-below, 1 - places), min(above, places - 1) + 1):
+        to = slice(max(0, -offset), places - max(0, offset))
+        of = slice(max(0, offset), places - max(0, -offset))
         total[..., to] += a[..., of]
-    return total
+    return np.moveaxis(total, -1, axis)
