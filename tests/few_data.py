@@ -11,7 +11,7 @@ from fastcnn.datasets import cifar10, download, fashion_mnist, mnist
 
 DIGITS = 4000, 1000  # training and test images of MNIST: the first ones
 CLOTHES = 200, 100
-PER_BATCH = 200      # of CIFAR-10: a batch for testing, five for training
+PER_BATCH = 60       # of CIFAR-10: a batch for testing, five for training
 FLOWERS = "daisy", "dandelion", "roses", "sunflowers", "tulips"
 
 
