@@ -50,6 +50,14 @@ typedef enum {
     FC_CONV2D_TRANSPOSE,
     FC_GAUSSIAN_NOISE,
     FC_RESCALE,
+    FC_SUM_POOL2D,
+    FC_SCALE,
+    FC_RBF,
+    FC_RBF_MEAN_SQUARED_ERROR,
+    FC_RBF_MAXIMUM_A_POSTERIORI,
+    FC_SQUARE,
+    FC_SDLM,
+    FC_DISTORT,
     FC_KINDS
 } fc_kind;
 
@@ -81,6 +89,7 @@ typedef enum { FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_
 typedef struct {
     ptrdiff_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w;
     ptrdiff_t pad_top, pad_left, groups;
+    ptrdiff_t connections; /* of input with output channels, as fc_io.table lists them; 0: all */
     ptrdiff_t block_h;     /* output rows a forward item computes */
     ptrdiff_t data_h;      /* the same for DATA, in rows of the residue grid */
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
@@ -115,6 +124,7 @@ typedef struct {
 typedef struct {
     double smoothing; /* of cross-entropies: how much of each target is spread over all classes */
     double delta;     /* huber: where the square ends */
+    double j;         /* rbf_maximum_a_posteriori: the distance of what is no class */
 } fc_loss;
 
 typedef struct {
@@ -133,7 +143,7 @@ typedef struct {
     float decay, shrink;                     /* coupled decay enters g, decoupled decay shrinks w */
     float momentum, momentum_gain;           /* and 1 − it; of adam: β₁ */
     float rho, rho_gain;                     /* of adam: β₂ */
-    float epsilon;
+    float epsilon;                           /* of sdlm: mu */
     int nesterov, centered, amsgrad;
 } fc_optimizer;
 
@@ -150,6 +160,12 @@ typedef struct {
     float mean[FC_PIXEL], scale[FC_PIXEL]; /* per channel */
     float light[3][3];             /* light[c] · (three normal numbers) is added to channel c of every pixel */
 } fc_augment;
+
+typedef struct {
+    float translation;                    /* pixels of the result */
+    float scaling, squeezing, shearing;   /* parts */
+    float background, mean, scale;        /* background and mean in units of x */
+} fc_distort;
 
 typedef struct {
     ptrdiff_t pad_top, pad_left; /* zero pixels around the image */
@@ -195,9 +211,10 @@ typedef struct {
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
-    int partial;   /* conv2d: small weights; WEIGHTS by chunks of images, then REDUCE */
+    int partial;   /* small weights (conv2d, scale): WEIGHTS by chunks of images, then REDUCE */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
+    int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
     int from_logits, sparse;            /* losses: target is int32 labels when sparse */
     union {
         fc_conv2d conv2d;
@@ -209,6 +226,7 @@ typedef struct {
         fc_loss loss;
         fc_optimizer optimizer;
         fc_augment augment;
+        fc_distort distort;
         fc_to_lanes to_lanes;
         fc_pad2d pad2d;
         fc_upsample2d upsample2d;
@@ -232,6 +250,7 @@ typedef struct {
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
     float *scales;
     float *partial;           /* [chunks][w_size + b_size]; optimizer: a sum of squares per block; penalty: its blocks */
+    const int32_t *table;     /* conv2d: [connections][2], input and output channel, by output and then input channel */
     float *state[FC_STATES];  /* optimizer: what it keeps of each parameter */
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
     const float *sample_weight; /* loss: [batch] or NULL */
@@ -239,9 +258,9 @@ typedef struct {
     const fc_op *update;      /* dense, wide: the optimizer; WEIGHTS then changes w and leaves dw alone */
     float scale;              /* loss: factor of the gradient; optimizer: the learning rate; augment: the first image's weight */
     float correction;         /* optimizer: a factor of the learning rate, but not in weight decay */
-    uint64_t seed, step;      /* dropout, noise, augment (its step is the epoch) */
-    const uint8_t *pixels;    /* augment: [batch][in_h][in_w][in_c] */
-    const int32_t *index;     /* augment: [batch], the images' numbers in their data set; NULL: their places in the batch */
+    uint64_t seed, step;      /* dropout, noise; augment and distort (whose step is the epoch) */
+    const uint8_t *pixels;    /* augment, distort: [batch][in_h][in_w][in_c] */
+    const int32_t *index;     /* augment, distort: [batch], the images' numbers in their data set; NULL: their places in the batch */
     const int32_t *partner;   /* augment: [batch], the images' places that are mixed in; NULL: none */
     const float *mean;        /* augment: [in_h][in_w][in_c] */
 } fc_io;
@@ -287,6 +306,8 @@ fc_status fc_upsample2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_
                              int bilinear);
 /* Axis i of the result is axis order[i] of the input, from 0; `size` is the input's. */
 fc_status fc_permute_init(fc_op *op, int axes, const ptrdiff_t *size, const int *order);
+fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bias);
+fc_status fc_rbf_init(fc_op *op, ptrdiff_t in, ptrdiff_t units);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
 /* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
@@ -310,8 +331,14 @@ fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_op
 fc_status fc_penalty_init(fc_op *op, ptrdiff_t size, float l1, float l2);
 ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* blocks of that many parameters, each with a partial sum */
 
+/* The same op with backward passes of second derivatives; FC_INVALID if it has no such form. */
+fc_status fc_set_curvature(fc_op *op);
+
 fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t crop_h, ptrdiff_t crop_w,
                           const fc_augment *augment);
+
+fc_status fc_distort_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
+                          const fc_distort *distort);
 
 /* Images as lanes: into them, in front of `next` in lanes, a convolution losing its padding to this op; out of them; and an
  * op of those between, FC_INVALID if it has no such form. */

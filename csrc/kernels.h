@@ -101,6 +101,10 @@ typedef struct {
                          const float *bias, float *c))                                                                \
     X(void, lanes_outer, (ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x,                \
                           const fc_plane *dy, float *dw, ptrdiff_t step))                                             \
+    X(void, lanes_dot, (ptrdiff_t count, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels,    \
+                        const float *x, ptrdiff_t x_pixel, float *y, ptrdiff_t y_pixel))                              \
+    X(void, lanes_taps, (ptrdiff_t taps, ptrdiff_t step, ptrdiff_t two, ptrdiff_t rows, ptrdiff_t cols,               \
+                         const fc_plane *x, const fc_plane *dy, float *dw, ptrdiff_t dw_step))                        \
     X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
@@ -115,6 +119,14 @@ typedef struct {
     X(void, rescale, (ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset,        \
                       float *y))                                                                                      \
     X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
+    X(void, scale_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y))      \
+    X(void, sum_products, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw))                  \
+    X(void, rbf, (ptrdiff_t n, ptrdiff_t units, const float *x, const float *w, float *y))                            \
+    X(void, rbf_backward, (ptrdiff_t n, ptrdiff_t units, const float *x, const float *w, const float *dy, float *dx)) \
+    X(void, rbf_weights, (ptrdiff_t n, float dy, const float *x, const float *w, float *dw))                          \
+    X(void, rbf_curvature, (ptrdiff_t n, ptrdiff_t units, const float *x, const float *w, const float *h, float start, \
+                            float *hx))                                                                               \
+    X(void, square, (ptrdiff_t n, const float *x, float *y))                                                          \
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
     X(void, avg_pool, (const fc_window *win, float scale, const float *x, float *y))                                  \
@@ -158,6 +170,7 @@ typedef struct {
     X(void, adagrad, FC_OPTIMIZER)                                                                                    \
     X(void, adadelta, FC_OPTIMIZER)                                                                                   \
     X(void, adam, FC_OPTIMIZER)                                                                                       \
+    X(void, sdlm, FC_OPTIMIZER)                                                                                       \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \

@@ -7,12 +7,13 @@ cdef extern from "fastcnn.h" nogil:
         FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY
 
     ctypedef enum fc_kind:
-        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_LRN_WITHIN, FC_DENSE
-        FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
+        FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_LRN_WITHIN
+        FC_DENSE, FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
         FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
         FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
         FC_UPSAMPLE2D, FC_PERMUTE, FC_CONV2D_TRANSPOSE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER
-        FC_HINGE, FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_KINDS
+        FC_HINGE, FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_SUM_POOL2D, FC_SCALE
+        FC_RBF, FC_RBF_MEAN_SQUARED_ERROR, FC_RBF_MAXIMUM_A_POSTERIORI, FC_SQUARE, FC_SDLM, FC_DISTORT, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -26,6 +27,7 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_conv2d:
         Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
+        Py_ssize_t connections
         int exact, winograd
 
     ctypedef struct fc_pool2d:
@@ -51,7 +53,7 @@ cdef extern from "fastcnn.h" nogil:
         float light[3][3]
 
     ctypedef struct fc_loss:
-        double smoothing, delta
+        double smoothing, delta, j
 
     int FC_STATES
 
@@ -60,6 +62,9 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t norm_own, norm_first, norm_count
         float decay, shrink, momentum, momentum_gain, rho, rho_gain, epsilon
         int nesterov, centered, amsgrad
+
+    ctypedef struct fc_distort:
+        float translation, scaling, squeezing, shearing, background, mean, scale
 
     ctypedef struct fc_op:
         fc_kind kind
@@ -88,6 +93,7 @@ cdef extern from "fastcnn.h" nogil:
         void *half
         float *scales
         float *partial
+        const int32_t *table
         float *state[3]
         const void *target
         const float *sample_weight
@@ -132,6 +138,11 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_upsample2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t size_h,
                                  Py_ssize_t size_w, int bilinear)
     fc_status fc_permute_init(fc_op *op, int axes, const Py_ssize_t *size, const int *order)
+    fc_status fc_scale_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, int bias)
+    fc_status fc_rbf_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t units)
+    fc_status fc_set_curvature(fc_op *op)
+    fc_status fc_distort_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h, Py_ssize_t out_w,
+                              const fc_distort *distort)
     fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
                           float k, int mean)
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)

@@ -17,15 +17,17 @@ ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU
                "silu": FC_SILU, "gelu": FC_GELU}
 OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
 PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
-         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX}
+         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "square": FC_SQUARE}
 LOSSES = {"softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
           "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR,
           "mean_absolute_error": FC_MEAN_ABSOLUTE_ERROR, "huber": FC_HUBER, "hinge": FC_HINGE,
           "squared_hinge": FC_SQUARED_HINGE, "categorical_hinge": FC_CATEGORICAL_HINGE,
-          "multiclass_hinge": FC_MULTICLASS_HINGE}
+          "multiclass_hinge": FC_MULTICLASS_HINGE, "rbf_mean_squared_error": FC_RBF_MEAN_SQUARED_ERROR,
+          "rbf_maximum_a_posteriori": FC_RBF_MAXIMUM_A_POSTERIORI}
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
-POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
-OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM}
+POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "sum": FC_SUM_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
+OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM,
+              "sdlm": FC_SDLM}
 
 POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
              "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
@@ -107,6 +109,12 @@ cdef class Op:
         other.op = self.op
         return other if fc_dense_set_format(&other.op, FORMATS[name]) == FC_OK else None
 
+    def with_curvature(self):
+        """The same op with backward passes of second derivatives, or None where it has no such form."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        return other if fc_set_curvature(&other.op) == FC_OK else None
+
 
 class ShapeError(ValueError):
     """The output would be empty, or sizes leave the range that fastcnn handles."""
@@ -122,14 +130,15 @@ cdef check(fc_status status, str what):
 
 
 def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias,
-           bint exact=True):
+           bint exact=True, Py_ssize_t connections=0):
+    """connections: of a table that is bound; 0: all."""
     cdef Op op = Op.__new__(Op)
     cdef fc_conv2d w
     w.filter_h, w.filter_w = kernel_size
     w.stride_h, w.stride_w = strides
     w.dilation_h, w.dilation_w = dilation
     (w.pad_top, pad_bottom), (w.pad_left, pad_right) = pads
-    w.groups, w.exact = groups, exact
+    w.groups, w.exact, w.connections = groups, exact, connections
     h, width, c = in_shape
     check(fc_conv2d_init(&op.op, h, width, c, filters, &w, pad_bottom, pad_right, bias),
           f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")
@@ -215,6 +224,20 @@ def local_response_norm_within(shape, Py_ssize_t size, float alpha, float beta, 
     return op
 
 
+def scale(shape, bint bias):
+    """Each channel times a coefficient."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = shape
+    check(fc_scale_init(&op.op, h, width, c, bias), f"scale of input {tuple(shape)}")
+    return op
+
+
+def rbf(Py_ssize_t n_in, Py_ssize_t units):
+    cdef Op op = Op.__new__(Op)
+    check(fc_rbf_init(&op.op, n_in, units), f"rbf of {n_in} inputs and {units} units")
+    return op
+
+
 def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
     cdef Op op = Op.__new__(Op)
     check(fc_dense_init(&op.op, n_in, units, bias), f"dense of {n_in} inputs and {units} units")
@@ -237,11 +260,12 @@ def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", floa
     return op
 
 
-def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double smoothing=0, double delta=1):
+def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double smoothing=0, double delta=1,
+         double j=0):
     """One number per image of `size` floats and its target: as many, or sparse: one label."""
     cdef Op op = Op.__new__(Op)
     cdef fc_loss o
-    o.smoothing, o.delta = smoothing, delta
+    o.smoothing, o.delta, o.j = smoothing, delta, j
     check(fc_loss_init(&op.op, LOSSES[kind], size, &o), f"{kind} of {size} values")
     op.op.sparse, op.op.from_logits = sparse, from_logits
     return op
@@ -285,8 +309,8 @@ def rescale(Py_ssize_t size, Py_ssize_t period):
 def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, float shrink=0, float clip_value=0,
               float clip_norm=0, norms=(0, 0, 0), double momentum=0, double rho=0, float epsilon=0, bint nesterov=False,
               bint centered=False, bint amsgrad=False):
-    """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; norms: (first of its own sums of squares, first and
-    number of those that make up the norm)."""
+    """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; epsilon: of sdlm mu; norms: (first of its own sums
+    of squares, first and number of those that make up the norm)."""
     cdef Op op = Op.__new__(Op)
     cdef fc_optimizer o
     o.l1, o.l2, o.decay, o.shrink, o.clip_value, o.clip_norm = l1, l2, decay, shrink, clip_value, clip_norm
@@ -307,6 +331,17 @@ def penalty(Py_ssize_t size, float l1, float l2):
 def norm_blocks(Py_ssize_t size):
     """Blocks of so many parameters: each has a sum of squares, and of penalties, of its own."""
     return fc_norm_blocks(size)
+
+
+def distort(in_shape, size, float translation, float scaling, float squeezing, float shearing, float background, float mean,
+            float scale):
+    cdef Op op = Op.__new__(Op)
+    cdef fc_distort d
+    h, width, c = in_shape
+    d.translation, d.scaling, d.squeezing, d.shearing = translation, scaling, squeezing, shearing
+    d.background, d.mean, d.scale = background, mean, scale
+    check(fc_distort_init(&op.op, h, width, c, size[0], size[1], &d), f"distort of input {tuple(in_shape)} to {tuple(size)}")
+    return op
 
 
 def augment(in_shape, crop, str position, str flip, mean, scale, light):
@@ -473,6 +508,8 @@ cdef class Program:
             self.io[op].partner = <const int32_t *>p
         elif field == "mean":
             self.io[op].mean = p
+        elif field == "table":
+            self.io[op].table = <const int32_t *>p
         else:
             raise KeyError(field)
 

@@ -204,3 +204,35 @@ def transposed(padding, output_padding, size, window, strides, dilation=(1, 1)):
 def data_format(value):
     """True for channels_first."""
     return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"
+
+
+def connection_table(value, filters=None):
+    """Which input channels each output channel sees, as a tuple of sorted tuples; `filters`: how many outputs there are.
+
+    A list of them per output; or a matrix of booleans (or of 0 and 1), inputs in rows and outputs in columns, as LeCun et
+    al. 1998 print it.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 2:
+        if not (value.dtype == bool or value.dtype.kind in "iu" and np.isin(value, (0, 1)).all()):
+            raise ValueError(f"connection_table as a matrix must hold True and False. Received: dtype {value.dtype}")
+        value = [np.flatnonzero(column).tolist() for column in value.T]
+    if not isinstance(value, (tuple, list)) or not all(isinstance(row, (tuple, list)) for row in value):
+        raise TypeError("connection_table must be a list of input channels for each output channel, or a matrix of "
+                        f"booleans. Received: {value!r}")
+    if filters is not None and len(value) != filters:
+        raise ValueError(f"connection_table must have an entry for each of {filters} filters. Received: {len(value)}")
+    table = tuple(tuple(sorted(integer("connection_table", c, 0) for c in row)) for row in value)
+    for number, row in enumerate(table):
+        if not row or len(set(row)) < len(row):
+            raise ValueError("connection_table must connect each output with at least one input, and with none of them "
+                             f"twice. Received: {list(value[number])} for output {number}")
+    return table
+
+
+def connections(table, channels):
+    """A table of `connection_table` as pairs (input channel, output channel), int32."""
+    largest = max((c for row in table for c in row), default=-1)
+    if largest >= channels:
+        raise ValueError(f"connection_table must name channels of the input's {channels}, from 0 to {channels - 1}. "
+                         f"Received: {largest}")
+    return np.array([(c, number) for number, row in enumerate(table) for c in row], np.int32)

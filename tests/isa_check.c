@@ -19,6 +19,7 @@ static float *array(ptrdiff_t n, int integers)
 }
 
 static double worst;
+static int32_t table[2 * 14 * 30]; /* of make_tabled's last op */
 
 /* All passes of one op under one level: y, dx, dw, db one after the other in `out`. */
 static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
@@ -36,10 +37,11 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     io.dy = (fc_buf){.p = dy, .size = op.out_size}, io.dx = (fc_buf){.p = dx, .size = op.in_size};
     io.w = w, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
     io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * size, 1);
-    io.pixels = (const uint8_t *)x, io.seed = seed;
-    const int weighted = op.w_size > 0, data = op.kind != FC_AUGMENT;
+    io.pixels = (const uint8_t *)x, io.seed = seed, io.table = table;
+    const int weighted = op.w_size > 0, data = op.kind != FC_AUGMENT && op.kind != FC_DISTORT;
     const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {0, FC_DATA}, {0, FC_WEIGHTS}, {0, FC_REDUCE}};
-    const fc_phase phases[] = {{0, weighted, 1, 1}, {1, 1, 1, 1}, {2, data, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
+    const int packs = op.packed_size + op.packed_t_size > 0;
+    const fc_phase phases[] = {{0, packs, 1, 1}, {1, 1, 1, 1}, {2, data, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
     fc_program program = {.ops = &op, .io = &io, .steps = steps, .phases = phases, .scratch_size = op.scratch};
     program.scratch = calloc((size_t)op.scratch + 64, sizeof(float));
     fc_run(&program, 0, 5, batch, 1);
@@ -69,6 +71,7 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
                    {.x = xl, .y = yl, .dy = dyl, .dx = dxl},
                    {.x = yl, .y = {.p = y, .size = end}, .dy = {.p = dy, .size = end}, .dx = dyl}};
     io[1].w = w, io[1].b = ops[1].b_size ? w + ops[1].w_size : NULL;
+    io[1].table = table, io[1].packed = array(ops[1].packed_size, 1);
     io[1].dw = dw, io[1].db = ops[1].b_size ? dw + ops[1].w_size : NULL;
     io[1].packed_t = array(ops[1].packed_t_size, 1), io[1].partial = array(batch * size, 1);
     const int pack = ops[1].packed_t_size > 0, weighted = ops[1].w_size > 0, reduce = ops[1].partial;
@@ -197,6 +200,48 @@ static fc_op make_transposed(uint32_t seed)
         status = fc_conv2d_transpose_init(&op, h, w, 1 + draw(30), (h - 1) * sh + fh - o.pad_top, (w - 1) * sw + fw - o.pad_left,
                                           1 + draw(30), &o, 0, 0, draw(2));
     } while (status != FC_OK);
+    return op;
+}
+/* Each output sees some of the inputs, at least one. */
+static fc_op make_tabled(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                       .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
+        const ptrdiff_t in = 1 + draw(14), out = 1 + draw(30);
+        for (int32_t j = 0; j < out; j++) {
+            const ptrdiff_t before = o.connections;
+            for (int32_t i = 0; i < in; i++)
+                if (draw(2) || (i == in - 1 && o.connections == before))
+                    table[2 * o.connections] = i, table[2 * o.connections++ + 1] = j;
+        }
+        status = fc_conv2d_init(&op, 1 + draw(14), 1 + draw(14), in, out, &o, draw(4), draw(4), draw(2));
+    } while (status != FC_OK);
+    return op;
+}
+static fc_op make_scale(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_scale_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(40), draw(2));
+    return op;
+}
+static fc_op make_rbf(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_rbf_init(&op, 1 + draw(90), 1 + draw(20));
+    return op;
+}
+static fc_op make_distort(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const fc_distort d = {.translation = 2, .scaling = 0.2f, .squeezing = 0.1f, .shearing = 0.3f, .mean = 1, .scale = 0.5f};
+    fc_distort_init(&op, 4 + draw(20), 4 + draw(20), 1, 1 + draw(20), 1 + draw(20), &d);
     return op;
 }
 static fc_op make_winograd(uint32_t seed)
@@ -379,6 +424,10 @@ int main(int argc, char **argv)
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
     compare(isa, "depthwise", run_op, make_depthwise, 0, 200);
     compare(isa, "conv2d_transpose", run_op, make_transposed, 0, 200);
+    compare(isa, "tables", run_op, make_tabled, 0, 200);
+    compare(isa, "scale", run_op, make_scale, 0, 100);
+    compare(isa, "rbf", run_op, make_rbf, 0, 100);
+    compare(isa, "distort", run_op, make_distort, 1e-6, 50);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
@@ -397,6 +446,8 @@ int main(int argc, char **argv)
     compare(isa, "augment", run_op, make_augment, 0, 200);
     compare(isa, "activations", run_op, make_activation, 4e-6, 160);
     compare(isa, "lanes", run_lanes, make_narrow, 0, 300);
+    compare(isa, "tables", run_lanes, make_tabled, 0, 200);
+    compare(isa, "scale", run_lanes, make_scale, 0, 100);
     printf("%s agrees with scalar; largest relative difference %.1e\n", isa, worst);
     return 0;
 }

@@ -67,6 +67,16 @@ def named_problems(rng):
             yield case.name, op, [integers(rng, (3, *case.image))], {**POOLS[op], **case.options}
     for case in SHAPING:
         yield case.name, case.op, [integers(rng, (3, *case.image))], case.options
+    for case in POOL2D:
+        if not case.name.startswith("alexnet") and not case.ceil_mode:
+            options = {key: value for key, value in case.options.items() if key != "ceil_mode"}
+            shapes = (3, *case.image), case.image[2:], case.image[2:]
+            yield case.name, "subsample2d", [integers(rng, s) for s in shapes], options
+    for table in [[0, 1, 2], [1, 3], [2]], [[i] for i in range(4)], [list(range(4))] * 17:
+        shapes = (3, 6, 7, 4), (3, 2, sum(map(len, table))), (len(table),)
+        yield "table", "conv2d", [integers(rng, s) for s in shapes], {"connection_table": table, "padding": 1}
+    for n, inputs, units in (3, 84, 10), (1, 17, 1), (5, 8, 33):
+        yield "rbf", "rbf", [integers(rng, s) for s in ((n, inputs), (units, inputs))], {}
     for case in LRN:
         yield case.name, "local_response_norm", [integers(rng, (1, *case.image))], case.options
 

@@ -128,6 +128,8 @@ BAD_OPTIONS = {
             "too many": ((1, 2, 3, 4), "(1, 2, 3, 4)"), "float inside": ((1, 2, 3.0), "3.0"), "empty": ((), "()"),
         },
     },
+    "subsample2d": {key: value for key, value in POOL_OPTIONS.items() if key != "ceil_mode"},
+    "rbf_maximum_a_posteriori": {"j": BAD_NUMBERS},
     "leaky_relu": {"negative_slope": NOT_NEGATIVE},
     "elu": {"alpha": NOT_NEGATIVE},
     "hard_sigmoid": {"slope": NOT_NEGATIVE},
@@ -295,6 +297,16 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
         for shape in [(), (5,), (6, 4), (6, 5, 1)]
     ),
     ("mean_squared_error", "target", (6,), "(6,)"),
+    *(
+        ("subsample2d", argument, shape, str(shape))
+        for argument in ("coefficient", "bias")
+        for shape in [(), (1,), (4,), (3, 1)]
+    ),
+    *(
+        ("rbf", argument, shape, str(shape))
+        for argument in ("x", "prototypes")
+        for shape in [(), (5,), (6, 4), (6, 5, 1), (4, 0)]
+    ),
 ]
 
 
@@ -653,7 +665,9 @@ def test_channels_first(name, call, image, unaligned_too):
     options |= {"p": 3} if "p" in call.options else {}
     options |= call.options if "rate" in call.options else {}
     arrays = {"x": normal(rng, image)}
-    if "bias" in call.shapes:
+    if "coefficient" in call.shapes:
+        arrays |= {"coefficient": normal(rng, image[3]), "bias": normal(rng, image[3])}
+    elif "bias" in call.shapes:
         arrays |= {key: normal(rng, shape) for key, shape in kernels(call.op, image[3]).items()}
     y = getattr(ops, call.op)(**arrays, **options)
     if name.endswith("_backward"):

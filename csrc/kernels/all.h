@@ -20,6 +20,7 @@
 #include "optim.h"
 #include "image.h"
 #include "lanes.h"
+#include "rbf.h"
 
 static unsigned flush_denormals(void) { return v_flush_denormals(); }
 static void restore_denormals(unsigned mode) { v_restore_denormals(mode); }

@@ -188,3 +188,42 @@ static void sum_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step
         }
     }
 }
+
+/* y[r][j] = w[j]·x[r][j] + b[j]; b NULL: 0 */
+static void scale_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y)
+{
+    for (ptrdiff_t r = 0; r < rows; r++, x += n, y += n) {
+        ptrdiff_t j = 0;
+        for (; j + V <= n; j += V) v_store(y + j, v_fma(v_load(w + j), v_load(x + j), b ? v_load(b + j) : v_zero()));
+        if (j < n) {
+            const ptrdiff_t left = n - j;
+            vf start = b ? v_load_tail(b + j, left) : v_zero();
+            v_store_tail(y + j, left, v_fma(v_load_tail(w + j, left), v_load_tail(x + j, left), start));
+        }
+    }
+}
+
+/* dw[j] += Σ_r x[r][j]·dy[r][j]: the sum of the rows first, then dw. */
+static void sum_products(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw)
+{
+    for (ptrdiff_t j = 0; j < n; j += V) {
+        const ptrdiff_t left = n - j;
+        vf sum = v_zero();
+        if (left >= V) {
+            for (ptrdiff_t r = 0; r < rows; r++) sum = v_fma(v_load(x + r * n + j), v_load(dy + r * n + j), sum);
+            v_store(dw + j, v_add(v_load(dw + j), sum));
+        } else {
+            for (ptrdiff_t r = 0; r < rows; r++)
+                sum = v_fma(v_load_tail(x + r * n + j, left), v_load_tail(dy + r * n + j, left), sum);
+            v_store_tail(dw + j, left, v_add(v_load_tail(dw + j, left), sum));
+        }
+    }
+}
+
+/* y = x² */
+static void square(ptrdiff_t n, const float *x, float *y)
+{
+    ptrdiff_t i = 0;
+    for (; i + V <= n; i += V) v_store(y + i, v_mul(v_load(x + i), v_load(x + i)));
+    if (i < n) v_store_tail(y + i, n - i, v_mul(v_load_tail(x + i, n - i), v_load_tail(x + i, n - i)));
+}

@@ -3,6 +3,8 @@
  *     to_lanes    y[i·y_step + l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
  *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·b_step + l]
  *     lanes_outer dw[i][j] = Σ_row Σ_col Σ_l x[row][col][i][l] · dy[row][col][j][l]
+ *     lanes_dot   y[pixel][l] = bias + Σ_i w[i] · x[at[i] + pixel·x_pixel + l]
+ *     lanes_taps  dw[i·dw_step + c] = Σ_row Σ_col Σ_l x[row][col][i·step + c·two + l] · dy[row][col][l],   c = 0, or 0 and 1 (two ≠ 0)
  *     lanes_sum   y[j] = Σ_row Σ_l x[row][j][l]
  *
  * b_step is V where lanes are images. With 1 they are neighbouring pixels of one plane (conv2d.c).
@@ -157,6 +159,75 @@ static void lanes_outer(ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols
                 EACH_ROWS6(TILE)
 #undef TILE
             }
+        }
+}
+
+static inline __attribute__((always_inline)) void dot_tile(const int pixels, ptrdiff_t count, const ptrdiff_t *at,
+                                                           const float *restrict w, vf start, const float *restrict x,
+                                                           ptrdiff_t x_pixel, float *restrict y, ptrdiff_t y_pixel)
+{
+    vf acc[LANES_M1];
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; p++) acc[p] = start;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const vf wi = v_set1(w[i]);
+        const float *xi = x + at[i];
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p++) acc[p] = v_fma(wi, v_load(xi + p * x_pixel), acc[p]);
+    }
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; p++) v_store(y + p * y_pixel, acc[p]);
+}
+
+static void lanes_dot(ptrdiff_t count, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels, const float *x,
+                      ptrdiff_t x_pixel, float *y, ptrdiff_t y_pixel)
+{
+    const ptrdiff_t blocks = (pixels + LANES_M1 - 1) / LANES_M1, block = blocks ? (pixels + blocks - 1) / blocks : 1;
+    const vf start = bias ? v_set1(*bias) : v_zero();
+    for (ptrdiff_t p = 0; p < pixels; p += block)
+        switch (pixels - p < block ? pixels - p : block) {
+#define TILE(P) case P: dot_tile(P, count, at, w, start, x + p * x_pixel, x_pixel, y + p * y_pixel, y_pixel); break;
+            EACH_ROWS12(TILE)
+#undef TILE
+        }
+}
+
+static inline __attribute__((always_inline)) void taps_tile(const int m, const int n, ptrdiff_t step, ptrdiff_t two,
+                                                            ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x, ptrdiff_t i,
+                                                            const fc_plane *dy, float *dw, ptrdiff_t dw_step)
+{
+    vf acc[LANES_M][2];
+    const ptrdiff_t x_pixel = x->pixel, dy_pixel = dy->pixel;
+#pragma GCC unroll 8
+    for (int s = 0; s < m; s++)
+#pragma GCC unroll 2
+        for (int t = 0; t < n; t++) acc[s][t] = v_zero();
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *xp = x->p + row * x->row + i * step, *dp = dy->p + row * dy->row;
+        for (ptrdiff_t col = 0; col < cols; col++, xp += x_pixel, dp += dy_pixel) {
+            const vf d = v_load(dp);
+#pragma GCC unroll 8
+            for (int s = 0; s < m; s++)
+#pragma GCC unroll 2
+                for (int t = 0; t < n; t++) acc[s][t] = v_fma(v_load(xp + s * step + t * two), d, acc[s][t]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int s = 0; s < m; s++)
+#pragma GCC unroll 2
+        for (int t = 0; t < n; t++) dw[(i + s) * dw_step + t] = v_sum(acc[s][t]);
+}
+
+static void lanes_taps(ptrdiff_t taps, ptrdiff_t step, ptrdiff_t two, ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x,
+                       const fc_plane *dy, float *dw, ptrdiff_t dw_step)
+{
+    const ptrdiff_t blocks = (taps + LANES_M - 1) / LANES_M, block = (taps + blocks - 1) / blocks;
+    for (ptrdiff_t i = 0; i < taps; i += block)
+        switch ((taps - i < block ? taps - i : block) + (two ? 100 : 0)) {
+#define TILE(M) case M: taps_tile(M, 1, step, two, rows, cols, x, i, dy, dw, dw_step); break; \
+        case 100 + M: taps_tile(M, 2, step, two, rows, cols, x, i, dy, dw, dw_step); break;
+            EACH_ROWS6(TILE)
+#undef TILE
         }
 }
 

@@ -8,8 +8,9 @@
  *     adadelta   s₀ ← ρ·s₀ + (1−ρ)·g²           d = g·√((s₁ + ε)/(s₀ + ε))     s₁ ← ρ·s₁ + (1−ρ)·d²     w ← w − r·d
  *     adam       s₀ ← m·s₀ + (1−m)·g            s₁ ← ρ·s₁ + (1−ρ)·g²     s₂ ← max(s₂, s₁) (AMSGrad)
  *                                               w ← w − r·correction·s₀ / (√s₁ + ε)   (AMSGrad: s₂ for s₁)
+ *     sdlm       w ← w − r·g / (mu + s₀)        s₀ is the loss' second derivative along w, which a pass of its own estimates
  *
- * That is Keras. w, dw, s: [n]; a state that a rule can do without is NULL. (store_some: softmax.h.) */
+ * That is Keras, but for sdlm. w, dw, s: [n]; a state that a rule can do without is NULL. (store_some: softmax.h.) */
 
 typedef void rule(const fc_optimizer *o, vf rate, vf *w, vf g, vf *s);
 
@@ -98,6 +99,11 @@ static inline __attribute__((always_inline)) void adam_rule(const fc_optimizer *
     *w = v_sub(*w, v_div(v_mul(rate, s[0]), v_add(v_sqrt(v), v_set1(o->epsilon))));
 }
 
+static inline __attribute__((always_inline)) void sdlm_rule(const fc_optimizer *o, vf rate, vf *w, vf g, vf *s)
+{
+    *w = v_fnma(v_div(rate, v_add(v_set1(o->epsilon), s[0])), g, *w);
+}
+
 #define OPTIMIZER(name, states)                                          \
     static void name FC_OPTIMIZER                                        \
     {                                                                    \
@@ -108,6 +114,7 @@ OPTIMIZER(rmsprop, 3)
 OPTIMIZER(adagrad, 1)
 OPTIMIZER(adadelta, 2)
 OPTIMIZER(adam, 3)
+OPTIMIZER(sdlm, 1)
 #undef OPTIMIZER
 
 /* Sums: 32 vectors at a time in float32, lane by lane, their sums in double. */

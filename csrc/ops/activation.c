@@ -26,9 +26,10 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         ptrdiff_t n, image, at = range(op, item, &image, &n);
-        const float *of = fc_row(op->kind == FC_ACTIVATION ? &io->y : &io->x, image, work);
-        fc_k->activate_backward(op->activation, op->alpha, n, of + at, fc_row(&io->dy, image, work) + at,
-                                fc_row(&io->dx, image, work) + at);
+        const float *of = fc_row(op->kind == FC_ACTIVATION ? &io->y : &io->x, image, work) + at;
+        float *dx = fc_row(&io->dx, image, work) + at;
+        fc_k->activate_backward(op->activation, op->alpha, n, of, fc_row(&io->dy, image, work) + at, dx);
+        if (op->curvature) fc_k->activate_backward(op->activation, op->alpha, n, of, dx, dx);
     }
 }
 

@@ -9,6 +9,7 @@
  * correlation of dy with the taps whose offset δ = (residue + p − f·d)/s is whole. A *class* is a range of residues in
  * both directions; its columns are (residue_h, residue_w, ic), where taps that a column lacks weigh 0 (so NaN and infinity
  * in dy reach its neighbours within a stride). Weights gradient: conv2d_weights.c.
+ * A convolution may have a table of connections, pairs of an input and an output channel, and weights for these alone: conv2d_table.c.
  * Threads: FORWARD and DATA by blocks of rows. */
 #include "conv2d.h"
 #include "correlate.h"
@@ -116,7 +117,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     memset(op, 0, sizeof *op);
     fc_conv2d *o = &op->u.conv2d;
     *o = *window;
-    o->winograd = o->depthwise = 0;
+    o->winograd = o->depthwise = 0, o->connections = 0;
     const ptrdiff_t positive[] = {in_h, in_w, in_c, out_c, o->filter_h, o->filter_w, o->stride_h, o->stride_w,
                                   o->dilation_h, o->dilation_w, o->groups};
     const ptrdiff_t limit = (ptrdiff_t)1 << 31, span = (ptrdiff_t)1 << 20, pads[] = {o->pad_top, pad_bottom, o->pad_left, pad_right};
@@ -153,7 +154,10 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     fc_status status = fc_depthwise_init(op);
     if (status == FC_OK && !o->depthwise) status = size_data(op);
     if (status == FC_OK && !o->depthwise) status = fc_conv2d_size_weights(op);
-    if (status == FC_OK && !o->depthwise && !o->exact) status = fc_winograd_init(op);
+    if (status == FC_OK && window->connections)
+        status = fc_conv2d_set_table(op, window->connections);
+    else if (status == FC_OK && !o->depthwise && !o->exact)
+        status = fc_winograd_init(op);
     return status == FC_OK && op->scratch > LARGEST_SCRATCH ? FC_OVERFLOW : status;
 }
 
@@ -234,6 +238,10 @@ static void pack_direct_data(const fc_op *op, const fc_io *io, ptrdiff_t g)
 
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->u.conv2d.connections) {
+        fc_conv2d_table_pack(op, io, work);
+        return;
+    }
     if (op->lanes) {
         fc_conv2d_lanes_pack(op, io);
         return;
@@ -320,6 +328,10 @@ static void forward_planar(const fc_op *op, const fc_io *io, const float *x, flo
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->u.conv2d.connections) {
+        fc_conv2d_table_forward(op, io, work);
+        return;
+    }
     if (op->lanes) {
         fc_conv2d_lanes_forward(op, io, work);
         return;
@@ -437,7 +449,9 @@ void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    if (op->lanes)
+    if (op->u.conv2d.connections)
+        fc_conv2d_table_data(op, io, work);
+    else if (op->lanes)
         fc_conv2d_lanes_data(op, io, work);
     else if (fc_depthwise_serves(op, FC_DATA))
         fc_depthwise_data(op, io, work);
@@ -455,15 +469,15 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
-    if (op->lanes && pass != FC_REDUCE) return 1;
+    if (op->lanes && pass != FC_REDUCE && (pass != FC_PACK || !o->connections)) return 1;
     if (fc_depthwise_serves(op, pass)) return fc_depthwise_items(op, pass);
     if (fc_winograd_serves(op, pass)) return fc_winograd_items(op, pass);
     switch (pass) {
-    case FC_PACK: return pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);
+    case FC_PACK: return o->connections ? 2 : pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);
     case FC_FORWARD: return fc_ceil_div(op->out_h, o->block_h);
     case FC_DATA: return fc_ceil_div(grid(op->in_h, 0, o->stride_h), o->data_h);
     case FC_WEIGHTS: return fc_conv2d_weight_blocks(op);
-    case FC_REDUCE: return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM);
+    case FC_REDUCE: return fc_reduce_items(op);
     default: return 1;
     }
 }
@@ -471,6 +485,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 const fc_op_class fc_conv2d_class = {
     "conv2d",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
-     [FC_REDUCE] = fc_conv2d_reduce},
+     [FC_REDUCE] = fc_reduce},
     cut, items,
 };

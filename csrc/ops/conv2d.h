@@ -11,12 +11,24 @@ const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_
 fc_status fc_conv2d_size_weights(fc_op *op);
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
+/* All of dw, and db if it is wanted, by direct sums over images [from, to). */
+void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
+                          float *db);
 
 /* DATA with a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
 void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
 /* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
 fc_op fc_conv2d_transposed(const fc_op *op);
+
+/* With a table of connections (conv2d_table.c). */
+
+/* Makes an op whose sizes are those of all connections one of `connections` of them. */
+fc_status fc_conv2d_set_table(fc_op *op, ptrdiff_t connections);
+void fc_conv2d_table_size_lanes(fc_op *op);
+void fc_conv2d_table_pack(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_conv2d_table_forward(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_conv2d_table_data(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_conv2d_table_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 
 /* As many groups as channels. */
 

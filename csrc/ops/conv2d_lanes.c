@@ -22,6 +22,7 @@ fc_status fc_conv2d_set_lanes(fc_op *op)
     op->images = 0, o->winograd = 0;
     op->packed_size = 0, op->packed_t_size = op->w_size;
     op->scratch = copy + 64;
+    if (o->connections) fc_conv2d_table_size_lanes(op);
     return FC_OK;
 }
 

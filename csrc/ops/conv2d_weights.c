@@ -159,8 +159,17 @@ static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff
         fc_k->sum_rows(op->out_h * op->out_w, ocg, fc_row(&io->dy, image, work) + g * ocg, op->out_c, db + g * ocg);
 }
 
+void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw, float *db)
+{
+    for (ptrdiff_t item = 0; item < fc_conv2d_weight_blocks(op); item++) block(op, io, work, item, from, to, dw, db);
+}
+
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    if (op->u.conv2d.connections) {
+        fc_conv2d_table_weights(op, io, work);
+        return;
+    }
     if (op->lanes) {
         fc_conv2d_lanes_weights(op, io, work);
         return;
@@ -180,28 +189,5 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
         if (depthwise) fc_depthwise_weights(op, io, work, from, to, dw, db);
         for (ptrdiff_t item = 0; item < blocks; item++)
             (winograd ? fc_winograd_weights : block)(op, io, work, item, from, to, dw, db);
-    }
-}
-
-/* dw, db = sum of the partials, chunk after chunk. */
-void fc_conv2d_reduce(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    const ptrdiff_t size = op->w_size + op->b_size, chunks = fc_chunks(work->batch, work->chunk);
-    const ptrdiff_t from = work->first * FC_PLAIN_ITEM, to = fc_min(work->last * FC_PLAIN_ITEM, size);
-    const ptrdiff_t w_end = fc_min(to, op->w_size), b_from = fc_max(from, op->w_size);
-    for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) {
-        const float *p = io->partial + chunk * size;
-        if (from < w_end) {
-            if (chunk == 0)
-                memcpy(io->dw + from, p + from, (size_t)(w_end - from) * sizeof *p);
-            else
-                fc_k->add(w_end - from, p + from, io->dw + from);
-        }
-        if (b_from < to) {
-            if (chunk == 0)
-                memcpy(io->db + b_from - op->w_size, p + b_from, (size_t)(to - b_from) * sizeof *p);
-            else
-                fc_k->add(to - b_from, p + b_from, io->db + b_from - op->w_size);
-        }
     }
 }

@@ -204,12 +204,39 @@ static void multiclass_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_
     dx[own] = (float)(-(double)count * scale);
 }
 
+/* Second derivatives along each output (curvature.c). */
+static void data_curvature(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, const float *y, double scale,
+                           float *dx)
+{
+    const double n = (double)op->in_size;
+    double total = op->sparse ? 1.0 : 0.0;
+    for (ptrdiff_t i = 0; op->kind == FC_SOFTMAX_CROSS_ENTROPY && !op->sparse && i < op->in_size; i++)
+        total += target(op, io, image, i);
+    for (ptrdiff_t i = 0; i < op->in_size; i++) {
+        double h = 2 / n;
+        if (op->kind == FC_SOFTMAX_CROSS_ENTROPY) {
+            h = y[i] * (1.0 - y[i]) * total;
+        } else if (op->kind == FC_BINARY_CROSS_ENTROPY && op->from_logits) {
+            const double e = exp(-fabs((double)x[i]));
+            h = e / ((1 + e) * (1 + e)) / n;
+        } else if (op->kind == FC_BINARY_CROSS_ENTROPY) {
+            const double t = target(op, io, image, i), p = x[i];
+            h = inside(p) ? (t / (p * p) + (1 - t) / ((1 - p) * (1 - p))) / n : 0;
+        }
+        dx[i] = (float)(h * scale);
+    }
+}
+
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t image = work->first; image < work->last; image++) {
         const float *x = fc_row(&io->x, image, work);
         float *dx = fc_row(&io->dx, image, work);
         const double scale = io->scale * weight(io, image);
+        if (op->curvature) {
+            data_curvature(op, io, image, x, io->y.p ? fc_row(&io->y, image, work) : NULL, scale, dx);
+            continue;
+        }
         switch (op->kind) {
         case FC_SOFTMAX_CROSS_ENTROPY:
             softmax_gradient(op, io, image, fc_row(&io->y, image, work), scale, dx);

@@ -44,6 +44,14 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_CONV2D_TRANSPOSE] = &fc_conv2d_transpose_class,
     [FC_GAUSSIAN_NOISE] = &fc_gaussian_noise_class,
     [FC_RESCALE] = &fc_rescale_class,
+    [FC_SUM_POOL2D] = &fc_sum_pool2d_class,
+    [FC_SCALE] = &fc_scale_class,
+    [FC_RBF] = &fc_rbf_class,
+    [FC_RBF_MEAN_SQUARED_ERROR] = &fc_rbf_mean_squared_error_class,
+    [FC_RBF_MAXIMUM_A_POSTERIORI] = &fc_rbf_maximum_a_posteriori_class,
+    [FC_SQUARE] = &fc_square_class,
+    [FC_SDLM] = &fc_sdlm_class,
+    [FC_DISTORT] = &fc_distort_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }
@@ -66,10 +74,12 @@ fc_status fc_set_lanes(fc_op *op)
     switch (op->kind) {
     case FC_CONV2D: return fc_conv2d_set_lanes(op);
     case FC_DENSE: return fc_dense_set_lanes(op);
+    case FC_SCALE:
     case FC_MAX_POOL2D:
     case FC_AVG_POOL2D:
     case FC_SOFT_POOL2D:
     case FC_LP_POOL2D:
+    case FC_SUM_POOL2D:
     case FC_ACTIVATION:
     case FC_ACTIVATION_OF_X:
     case FC_MAXOUT: op->lanes = 1; return FC_OK;

@@ -37,7 +37,9 @@ extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_cla
     fc_adadelta_class, fc_adam_class, fc_augment_class, fc_to_lanes_class, fc_from_lanes_class, fc_half_weights_class,
     fc_pad2d_class, fc_upsample2d_class, fc_permute_class, fc_gaussian_noise_class, fc_rescale_class,
     fc_mean_absolute_error_class, fc_huber_class, fc_hinge_class, fc_squared_hinge_class, fc_categorical_hinge_class,
-    fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class;
+    fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class, fc_sum_pool2d_class, fc_scale_class,
+    fc_rbf_class, fc_rbf_mean_squared_error_class, fc_rbf_maximum_a_posteriori_class, fc_square_class, fc_sdlm_class,
+    fc_distort_class;
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
@@ -70,10 +72,16 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 /* Flat arrays of parameters, in blocks of this many floats. */
 #define FC_BLOCK 16384
 
+/* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
+void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
+static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
+
 /* Masks dy by the fused activation: dy ← dy · activation′(y), on floats [from, to) of each image. */
 static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptrdiff_t n)
 {
-    if (op->activation != FC_LINEAR) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
+    if (op->activation == FC_LINEAR) return;
+    fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
+    if (op->curvature) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy); /* by the derivative's square */
 }
 
 /* One step of an optimizer on n parameters, from the one at `at` on; dw is theirs, and multiplied with factor (optimizer.c). */

@@ -31,6 +31,7 @@ void fc_update(const fc_op *op, const fc_io *io, float factor, ptrdiff_t at, ptr
     case FC_ADAGRAD: fc_k->adagrad(o, &rates, n, w, dw, state); break;
     case FC_ADADELTA: fc_k->adadelta(o, &rates, n, w, dw, state); break;
     case FC_ADAM: fc_k->adam(o, &rates, n, w, dw, state); break;
+    case FC_SDLM: fc_k->sdlm(o, &rates, n, w, dw, state); break;
     default: fc_k->sgd(o, &rates, n, w, dw, state); break;
     }
 }
@@ -77,3 +78,4 @@ OPTIMIZER(rmsprop);
 OPTIMIZER(adagrad);
 OPTIMIZER(adadelta);
 OPTIMIZER(adam);
+OPTIMIZER(sdlm);

@@ -1,6 +1,6 @@
-/* Max, average, soft and Lp pooling, NHWC.
+/* Max, average, sum, soft and Lp pooling, NHWC.
  *
- *     y[oh][ow][c] = max, mean, softmax-weighted mean or p-norm of x[oh·s − pad … + pool_h)[ow·s − pad … + pool_w)[c],
+ *     y[oh][ow][c] = max, mean, sum, softmax-weighted mean or p-norm of x[oh·s − pad … + pool_h)[ow·s − pad … + pool_w)[c],
  *     padding left out (average with count_pad: the divisor is the part of the window within the padded image)
  * Backward computes again from x what it needs: no index tensor.
  * In lanes a chunk is one image of V times as many channels.
@@ -59,7 +59,7 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
     const ptrdiff_t padded_h = fc_min(h0 + o->pool_h, op->in_h + o->pad_bottom) - h0;
     const ptrdiff_t padded_w = fc_min(w0 + o->pool_w, op->in_w + o->pad_right) - w0;
     const double count = o->count_pad ? (double)padded_h * (double)padded_w : (double)win->h * (double)win->w;
-    *scale = count > 0 ? (float)(1.0 / count) : 0.0f;
+    *scale = op->kind == FC_SUM_POOL2D ? 1.0f : count > 0 ? (float)(1.0 / count) : 0.0f;
     return h * win->row + w * win->c;
 }
 
@@ -106,6 +106,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
                 float scale;
                 const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
                 win.fresh = fresh;
+                if (op->curvature) scale *= scale;
                 switch (op->kind) {
                 case FC_MAX_POOL2D: fc_k->max_pool_backward(&win, x + at, dy, dx + at); break;
                 case FC_SOFT_POOL2D: fc_k->soft_pool_backward(&win, x + at, dy, dx + at); break;
@@ -128,3 +129,4 @@ const fc_op_class fc_max_pool2d_class = {"max_pool2d", {[FC_FORWARD] = forward, 
 const fc_op_class fc_avg_pool2d_class = {"avg_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
 const fc_op_class fc_soft_pool2d_class = {"soft_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
 const fc_op_class fc_lp_pool2d_class = {"lp_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_sum_pool2d_class = {"sum_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};

@@ -49,6 +49,7 @@ from .depthwise import (
     separable_conv2d,
     separable_conv2d_backward,
 )
+from .distort import distort
 from .dropout import dropout, dropout_backward, spatial_dropout2d, spatial_dropout2d_backward
 from .half_weights import half_weights
 from .losses import (
@@ -76,7 +77,7 @@ from .losses import (
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
 from .noise import gaussian_noise, gaussian_noise_backward
-from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
+from .optimizers import adadelta, adagrad, adam, rmsprop, sdlm, sgd
 from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
 from .permute import permute, permute_backward
 from .pool2d import (
@@ -94,7 +95,16 @@ from .pool2d import (
     soft_pool2d_backward,
 )
 from .prelu import prelu, prelu_backward
+from .rbf import (
+    rbf,
+    rbf_backward,
+    rbf_maximum_a_posteriori,
+    rbf_maximum_a_posteriori_backward,
+    rbf_mean_squared_error,
+    rbf_mean_squared_error_backward,
+)
 from .rescale import rescale, rescale_backward
+from .subsample2d import subsample2d, subsample2d_backward
 from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
@@ -109,6 +119,7 @@ __all__ = [
     "crop2d", "crop2d_backward",
     "dense", "dense_backward",
     "depthwise_conv2d", "depthwise_conv2d_backward",
+    "distort",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
     "exponential", "exponential_backward",
@@ -131,11 +142,15 @@ __all__ = [
     "multiclass_hinge", "multiclass_hinge_backward",
     "permute", "permute_backward",
     "prelu", "prelu_backward",
+    "rbf", "rbf_backward",
+    "rbf_maximum_a_posteriori", "rbf_maximum_a_posteriori_backward",
+    "rbf_mean_squared_error", "rbf_mean_squared_error_backward",
     "relu", "relu_backward",
     "relu6", "relu6_backward",
     "rescale", "rescale_backward",
     "rmsprop",
     "scaled_tanh", "scaled_tanh_backward",
+    "sdlm",
     "selu", "selu_backward",
     "separable_conv2d", "separable_conv2d_backward",
     "sgd",
@@ -148,6 +163,7 @@ __all__ = [
     "softsign", "softsign_backward",
     "spatial_dropout2d", "spatial_dropout2d_backward",
     "squared_hinge", "squared_hinge_backward",
+    "subsample2d", "subsample2d_backward",
     "tanh", "tanh_backward",
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, describe, result, run
+from fastcnn.ops.shared import deliver, describe, numbers, result, run
 
 
 def _light(c, lighting, eigenvectors, eigenvalues):
@@ -19,18 +19,6 @@ def _light(c, lighting, eigenvectors, eigenvalues):
         raise ValueError("eigenvectors must be (3, 3), one in each column, and eigenvalues (3,), all finite. Received: "
                          f"shapes {vectors.shape} and {values.shape}")
     return (vectors.astype(np.float64) * values * lighting).tolist()
-
-
-def _numbers(name, value, n, below):
-    """n integers from 0 as int32, or None."""
-    if value is None:
-        return None
-    value = np.asarray(value)
-    if value.dtype.kind not in "iu" or value.shape != (n,):
-        raise ValueError(f"{name} must be {n} integers, one per image. Received: {describe(value)}")
-    if n and not (0 <= value.min() and value.max() < below):
-        raise ValueError(f"{name} must lie in 0 … {below - 1}. Received: {value.min()} … {value.max()}")
-    return np.ascontiguousarray(value, np.int32)
 
 
 def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
@@ -85,7 +73,7 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
                              f"Received: shape {image.shape}")
     op = _ops.augment((h, w, c), crop, position, flip, arguments.channels("mean", mean, c) if image is None else None,
                       arguments.channels("scale", scale, c), _light(c, lighting, eigenvectors, eigenvalues))
-    index, partner = _numbers("index", index, n, 2**31), _numbers("partner", partner, n, n)
+    index, partner = numbers("index", index, n, 2**31), numbers("partner", partner, n, n)
     weight = arguments.number("weight", weight, 0, 1)
     key = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer("epoch", epoch, 0, 2**63 - 1)
     y = result(out, (n, *crop, c), x, *([] if image is None else [image]))

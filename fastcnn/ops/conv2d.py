@@ -6,13 +6,21 @@ from fastcnn import _ops, arguments, settings
 from fastcnn.ops.shared import finish, gradient, last, result, run
 
 
-def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format):
-    first = arguments.data_format(data_format)
-    x, kernel = last(x, first), arguments.array("kernel", kernel, 4)
+def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table):
+    first, table = arguments.data_format(data_format), None
+    if connection_table is not None:
+        table = arguments.connection_table(connection_table)
+    x, kernel = last(x, first), arguments.array("kernel", kernel, 4 if table is None else 3)
     strides, dilation = arguments.pair("strides", strides), arguments.pair("dilation_rate", dilation_rate)
     groups = arguments.integer("groups", groups)
     n, h, w, c = x.shape
-    kh, kw, in_c, out_c = kernel.shape
+    kh, kw, in_c, out_c = kernel.shape if table is None else (*kernel.shape[:2], c, len(table))
+    if table is not None:
+        table = arguments.connections(table, c)
+        if groups != 1:
+            raise ValueError(f"groups must be 1 beside a connection_table. Received: {groups}")
+        if kernel.shape[2] != len(table):
+            raise ValueError(f"kernel must be (height, width, {len(table)} connections). Received: shape {kernel.shape}")
     if c % groups or out_c % groups:
         raise ValueError(f"groups must divide the input's {c} channels and the kernel's {out_c} filters. Received: {groups}")
     if in_c * groups != c:
@@ -24,12 +32,12 @@ def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_forma
         if bias.shape != (out_c,):
             raise ValueError(f"bias must have shape ({out_c},). Received: shape {bias.shape}")
     op = _ops.conv2d((h, w, c), out_c, (kh, kw), strides, dilation, pads, groups, bias is not None,
-                     settings.exact)
-    return op, first, x, kernel, bias, (n, *op.out_shape)
+                     settings.exact, 0 if table is None else len(table))
+    return op, first, x, kernel, bias, table, (n, *op.out_shape)
 
 
 def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           *, out=None):
+           connection_table=None, *, out=None):
     """Two-dimensional convolution (cross-correlation, as in every deep learning library).
 
     Args:
@@ -40,10 +48,12 @@ def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, gr
         padding: "valid", "same" (TensorFlow's rule), integer, pair, or ((top, bottom), (left, right)).
         groups: input channels and filters are split into this many independent groups.
         data_format: "channels_last" or "channels_first" (x and the result; the kernel's layout does not change).
+        connection_table: for each filter the list of input channels it sees, or a boolean matrix (C, F); None: all.
         out: array to write the result to.
 
     Shape:
         x (N, H, W, C), kernel (KH, KW, C / groups, F), bias (F,) → (N, OH, OW, F)
+        with a table: kernel (KH, KW, connections), by filter and then by input channel
 
     Raises:
         TypeError, ValueError: naming the argument, what was received and what is accepted.
@@ -53,15 +63,16 @@ def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, gr
         >>> fastcnn.ops.conv2d(x, kernel).shape
         (1, 3, 3, 2)
     """
-    op, first, x, kernel, bias, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format)
+    op, first, x, kernel, bias, table, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
+                                                       connection_table)
     y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
     run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
-         [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
+         [("w", kernel), ("b", bias), ("table", table), ("packed", _ops.aligned(op.packed_size))])
     return finish(y, first, out)
 
 
 def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1,
-                    data_format="channels_last"):
+                    data_format="channels_last", connection_table=None):
     """Gradients of `conv2d`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:
@@ -73,7 +84,8 @@ def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilati
         >>> dkernel[0, 0, 0].tolist()
         [9.0, 9.0]
     """
-    op, first, x, kernel, bias, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format)
+    op, first, x, kernel, bias, table, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
+                                                       connection_table)
     dy = gradient(last(dy, first, "dy"), shape)
     n, size = shape[0], op.w_size + op.b_size
     chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
@@ -81,7 +93,7 @@ def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilati
     db = None if bias is None else np.zeros_like(bias)
     run(op, n, [["pack"], ["data", "weights"], ["reduce"]] if op.partial else [["pack"], ["data", "weights"]],
          [("x", x), ("dy", dy), ("dx", dx)],
-         [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
+         [("w", kernel), ("table", table), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
           ("partial", _ops.aligned(-(-n // chunk) * size) if op.partial else None)], chunk=chunk)
     dx = finish(dx, first, None)
     return (dx, dw) if bias is None else (dx, dw, db)

@@ -140,6 +140,34 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
     return new if amsgrad else (*new, None)
 
 
+def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
+    """One step of stochastic diagonal Levenberg–Marquardt.
+
+        w ← w − learning_rate / (mu + h) · dw
+
+    Args:
+        w, dw: parameters and their gradient.
+        h: second derivatives of the loss along each parameter, at least 0.
+        mu: > 0; keeps steps small where h is.
+
+    Shape:
+        w, dw, h any, alike → w
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> fastcnn.ops.sdlm([1.0, 1.0], [1.0, 1.0], [0.0, 0.25], learning_rate=0.25, mu=0.25).tolist()
+        [0.0, 0.5]
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23; Becker, LeCun 1989.
+    """
+    h, mu = arguments.array("h", h), arguments.number("mu", mu, 1e-30)
+    if h.size and not h.min() >= 0:
+        raise ValueError(f"h must be at least 0. Received: {h.min()}")
+    return _step("sdlm", w, dw, {"h": h}, learning_rate, 0, None, epsilon=mu)[0]
+
+
 def _part(name, value):
     return arguments.number(name, value, 0, below=1)
 

@@ -82,4 +82,16 @@ def finish(y, first, out):
     return deliver(y, out)
 
 
+def numbers(name, value, n, below):
+    """n integers from 0 as int32, or None."""
+    if value is None:
+        return None
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu" or value.shape != (n,):
+        raise ValueError(f"{name} must be {n} integers, one per image. Received: {describe(value)}")
+    if n and not (0 <= value.min() and value.max() < below):
+        raise ValueError(f"{name} must lie in 0 … {below - 1}. Received: {value.min()} … {value.max()}")
+    return np.ascontiguousarray(value, np.int32)
+
+
 FORWARD = object()  # in place of dy: no gradient is wanted

@@ -53,6 +53,7 @@ from .depthwise import (
     separable_conv2d,
     separable_conv2d_backward,
 )
+from .distort import distort
 from .dropout import dropout, dropout_backward, philox4x32, spatial_dropout2d, spatial_dropout2d_backward
 from .half_weights import half_weights
 from .losses import (
@@ -80,7 +81,7 @@ from .losses import (
 from .lrn import local_response_norm, local_response_norm_backward
 from .maxout import maxout, maxout_backward
 from .noise import gaussian_noise, gaussian_noise_backward
-from .optimizers import adadelta, adagrad, adam, rmsprop, sgd
+from .optimizers import adadelta, adagrad, adam, rmsprop, sdlm, sgd
 from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
 from .permute import permute, permute_backward
 from .pool2d import (
@@ -98,7 +99,16 @@ from .pool2d import (
     soft_pool2d_backward,
 )
 from .prelu import prelu, prelu_backward
+from .rbf import (
+    rbf,
+    rbf_backward,
+    rbf_maximum_a_posteriori,
+    rbf_maximum_a_posteriori_backward,
+    rbf_mean_squared_error,
+    rbf_mean_squared_error_backward,
+)
 from .rescale import rescale, rescale_backward
+from .subsample2d import subsample2d, subsample2d_backward
 from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
@@ -113,6 +123,7 @@ __all__ = [
     "crop2d", "crop2d_backward",
     "dense", "dense_backward",
     "depthwise_conv2d", "depthwise_conv2d_backward",
+    "distort",
     "dropout", "dropout_backward",
     "elu", "elu_backward",
     "exponential", "exponential_backward",
@@ -136,11 +147,15 @@ __all__ = [
     "permute", "permute_backward",
     "philox4x32",
     "prelu", "prelu_backward",
+    "rbf", "rbf_backward",
+    "rbf_maximum_a_posteriori", "rbf_maximum_a_posteriori_backward",
+    "rbf_mean_squared_error", "rbf_mean_squared_error_backward",
     "relu", "relu_backward",
     "relu6", "relu6_backward",
     "rescale", "rescale_backward",
     "rmsprop",
     "scaled_tanh", "scaled_tanh_backward",
+    "sdlm",
     "selu", "selu_backward",
     "separable_conv2d", "separable_conv2d_backward",
     "sgd",
@@ -153,6 +168,7 @@ __all__ = [
     "softsign", "softsign_backward",
     "spatial_dropout2d", "spatial_dropout2d_backward",
     "squared_hinge", "squared_hinge_backward",
+    "subsample2d", "subsample2d_backward",
     "tanh", "tanh_backward",
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",

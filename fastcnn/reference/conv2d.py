@@ -1,4 +1,4 @@
-"""Two-dimensional convolution (cross-correlation), strided, dilated and grouped."""
+"""Two-dimensional convolution (cross-correlation), strided, dilated, grouped, or connected by a table."""
 
 import numpy as np
 
@@ -7,8 +7,9 @@ from .windows import pad, pair, sliding_axes, taps, unpad
 
 
 def conv2d(
-    x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last"
-):
+    x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
+    connection_table=None,
+):  # fmt: skip
     """Convolution as networks use the word: the filter is not flipped.
 
         y[n,h,w,o] = bias[o] + Σ_{i,j,c} x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c] · kernel[i,j,c,o]
@@ -23,11 +24,16 @@ def conv2d(
         strides, dilation_rate: int or (height, width), in pixels.
         padding: "valid"; "same" (TensorFlow's rule); int; (height, width); ((top, bottom), (left, right)).
         groups: G, a divisor of C and O.
+        connection_table: for each output channel o the list of input channels c it sees, or a boolean matrix (C, O): the sum
+            is over these alone, and kernel is (kh, kw, connections), by o and then by c.
 
     Shape: → (N, H', W', O), H' = ⌊(H + top + bottom − (kh−1)·d − 1) / s⌋ + 1; or (N, O, H', W').
 
-    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic"; groups: Krizhevsky et al. 2012, §3.2.
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic"; groups: Krizhevsky et al. 2012, §3.2;
+    tables: LeCun et al. 1998, table I.
     """
+    if connection_table is not None:
+        kernel = _written_out(kernel, connection_table, as_image(x, data_format).shape[3], groups)[0]
     x, kernel, bias, axes, out_shape = _prepare(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format
     )
@@ -51,6 +57,7 @@ def conv2d_backward(
     dilation_rate=1,
     groups=1,
     data_format="channels_last",
+    connection_table=None,
 ):
     """Gradients of `conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
 
@@ -61,6 +68,12 @@ def conv2d_backward(
 
     Shape: each gradient has the shape of its argument.
     """
+    if connection_table is not None:
+        kernel, places = _written_out(kernel, connection_table, as_image(x, data_format).shape[3], groups)
+        dx, dkernel, *dbias = conv2d_backward(
+            dy, x, kernel, bias, strides, padding, dilation_rate, groups, data_format
+        )
+        return dx, dkernel[:, :, places[0], places[1]], *dbias
     x, kernel, bias, axes, out_shape = _prepare(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format
     )
@@ -105,3 +118,21 @@ def _split_last(a, groups):
 def _join_last(a, shape):
     """(G, rows, c) → shape (..., G·c): undoes `_split_last`."""
     return a.transpose(1, 0, 2).reshape(shape)
+
+
+def _written_out(kernel, table, channels, groups):
+    """A kernel (kh, kw, connections) as (kh, kw, C, O), 0 where the table has no connection; and where its weights went."""
+    kernel = as_float64(kernel, "kernel")
+    if isinstance(table, np.ndarray) and table.ndim == 2:
+        table = [np.flatnonzero(column).tolist() for column in table.T]
+    pairs = [(c, o) for o, row in enumerate(table) for c in sorted(row)]
+    rightful = all(len(row) and len(set(row)) == len(row) for row in table) and groups == 1
+    if not rightful or not all(0 <= c < channels for c, _ in pairs) or kernel.shape[2:] != (len(pairs),):
+        raise ValueError(
+            f"`connection_table` must list channels of {channels}, each once, for every output, without groups; `kernel` "
+            f"holds a weight for each. Received: {table!r}, kernel {kernel.shape}"
+        )
+    places = np.array([c for c, _ in pairs]), np.array([o for _, o in pairs])
+    full = np.zeros((*kernel.shape[:2], channels, len(table)))
+    full[:, :, places[0], places[1]] = kernel
+    return full, places

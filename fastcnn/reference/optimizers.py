@@ -111,6 +111,19 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
     return w - rate * m / (np.sqrt(v_hat if amsgrad else v) + epsilon), m, v, v_hat
 
 
+def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
+    """w − learning_rate / (mu + h) · dw, of one shape all; h is the diagonal of the Hessian, at least 0.
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23.
+    """
+    w, dw, h = as_float64(w, "w"), as_float64(dw, "dw"), as_float64(h, "h")
+    if not w.shape == dw.shape == h.shape:
+        raise ValueError(f"`w`, `dw` and `h` must have one shape. Received: {w.shape}, {dw.shape}, {h.shape}")
+    if not np.all(h >= 0) or mu <= 0:
+        raise ValueError(f"`h` must be at least 0 and `mu` more. Received: {h.min(initial=0)}, {mu}")
+    return w - learning_rate / (mu + h) * dw
+
+
 def _arguments(w, dw, weight_decay, **states):
     """w, the gradient with weight decay, and the states, all float64 and of one shape."""
     w, dw = as_float64(w, "w"), as_float64(dw, "dw")

@@ -1,0 +1,73 @@
+/* Losses of distances from the classes' prototypes (the smaller, the likelier): LeNet-5's.
+ *
+ *     rbf_mean_squared_error       L = x_t                                    dx_i = [i = t]
+ *     rbf_maximum_a_posteriori     L = x_t + log(e^−j + Σ_i e^−x_i)           dx_i = [i = t] − p_i,  p_i = e^−x_i / (e^−j + Σ_k e^−x_k)
+ *
+ *     of curvature                 dx_i = 0                                   dx_i = p_i·(1 − p_i)
+ *
+ * x [in_size] per image, target: one int32 label t per image, op->u.loss.j: the distance of what is no class. The gradient is
+ * multiplied by scale · sample_weight. In double, relative to the smallest distance. Threads: by image. */
+#include <math.h>
+
+#include "ops.h"
+
+static double weight(const fc_io *io, ptrdiff_t image) { return io->sample_weight ? io->sample_weight[image] : 1.0; }
+static ptrdiff_t label(const fc_io *io, ptrdiff_t image) { return ((const int32_t *)io->target)[image]; }
+
+static double smallest(const fc_op *op, const float *x)
+{
+    double least = op->u.loss.j;
+    for (ptrdiff_t i = 0; i < op->in_size; i++) least = x[i] < least ? x[i] : least;
+    return least;
+}
+
+/* Σ_i e^(least − x_i) + e^(least − j) */
+static double total(const fc_op *op, const float *x, double least)
+{
+    double sum = exp(least - op->u.loss.j);
+    for (ptrdiff_t i = 0; i < op->in_size; i++) sum += exp(least - x[i]);
+    return sum;
+}
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++) {
+        const float *x = fc_row(&io->x, image, work);
+        double loss = x[label(io, image)];
+        if (op->kind == FC_RBF_MAXIMUM_A_POSTERIORI) {
+            const double least = smallest(op, x);
+            loss += log(total(op, x, least)) - least;
+        }
+        io->loss[image] = (float)(loss * weight(io, image));
+    }
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t image = work->first; image < work->last; image++) {
+        const float *x = fc_row(&io->x, image, work);
+        float *dx = fc_row(&io->dx, image, work);
+        const int map = op->kind == FC_RBF_MAXIMUM_A_POSTERIORI;
+        const double scale = io->scale * weight(io, image), least = smallest(op, x), sum = map ? total(op, x, least) : 1;
+        for (ptrdiff_t i = 0; i < op->in_size; i++) {
+            const double p = map ? exp(least - x[i]) / sum : 0;
+            dx[i] = (float)((op->curvature ? p * (1 - p) : (i == label(io, image)) - p) * scale);
+        }
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return FC_BY_IMAGE;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    (void)op, (void)pass;
+    return 1;
+}
+
+#define LOSS(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items}
+LOSS(rbf_mean_squared_error);
+LOSS(rbf_maximum_a_posteriori);

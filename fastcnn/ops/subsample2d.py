@@ -1,0 +1,89 @@
+"""LeNet-5's subsampling: sums of windows times a coefficient, plus a bias."""
+
+import numpy as np
+
+from fastcnn import _ops, arguments
+from fastcnn.ops.shared import finish, gradient, last, result, run
+
+
+def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format):
+    first = arguments.data_format(data_format)
+    x = last(x, first)
+    pool_size = arguments.pair("pool_size", pool_size)
+    strides = pool_size if strides is None else arguments.pair("strides", strides)
+    pads = arguments.pads(padding, x.shape[1:3], pool_size, strides)
+    if any(p >= size for side, size in zip(pads, pool_size) for p in side):
+        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {padding!r}")
+    pool = _ops.pool2d("sum", x.shape[1:], pool_size, strides, pads)
+    values = []
+    for name, value in (("coefficient", coefficient), ("bias", bias)):
+        if value is not None or name == "coefficient":
+            value = arguments.array(name, value, 1)
+            if value.shape != x.shape[3:]:
+                raise ValueError(f"{name} must be {x.shape[3]} numbers, one per channel. Received: shape {value.shape}")
+        values.append(value)
+    scale = _ops.scale(pool.out_shape, bias is not None)
+    sums = np.empty((x.shape[0], *pool.out_shape), np.float32)
+    run(pool, x.shape[0], [["forward"]], [("x", x), ("y", sums)])
+    return pool, scale, first, x, sums, *values
+
+
+def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="valid", data_format="channels_last", *,
+                out=None):
+    """The sum of each window, times the channel's coefficient, plus its bias.
+
+        y[h, w, c] = coefficient[c] · Σ x[window of (h, w), c] + bias[c]
+
+    Args:
+        x: images.
+        coefficient: a number per channel.
+        bias: a number per channel, or None.
+        pool_size: integer or pair (height, width).
+        strides: the same; None: the pool size.
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)), less than the pool size; adds nothing.
+        data_format: "channels_last" or "channels_first".
+        out: array to write the result to.
+
+    Shape:
+        x (N, H, W, C), coefficient and bias (C,) → (N, OH, OW, C)
+
+    Raises:
+        TypeError, ValueError: naming the argument, what was received and what is accepted.
+
+    Example:
+        >>> fastcnn.ops.subsample2d(np.ones((1, 2, 2, 1)), [0.5], [1.0]).ravel().tolist()
+        [3.0]
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, II.B.
+    """
+    _, scale, first, x, sums, coefficient, bias = _subsample2d(x, coefficient, bias, pool_size, strides, padding,
+                                                               data_format)
+    y = result(None if first else out, sums.shape, x, coefficient, *([] if bias is None else [bias]))
+    run(scale, len(sums), [["forward"]], [("x", sums), ("y", y)], [("w", coefficient), ("b", bias)])
+    return finish(y, first, out)
+
+
+def subsample2d_backward(dy, x, coefficient, bias=None, pool_size=2, strides=None, padding="valid",
+                         data_format="channels_last"):
+    """Gradients of `subsample2d`: (dx, dcoefficient), and dbias where a bias was given.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x, the others (C,)
+
+    Example:
+        >>> dx, dcoefficient = fastcnn.ops.subsample2d_backward(np.ones((1, 1, 1, 1)), np.ones((1, 2, 2, 1)), [0.5])
+        >>> dx.ravel().tolist(), dcoefficient.tolist()
+        ([0.5, 0.5, 0.5, 0.5], [4.0])
+    """
+    pool, scale, first, x, sums, coefficient, bias = _subsample2d(x, coefficient, bias, pool_size, strides, padding,
+                                                                  data_format)
+    dy = gradient(last(dy, first, "dy"), sums.shape)
+    n, size = len(sums), scale.w_size + scale.b_size
+    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
+    dsums, dx, dw = np.empty_like(sums), np.empty_like(x), np.zeros_like(coefficient)
+    db = None if bias is None else np.zeros_like(bias)
+    run(scale, n, [["data", "weights"], ["reduce"]], [("x", sums), ("dy", dy), ("dx", dsums)],
+        [("w", coefficient), ("dw", dw), ("db", db), ("partial", _ops.aligned(-(-n // chunk) * size))], chunk=chunk)
+    run(pool, n, [["data"]], [("dy", dsums), ("dx", dx)])
+    dx = finish(dx, first, None)
+    return (dx, dw) if bias is None else (dx, dw, db)
