@@ -3,7 +3,7 @@
 from fastcnn import _ops
 from fastcnn.layers.base import Node
 
-_ACTIVATED = "conv2d", "conv2d_transpose", "dense"  # ops that take an activation along
+_ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
 
 class PythonEntry:
     """A layer that computes in Python."""
@@ -35,9 +35,7 @@ def fuse(entries):
         if (not isinstance(entry, PythonEntry) and entry.op.name == "activation" and before is not None
                 and not isinstance(before, PythonEntry) and before.op.name in _ACTIVATED
                 and before.op.activation == "linear"):
-            node = Node(before.op.with_activation(entry.op.activation, entry.op.alpha), before.w, before.b)
-            node.layer = before.layer
-            fused[-1] = node
+            fused[-1] = before.like(before.op.with_activation(entry.op.activation, entry.op.alpha))
         else:
             fused.append(entry)
     return fused

@@ -106,7 +106,7 @@ class HalfWeights:
         kernel = None if isinstance(entry, PythonEntry) else self.kernels.get(entry.w)
         if kernel is None:
             return entry
-        node = Node(entry.op.with_format(self.dtype) or entry.op, kernel, entry.b, entry.seed)
+        node = Node(entry.op.with_format(self.dtype) or entry.op, kernel, entry.b, entry.seed, entry.constant, entry.table)
         node.layer, node.number = entry.layer, entry.number
         return node
 

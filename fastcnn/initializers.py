@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.prototypes import rbf_prototypes
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal distribution cut at ±2
 
@@ -320,6 +321,68 @@ class Identity(Initializer):
         return np.eye(*shape, dtype=np.float32) * np.float32(self.gain)
 
 
+class FanInUniform(_Random):
+    """Uniform within ± scale / fan-in: LeNet-5's initial values.
+
+    Args:
+        scale: a number > 0.
+        fan_in: inputs of a unit: a number, or one for each index of the shape's last axis; None: that of a kernel's shape.
+
+    Example:
+        >>> bool(abs(FanInUniform(seed=1)((5, 5, 6, 16))).max() <= 2.4 / 150)
+        True
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, appendix A.
+    """
+
+    config = ("scale", "fan_in", "seed")
+
+    def __init__(self, scale=2.4, fan_in=None, seed=None):
+        super().__init__(seed)
+        self.scale, self.fan_in = arguments.number("scale", scale, 0), fan_in
+        if isinstance(fan_in, (tuple, list)):
+            self.fan_in = [arguments.integer("fan_in", n) for n in fan_in]
+        elif fan_in is not None:
+            self.fan_in = arguments.integer("fan_in", fan_in)
+
+    def __call__(self, shape, rng=None):
+        shape, fan_in = _shape(shape), self.fan_in
+        if fan_in is None and len(shape) < 2:
+            raise ValueError(f"fan_in must be given for values that are no kernel. Received: shape {shape}")
+        if isinstance(fan_in, list) and len(fan_in) != shape[-1]:
+            raise ValueError(f"fan_in must be a number, or {shape[-1]} of them. Received: {len(fan_in)}")
+        limit = np.float32(self.scale) / np.asarray(_fans(shape)[0] if fan_in is None else fan_in, np.float32)
+        return _uniform(shape, self._rng(rng), -1.0, 1.0) * limit
+
+
+class RandomSigns(_Random):
+    """1 or −1, each half of the time: prototypes of classes that have no drawing.
+
+    Example:
+        >>> sorted(set(RandomSigns(seed=1)((3, 84)).ravel().tolist()))
+        [-1.0, 1.0]
+    """
+
+    config = ("seed",)
+
+    def __call__(self, shape, rng=None):
+        return _moved(self._rng(rng).integers(0, 2, _shape(shape)).astype(np.float32), 2.0, -1.0)
+
+
+class DigitPrototypes(Initializer):
+    """The drawings of `fastcnn.networks.rbf_prototypes`, one in each row, for ten units of 84 inputs.
+
+    Example:
+        >>> DigitPrototypes()((10, 84)).shape
+        (10, 84)
+    """
+
+    def __call__(self, shape, rng=None):
+        if _shape(shape) != (10, 84):
+            raise ValueError(f"the digits' prototypes are (10, 84): ten drawings of 7 × 12 pixels. Received: {tuple(shape)}")
+        return rbf_prototypes().reshape(10, 84)
+
+
 class _Function(Initializer):
     """A user's function of the shape, its result checked."""
 
@@ -336,8 +399,9 @@ class _Function(Initializer):
 
 _NAMES = registry.names(
     Zeros, Ones, Constant, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
-    GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity, zero=Zeros, one=Ones,
-    normal=RandomNormal, uniform=RandomUniform, OrthogonalInitializer=Orthogonal, IdentityInitializer=Identity)
+    GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity, FanInUniform, RandomSigns,
+    DigitPrototypes, zero=Zeros, one=Ones, normal=RandomNormal, uniform=RandomUniform, OrthogonalInitializer=Orthogonal,
+    IdentityInitializer=Identity)
 
 
 def get(identifier, custom_objects=None):

@@ -32,7 +32,7 @@ def _stage(entries, width):
         op = None if isinstance(entry, PythonEntry) or not _fits(entry.op, width) else entry.op.with_lanes()
         if op is None or not nodes and op.name != "conv2d":
             break
-        nodes.append(_like(entry, op))
+        nodes.append(entry.like(op))
         if op.name == "conv2d" and not _narrow(entry.op):
             break
         last = len(nodes)
@@ -40,13 +40,7 @@ def _stage(entries, width):
     if not any(node.op.name == "conv2d" and node.op.out_shape[2] < _NARROW for node in nodes):
         return []  # forward passes fill their vectors as they are
     to_lanes, first = _ops.to_lanes(nodes[0].op)
-    return [Node(to_lanes), _like(nodes[0], first), *nodes[1:], Node(_ops.from_lanes(nodes[-1].op.out_size))]
-
-
-def _like(entry, op):
-    node = Node(op, entry.w, entry.b, entry.seed)
-    node.layer, node.number = entry.layer, entry.number
-    return node
+    return [Node(to_lanes), nodes[0].like(first), *nodes[1:], Node(_ops.from_lanes(nodes[-1].op.out_size))]
 
 
 def _fits(op, width):

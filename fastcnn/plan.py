@@ -176,6 +176,7 @@ class Plan:
                     self.program.bind(n, "half", entry.w.half)
                     self.program.bind(n, "scales", entry.w.scales)
                 self.program.bind(n, "b", None if entry.b is None else entry.b.value)
+                self.program.bind(n, "table", entry.table)
                 alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
                 if op.packed_size and not alone:
                     self.program.bind(n, "packed", _ops.aligned(op.packed_size))

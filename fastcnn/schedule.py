@@ -13,7 +13,7 @@ from fastcnn.buffers import Buffer, arrange
 from fastcnn.fusion import PythonEntry, masks
 
 _READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout")
+            "prelu", "maxout", "rbf")
 _READS_Y = ("activation", "softmax", "log_softmax")
 _READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
 _AGAIN = ("local_response_norm", "local_response_norm_within")  # 2 ms per 32 images of AlexNet's first

@@ -59,10 +59,16 @@ class Training(Feeding, Loops):
 
     def _metric(self, identifier):
         if identifier in ("accuracy", "acc"):
-            metric = metrics.resolve_accuracy(self.loss.name if self.loss else None, self.output_shape)
+            metric = metrics.resolve_accuracy(self.loss.name if self.loss else None, self.output_shape,
+                                              best="smallest" if self.smallest_wins else "largest")
             metric.name = identifier
             return metric
         return metrics.get(identifier)
+
+    @property
+    def smallest_wins(self):
+        """Is the smallest output the answer? So it is where the last layer, or the loss, speaks of distances."""
+        return bool(self.layers and self.layers[-1].smallest_wins or self.loss is not None and self.loss.smallest_wins)
 
     @property
     def metrics(self):
@@ -219,6 +225,25 @@ class Training(Feeding, Loops):
             y = np.empty((min(len(x), batches.steps * batches.size), *self.layers[-1].output_size), np.float32)
         given = [callbacks.Progress(verbose)] if verbose else []
         return self._edge(self._predict(batches, self._watchers(given, batches, verbose, []), y))
+
+    def predict_classes(self, x, batch_size=None, verbose=0, steps=None):
+        """Numbers of the classes that samples belong to: the place of the largest output, or of the smallest in a model that
+        ends in `RBF`; of a single output, whether it is above one half.
+
+        Args:
+            x, batch_size, verbose, steps: as `predict`.
+
+        Shape:
+            (N, …) → (N,), integers
+
+        Example:
+            >>> fastcnn.networks.lenet5().predict_classes(np.zeros((2, 28, 28, 1))).shape
+            (2,)
+        """
+        y = self.predict(x, batch_size, verbose, steps)
+        if y.shape[-1] == 1:
+            return (y[..., 0] > 0.5).astype(np.int64)
+        return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
 
     def predict_on_batch(self, x):
         """What the model makes of one batch, in a single step."""

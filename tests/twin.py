@@ -58,7 +58,8 @@ def _doubled(layer, x):
 
 
 def _conv2d(layer, x, kernel, *bias):
-    options = {name: getattr(layer, name) for name in ("strides", "padding", "dilation_rate", "groups")}
+    options = {name: getattr(layer, name)
+               for name in ("strides", "padding", "dilation_rate", "groups", "connection_table")}
     return ref.conv2d(x, kernel, *bias, **options), lambda dy: ref.conv2d_backward(
         dy, x, kernel, *bias, **options
     )
@@ -78,6 +79,17 @@ def _filtered(op, *names):
 
 def _dense(layer, x, kernel, *bias):
     return ref.dense(x, kernel, *bias), lambda dy: ref.dense_backward(dy, x, kernel, *bias)
+
+
+def _subsample2d(layer, x, coefficient, *bias):
+    options = {name: getattr(layer, name) for name in ("pool_size", "strides", "padding")}
+    return ref.subsample2d(x, coefficient, *bias, **options), lambda dy: ref.subsample2d_backward(
+        dy, x, coefficient, *bias, **options
+    )
+
+
+def _rbf(layer, x, prototypes):
+    return ref.rbf(x, prototypes), lambda dy: ref.rbf_backward(dy, x, prototypes)
 
 
 def _pool(kind, *names):
@@ -137,6 +149,8 @@ _RUN = {
     "Conv2DTranspose": _filtered("conv2d_transpose", "strides", "padding", "output_padding", "dilation_rate"),
     "SeparableConv2D": _filtered("separable_conv2d", "strides", "padding", "dilation_rate"),
     "Dense": _dense,
+    "RBF": _rbf,
+    "Subsampling2D": _subsample2d,
     "LocalResponseNormalization": _lrn,
     "PReLU": _prelu,
     "Maxout": _maxout,

@@ -20,13 +20,15 @@ from fastcnn.layers.pooling import (
     SoftPooling2D,
 )
 from fastcnn.layers.prelu import PReLU
+from fastcnn.layers.rbf import RBF
 from fastcnn.layers.rescaling import Normalization, Rescaling
 from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
+from fastcnn.layers.subsampling import Subsampling2D
 
 __all__ = [
-    "ELU", "Activation", "AveragePooling2D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
-    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input", "Layer", "LeakyReLU",
-    "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization", "PReLU", "Permute", "ReLU",
-    "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax", "SpatialDropout2D", "UpSampling2D",
-    "ZeroPadding2D",
+    "ELU", "RBF", "Activation", "AveragePooling2D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense",
+    "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input",
+    "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization",
+    "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax",
+    "SpatialDropout2D", "Subsampling2D", "UpSampling2D", "ZeroPadding2D",
 ]

@@ -10,11 +10,17 @@ from fastcnn.random import new_seed
 class Node:
     """One op of a layer, with its weights, or an array in their place that training leaves alone, for the plan."""
 
-    __slots__ = ("op", "w", "b", "seed", "constant", "layer", "number")
+    __slots__ = ("op", "w", "b", "seed", "constant", "table", "layer", "number")
 
-    def __init__(self, op, w=None, b=None, seed=None, constant=None):
-        self.op, self.w, self.b, self.seed, self.constant = op, w, b, seed, constant
-        self.layer, self.number = None, None
+    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None):
+        self.op, self.w, self.b, self.seed, self.constant, self.table = op, w, b, seed, constant, table
+        self.layer = self.number = None
+
+    def like(self, op):
+        """Another op in the same place, with the same weights."""
+        node = Node(op, self.w, self.b, self.seed, self.constant, self.table)
+        node.layer, node.number = self.layer, self.number
+        return node
 
 
 class Layer:
@@ -48,6 +54,7 @@ class Layer:
     config = ()          # names of the constructor's arguments that are attributes too
     spatial = False      # does it work on (height, width, channels)?
     training_only = False
+    smallest_wins = False  # at a model's end: is the smallest output the answer, not the largest?
     learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
 
     def __init__(self, *, name=None, input_shape=None, trainable=True, learning_rate_multiplier=None,

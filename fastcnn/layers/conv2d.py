@@ -21,9 +21,13 @@ class Conv2D(Layer):
         kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
         exact: True: sums of products only, never Winograd's algorithm; None: as `fastcnn.set_config` says when the layer
             is built.
+        connection_table: for each filter the list of input channels it sees, or a boolean matrix (C, filters); None: all.
+            Weights and cost are those of the connections alone; where a batch is smaller than a vector, computing takes as
+            long as with all.
 
     Shape:
-        (N, H, W, C) → (N, OH, OW, filters); kernel (KH, KW, C / groups, filters)
+        (N, H, W, C) → (N, OH, OW, filters); kernel (KH, KW, C / groups, filters), with a table (KH, KW, connections), by
+        filter and then by channel
 
     Example:
         >>> fastcnn.layers.Conv2D(6, 5, padding="same", activation="tanh")(np.zeros((1, 28, 28, 1))).shape
@@ -32,11 +36,12 @@ class Conv2D(Layer):
 
     spatial = True
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
-              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact")
+              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact",
+              "connection_table")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
                  activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, exact=None, **base):
+                 kernel_regularizer=None, bias_regularizer=None, exact=None, connection_table=None, **base):
         super().__init__(**base)
         self.filters = arguments.integer("filters", filters)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
@@ -55,25 +60,40 @@ class Conv2D(Layer):
         self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
+        self.connection_table = self.table = None
+        if connection_table is not None:
+            self.connection_table = arguments.connection_table(connection_table, self.filters)
+            if self.groups > 1:
+                raise ValueError(f"groups must be 1 beside a connection_table. Received: {self.groups}")
 
     def build(self, shape):
         if shape[2] % self.groups:
             raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
+        kernel = shape[2] // self.groups, self.filters
+        if self.connection_table is not None:
+            self.table = arguments.connections(self.connection_table, shape[2])
+            kernel = (len(self.table),)
         self.op = _ops.conv2d(shape, self.filters, self.kernel_size, self.strides, self.dilation_rate, pads, self.groups,
-                              self.use_bias, settings.exact if self.exact is None else self.exact)
+                              self.use_bias, settings.exact if self.exact is None else self.exact,
+                              0 if self.table is None else len(self.table))
         self.output_size = self.op.out_shape
-        self.kernel = self.add_weight("kernel", (*self.kernel_size, shape[2] // self.groups, self.filters),
-                                      self.kernel_initializer, self.kernel_regularizer)
+        self.pads = pads
+        self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), self.kernel_initializer,
+                                      self.kernel_regularizer)
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer)
 
     def nodes(self):
+        op = self.op
+        whole = self.kernel_size == self.input_size[:2] and self.pads == ((0, 0), (0, 0))
+        if whole and self.groups == 1 and self.table is None:  # then it is a dense layer, and its kernel lies as that one's
+            op = _ops.dense(op.in_size, self.filters, self.use_bias)
         if activations.fusable(self.activation):
-            return [Node(self.op.with_activation(*self.activation), self.kernel, self.bias)]
-        return [Node(self.op, self.kernel, self.bias),
-                Node(activations.op(self.activation, self.op.out_size, self.filters))]
+            return [Node(op.with_activation(*self.activation), self.kernel, self.bias, table=self.table)]
+        return [Node(op, self.kernel, self.bias, table=self.table),
+                Node(activations.op(self.activation, op.out_size, self.filters))]
 
     def multiply_adds(self):
         h, w, _ = self.output_size

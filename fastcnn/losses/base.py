@@ -27,6 +27,7 @@ class Loss(registry.Configurable):
     kind = None           # the op; None: computed in Python
     constants = {}        # the op's numbers
     from_logits = False
+    smallest_wins = False  # is the smallest prediction the answer, not the largest?
 
     def forward(self, y_true, y_pred):
         """One number per sample."""

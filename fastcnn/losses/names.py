@@ -5,12 +5,14 @@ from fastcnn.losses import functions
 from fastcnn.losses.base import Loss
 from fastcnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from fastcnn.losses.margin import CategoricalHinge, Hinge, MulticlassHinge, SquaredHinge
+from fastcnn.losses.rbf import RBFMaximumAPosteriori, RBFMeanSquaredError
 from fastcnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 
 _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, Huber, MeanAbsoluteError, MeanSquaredError,
             MulticlassHinge, SparseCategoricalCrossentropy, SquaredHinge)
-_NAMES = registry.names(*_CLASSES, mse=MeanSquaredError, MSE=MeanSquaredError, mae=MeanAbsoluteError, MAE=MeanAbsoluteError,
-                        bce=BinaryCrossentropy, BCE=BinaryCrossentropy, huber_loss=Huber, svm=MulticlassHinge)
+_NAMES = registry.names(*_CLASSES, RBFMeanSquaredError, RBFMaximumAPosteriori, mse=MeanSquaredError, MSE=MeanSquaredError,
+                        mae=MeanAbsoluteError, MAE=MeanAbsoluteError, bce=BinaryCrossentropy, BCE=BinaryCrossentropy,
+                        huber_loss=Huber, svm=MulticlassHinge)
 _FUNCTIONS = [(getattr(functions, cls.name), cls) for cls in _CLASSES]
 
 

@@ -10,8 +10,22 @@ class _Accuracy(Mean):
     direction = "max"
 
 
-class SparseCategoricalAccuracy(_Accuracy):
+class _BestAccuracy(_Accuracy):
+    config = ("name", "best")
+
+    def __init__(self, name=None, best="largest"):
+        super().__init__(name)
+        self.best = arguments.choice("best", best, ("largest", "smallest"))
+
+    def _answer(self, y_pred):
+        return y_pred.argmin(-1) if self.best == "smallest" else y_pred.argmax(-1)
+
+
+class SparseCategoricalAccuracy(_BestAccuracy):
     """How often the largest prediction is at the label.
+
+    Args:
+        best: "largest", or "smallest" where predictions are distances.
 
     Shape:
         labels (samples,) or (samples, 1), predictions (samples, classes); there may be axes in between.
@@ -22,11 +36,14 @@ class SparseCategoricalAccuracy(_Accuracy):
     """
 
     def _values(self, y_true, y_pred):
-        return y_pred.argmax(-1) == labels_of(y_true, y_pred)
+        return self._answer(y_pred) == labels_of(y_true, y_pred)
 
 
-class CategoricalAccuracy(_Accuracy):
+class CategoricalAccuracy(_BestAccuracy):
     """How often the largest prediction is at the largest target; both are (samples, classes).
+
+    Args:
+        best: "largest", or "smallest" where predictions are distances.
 
     Example:
         >>> CategoricalAccuracy()([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]])
@@ -35,7 +52,7 @@ class CategoricalAccuracy(_Accuracy):
 
     def _values(self, y_true, y_pred):
         same_shape(y_true, y_pred, "sparse_categorical_accuracy")
-        return y_pred.argmax(-1) == y_true.argmax(-1)
+        return self._answer(y_pred) == y_true.argmax(-1)
 
 
 class BinaryAccuracy(_Accuracy):

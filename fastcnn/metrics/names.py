@@ -12,7 +12,8 @@ from fastcnn.metrics.base import Function, Metric
 from fastcnn.metrics.confusion import Precision, Recall
 from fastcnn.metrics.regression import MeanAbsoluteError, MeanSquaredError
 
-_LABELLED = ("multiclass_hinge", "svm")  # losses beside those called sparse whose targets are labels
+_LABELLED = (  # losses beside those called sparse whose targets are labels
+    "multiclass_hinge", "svm", "rbf_mean_squared_error", "rbf_maximum_a_posteriori")
 _NAMES = registry.names(
     SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy, Precision, Recall, MeanSquaredError, MeanAbsoluteError,
@@ -43,23 +44,24 @@ def get(identifier, custom_objects=None):
     return found
 
 
-def resolve_accuracy(loss_name, output_shape, name="accuracy"):
+def resolve_accuracy(loss_name, output_shape, name="accuracy", best="largest"):
     """The metric that "accuracy" or "acc" stands for, by Keras' rule.
 
     Args:
-        loss_name: of the loss; one with "sparse", and the multiclass hinge, has labels as targets.
+        loss_name: of the loss; one with "sparse", the multiclass hinge, and those of distances have labels as targets.
         output_shape: the model's, (None, classes); one class means a binary answer.
         name: as spelled by the user.
+        best: which prediction is the answer: "largest" or "smallest".
 
     Example:
         >>> resolve_accuracy("sparse_categorical_crossentropy", (None, 10), "acc")
-        SparseCategoricalAccuracy(name='acc')
+        SparseCategoricalAccuracy(name='acc', best='largest')
     """
     if output_shape[-1] == 1:
         return BinaryAccuracy(name)
     loss_name = (loss_name or "").lower()
     sparse = "sparse" in loss_name or loss_name in _LABELLED
-    return SparseCategoricalAccuracy(name) if sparse else CategoricalAccuracy(name)
+    return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name, best)
 
 
 def serialize(metric):

@@ -1,0 +1,71 @@
+"""LeNet-5's subsampling: sums of windows times a trainable coefficient, plus a trainable bias, then squashed."""
+
+from fastcnn import _ops, activations, arguments, initializers
+from fastcnn.layers.base import Layer, Node
+
+
+class Subsampling2D(Layer):
+    """The sum of each window, times a coefficient, plus a bias, both the channel's own and trained; then an activation.
+
+    Args:
+        pool_size: integer or pair (height, width).
+        strides: the same; None: the pool size.
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)); adds nothing to sums.
+        data_format: "channels_last" (None) or "channels_first".
+        activation: a name, or None; LeNet-5 has "scaled_tanh".
+        use_bias: add one number per channel.
+        coefficient_initializer: initial values; None: 1 divided by the window's size, so that it begins as average pooling.
+        bias_initializer: initial values.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C); coefficient and bias (C,)
+
+    Example:
+        >>> fastcnn.layers.Subsampling2D(activation="scaled_tanh")(np.zeros((1, 28, 28, 6))).shape
+        (1, 14, 14, 6)
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition", II.B.
+    """
+
+    spatial = True
+    config = ("pool_size", "strides", "padding", "data_format", "activation", "use_bias", "coefficient_initializer",
+              "bias_initializer")
+
+    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, activation=None, use_bias=True,
+                 coefficient_initializer=None, bias_initializer="zeros", **base):
+        super().__init__(**base)
+        self.pool_size = arguments.pair("pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
+        self.padding = arguments.padding_form(padding)
+        self.data_format = "channels_last" if data_format is None else data_format
+        arguments.data_format(self.data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = arguments.flag("use_bias", use_bias)
+        self.coefficient_initializer = coefficient_initializer
+        if coefficient_initializer is not None:
+            self.coefficient_initializer = initializers.get(coefficient_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, shape):
+        pads = arguments.pads(self.padding, shape[:2], self.pool_size, self.strides)
+        if any(p >= size for side, size in zip(pads, self.pool_size) for p in side):
+            raise ValueError(f"padding must be less than the pool size {self.pool_size}. Received: {self.padding!r}")
+        self.pool = _ops.pool2d("sum", shape, self.pool_size, self.strides, pads)
+        self.op = _ops.scale(self.pool.out_shape, self.use_bias)
+        self.output_size = self.op.out_shape
+        start = self.coefficient_initializer or initializers.Constant(1 / (self.pool_size[0] * self.pool_size[1]))
+        self.coefficient = self.add_weight("coefficient", shape[2:], start)
+        self.bias = self.add_weight("bias", shape[2:], self.bias_initializer) if self.use_bias else None
+
+    def nodes(self):
+        pool = Node(self.pool)
+        if activations.fusable(self.activation):
+            return [pool, Node(self.op.with_activation(*self.activation), self.coefficient, self.bias)]
+        return [pool, Node(self.op, self.coefficient, self.bias),
+                Node(activations.op(self.activation, self.op.out_size, self.output_size[2]))]
+
+    def multiply_adds(self):
+        return self.op.out_size
+
+    def connections(self):
+        return self.op.out_size * (self.pool_size[0] * self.pool_size[1] + self.use_bias)

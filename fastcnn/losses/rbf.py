@@ -1,0 +1,58 @@
+"""Losses of distances from the classes' prototypes: LeNet-5's, for models that end in `layers.RBF`."""
+
+from fastcnn import arguments
+from fastcnn.losses.base import OpLoss, labels
+
+
+class _RBFLoss(OpLoss):
+    smallest_wins = True
+
+    def prepare(self, y, output_size):
+        return labels(self.name, y, output_size), True
+
+
+class RBFMeanSquaredError(_RBFLoss):
+    """The squared distance from the true class' prototype.
+
+    Shape:
+        labels (N,) or (N, 1), distances (N, C) → (N,)
+
+    Example:
+        >>> fastcnn.losses.RBFMeanSquaredError()([1], [[3.0, 5.0]])
+        5.0
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 8.
+    """
+
+    name = function = "rbf_mean_squared_error"
+
+
+class RBFMaximumAPosteriori(_RBFLoss):
+    """The same, plus log(e^−j + Σ_i e^−distance_i), which pushes the other classes away.
+
+    Args:
+        j: distance of what belongs to no class: pushing stops at about that.
+
+    Shape:
+        labels (N,) or (N, 1), distances (N, C) → (N,)
+
+    Example:
+        >>> round(fastcnn.losses.RBFMaximumAPosteriori(j=0)([1], [[0.0, 0.0]]), 4)
+        1.0986
+
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 9.
+    """
+
+    name = function = "rbf_maximum_a_posteriori"
+    config = ("j",)
+
+    def __init__(self, j=0.1):
+        self.j = arguments.number("j", j)
+
+    @property
+    def options(self):
+        return {"j": self.j}
+
+    @property
+    def constants(self):
+        return {"j": self.j}
