@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 
 from fastcnn import callbacks, data, resuming
+from fastcnn.curvature import Curvature, first_samples
 from fastcnn.plan import Plan
 from fastcnn.threads import get_num_threads
 
@@ -53,6 +54,18 @@ class Loops:
                     self._flat, self.seed, sparse, half)
         self._plans[mode] = plan
         return plan
+
+    def set_curvature(self, batches, epoch, count):
+        """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it."""
+        self._flat.prepare_training(1)
+        self._flat.state[0] = self._curvature(*first_samples(batches, epoch, count))
+
+    def _curvature(self, x, target, weight, sparse):
+        """The Hessian's diagonal over some samples, flat."""
+        plan = self._plans.get("curvature")
+        if plan is None or plan.sparse != sparse:
+            self._plans["curvature"] = plan = Curvature(self.layers, self.loss, self._flat, sparse)
+        return plan.estimate(x, target, weight, get_num_threads())
 
     def _leave(self, mode):
         """Gives up the plan of a phase that has ended, if it is large; the next such phase makes it anew."""
@@ -154,6 +167,7 @@ class Loops:
         """The steps of one epoch that are left to do; its logs."""
         standing, threads, plan = self._standing, get_num_threads(), None
         if not standing.step:
+            self.optimizer.begin_epoch(self, batches, epoch)
             standing.totals = [0.0, 0]
             for metric in self._metrics:
                 metric.reset_state()

@@ -176,6 +176,34 @@ class Training(Feeding, Loops):
         *arrays, sparse = self._prepared(x, y, sample_weight)
         return self._once("test", arrays, sparse)
 
+    def hessian_diagonal(self, x, y, sample_weight=None):
+        """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
+
+        What `optimizers.SDLM` divides its steps by: derivatives across two values are left out, and those of a weight
+        that is used in many places are added up (LeCun et al. 1998, appendix C). At least 0; without the penalties of
+        regularizers.
+
+        Args:
+            x, y, sample_weight: as `fit`.
+
+        Returns:
+            arrays in the order and of the shapes of `get_weights`; 0 for layers that are not trained.
+
+        Raises:
+            ValueError: a layer or the loss has no second derivatives here.
+
+        Example:
+            >>> model = fastcnn.Sequential([fastcnn.layers.Dense(1, input_shape=(2,))], seed=0)
+            >>> model.compile("sgd", "mse")
+            >>> [h.ravel().tolist() for h in model.hessian_diagonal([[1.0, 3.0]], [0.0])]
+            [[2.0, 18.0], [2.0]]
+        """
+        self._need_loss()
+        x, target, weight, sparse = self._prepared(x, y, sample_weight)
+        flat = self._flat
+        found = self._curvature(data.dense(x), target, weight, sparse)
+        return [found[start:start + p.size].reshape(p.shape) for (_, p), start in zip(flat.items, flat.starts)]
+
     # Evaluating and predicting
 
     def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None):

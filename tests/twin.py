@@ -223,7 +223,7 @@ RULES = {  # (w, g, states, learning rate, number of the step, coupled weight de
     ),
 }
 RULES["AdamW"] = RULES["Adam"]
-KEPT = {"SGD": 1, "RMSprop": 3, "WindowGrad": 3, "Adagrad": 1, "Adadelta": 2, "Adam": 3, "AdamW": 3}
+KEPT = {"SGD": 1, "RMSprop": 3, "WindowGrad": 3, "Adagrad": 1, "Adadelta": 2, "Adam": 3, "AdamW": 3, "SDLM": 1}
 
 
 def clipped(optimizer, gradients):

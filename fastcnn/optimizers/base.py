@@ -105,6 +105,9 @@ class Optimizer(registry.Configurable):
         return _ops.optimizer(self.kind, size, *penalty, clip_value=self.clipvalue or 0.0, norms=norms,
                               clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
 
+    def begin_epoch(self, model, batches, epoch):
+        """Called by `fit` before the first step of an epoch, with the `data.Batches` or `streams.Stream` it will take."""
+
     def get_config(self):
         """The constructor's arguments in JSON's types."""
         rate = self._rate if self.schedule is None else registry.serialize(self.schedule)
@@ -125,8 +128,8 @@ def get(identifier):
     """An optimizer from its name, class, configuration or itself.
 
     Args:
-        identifier: "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw" or "windowgrad", also spelled as the class; an
-            `Optimizer` or a class of them; or what `serialize` returned.
+        identifier: "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "windowgrad" or "sdlm", also spelled as the
+            class; an `Optimizer` or a class of them; or what `serialize` returned.
 
     Example:
         >>> fastcnn.optimizers.get("sgd").learning_rate
@@ -134,7 +137,7 @@ def get(identifier):
     """
     from fastcnn import optimizers as o
 
-    known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad)
+    known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad, o.SDLM)
     spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
     optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier)
     if not isinstance(optimizer, Optimizer):
