@@ -6,6 +6,7 @@ from buffers import UNIT, assert_same, assert_within, guarded, guarded_before, p
 
 import fastcnn
 from fastcnn import ops, reference
+from fastcnn.images import ArrayBatches, Augmentation, Distortion
 
 CHANCE = {"translation": 2.5, "scaling": 0.2, "squeezing": 0.15, "shearing": 0.3}
 SHAPES = [(1, 1, 1), (28, 28, 1), (5, 9, 3), (12, 4, 2), (3, 17, 5)]
@@ -108,3 +109,76 @@ IMAGE = np.zeros((2, 5, 6, 3), np.uint8)
 def test_what_is_refused(x, options, error, message):
     with pytest.raises(error, match=message):
         ops.distort(x, **options)
+
+
+# As objects
+
+
+def test_distortion_is_the_function():
+    x, index = images((28, 28, 1)), [4, 0, 2, 2, 9]
+    distortion = Distortion(32, **CHANCE, background=5, mean=20, std=4)
+    expected = ops.distort(x, 32, **CHANCE, background=5, mean=20, scale=0.25, index=index, seed=3, epoch=8)
+    assert_same(distortion(x, 3, 8, index), expected)
+    again = Distortion(**distortion.get_config())
+    assert_same(again(x, 3, 8, index), expected)
+    assert_same(distortion.evaluation()(x, 3, 8), ops.distort(x, 32, background=5, mean=20, scale=0.25))
+    assert distortion.out_shape((28, 28, 1)) == (32, 32, 1) and Distortion().out_shape((5, 6, 2)) == (5, 6, 2)
+    for options in ({"std": 0}, {"scaling": 2}, {"size": 0}, {"background": np.nan}):
+        with pytest.raises(ValueError, match="Received"):
+            Distortion(**options)
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_batches_are_of_seed_and_epoch_alone(size):
+    x, y = images((9, 8, 1), 600), np.arange(600)
+    distortion = Distortion(10, **CHANCE, mean=3)
+    batches = ArrayBatches(x[..., 0], y, size, distortion, seed=5)
+    assert len(batches) == -(-600 // size) and batches.samples == 600
+    order = np.random.default_rng([5, 2]).permutation(600)
+    expected = distortion(x[order], 5, 2, order)
+    found = [(a.copy(), b) for a, b in batches.epoch(2)]
+    assert len(found) == len(batches) and {len(a) for a, _ in found[:-1]} <= {size}
+    assert np.array_equal(np.concatenate([a for a, _ in found]), expected)
+    assert np.array_equal(np.concatenate([b for _, b in found]), order)
+    first = len(batches) // 2
+    with fastcnn.num_threads(3):
+        rest = [(a.copy(), b) for a, b in batches.epoch(2, first)]
+    assert np.array_equal(np.concatenate([a for a, _ in rest]), expected[first * size :])
+    assert not list(batches.epoch(2, len(batches)))
+    assert not np.array_equal(next(batches.epoch(3))[0], found[0][0])
+
+
+def test_batches_in_order_and_other_augmentations():
+    x, y = images((9, 8, 3), 5), np.eye(5)
+    batches = ArrayBatches(x, y, 2, Augmentation(6, flip=False, random_crop=False), shuffle=False)
+    found = [(a.copy(), b) for a, b in batches.epoch()]
+    assert np.array_equal(np.concatenate([a for a, _ in found]), x[:, 1:7, 1:7])
+    assert np.array_equal(np.concatenate([b for _, b in found]), y)
+
+
+def test_fit_takes_them_and_goes_on_exactly():
+    x, y = images((12, 12, 1), 40), np.arange(40) % 3
+    L = fastcnn.layers
+
+    def trained(*epochs):
+        model = fastcnn.Sequential([L.Flatten(input_shape=(12, 12, 1)), L.Dense(3, "softmax")], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        batches = ArrayBatches(x, y, 4, Distortion(None, **CHANCE, mean=128, std=90), seed=1)
+        for end in epochs:
+            model.fit(batches, epochs=end, verbose=0, resume=True)
+        return model.get_weights()
+
+    assert all(np.array_equal(a, b) for a, b in zip(trained(3), trained(1, 3)))
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    ((np.zeros((2, 3)), [1, 2]), ValueError, r"shapes \(2, 3\) and \(2,\)"),
+    ((IMAGE, [1]), ValueError, r"\(1,\)"), ((IMAGE[:0], []), ValueError, "shapes"),
+    ((IMAGE, [1, 2], 0, Distortion()), ValueError, "batch_size"), ((IMAGE, [1, 2], 1), TypeError, "Received: None"),
+    ((IMAGE, [1, 2], 1, ops.distort), TypeError, "Received: <function"),
+])  # fmt: skip
+def test_what_batches_refuse(arguments, error, message):
+    with pytest.raises(error, match=message):
+        ArrayBatches(*arguments)
+    with pytest.raises(ValueError, match="first .*Received: 3"):
+        ArrayBatches(IMAGE, [1, 2], 1, Distortion()).epoch(0, 3)

@@ -1,7 +1,9 @@
 """Photographs: decoding, augmentation, batches made by threads, and prediction from several crops; imported on first use."""
 
 _HOME = {
+    "ArrayBatches": "distortion",
     "Augmentation": "augmentation",
+    "Distortion": "distortion",
     "ImageBatches": "batches",
     "ImageError": "decode",
     "Preparation": "preparation",
