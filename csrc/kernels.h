@@ -26,6 +26,12 @@ typedef struct {
     ptrdiff_t a_run, a_step, a_row, b_run, b_step, b_pixel, c_pixel;
 } fc_lanes;
 
+/* Taps of a filter in lanes, each with some channels. Steps in floats: from tap to tap, and of x and y from pixel to pixel. */
+typedef struct {
+    ptrdiff_t rows, cols, channels;
+    ptrdiff_t row, col, x_pixel, y_pixel;
+} fc_taps;
+
 /* An image in lanes, as rows and columns of pixels. */
 typedef struct {
     const float *p;
@@ -101,8 +107,8 @@ typedef struct {
                          const float *bias, float *c))                                                                \
     X(void, lanes_outer, (ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols, const fc_plane *x,                \
                           const fc_plane *dy, float *dw, ptrdiff_t step))                                             \
-    X(void, lanes_dot, (ptrdiff_t count, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels,    \
-                        const float *x, ptrdiff_t x_pixel, float *y, ptrdiff_t y_pixel))                              \
+    X(void, lanes_dot, (const fc_taps *taps, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels, \
+                        const float *x, float *y))                                                                    \
     X(void, lanes_taps, (ptrdiff_t taps, ptrdiff_t step, ptrdiff_t two, ptrdiff_t rows, ptrdiff_t cols,               \
                          const fc_plane *x, const fc_plane *dy, float *dw, ptrdiff_t dw_step))                        \
     X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \

@@ -3,7 +3,7 @@
  *     to_lanes    y[i·y_step + l] = x[l·step + i], 0 where l ≥ images         from_lanes  y[l·step + i] = x[i][l]
  *     lanes_gemm  C[pixel][i][l] = bias[i] + Σ_r Σ_k A[r·a_run + k·a_step + i·a_row] · B[r·b_run + pixel·b_pixel + k·b_step + l]
  *     lanes_outer dw[i][j] = Σ_row Σ_col Σ_l x[row][col][i][l] · dy[row][col][j][l]
- *     lanes_dot   y[pixel][l] = bias + Σ_i w[i] · x[at[i] + pixel·x_pixel + l]
+ *     lanes_dot   y[pixel][l] = bias + Σ_r Σ_s Σ_k w[r][s][k] · x[r·row + s·col + at[k] + pixel·x_pixel + l]
  *     lanes_taps  dw[i·dw_step + c] = Σ_row Σ_col Σ_l x[row][col][i·step + c·two + l] · dy[row][col][l],   c = 0, or 0 and 1 (two ≠ 0)
  *     lanes_sum   y[j] = Σ_row Σ_l x[row][j][l]
  *
@@ -162,31 +162,37 @@ static void lanes_outer(ptrdiff_t m, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t cols
         }
 }
 
-static inline __attribute__((always_inline)) void dot_tile(const int pixels, ptrdiff_t count, const ptrdiff_t *at,
+static inline __attribute__((always_inline)) void dot_tile(const int pixels, const fc_taps *t, const ptrdiff_t *at,
                                                            const float *restrict w, vf start, const float *restrict x,
-                                                           ptrdiff_t x_pixel, float *restrict y, ptrdiff_t y_pixel)
+                                                           float *restrict y)
 {
     vf acc[LANES_M1];
+    const ptrdiff_t n = t->channels, one = 4 * t->x_pixel, three = 3 * one, five = 5 * one, seven = 7 * one, nine = 9 * one;
+    const ptrdiff_t step[LANES_M1] = {0, one, 2 * one, three, 4 * one, five, 2 * three, seven, 8 * one, nine, 2 * five, 0};
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; p++) acc[p] = start;
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const vf wi = v_set1(w[i]);
-        const float *xi = x + at[i];
+    for (ptrdiff_t r = 0; r < t->rows; r++)
+        for (ptrdiff_t s = 0; s < t->cols; s++) {
+            const float *tap = x + r * t->row + s * t->col;
+            for (ptrdiff_t k = 0; k < n; k++, w++) {
+                const vf wk = v_set1(*w);
+                const char *xk = (const char *)(tap + at[k]);
 #pragma GCC unroll 16
-        for (int p = 0; p < pixels; p++) acc[p] = v_fma(wi, v_load(xi + p * x_pixel), acc[p]);
-    }
+                for (int p = 0; p < pixels; p++) acc[p] = v_fma(wk, v_load((const float *)(xk + step[p])), acc[p]);
+            }
+        }
 #pragma GCC unroll 16
-    for (int p = 0; p < pixels; p++) v_store(y + p * y_pixel, acc[p]);
+    for (int p = 0; p < pixels; p++) v_store(y + p * t->y_pixel, acc[p]);
 }
 
-static void lanes_dot(ptrdiff_t count, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels, const float *x,
-                      ptrdiff_t x_pixel, float *y, ptrdiff_t y_pixel)
+static void lanes_dot(const fc_taps *taps, const ptrdiff_t *at, const float *w, const float *bias, ptrdiff_t pixels,
+                      const float *x, float *y)
 {
-    const ptrdiff_t blocks = (pixels + LANES_M1 - 1) / LANES_M1, block = blocks ? (pixels + blocks - 1) / blocks : 1;
+    const ptrdiff_t blocks = (pixels + 10) / 11, block = blocks ? (pixels + blocks - 1) / blocks : 1;
     const vf start = bias ? v_set1(*bias) : v_zero();
     for (ptrdiff_t p = 0; p < pixels; p += block)
         switch (pixels - p < block ? pixels - p : block) {
-#define TILE(P) case P: dot_tile(P, count, at, w, start, x + p * x_pixel, x_pixel, y + p * y_pixel, y_pixel); break;
+#define TILE(P) case P: dot_tile(P, taps, at, w, start, x + p * taps->x_pixel, y + p * taps->y_pixel); break;
             EACH_ROWS12(TILE)
 #undef TILE
         }

@@ -16,6 +16,8 @@
 #include "conv2d.h"
 #include "in_lanes.h"
 
+#define BLOCK 5120 /* floats, 20 KiB of 32 KiB of L1 */
+
 static ptrdiff_t taps(const fc_op *op) { return op->u.conv2d.filter_h * op->u.conv2d.filter_w; }
 static ptrdiff_t all_weights(const fc_op *op) { return taps(op) * op->in_c * op->out_c; }
 static ptrdiff_t written_out(const fc_op *op) { return fc_round_up(all_weights(op), 16); }
@@ -71,7 +73,7 @@ static ptrdiff_t connected(const fc_op *op, const fc_io *io, int side, ptrdiff_t
     return count;
 }
 
-/* Scratch: the connections of a channel, the places they reach (two floats hold one), a padded copy. */
+/* Scratch: the connections of a channel, where the channels at their other ends lie (two floats hold one), a padded copy. */
 typedef struct {
     int32_t *k;
     ptrdiff_t *at;
@@ -79,11 +81,10 @@ typedef struct {
 } lane_space;
 
 static ptrdiff_t list_size(const fc_op *op) { return fc_round_up(fc_max(op->in_c, op->out_c), 16); }
-static ptrdiff_t lists_size(const fc_op *op) { return list_size(op) + 2 * taps(op) * list_size(op); }
 
 static lane_space get_space(const fc_op *op, float *scratch)
 {
-    return (lane_space){(int32_t *)scratch, (ptrdiff_t *)(scratch + list_size(op)), scratch + lists_size(op)};
+    return (lane_space){(int32_t *)scratch, (ptrdiff_t *)(scratch + list_size(op)), scratch + 3 * list_size(op)};
 }
 
 void fc_conv2d_table_size_lanes(fc_op *op)
@@ -92,7 +93,21 @@ void fc_conv2d_table_size_lanes(fc_op *op)
     const ptrdiff_t in_w = fc_max(op->in_w, op->out_w + o->filter_w - 1); /* to_lanes may widen the image */
     const ptrdiff_t dy = op->out_h * (in_w + o->filter_w - 1) * op->out_c * fc_k->v;
     op->packed_size = op->packed_t_size = op->w_size;
-    op->scratch = fc_max(op->scratch, dy + 64) + lists_size(op);
+    op->scratch = fc_max(op->scratch, dy + 64) + 3 * list_size(op);
+}
+
+/* The same, and the places of these channels. */
+static ptrdiff_t find_places(const fc_op *op, const fc_io *io, int side, ptrdiff_t channel, const lane_space *s)
+{
+    const ptrdiff_t count = connected(op, io, side, channel, s->k);
+    for (ptrdiff_t i = 0; i < count; i++) s->at[i] = io->table[2 * s->k[i] + (side ? 0 : 1)] * fc_k->v;
+    return count;
+}
+
+/* Rows of a result that are taken together, so that what all of its channels read of `row` floats stays in L1. */
+static ptrdiff_t block_rows(const fc_op *op, ptrdiff_t rows, ptrdiff_t row)
+{
+    return fc_balanced(rows, fc_max(1, BLOCK / row - op->u.conv2d.filter_h + 1));
 }
 
 static void pack_lanes(const fc_op *op, const fc_io *io, int side, int32_t *k, float *to)
@@ -105,17 +120,6 @@ static void pack_lanes(const fc_op *op, const fc_io *io, int side, int32_t *k, f
     }
 }
 
-/* Where the taps of `count` connections lie: rows of taps `row` floats apart, pixels of `c` channels in lanes. */
-static void find_places(const fc_op *op, const fc_io *io, int side, const int32_t *k, ptrdiff_t count, ptrdiff_t row, ptrdiff_t c,
-                        ptrdiff_t *at)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    for (ptrdiff_t fh = 0; fh < o->filter_h; fh++)
-        for (ptrdiff_t fw = 0; fw < o->filter_w; fw++)
-            for (ptrdiff_t i = 0; i < count; i++)
-                *at++ = fh * row + (fw * c + io->table[2 * k[i] + (side ? 0 : 1)]) * fc_k->v;
-}
-
 static const float *padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy, ptrdiff_t *row)
 {
     const fc_conv2d *o = &op->u.conv2d;
@@ -125,19 +129,24 @@ static const float *padded(const fc_op *op, const fc_io *io, const fc_work *work
 
 static void lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
+    const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, y_row = op->out_w * op->out_c * v;
     const lane_space s = get_space(op, work->scratch);
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         ptrdiff_t row;
-        const float *x = padded(op, io, work, chunk * v, s.copy, &row), *w = io->packed;
+        const float *x = padded(op, io, work, chunk * v, s.copy, &row);
         float *y = fc_row(&io->y, chunk * v, work);
-        for (ptrdiff_t oc = 0; oc < op->out_c; oc++) {
-            const ptrdiff_t count = connected(op, io, 1, oc, s.k);
-            find_places(op, io, 1, s.k, count, row, op->in_c, s.at);
-            for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
-                fc_k->lanes_dot(taps(op) * count, s.at, w, io->b ? io->b + oc : NULL, op->out_w, x + oh * row, op->in_c * v,
-                                y + oh * y_row + oc * v, op->out_c * v);
-            w += taps(op) * count;
+        const ptrdiff_t block = block_rows(op, op->out_h, row);
+        for (ptrdiff_t from = 0; from < op->out_h; from += block) {
+            const float *w = io->packed;
+            const ptrdiff_t to = fc_min(from + block, op->out_h);
+            for (ptrdiff_t oc = 0; oc < op->out_c; oc++) {
+                const fc_taps t = {.rows = o->filter_h, .cols = o->filter_w, .channels = find_places(op, io, 1, oc, &s),
+                                   .row = row, .col = op->in_c * v, .x_pixel = op->in_c * v, .y_pixel = op->out_c * v};
+                for (ptrdiff_t oh = from; oh < to; oh++)
+                    fc_k->lanes_dot(&t, s.at, w, io->b ? io->b + oc : NULL, op->out_w, x + oh * row, y + oh * y_row + oc * v);
+                w += taps(op) * t.channels;
+            }
         }
         if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, op->out_h * y_row, y, y);
     }
@@ -153,17 +162,22 @@ static void lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
         const float *dy = fc_conv2d_padded(fc_row(&io->dy, chunk * v, work), op->out_h, op->out_w, op->out_c * v, 0, op->out_h,
                                            o->pad_left - (o->filter_w - 1), op->in_w + o->filter_w - 1, s.copy, &row);
         float *dx = fc_row(&io->dx, chunk * v, work);
-        const float *w = io->packed_t;
-        for (ptrdiff_t ic = 0; ic < op->in_c; ic++) {
-            const ptrdiff_t count = connected(op, io, 0, ic, s.k), per_row = o->filter_w * count;
-            find_places(op, io, 0, s.k, count, row, op->out_c, s.at);
-            for (ptrdiff_t ih = 0; ih < op->in_h; ih++) { /* the tap in row t, taps in reverse, is at row ih − above + t of dy */
-                const ptrdiff_t first = fc_max(0, above - ih), last = fc_min(o->filter_h, op->out_h + above - ih);
-                const ptrdiff_t rows = fc_max(0, last - first), from = rows ? first : 0;
-                fc_k->lanes_dot(rows * per_row, s.at + from * per_row, w + from * per_row, NULL, op->in_w,
-                                dy + (rows ? ih - above : 0) * row, op->out_c * v, dx + ih * dx_row + ic * v, op->in_c * v);
+        const ptrdiff_t block = block_rows(op, op->in_h, row);
+        for (ptrdiff_t from = 0; from < op->in_h; from += block) {
+            const float *w = io->packed_t;
+            const ptrdiff_t to = fc_min(from + block, op->in_h);
+            for (ptrdiff_t ic = 0; ic < op->in_c; ic++) {
+                fc_taps t = {.cols = o->filter_w, .channels = find_places(op, io, 0, ic, &s), .row = row, .col = op->out_c * v,
+                             .x_pixel = op->out_c * v, .y_pixel = op->in_c * v};
+                for (ptrdiff_t ih = from; ih < to; ih++) { /* row r of the taps, in reverse, is at row ih − above + r of dy */
+                    const ptrdiff_t first = fc_max(0, above - ih);
+                    t.rows = fc_max(0, fc_min(o->filter_h, op->out_h + above - ih) - first);
+                    const ptrdiff_t at = t.rows ? ih - above + first : 0;
+                    fc_k->lanes_dot(&t, s.at, w + (t.rows ? first : 0) * o->filter_w * t.channels, NULL, op->in_w,
+                                    dy + at * row, dx + ih * dx_row + ic * v);
+                }
+                w += taps(op) * t.channels;
             }
-            w += taps(op) * count;
         }
     }
 }
