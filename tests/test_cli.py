@@ -121,6 +121,59 @@ def test_train(tmp_path):
     assert all((v == w).all() for v, w in zip(saved, same.model.get_weights()))
 
 
+def test_train_as_published(main, tmp_path):
+    """One command trains, saves, evaluates and predicts the LeNet-5 of 1998."""
+    path = tmp_path / "m.safetensors"
+    code, out, err = main("train", "lenet5", "--variant", "1998", "--epochs", 1, "--limit", 400, "--batch-size", 4,
+                          "--learning-rate", 1e-3, "--loss", "mse", "--distort", "--save", path)
+    assert (code, err) == (0, "") and "(400 images in " in out
+    same = recipes.train_lenet5_1998(1, 4, 1e-3, 0, 400, 0, loss="mse", distort=True)
+    model = fastcnn.load_model(path)
+    assert all((v == w).all() for v, w in zip(model.get_weights(), same.model.get_weights()))
+    assert f"Test loss {same.loss:.4f}, accuracy {100 * same.accuracy:.2f} %" in out and model.loss.name.endswith("error")
+    assert main("evaluate", path, "--limit", 400)[1].startswith(f"Test loss {same.loss:.4f}, accuracy ")
+    _, (x, _) = mnist.load_data()
+    expected = same.model.predict(recipes.prepare_digits(x[:1], "1998"))[0]
+    for name, array in {"bytes": x[0], "floats": recipes.prepare_digits(x[:1], "1998")}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        code, out, _ = main("predict", path, tmp_path / f"{name}.npy", "--top", 2)
+        rows = answer(out)
+        assert code == 0 and [row[1] for row in rows] == expected.argsort()[:2].tolist()
+        assert rows[0][2] == round(float(expected.min()), 4)
+    np.save(tmp_path / "wrong.npy", np.zeros((32, 32), np.uint8))
+    code, _, err = main("predict", path, tmp_path / "wrong.npy")
+    assert code == 1 and "(28, 28, 1)" in err
+
+
+def test_published_recipe_refuses():
+    for arguments in ({"epochs": 0}, {"limit": 0}, {"batch_size": -1}, {"learning_rate": -1}, {"loss": "mae"}):
+        with pytest.raises(ValueError, match="Received"):
+            recipes.train_lenet5_1998(**{"limit": 10, "epochs": 1, "verbose": 0, **arguments})
+    with pytest.raises(ValueError, match="'relu'. Received: '1998'"):
+        recipes.train_lenet5(variant="1998")
+
+
+def test_prepare_digits_as_published():
+    x = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype(np.uint8)
+    y = recipes.prepare_digits(x, "1998")
+    assert y.shape == (3, 32, 32, 1) and y.dtype == np.float32
+    np.testing.assert_allclose(y[:, 2:30, 2:30, 0], -0.1 + 1.275 * x / 255, atol=1e-6)
+    frame = np.ones((32, 32), bool)
+    frame[2:30, 2:30] = False
+    np.testing.assert_allclose(y[:, frame], -0.1, atol=1e-7)
+    (x_train, _), _ = mnist.load_data()
+    y = recipes.prepare_digits(x_train[:5000], "1998")
+    assert abs(y.mean()) < 0.05 and 0.1 < y.var() < 1, "roughly 0 and 1, says the paper"
+    with pytest.raises(ValueError, match="'1998'. Received: '1989'"):
+        recipes.prepare_digits(x, "1989")
+
+
+@pytest.mark.parametrize("variant", ["sigmoid", "relu"])
+def test_train_variants(main, variant, tmp_path):
+    code, out, err = main("train", "lenet5", "--variant", variant, "--epochs", 1, "--limit", 64, "--save", tmp_path / "m")
+    assert (code, err) == (0, "") and fastcnn.load_model(tmp_path / "m").get_layer("c1").activation[0] == variant
+
+
 def test_train_uses_the_threads_asked_for(main):
     code, _, err = main("train", "lenet5", "--epochs", 1, "--limit", 32, "--threads", 3)
     assert (code, err) == (0, "") and fastcnn.get_num_threads() == 3
@@ -371,7 +424,8 @@ def test_help_names_the_recipes_defaults(main):
         values = [parameters[name].default for parameters in both]
         option = rf"--{name.replace('_', '-')} [NX]\s+[^()]*\(lenet5: {values[0]},\s+alexnet:\s+{values[1]}\)"
         assert re.search(option, out), name
-    for name in "variant", "mixup", "lighting", "initializer", "schedule":
+    assert re.search(rf"--variant [^()]*\(lenet5:\s+tanh,\s+alexnet:\s+{both[1]['variant'].default}\)", out)
+    for name in "mixup", "lighting", "initializer", "schedule":
         assert re.search(rf"--{name} [^()]*\({both[1][name].default}\)", out), name
     assert code == 0
 
@@ -381,6 +435,8 @@ def test_help_names_the_recipes_defaults(main):
     ["train", "lenet5", "--epochs", "x"],
     ["train", "lenet5", "--learning-rate", "-1"], ["train", "lenet5", "--learning-rate", "nan"],
     ["train", "lenet5", "--batch-size", "1.5"], ["train", "lenet5", "--seed", "-1"],
+    ["train", "lenet5", "--loss", "mse"], ["train", "lenet5", "--variant", "relu", "--distort"],
+    ["train", "lenet5", "--variant", "paper"], ["train", "alexnet", "--variant", "1998", "--data", "x"],
     ["train", "lenet5", "--threads", "0"], ["train", "lenet5", "--epoch-count", "1"], ["evaluate"],
     ["evaluate", "m", "--crops", "3"], ["predict", "m"], ["classify", "photos"], ["train", "alexnet"],
     ["train", "alexnet", "--data", "photos", "--variant", "vgg"], ["predict", "m", "i", "--top", "0"], ["fly"],

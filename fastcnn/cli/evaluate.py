@@ -3,8 +3,6 @@
 from fastcnn.cli import options as common
 from fastcnn.cli.messages import Failure
 
-_DIGITS = (None, 28, 28, 1)
-
 
 def add(commands):
     """The command's place in the parser."""
@@ -43,10 +41,11 @@ def _evaluate_digits(options, model):
     if options.crops:
         raise Failure(f"--crops is for models of photographs. Received: --crops {options.crops} and a model of "
                       f"{model.input_shape}")
-    if tuple(model.input_shape) != _DIGITS:
+    variant = common.digits_variant(model)
+    if variant is None:
         raise Failure(f"MNIST has images of shape (28, 28, 1). Received: a model of {model.input_shape}")
     _, (x, y) = fastcnn.datasets.mnist.load_data()
-    x, y = prepare_digits(x[:options.limit]), y[:options.limit]
+    x, y = prepare_digits(x[:options.limit], variant), y[:options.limit]
     start = perf_counter()
     values = model.evaluate(x, y, verbose=0)
     values = values if isinstance(values, (list, tuple)) else [values]

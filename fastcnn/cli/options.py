@@ -95,3 +95,10 @@ def preparation(model, path):
         raise Failure(f"{path} does not say how photographs are prepared and what its classes are called; train it by "
                       f"`fastcnn train alexnet`. Received: a model of {model.input_shape}")
     return found
+
+
+def digits_variant(model):
+    """As which variant of LeNet-5 the model takes digits, or None if it takes none."""
+    if "digits" in model.metadata and tuple(model.input_shape) == (None, 32, 32, 1):
+        return "1998"
+    return "tanh" if tuple(model.input_shape) == (None, 28, 28, 1) else None

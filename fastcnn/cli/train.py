@@ -16,7 +16,11 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
                                              "them (needs Pillow: pip install 'fastcnn[image]')"),
     ("val", str, "DIR_OR_ZIP", ["alexnet"], "photographs to validate on (those in --data, else a part held out)"),
     ("validation-split", common.part, "X", ["alexnet"], "the part of each class that is held out (0.2)"),
-    ("variant", ["paper", "caffe", "torchvision", "tutorial"], None, ["alexnet"], "which AlexNet"),
+    ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
+     None, _BOTH, "which LeNet-5: with that activation, or as published in 1998, by default trained on single images for 20 "
+                  "epochs at 5e-4; which AlexNet"),
+    ("loss", ["map", "mse"], None, ["lenet5"], "of the variant of 1998: maximum a posteriori, or mean squared error"),
+    ("distort", True, None, ["lenet5"], "variant of 1998: move, scale, squeeze and shear the training images by chance"),
     ("mixup", common.rate, "X", ["alexnet"], "how strongly pairs of images are mixed; 0: not at all"),
     ("lighting", common.rate, "X", ["alexnet"], "how strongly the light changes; 0: not at all"),
     ("initializer", str, "NAME", ["alexnet"], 'of the kernels; "own": the variant\'s own initial values'),
@@ -46,6 +50,8 @@ def add(commands):
         found = {n: defaults[n].get(_name(option)) for n in networks}
         shown = ", ".join(f"{n}: {value}" if len(networks) > 1 else str(value) for n, value in found.items()
                           if value is not None and value is not False)
+        if isinstance(kind, dict):  # other choices for each network: `run` looks at them
+            kind = [choice for n in networks for choice in kind[n]]
         options = {"choices": kind} if isinstance(kind, list) else {"action": "store_const", "const": True} if kind is True \
             else {"type": kind, "metavar": word}
         groups[2 if len(networks) == 2 else networks[0]].add_argument(
@@ -71,14 +77,19 @@ def _defaults(network):
 def run(options):
     """Trains, and prints how it went."""
     given = {}
-    for option, _, _, networks, _ in _OPTIONS:
+    for option, kind, _, networks, _ in _OPTIONS:
         value = getattr(options, _name(option))
         if value is not None and options.network not in networks:
             options.error(f"--{option} does not apply to {options.network}, only to {networks[0]}")
+        if value is not None and isinstance(kind, dict) and value not in kind[options.network]:
+            options.error(f"--{option} {value} does not apply to {options.network}, which has "
+                          f"{', '.join(kind[options.network])}")
         if value is not None:
             given[_name(option)] = value
     if options.network == "alexnet" and options.data is None:
         options.error("alexnet needs --data: a folder or zip archive of photographs")
+    if options.network == "lenet5" and options.variant != "1998" and (options.loss or options.distort):
+        options.error("--loss and --distort are for --variant 1998")
     common.set_threads(options)
     for name in "save", "best", "log":
         if name in given:
@@ -88,13 +99,14 @@ def run(options):
 
 def _train_lenet5(given):
     import fastcnn
+    from fastcnn import recipes
     from fastcnn.callbacks import LambdaCallback
-    from fastcnn.recipes import train_lenet5
 
-    save, begun = given.pop("save", None), []
-    model = fastcnn.networks.lenet5(seed=given.get("seed", _defaults("lenet5")["seed"]))
+    save, begun, variant = given.pop("save", None), [], given.pop("variant", "tanh")
+    model = fastcnn.networks.lenet5(variant=variant, seed=given.get("seed", _defaults("lenet5")["seed"]))
+    train = recipes.train_lenet5_1998 if variant == "1998" else recipes.train_lenet5
     try:
-        result = train_lenet5(**given, callbacks=[LambdaCallback(on_train_begin=begun.append)], model=model)
+        result = train(**given, callbacks=[LambdaCallback(on_train_begin=begun.append)], model=model)
     except KeyboardInterrupt:
         if not save or not begun:
             raise

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, ops
 
 _MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
 
@@ -13,22 +13,28 @@ Trained = namedtuple("Trained", "model history loss accuracy train_seconds test_
 Trained.__doc__ = "What a recipe returns: the model, `fit`'s History, and loss and accuracy on the test set."
 
 
-def prepare_digits(x):
-    """Turn images of digits into what `train_lenet5`'s models take: (x / 255 − 0.1307) / 0.3081.
+def prepare_digits(x, variant="tanh"):
+    """Turn images of digits into what LeNet-5 takes: (x / 255 − 0.1307) / 0.3081; "1998": −0.1 (background) to 1.175 (ink),
+    padded with background, or cropped, to 32 × 32.
 
     Args:
         x: uint8, 0 (background) to 255 (ink).
+        variant: of `fastcnn.networks.lenet5`.
 
     Shape:
-        (samples, 28, 28) or (samples, 28, 28, 1) → (samples, 28, 28, 1), float32; other sizes as well.
+        (samples, 28, 28) or (samples, 28, 28, 1) → (samples, 28, 28, 1), float32; other sizes as well
+        "1998": → (samples, 32, 32, 1)
 
     Raises:
-        TypeError, ValueError: no uint8 array, or of another shape.
+        TypeError, ValueError: no uint8 array, or of another shape; an unknown variant.
 
     Example:
         >>> round(float(prepare_digits(np.full((1, 28, 28), 255, np.uint8))[0, 0, 0, 0]), 4)
         2.8215
+        >>> prepare_digits(np.full((1, 28, 28), 255, np.uint8), "1998")[0, 1:3, 9, 0].round(4).tolist()
+        [-0.10000000149011612, 1.1749999523162842]
     """
+    arguments.choice("variant", variant, ("tanh", "sigmoid", "relu", "1998"))
     x = np.asarray(x)
     if x.dtype != np.uint8:
         raise TypeError(f"x must be of dtype uint8. Received: {x.dtype}")
@@ -36,14 +42,16 @@ def prepare_digits(x):
         x = x[..., 0]
     if x.ndim != 3:
         raise ValueError(f"x must have shape (samples, height, width). Received: {x.shape}")
+    if variant == "1998":
+        return ops.distort(x[..., np.newaxis], 32, mean=20, scale=1.275 / 255)
     y = np.multiply(x, np.float32(1 / (255 * _STDDEV)), dtype=np.float32)
     y -= np.float32(_MEAN / _STDDEV)
     return y[..., np.newaxis]
 
 
 def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None, verbose="auto",
-                 callbacks=None, model=None):
-    """Train LeNet-5 on the bundled MNIST, and evaluate it on the test set.
+                 callbacks=None, model=None, variant="tanh"):
+    """Train LeNet-5 in a modern form on the bundled MNIST, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9 and coupled weight decay 5e-4; the learning rate rises to its
     peak and falls to almost nothing (one cycle); cross-entropy. Chosen on the last 5,000 training images
@@ -58,6 +66,7 @@ def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None
         verbose: as of `fit`: 0, 1, 2 or "auto".
         callbacks: for `fit`.
         model: a `fastcnn.networks.lenet5()` to train; it is compiled anew. None: a new one.
+        variant: of the new one: "tanh", "sigmoid" or "relu". (`train_lenet5_1998` has the published one.)
 
     Raises:
         TypeError, ValueError: for such arguments.
@@ -73,8 +82,9 @@ def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None
 
     epochs, batch_size = arguments.integer("epochs", epochs), arguments.integer("batch_size", batch_size)
     limit = None if limit is None else arguments.integer("limit", limit)
+    arguments.choice("variant", variant, ("tanh", "sigmoid", "relu"))
     if model is None:
-        model = lenet5(seed=seed)
+        model = lenet5(variant=variant, seed=seed)
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
     x_train, x_test = prepare_digits(x_train[:limit]), prepare_digits(x_test[:limit])
     steps = epochs * -(-len(x_train) // batch_size)
