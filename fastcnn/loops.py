@@ -90,7 +90,8 @@ class Loops:
             plan.run(len(x), threads, self._flat.version)
 
     def _count(self, plan, n, arrays, totals):
-        totals[0] += float(np.add.reduce(plan.losses[:n], dtype=np.float64)) + n * plan.penalty()
+        losses = plan.losses[0] if n == 1 else np.add.reduce(plan.losses[:n], dtype=np.float64)
+        totals[0] += float(losses) + n * plan.penalty()
         totals[1] += n
         if self._metrics:
             y = plan.predictions(n)
