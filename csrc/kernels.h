@@ -76,7 +76,7 @@ typedef struct {
     ptrdiff_t lines, pixels, c;
     ptrdiff_t x_line, x_pixel, y_line, y_pixel;
     ptrdiff_t taps_h, taps_w, x_row, x_tap, w_row, w_tap;
-} fc_taps;
+} fc_rectangle;
 
 /* Philox key and the high counter words of a dropout, and what to do with the words. */
 typedef struct {
@@ -147,8 +147,8 @@ typedef struct {
                   float *scratch))                                                                                    \
     X(void, lrn_backward, (const fc_lrn *lrn, ptrdiff_t pixels, ptrdiff_t c, int relu, const float *x,                \
                            const float *f, const float *w, const float *dy, float *dx, float *scratch))               \
-    X(void, depthwise, (const fc_taps *t, const float *x, const float *w, const float *bias, float *y))               \
-    X(void, depthwise_weights, (const fc_taps *t, const float *x, const float *dy, float *dw))                        \
+    X(void, depthwise, (const fc_rectangle *t, const float *x, const float *w, const float *bias, float *y))               \
+    X(void, depthwise_weights, (const fc_rectangle *t, const float *x, const float *dy, float *dw))                        \
     X(void, repeat, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                         \
     X(void, fold, (ptrdiff_t n, ptrdiff_t times, const float *x, float *y))                                           \
     X(void, sum_squared_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                \

@@ -11,7 +11,7 @@
 #define LOAD(p) (whole ? v_load(p) : v_load_tail((p), left))
 
 static inline __attribute__((always_inline)) void depthwise_tile(const int height, const int nv, const int whole,
-                                                                 const fc_taps *t, ptrdiff_t left, const float *x,
+                                                                 const fc_rectangle *t, ptrdiff_t left, const float *x,
                                                                  const float *w, const float *bias, float *y)
 {
     vf acc[LINE][2];
@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void depthwise_tile(const int heigh
 }
 
 /* One line of pixels for nv vectors of channels, or for the last few of them. */
-static inline __attribute__((always_inline)) void depthwise_line(const int nv, const int whole, const fc_taps *t, ptrdiff_t left,
+static inline __attribute__((always_inline)) void depthwise_line(const int nv, const int whole, const fc_rectangle *t, ptrdiff_t left,
                                                                  const float *x, const float *w, const float *bias, float *y)
 {
     const ptrdiff_t tiles = (t->pixels + LINE - 1) / LINE, least = t->pixels / tiles; /* 8 are 4 + 4 rather than 6 + 2 */
@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) void depthwise_line(const int nv, c
     }
 }
 
-static void depthwise(const fc_taps *t, const float *x, const float *w, const float *bias, float *y)
+static void depthwise(const fc_rectangle *t, const float *x, const float *w, const float *bias, float *y)
 {
     for (ptrdiff_t i = 0; i < t->c;) {
         const ptrdiff_t left = t->c - i, n = left >= 2 * V ? 2 * V : V;
@@ -81,7 +81,7 @@ static void depthwise(const fc_taps *t, const float *x, const float *w, const fl
     }
 }
 
-static inline __attribute__((always_inline)) void depthwise_taps(const int th, const int tw, const int whole, const fc_taps *t,
+static inline __attribute__((always_inline)) void depthwise_taps(const int th, const int tw, const int whole, const fc_rectangle *t,
                                                                  ptrdiff_t left, const float *x, const float *dy, float *dw)
 {
     vf acc[3][3];
@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) void depthwise_taps(const int th, c
 
 #undef LOAD
 
-static void depthwise_weights(const fc_taps *t, const float *x, const float *dy, float *dw)
+static void depthwise_weights(const fc_rectangle *t, const float *x, const float *dy, float *dw)
 {
     for (ptrdiff_t i = 0; i < t->c; i += V)
         for (ptrdiff_t h = 0; h < t->taps_h; h += 3)

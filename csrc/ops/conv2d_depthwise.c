@@ -88,7 +88,7 @@ typedef struct {
 } field;
 
 typedef struct {
-    fc_taps taps;
+    fc_rectangle taps;
     ptrdiff_t source, w, result; /* where they begin, in floats */
 } rectangle;
 
@@ -102,7 +102,7 @@ static rectangle make_rectangle(const field *f, const axis *v, const axis *h, co
         .taps_h = rows->taps, .taps_w = cols->taps, .x_row = v->move * f->source_w * c, .x_tap = h->move * c,
         .w_row = v->tap_step * f->filter_w * c, .w_tap = h->tap_step * c,
     }};
-    fc_taps *t = &r.taps;
+    fc_rectangle *t = &r.taps;
     if (t->taps_h == 0 || t->taps_w == 0) t->taps_h = t->taps_w = 0;
     if (t->taps_h) {
         const ptrdiff_t row = v->origin + rows->from * v->advance + rows->tap * v->move - f->source_row;
@@ -111,7 +111,7 @@ static rectangle make_rectangle(const field *f, const axis *v, const axis *h, co
     }
     r.result = ((v->residue + rows->from * v->step - f->result_row) * f->result_w + h->residue + cols->from * h->step) * c;
     if (t->pixels < t->lines && t->pixels < 6) { /* narrow: its columns are the lines */
-        const fc_taps turned = *t;
+        const fc_rectangle turned = *t;
         t->lines = turned.pixels, t->x_line = turned.x_pixel, t->y_line = turned.y_pixel;
         t->pixels = turned.lines, t->x_pixel = turned.x_line, t->y_pixel = turned.y_line;
     }
@@ -217,7 +217,7 @@ ptrdiff_t fc_depthwise_items(const fc_op *op, fc_pass pass)
 /* dw += the sums of one rectangle, a few lines at a time. */
 static void add_products(const rectangle *all, const float *x, const float *dy, float *dw)
 {
-    fc_taps t = all->taps;
+    fc_rectangle t = all->taps;
     const ptrdiff_t most = fc_max(1, PRODUCTS / t.pixels);
     if (t.taps_h == 0) return;
     for (ptrdiff_t l = 0; l < all->taps.lines; l += most) {
