@@ -153,7 +153,7 @@ def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, 
     w.stride_h, w.stride_w = strides
     w.dilation_h, w.dilation_w = dilation
     (w.pad_top, pad_bottom), (w.pad_left, pad_right) = pads
-    w.groups, w.exact = 1, exact
+    w.groups, w.exact, w.connections = 1, exact, 0
     h, width, c = in_shape
     check(fc_conv2d_transpose_init(&op.op, h, width, c, out_shape[0], out_shape[1], out_shape[2], &w, pad_bottom, pad_right, bias),
           f"conv2d_transpose of input {tuple(in_shape)} to {tuple(out_shape)} with kernel size {tuple(kernel_size)}, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")
