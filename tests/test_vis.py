@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn import vis
+from fastcnn import layers, vis
 from fastcnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -209,6 +209,20 @@ def test_filters_of_many_channels(plt, lenet):
     figure = vis.filters(wide)
     assert figure.axes[0].get_xlabel() == "channel" and legible(figure)
     assert np.array_equal(pictures(figure)[0][4:7, 12:15], wide.layers[0].weights[0][:, :, 3, 1])
+
+
+def test_filters_of_other_convolutions(plt):
+    shape = {"input_shape": (9, 9, 3)}
+    depthwise = fastcnn.Sequential([layers.DepthwiseConv2D(4, depth_multiplier=2, name="dw", **shape)], seed=0)
+    separable = fastcnn.Sequential([layers.SeparableConv2D(5, 4, depth_multiplier=2, name="sep", **shape)], seed=0)
+    for model, name in ((depthwise, "dw"), (separable, "sep")):
+        figure, kernel = vis.filters(model), model.layers[0].weights[0]
+        assert titles(figure) == [f"{name}: 6 filters of 4 × 4"] and kernel.shape == (4, 4, 3, 2)
+        assert np.array_equal(pictures(figure)[0][:, 15:19], kernel[:, :, 1, 1]) and legible(figure)
+    transposed = fastcnn.Sequential([layers.Conv2DTranspose(2, 3, input_shape=(9, 9, 5), name="up")], seed=0)
+    figure = vis.filters(transposed)
+    assert titles(figure) == ["up: 2 filters of 3 × 3 × 5"]
+    assert np.array_equal(pictures(figure)[0][4:7, 12:15], transposed.layers[0].weights[0][:, :, 1, 3])
 
 
 def test_filters_of_colours(plt):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.layers import Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from fastcnn.vis.mosaic import mosaic
 from fastcnn.vis.style import axes_of, drawing, signed
 
@@ -15,7 +16,8 @@ def filters(model, layer=None, limit=None, ax=None):
 
     Of a layer that sees colours, each filter is a picture in colours, grey where it is zero, at its own contrast. Others
     have one scale. Of a layer that sees more channels, all filters stand along one axis and the channels they read along
-    the other. A dense layer that sees pictures, directly or through `Flatten`, shows one template per unit.
+    the other. A dense layer that sees pictures, directly or through `Flatten`, shows one template per unit. Depthwise and
+    separable convolutions show a filter per channel, or several.
 
     Args:
         model: built.
@@ -61,11 +63,11 @@ def _kernel(model, wanted):
     found = {}
     for i, layer in enumerate(layers):
         for parameter in layer.parameters:
-            if parameter.name != "kernel":
+            if parameter.name not in ("kernel", "depthwise_kernel"):
                 continue
             seen = layer.input_size if i == 0 or len(layer.input_size) == 3 else layers[i - 1].input_size
             if len(parameter.shape) == 4:
-                found[i] = parameter.value
+                found[i] = _by_filter(layer, parameter.value)
             elif len(parameter.shape) == 2 and len(seen) == 3 and math.prod(seen) == parameter.shape[0]:
                 found[i] = parameter.value.reshape(*seen, -1)
     known = ", ".join(layers[i].name for i in found) or "none"
@@ -83,6 +85,13 @@ def _kernel(model, wanted):
     if i not in found:
         raise ValueError(f"layer must have filters over pictures. Layers that do: {known}. Received: {layers[i].name}")
     return layers[i], found[i]
+
+
+def _by_filter(layer, kernel):
+    """The kernel of a convolution as (height, width, channels, filters)."""
+    if isinstance(layer, (DepthwiseConv2D, SeparableConv2D)):
+        return kernel.reshape(*kernel.shape[:2], 1, -1)
+    return kernel.swapaxes(2, 3) if isinstance(layer, Conv2DTranspose) else kernel
 
 
 def _columns(count):
