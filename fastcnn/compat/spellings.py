@@ -19,7 +19,7 @@ def renamed(new, convert=None):
     """A rule for an argument that has another name today.
 
     Args:
-        new: that name.
+        new: that name, or several that all take the value.
         convert: a function of the value, or {old value: modern one}; None: the value stays.
     """
 
@@ -31,8 +31,10 @@ def renamed(new, convert=None):
             modern = convert[value]
         else:
             modern = value if convert is None else convert(value)
-        place(what, given, new, modern, old)
-        return f"{old}={short(value)}", f"{new}={short(modern)}"
+        names = (new,) if isinstance(new, str) else new
+        for name in names:
+            place(what, given, name, modern, old)
+        return f"{old}={short(value)}", ", ".join(f"{name}={short(modern)}" for name in names)
 
     return rule
 

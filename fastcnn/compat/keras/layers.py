@@ -32,14 +32,18 @@ _CONVOLUTION = {
 }
 _POOLING = {"poolsize": renamed("pool_size"), **_WINDOW}
 
+def _output_shape(what, old, given):
+    raise TypeError(f"{what} takes no output_shape today: it follows from the input's, padding and strides, and "
+                    f"output_padding adds to it. Received: {given[old]!r}")
+
+
 RULES = {  # class: old spellings of its arguments; a class that fastcnn does not have is passed over
     "AveragePooling2D": _POOLING,
     "BatchNormalization": {"beta_init": renamed("beta_initializer"), "gamma_init": renamed("gamma_initializer")},
     "Conv2D": _CONVOLUTION,
-    "Conv2DTranspose": _CONVOLUTION,
+    "Conv2DTranspose": {**_CONVOLUTION, "output_shape": _output_shape},
     "Cropping2D": {"dim_ordering": _WINDOW["dim_ordering"]},
     "Dense": {"output_dim": renamed("units"), **_KERNEL},
-    "DepthwiseConv2D": _CONVOLUTION,
     "Dropout": {"p": renamed("rate")},
     "GaussianNoise": {"sigma": renamed("stddev")},
     "GlobalAveragePooling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
@@ -49,7 +53,7 @@ RULES = {  # class: old spellings of its arguments; a class that fastcnn does no
     "MaxPooling2D": _POOLING,
     "PReLU": {"init": renamed("alpha_initializer")},
     "Reshape": {"dims": renamed("target_shape")},
-    "SeparableConv2D": _CONVOLUTION,
+    "SeparableConv2D": {**_CONVOLUTION, "init": renamed(("depthwise_initializer", "pointwise_initializer"))},
     "SpatialDropout2D": {"p": renamed("rate"), "dim_ordering": _WINDOW["dim_ordering"]},
     "UpSampling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
     "ZeroPadding2D": {"dim_ordering": _WINDOW["dim_ordering"]},
@@ -64,10 +68,10 @@ OTHER_NAMES = {  # both in use
 }
 
 
-def _filters_first(values):
+def _filters_first(values, fourth="init"):
     """Keras 1: filters, rows and columns as three integers in front; None: they are not."""
     if len(values) >= 3 and all(hasattr(value, "__index__") for value in values[:3]):
-        names = "filters", "nb_row", "nb_col", "init", "activation"
+        names = "filters", "nb_row", "nb_col", fourth, "activation"
         if len(values) > len(names):
             raise TypeError(f"Convolution2D takes {', '.join(names)} by position, others by name. Received: {len(values)} "
                             f"values")
@@ -88,9 +92,14 @@ def _inputs_first(values):
     return dict(zip(names, values))
 
 
+def _transposed(values):
+    """The same with the shape of the output as the fourth."""
+    return _filters_first(values, "output_shape")
+
+
 _POSITIONS = {"Dense": _inputs_first}
 _OLD_POSITIONS = {"AtrousConvolution2D": _filters_first, "Convolution2D": _filters_first,
-                  "Convolution2DTranspose": _filters_first, "Deconvolution2D": _filters_first,
+                  "Convolution2DTranspose": _transposed, "Deconvolution2D": _transposed,
                   "SeparableConvolution2D": _filters_first}
 
 
