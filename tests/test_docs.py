@@ -56,6 +56,7 @@ def test_pages_have_examples():
     assert counts["README.md"] and sum(map(bool, counts.values())) >= 5 and sum(counts.values()) > 40
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pages show old spellings, too
 @pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if pages.examples(text)])
 def test_page(name, reader):
     try:
