@@ -16,6 +16,9 @@ typedef enum {
     FC_LRN,
     FC_LRN_POOL,
     FC_LRN_WITHIN,
+    FC_BATCH_NORM,
+    FC_FIXED_NORM,
+    FC_FOLD,
     FC_DENSE,
     FC_ACTIVATION,
     FC_ACTIVATION_OF_X,
@@ -84,7 +87,9 @@ typedef enum {
 typedef enum { FC_FLOAT32, FC_FLOAT16, FC_INT8, FC_FORMATS } fc_format;
 
 /* One pass of one op is a step of a program. */
-typedef enum { FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES } fc_pass;
+typedef enum {
+    FC_PACK, FC_STATISTICS, FC_COMBINE, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
+} fc_pass;
 
 typedef struct {
     ptrdiff_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w;
@@ -110,6 +115,11 @@ typedef struct {
     ptrdiff_t rows_below, rows_above; /* within channels */
     float scale, beta, k;   /* (k + scale · Σ x²)^−beta */
 } fc_lrn;
+
+typedef struct {
+    ptrdiff_t row;          /* floats of a row of packed statistics: the channels, maybe several times */
+    float momentum, epsilon;
+} fc_batch_norm;
 
 /* PReLU: an image is [repeats][outer][shared][inner][inner_shared], its slopes are [outer][inner]. */
 typedef struct {
@@ -211,7 +221,7 @@ typedef struct {
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
-    int partial;   /* small weights (conv2d, scale): WEIGHTS by chunks of images, then REDUCE */
+    ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
@@ -222,6 +232,7 @@ typedef struct {
         fc_lrn lrn;
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
+        fc_batch_norm batch_norm;
         fc_dropout dropout;    /* of dense too */
         fc_loss loss;
         fc_optimizer optimizer;
@@ -249,8 +260,9 @@ typedef struct {
     float *packed, *packed_t; /* weights as the microkernel reads them */
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
     float *scales;
-    float *partial;           /* [chunks][w_size + b_size]; optimizer: a sum of squares per block; penalty: its blocks */
+    float *partial;           /* [chunks][op.partial]; optimizer: a sum of squares per block; penalty: its blocks */
     const int32_t *table;     /* conv2d: [connections][2], input and output channel, by output and then input channel */
+    float *moving_mean, *moving_variance; /* batch_norm (NULL: not kept), fixed_norm: [c] */
     float *state[FC_STATES];  /* optimizer: what it keeps of each parameter */
     const void *target;       /* loss: float [batch][x.size] or int32 [batch] */
     const float *sample_weight; /* loss: [batch] or NULL */
@@ -319,6 +331,10 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);
 fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format format);
 fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
+/* FC_BATCH_NORM or FC_FIXED_NORM of images [pixels][c] */
+fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
+                             int scale, int center);
+fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm); /* of: conv2d or dense before norm, a fixed_norm */
 fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);
 fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group);
 fc_status fc_dropout_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t c, double rate);
@@ -349,6 +365,7 @@ ptrdiff_t fc_lanes_width(void); /* V: the images of a chunk */
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);
+int fc_op_has(const fc_op *op, fc_pass pass); /* does it have this pass? */
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass); /* "direct", "F(4×4, 3×3)", … */
 
 /* ISA: the table is chosen once, by fc_select_isa(NULL) at import. */

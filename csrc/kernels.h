@@ -156,6 +156,15 @@ typedef struct {
     X(void, lrn_row_terms, (const fc_lrn *lrn, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x,              \
                             const float *dy, float *dx, float *t))                                                    \
     X(void, lrn_row_backward, (const fc_lrn *lrn, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x, float *dx)) \
+    X(void, norm_offset, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *from, float *y))                  \
+    X(void, norm_spread, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *mean, float *y))                  \
+    X(void, norm, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *mean, const float *scale,                \
+                   const float *shift, float *y))                                                                     \
+    X(void, norm_sums, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean, float *s,    \
+                        float *t))                                                                                    \
+    X(void, norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,          \
+                            const float *scale, const float *k, const float *l, float *dx))                           \
+    X(void, norm_scale, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *scale, float *y))                  \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
     X(void, softmax_backward, (ptrdiff_t rows, ptrdiff_t c, const float *y, const float *dy, float *dx))              \

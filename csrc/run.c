@@ -136,7 +136,8 @@ static double cost(const fc_program *p, ptrdiff_t first, ptrdiff_t last, ptrdiff
         for (ptrdiff_t s = p->phases[i].first; s < p->phases[i].first + p->phases[i].count; s++) {
             const fc_pass pass = p->steps[s].pass;
             const double once = p->ops[p->steps[s].op].cost;
-            if (pass == FC_FORWARD || pass == FC_DATA || pass == FC_WEIGHTS) total += once * (double)batch;
+            const int by_image = pass == FC_STATISTICS || pass == FC_FORWARD || pass == FC_DATA || pass == FC_WEIGHTS;
+            if (by_image) total += once * (double)batch;
             if (pass == FC_UPDATE) total += once;
         }
     return total;

@@ -9,11 +9,12 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef enum fc_kind:
         FC_CONV2D, FC_MAX_POOL2D, FC_AVG_POOL2D, FC_SOFT_POOL2D, FC_LP_POOL2D, FC_LRN, FC_LRN_POOL, FC_LRN_WITHIN
         FC_DENSE, FC_ACTIVATION, FC_ACTIVATION_OF_X, FC_PRELU, FC_MAXOUT, FC_SOFTMAX, FC_LOG_SOFTMAX, FC_DROPOUT
-        FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY, FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD
-        FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM, FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D
-        FC_UPSAMPLE2D, FC_PERMUTE, FC_CONV2D_TRANSPOSE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER
-        FC_HINGE, FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_SUM_POOL2D, FC_SCALE
-        FC_RBF, FC_RBF_MEAN_SQUARED_ERROR, FC_RBF_MAXIMUM_A_POSTERIORI, FC_SQUARE, FC_SDLM, FC_DISTORT, FC_KINDS
+        FC_BATCH_NORM, FC_FIXED_NORM, FC_FOLD, FC_SOFTMAX_CROSS_ENTROPY, FC_CATEGORICAL_CROSS_ENTROPY
+        FC_BINARY_CROSS_ENTROPY, FC_MEAN_SQUARED_ERROR, FC_SGD, FC_RMSPROP, FC_ADAGRAD, FC_ADADELTA, FC_ADAM
+        FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D, FC_UPSAMPLE2D, FC_PERMUTE
+        FC_CONV2D_TRANSPOSE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER, FC_HINGE
+        FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_SUM_POOL2D, FC_SCALE, FC_RBF
+        FC_RBF_MEAN_SQUARED_ERROR, FC_RBF_MAXIMUM_A_POSTERIORI, FC_SQUARE, FC_SDLM, FC_DISTORT, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -23,7 +24,7 @@ cdef extern from "fastcnn.h" nogil:
         FC_FLOAT32, FC_FLOAT16, FC_INT8, FC_FORMATS
 
     ctypedef enum fc_pass:
-        FC_PACK, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
+        FC_PACK, FC_STATISTICS, FC_COMBINE, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
 
     ctypedef struct fc_conv2d:
         Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
@@ -74,7 +75,8 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
-        int wide, partial, dropped, lanes, from_logits, sparse
+        int wide, dropped, lanes, from_logits, sparse
+        Py_ssize_t partial
         fc_format format
         Py_ssize_t half_size, scales_size
 
@@ -94,6 +96,8 @@ cdef extern from "fastcnn.h" nogil:
         float *scales
         float *partial
         const int32_t *table
+        float *moving_mean
+        float *moving_variance
         float *state[3]
         const void *target
         const float *sample_weight
@@ -152,6 +156,9 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
+    fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, Py_ssize_t pixels, Py_ssize_t c, float momentum, float epsilon,
+                                 int scale, int center)
+    fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm)
     fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
     fc_status fc_dropout_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t c, double rate)
@@ -169,6 +176,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_lanes(fc_op *op)
     Py_ssize_t fc_lanes_width()
     const char *fc_op_name(fc_kind kind)
+    int fc_op_has(const fc_op *op, fc_pass pass_)
     int fc_isa_count()
     const char *fc_isa_name(int i)
     int fc_isa_usable(int i)

@@ -9,8 +9,8 @@ import numpy as np
 
 cnp.import_array()
 
-PASSES = {"pack": FC_PACK, "forward": FC_FORWARD, "mask": FC_MASK, "data": FC_DATA, "weights": FC_WEIGHTS,
-          "reduce": FC_REDUCE, "update": FC_UPDATE}
+PASSES = {"pack": FC_PACK, "statistics": FC_STATISTICS, "combine": FC_COMBINE, "forward": FC_FORWARD, "mask": FC_MASK,
+          "data": FC_DATA, "weights": FC_WEIGHTS, "reduce": FC_REDUCE, "update": FC_UPDATE}
 ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
                "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS, "softsign": FC_SOFTSIGN,
                "hard_sigmoid": FC_HARD_SIGMOID, "selu": FC_SELU, "exponential": FC_EXPONENTIAL, "relu6": FC_RELU6,
@@ -63,6 +63,8 @@ cdef class Op:
     @property
     def dropped(self): return bool(self.op.dropped)
     @property
+    def partial_size(self): return self.op.partial
+    @property
     def lanes(self): return bool(self.op.lanes)
     @property
     def format(self): return next(name for name, value in FORMATS.items() if value == self.op.format)
@@ -78,6 +80,10 @@ cdef class Op:
     def alpha(self): return self.op.alpha
     @property
     def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
+
+    def has(self, str name):
+        """Does the op have this pass?"""
+        return bool(fc_op_has(&self.op, PASSES[name]))
 
     def algorithm(self, str name):
         """How a pass is computed: "direct", or Winograd's "F(4×4, 3×3)" and the like."""
@@ -96,6 +102,13 @@ cdef class Op:
         cdef Op other = Op.__new__(Op)
         other.op = self.op
         return other if fc_dense_set_dropout(&other.op, &dropout.op) == FC_OK else None
+
+    def with_bias(self):
+        """The same op with a bias (conv2d, dense), for inference."""
+        cdef Op other = Op.__new__(Op)
+        other.op = self.op
+        other.op.b_size = other.op.out_c
+        return other
 
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
@@ -235,6 +248,22 @@ def scale(shape, bint bias):
 def rbf(Py_ssize_t n_in, Py_ssize_t units):
     cdef Op op = Op.__new__(Op)
     check(fc_rbf_init(&op.op, n_in, units), f"rbf of {n_in} inputs and {units} units")
+    return op
+
+
+def batch_norm(Py_ssize_t pixels, Py_ssize_t c, float epsilon, bint scale, bint center, float momentum=0.0,
+               bint fixed=False):
+    """Normalization of [pixels][c] floats per image over the batch; fixed: by given statistics."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_batch_norm_init(&op.op, FC_FIXED_NORM if fixed else FC_BATCH_NORM, pixels, c, momentum, epsilon, scale, center),
+          f"batch_norm of {pixels} × {c} values")
+    return op
+
+
+def fold(Op of, Op norm):
+    """Weights and bias of a convolution or a dense layer, with the fixed normalization after it folded in."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_fold_init(&op.op, &of.op, &norm.op), f"fold of {norm.name} into {of.name}")
     return op
 
 
@@ -494,6 +523,10 @@ cdef class Program:
             self.io[op].scales = p
         elif field == "partial":
             self.io[op].partial = p
+        elif field == "moving_mean":
+            self.io[op].moving_mean = p
+        elif field == "moving_variance":
+            self.io[op].moving_variance = p
         elif field == "target":
             self.io[op].target = p
         elif field == "sample_weight":

@@ -4,6 +4,8 @@ from fastcnn import _ops
 from fastcnn.layers.base import Node
 
 _ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
+_FOLDED = "conv2d", "dense"  # ops whose weights take a normalization along: their last axis is the output's channels
+
 
 class PythonEntry:
     """A layer that computes in Python."""
@@ -12,13 +14,20 @@ class PythonEntry:
         self.layer = layer
 
 
+class Computed:
+    """In place of a parameter: an array that a plan computes of others before it runs."""
+
+    def __init__(self, size):
+        self.size, self.value = size, None
+
+
 def entries_of(layers, training):
     """The nodes of the layers, in order; layers that compute in Python as one entry each."""
     entries = []
     for layer in layers:
         if layer.training_only and not training:
             continue
-        nodes = layer.nodes()
+        nodes = layer.training_nodes() if training else layer.nodes()
         if nodes is None:
             entries.append(PythonEntry(layer))
         for node in nodes or ():
@@ -27,18 +36,33 @@ def entries_of(layers, training):
     return entries
 
 
-def fuse(entries):
-    """The same list with activations fused behind convolutions and dense layers."""
+def fuse(entries, training):
+    """The same list with activations fused behind convolutions and dense layers; and, where nothing is trained,
+    normalizations folded into their weights."""
     fused = []
     for entry in entries:
         before = fused[-1] if fused else None
-        if (not isinstance(entry, PythonEntry) and entry.op.name == "activation" and before is not None
-                and not isinstance(before, PythonEntry) and before.op.name in _ACTIVATED
-                and before.op.activation == "linear"):
-            fused[-1] = before.like(before.op.with_activation(entry.op.activation, entry.op.alpha))
-        else:
-            fused.append(entry)
+        if isinstance(before, Node) and before.op.activation == "linear" and not isinstance(entry, PythonEntry):
+            if entry.op.name == "activation" and before.op.name in _ACTIVATED:
+                fused[-1] = before.with_op(before.op.with_activation(entry.op.activation, entry.op.alpha))
+                continue
+            if not training and before.fold is None and before.table is None and _folds(before.op, entry.op):
+                fused[-1] = _folded(before, entry)
+                continue
+        fused.append(entry)
     return fused
+
+
+def _folds(op, norm):
+    """Are both about the same channels? A copy of large dense weights would cost more than the normalization does."""
+    return op.name in _FOLDED and norm.name == "fixed_norm" and norm.in_shape[2] == op.out_shape[2] and not op.wide
+
+
+def _folded(node, norm):
+    folded = node.with_op(node.op.with_bias())
+    folded.w, folded.b = Computed(node.op.w_size), Computed(node.op.out_shape[2])
+    folded.fold = node.w, node.b, norm
+    return folded
 
 
 def fuse_loss(entries, loss):

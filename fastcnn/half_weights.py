@@ -6,7 +6,6 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.fusion import PythonEntry, entries_of
-from fastcnn.layers.base import Node
 from fastcnn.ops.half_weights import DTYPES, arrays, check, restore, store
 
 
@@ -103,11 +102,16 @@ class HalfWeights:
         return [self._entry(entry) for entry in entries]
 
     def _entry(self, entry):
-        kernel = None if isinstance(entry, PythonEntry) else self.kernels.get(entry.w)
+        if isinstance(entry, PythonEntry):
+            return entry
+        kernel = self.kernels.get(entry.w if entry.fold is None else entry.fold[0])
         if kernel is None:
             return entry
-        node = Node(entry.op.with_format(self.dtype) or entry.op, kernel, entry.b, entry.seed, entry.constant, entry.table)
-        node.layer, node.number = entry.layer, entry.number
+        node = entry.with_op(entry.op.with_format(self.dtype) or entry.op)
+        if entry.fold is None:
+            node.w = kernel
+        else:
+            node.fold = kernel, *entry.fold[1:]
         return node
 
 

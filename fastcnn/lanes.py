@@ -32,7 +32,7 @@ def _stage(entries, width):
         op = None if isinstance(entry, PythonEntry) or not _fits(entry.op, width) else entry.op.with_lanes()
         if op is None or not nodes and op.name != "conv2d":
             break
-        nodes.append(entry.like(op))
+        nodes.append(entry.with_op(op))
         if op.name == "conv2d" and not _narrow(entry.op):
             break
         last = len(nodes)
@@ -40,7 +40,7 @@ def _stage(entries, width):
     if not any(node.op.name == "conv2d" and node.op.out_shape[2] < _NARROW for node in nodes):
         return []  # forward passes fill their vectors as they are
     to_lanes, first = _ops.to_lanes(nodes[0].op)
-    return [Node(to_lanes), nodes[0].like(first), *nodes[1:], Node(_ops.from_lanes(nodes[-1].op.out_size))]
+    return [Node(to_lanes), nodes[0].with_op(first), *nodes[1:], Node(_ops.from_lanes(nodes[-1].op.out_size))]
 
 
 def _fits(op, width):

@@ -10,12 +10,13 @@ _LINE = 16  # floats: every parameter starts at a cache line
 
 
 class Parameter:
-    """An array that training may change. `value` and `gradient` become views of the model's flat arrays; the gradient of a
-    dense kernel beyond 1 MiB is None: it is used up block by block and never kept. Of a kernel that exists in fewer bits
-    only (`stored`), `value` is restored each time it is asked for."""
+    """An array that training may change, optimizers if it is `trainable`. `value` and `gradient` become views of the
+    model's flat arrays; the gradient of a dense kernel beyond 1 MiB is None: it is used up block by block and never kept.
+    Of a kernel that exists in fewer bits only (`stored`), `value` is restored each time it is asked for."""
 
-    def __init__(self, name, shape, initializer, regularizer=None):
+    def __init__(self, name, shape, initializer, regularizer=None, trainable=True):
         self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
+        self.trainable = trainable
         self._value = self.stored = self.gradient = None
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
@@ -147,7 +148,7 @@ class Flat:
         ranges = []
         ends = self.starts[1:] + [self.size]
         for (layer, parameter), start, end in zip(self.items, self.starts, ends):
-            if not layer.trainable or any(parameter is other for other in without):
+            if not layer.trainable or not parameter.trainable or any(parameter is other for other in without):
                 continue
             factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier, parameter.penalty
             if not apart and ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
@@ -159,4 +160,5 @@ class Flat:
     def penalties(self, without=()):
         """(start, size, (l1, l2)) of the trainable parameters, `without` some, that have a regularizer."""
         return [(start, parameter.size, parameter.penalty) for (layer, parameter), start in zip(self.items, self.starts)
-                if layer.trainable and any(parameter.penalty) and not any(parameter is other for other in without)]
+                if layer.trainable and parameter.trainable and any(parameter.penalty)
+                and not any(parameter is other for other in without)]

@@ -42,7 +42,7 @@ class Plan:
         self.training, self.label_target, self.half = mode == "train", label_target, half
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
-        self.entries = fuse(entries_of(layers, self.training))
+        self.entries = fuse(entries_of(layers, self.training), self.training)
         loss_kind = None
         if loss is not None:
             self.entries, loss_kind = fuse_loss(self.entries, loss)
@@ -72,6 +72,12 @@ class Plan:
             loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
         self._cut()
         self.norms = None
+        self.folds = {}  # entry → ops that make its weights
+        for i, entry in enumerate(self.entries):
+            if not isinstance(entry, PythonEntry) and entry.fold is not None:
+                self.folds[i] = len(self.ops), len(self.ops) + 1
+                norm = entry.fold[2].op
+                self.ops += [norm, _ops.fold(entry.op, norm)]
         self.first_update, self.updates, self.inside = len(self.ops), [], {}  # inside: entry → op of its kernel's optimizer
         if self.training:
             wide = {i: e for i, e in enumerate(self.entries) if self.ops[i] and self.ops[i].wide and e.layer.trainable}
@@ -89,7 +95,7 @@ class Plan:
         self.ops += [_ops.penalty(size, *penalty) for _, size, penalty in self.penalties]
         schedule = thrifty(lambda early: Schedule(self.entries, self.ops, sizes, self.batch, self.chunks, loss, loss_size,
                                                   self.training, len(self.updates), self.norms is not None, early,
-                                                  range(self.first_penalty, len(self.ops))))
+                                                  range(self.first_penalty, len(self.ops)), list(self.folds.values())))
         self.values, self.gradients, self.loss_y = schedule.values, schedule.gradients, schedule.loss_y
         self.steps, self.phases, self.pack_phases = schedule.steps, schedule.phases, schedule.pack_phases
         self.script = [(phase, self._call(kind, i)) for phase, kind, i in schedule.script]
@@ -158,6 +164,8 @@ class Plan:
                                     [(first, count, self.chunk, parts) for first, count, parts, _ in self.phases])
         self.number = number
         needs_t = {i for i, name in self.steps if name == "data"}
+        for i, indices in self.folds.items():
+            self._bind_fold(self.entries[i], *(number[index] for index in indices))
         for i, entry in enumerate(self.entries):
             if isinstance(entry, PythonEntry):
                 continue
@@ -169,14 +177,8 @@ class Plan:
                 self._rows(n, "dy", self.gradients[i + 1])
             if entry.constant is not None:
                 self.program.bind(n, "w", entry.constant)
-            if entry.w is not None:
-                if op.format == "float32":
-                    self.program.bind(n, "w", entry.w.value)
-                else:
-                    self.program.bind(n, "half", entry.w.half)
-                    self.program.bind(n, "scales", entry.w.scales)
-                self.program.bind(n, "b", None if entry.b is None else entry.b.value)
-                self.program.bind(n, "table", entry.table)
+            elif entry.w is not None or entry.b is not None or op.packed_size:
+                self._bind_parameters(n, entry)
                 alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
                 if op.packed_size and not alone:
                     self.program.bind(n, "packed", _ops.aligned(op.packed_size))
@@ -187,11 +189,11 @@ class Plan:
                     self.program.bind_update(n, number[self.inside[i]])
                     self.program.bind_states(n, self.optimizer.in_order(flat.states_of(entry.w)))
                 if self.training:
-                    self.program.bind(n, "dw", entry.w.gradient)
+                    self.program.bind(n, "dw", None if entry.w is None else entry.w.gradient)
                     self.program.bind(n, "db", None if entry.b is None else entry.b.gradient)
                     if i in partials:
                         self.program.bind(n, "partial", partials[i].array)
-        self.last = len(native) - 1
+        self.last = number.get(len(self.entries) - 1)
         self.randoms = [(number[i], (seed + e.number) % 2**64 if e.seed == -1 else e.seed)
                         for i, e in enumerate(self.entries) if getattr(e, "seed", None) is not None]
         if self.loss is not None:
@@ -218,6 +220,29 @@ class Plan:
         for i, (start, size, _) in enumerate(self.penalties):
             self.program.bind(number[self.first_penalty + i], "w", flat.values[start:start + size])
             self.program.bind(number[self.first_penalty + i], "partial", self.penalty_parts[sum(counts[:i]):])
+
+    def _bind_parameters(self, n, entry):
+        if entry.op.format == "float32":
+            self.program.bind(n, "w", None if entry.w is None else entry.w.value)
+        else:
+            self.program.bind(n, "half", entry.w.half)
+            self.program.bind(n, "scales", entry.w.scales)
+        for field, parameter in zip(("b", "moving_mean", "moving_variance"), (entry.b, *(entry.moving or ()))):
+            self.program.bind(n, field, None if parameter is None else parameter.value)
+        self.program.bind(n, "table", entry.table)
+
+    def _bind_fold(self, entry, norm, fold):
+        """Gives a node whose weights are computed memory for them, and both ops that do so theirs."""
+        w, b, node = entry.fold
+        packed = _ops.aligned(node.op.packed_size)
+        self._bind_parameters(norm, node)
+        self.program.bind(norm, "packed", packed)
+        for parameter in (entry.w, entry.b):
+            parameter.value = _ops.aligned(parameter.size)
+            self.bytes += parameter.value.nbytes
+        for field, array in (("w", w.value), ("b", None if b is None else b.value), ("packed", packed),
+                             ("dw", entry.w.value), ("db", entry.b.value)):
+            self.program.bind(fold, field, array)
 
     def _rows(self, n, field, buffer):
         if buffer.array is not None:

@@ -6,6 +6,8 @@ The backward pass is scheduled for speed and memory:
   again there, from the input that is kept for its own gradient.
 - Weight gradients that sum over the whole batch need dy of the whole batch. They wait until the end, where they share the
   threads' time best, unless running some of them earlier saves memory (`thrifty`).
+- A normalization over the batch needs sums over it, forward and backward, before it can go on: it cuts the chunk phase in
+  two, and both parts read its input, or dy, of the whole batch.
 - The optimizer changes a large dense kernel while its gradient's tiles are in cache, once nothing else reads the kernel.
 """
 
@@ -13,10 +15,10 @@ from fastcnn.buffers import Buffer, arrange
 from fastcnn.fusion import PythonEntry, masks
 
 _READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf")
+            "prelu", "maxout", "rbf", "batch_norm")
 _READS_Y = ("activation", "softmax", "log_softmax")
 _READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm", "local_response_norm_within")  # 2 ms per 32 images of AlexNet's first
+_AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
 
@@ -54,10 +56,11 @@ class Schedule:
         norms: do they need norms of the gradient?
         penalties: ops that depend on the weights alone, packed with them.
         early: entries whose weight gradients do not wait for the end.
+        folds: (normalization, fold) ops that make weights of others.
     """
 
     def __init__(self, entries, ops, sizes, batch, chunks, loss, loss_size, training, updates=0, norms=False,
-                 early=frozenset(), penalties=()):
+                 early=frozenset(), penalties=(), folds=()):
         self.entries, self.ops, self.early = entries, ops, early
         self.values = [Buffer(size) for size in sizes]
         self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
@@ -65,14 +68,17 @@ class Schedule:
         self.loss_y = Buffer(loss_size) if loss_size else None
         if loss_size:
             self.loss_y.pinned = self.loss_y.kept = True
-        self.partials = {}  # entry: partial sums of its weight gradients
         self.waiting = []   # entries whose weight gradients wait for others
         self.steps, self.phases, self.script = [], [], []  # phases: [first step, steps, parts?, moment]
         self.moment, self.open = 0, None
         count = len(entries)
-        packs = [op and (op.packed_size or training and op.packed_t_size) for op in ops[:count]]
+        for stage in zip(*folds):
+            self._phase([(i, "pack") for i in stage], parts=True)
+        packs = [op and op.has("pack") and (op.packed_size or training and op.packed_t_size) for op in ops[:count]]
         self._phase([(i, "pack") for i in (*(i for i in range(count) if packs[i]), *penalties)], parts=True)
         self.pack_phases = len(self.phases)
+        self.partials = {i: Buffer(op.partial_size, chunks) for i, op in enumerate(ops[:count])
+                         if training and op and op.partial and (self._learns(i) or op.has("statistics"))}
         for i in range(count):
             self._forward(i)
         if loss == "python":
@@ -81,8 +87,6 @@ class Schedule:
             self._phase([(count, "forward")] + ([(count, "data")] if training else []), False)
         if training:
             self.late = []
-            self.partials = {i: Buffer(ops[i].w_size + ops[i].b_size, chunks) for i in range(count)
-                             if self._learns(i) and ops[i] and ops[i].partial}
             self.lowest = next((i for i in range(count) if self._learns(i)), count)
             for i in reversed(range(self.lowest, count)):
                 self._backward(i)
@@ -125,7 +129,7 @@ class Schedule:
 
     def _touched(self, i, name):
         """(buffers that the step reads, buffers that it writes)."""
-        if name == "pack" or i >= len(self.entries) and name in ("reduce", "update"):  # or the optimizer
+        if name == "pack" or i >= len(self.entries) and name in ("reduce", "update"):  # of weights, or the optimizer
             return [], []
         if i == len(self.entries):  # the loss
             if name == "forward":
@@ -134,7 +138,9 @@ class Schedule:
         x, y = self.values[i], self.values[i + 1]
         if name == "forward":
             return [x], [y]
-        if name == "reduce":
+        if name == "statistics":
+            return [x], [self.partials[i]]
+        if name in ("combine", "reduce"):
             return [self.partials[i]], []
         dx, dy = self.gradients[i], self.gradients[i + 1]
         if name == "weights":
@@ -150,12 +156,15 @@ class Schedule:
         entry = self.entries[i]
         if isinstance(entry, PythonEntry):
             return bool(entry.layer.parameters) and entry.layer.trainable
-        return entry.w is not None and entry.layer.trainable
+        return (entry.w is not None or entry.b is not None) and entry.layer.trainable
 
     def _forward(self, i):
         if self.ops[i] is None:
             self._hook("forward", i, [self.values[i]], [self.values[i + 1]])
         else:
+            if self.ops[i].has("statistics"):
+                self._phase([(i, "statistics")], parts=False)
+                self._phase([(i, "combine")], parts=True)
             self._phase([(i, "forward")], parts=self.ops[i].wide)
 
     def _backward(self, i):
@@ -166,7 +175,13 @@ class Schedule:
         if self._masks(i):
             self._phase([(i, "mask")], parts=False)
         self._renew(i, needs_dx)
-        if self._learns(i) and op.partial:
+        if op.has("statistics"):
+            self._phase([(i, "weights")], parts=False)
+            if needs_dx:
+                self._phase([(i, "reduce")], parts=True)
+            else:
+                self.late.append((i, "reduce"))
+        elif self._learns(i) and op.partial:
             self._phase([(i, "weights")], parts=False)
             self.late.append((i, "reduce"))
         elif self._learns(i) and not op.wide:
@@ -197,7 +212,7 @@ class Schedule:
 
     def _cheap(self, i):
         """Is value i made by a cheap op, from a value that the backward pass reads in any case, and read in chunks only?"""
-        if i == 0 or self.ops[i - 1] is None or self.ops[i - 1].name not in _AGAIN:
+        if i == 0 or self.ops[i - 1] is None or self.ops[i - 1].name not in _AGAIN or self.ops[i].has("statistics"):
             return False
         in_chunks = self.ops[i].partial or not self._learns(i)
         return in_chunks and (i == 1 or i - 1 > self.lowest and not self._cheap(i - 1))

@@ -31,7 +31,7 @@ def lines(model, algorithms=False):
     rule = "─" * max(map(len, text))
     yield f'Model "{model.name}"'
     yield from (rule, text[0], rule, *text[1:-1], rule, text[-1])
-    frozen = sum(layer.count_params() for layer in model.layers if not layer.trainable)
+    frozen = sum(p.size for layer in model.layers for p in layer.parameters if not (layer.trainable and p.trainable))
     yield f"trainable parameters: {totals[0] - frozen:,}; kept as they are: {frozen:,}"
     if model.dense_dtype != "float32":
         yield model._half.describe()

@@ -36,15 +36,20 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     fc_io io = {.x = {.p = x, .size = op.in_size}, .y = {.p = y, .size = op.out_size}};
     io.dy = (fc_buf){.p = dy, .size = op.out_size}, io.dx = (fc_buf){.p = dx, .size = op.in_size};
     io.w = w, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
-    io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * size, 1);
+    io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * op.partial, 1);
+    io.moving_mean = array(op.in_c, 1), io.moving_variance = array(op.in_c, 1);
+    for (ptrdiff_t i = 0; i < op.in_c; i++) io.moving_variance[i] = fabsf(io.moving_variance[i]);
     io.pixels = (const uint8_t *)x, io.seed = seed, io.table = table;
-    const int weighted = op.w_size > 0, data = op.kind != FC_AUGMENT && op.kind != FC_DISTORT;
-    const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {0, FC_DATA}, {0, FC_WEIGHTS}, {0, FC_REDUCE}};
-    const int packs = op.packed_size + op.packed_t_size > 0;
-    const fc_phase phases[] = {{0, packs, 1, 1}, {1, 1, 1, 1}, {2, data, 1, 1}, {3, weighted, 1, 1}, {4, op.partial, 1, 1}};
+    const fc_step steps[] = {{0, FC_PACK}, {0, FC_STATISTICS}, {0, FC_COMBINE}, {0, FC_FORWARD}, {0, FC_WEIGHTS}, {0, FC_REDUCE},
+                             {0, FC_DATA}};
+    fc_phase phases[7];
+    for (int i = 0; i < 7; i++) {
+        const fc_pass pass = steps[i].pass;
+        phases[i] = (fc_phase){i, fc_op_has(&op, pass) && (pass != FC_REDUCE || op.partial), 1, 1};
+    }
     fc_program program = {.ops = &op, .io = &io, .steps = steps, .phases = phases, .scratch_size = op.scratch};
     program.scratch = calloc((size_t)op.scratch + 64, sizeof(float));
-    fc_run(&program, 0, 5, batch, 1);
+    fc_run(&program, 0, 7, batch, 1);
     return total;
 }
 
@@ -74,7 +79,7 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
     io[1].table = table, io[1].packed = array(ops[1].packed_size, 1);
     io[1].dw = dw, io[1].db = ops[1].b_size ? dw + ops[1].w_size : NULL;
     io[1].packed_t = array(ops[1].packed_t_size, 1), io[1].partial = array(batch * size, 1);
-    const int pack = ops[1].packed_t_size > 0, weighted = ops[1].w_size > 0, reduce = ops[1].partial;
+    const int pack = ops[1].packed_t_size > 0, weighted = ops[1].w_size > 0, reduce = ops[1].partial > 0;
     const fc_step steps[] = {{1, FC_PACK}, {0, FC_FORWARD}, {1, FC_FORWARD}, {2, FC_FORWARD}, {2, FC_DATA}, {1, FC_DATA},
                              {0, FC_DATA}, {1, FC_WEIGHTS}, {1, FC_REDUCE}};
     const ptrdiff_t v = fc_lanes_width();
@@ -277,6 +282,13 @@ static fc_op make_smooth_pool(uint32_t seed)
     fc_pool2d_init(&op, seed % 2 ? FC_SOFT_POOL2D : FC_LP_POOL2D, op.in_h, op.in_w, op.in_c, &o, 0);
     return op;
 }
+static fc_op make_batch_norm(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_batch_norm_init(&op, seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM, 1 + draw(90), 1 + draw(90), 0.9f, 0.5f, draw(2), draw(2));
+    return op;
+}
 static fc_op make_prelu(uint32_t seed)
 {
     fc_op op;
@@ -432,6 +444,7 @@ int main(int argc, char **argv)
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);
+    compare(isa, "batch norm", run_op, make_batch_norm, 4e-6, 80);
     compare(isa, "prelu", run_op, make_prelu, 0, 100);
     compare(isa, "maxout", run_op, make_maxout, 0, 100);
     compare(isa, "shaping", run_op, make_shaping, 0, 90);

@@ -20,8 +20,8 @@ ENDS = [
 ]
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "softsign",
                "selu", "silu", "gelu"]
-SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "within", "activation", "prelu", "maxout", "dropout",
-           "affine", "doubled"]
+SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "within", "norm", "activation", "prelu", "maxout",
+           "dropout", "affine", "doubled"]
 
 
 def pick(rng, options):
@@ -48,6 +48,7 @@ def spatial_layer(rng, kind, shape, seed, filters):
         "soft": lambda: L.SoftPooling2D(window, **options),
         "lp": lambda: L.LpPooling2D(pick(rng, [2, 3.5]), window, **options),
         "lrn": lambda: L.LocalResponseNormalization(int(rng.integers(1, 6)), alpha=0.2, k=1.0),
+        "norm": lambda: L.BatchNormalization(momentum=0.9, center=bool(rng.integers(2)), scale=bool(rng.integers(2))),
         "within": lambda: L.LocalResponseNormalization(3, alpha=0.2, k=1.0, mode="within_channel"),
         "activation": lambda: L.Activation(pick(rng, ACTIVATIONS)),
         "prelu": lambda: L.PReLU("normal", pick(rng, [None, 3, (1, 2), (1, 2, 3)])),

@@ -59,7 +59,9 @@ def test_what_ends_a_stage():
     assert stages(chain(L.ReLU(), narrow(), L.MaxPooling2D(), L.ReLU())) == [["conv2d", "max_pool2d", "activation", "dense"]]
     assert stages(chain(narrow(), L.Dropout(0.5), narrow())) == [["conv2d"], ["conv2d", "dense"]]
     assert stages(chain(narrow(), L.LocalResponseNormalization(3), narrow())) == [["conv2d"], ["conv2d", "dense"]]
-    assert stages(chain(narrow(), L.PReLU(), narrow())) == [["conv2d"], ["conv2d", "dense"]]
+    within = L.LocalResponseNormalization(3, mode="within_channel")
+    for layer in L.PReLU(), within, L.BatchNormalization(), L.BatchNormalization(trainable=False):
+        assert stages(chain(narrow(), layer, narrow())) == [["conv2d"], ["conv2d", "dense"]], layer.name
     assert stages(chain(L.Conv2D(3, 3, strides=2), narrow())) == [["conv2d", "dense"]]
     assert stages(chain(narrow(), L.Conv2D(3, 3, dilation_rate=2))) == [["conv2d"]]
     assert stages(chain(narrow(), L.Conv2D(6, 3, groups=3))) == [["conv2d"]]

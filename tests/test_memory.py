@@ -102,6 +102,10 @@ def sized_problems(rng):
                 )
         for x, alpha in ((3, size), (size,)), ((3, 5, size), (size,)), ((2, size, 3), (size, 1)), ((2, 3, size), (1, 1)):
             yield f"{alpha} slopes", "prelu", [normal(rng, x), normal(rng, alpha)], {}
+        for x in (9, size), (5, 3, size), (2, 130, size % 40 + 1):
+            yield f"{x[-1]} channels", "batch_norm", [normal(rng, s) for s in (x, x[-1:], x[-1:])], {}
+            given = {"mean": normal(rng, x[-1]), "variance": np.abs(normal(rng, x[-1]))}
+            yield f"{x[-1]} channels, given statistics", "batch_norm", [normal(rng, x), normal(rng, x[-1])], given
         for group in (1, 2, 3, 9):
             yield f"{size} groups of {group}", "maxout", [normal(rng, (2, group * size))], {"group_size": group}
         for op, options in POOLS.items():

@@ -113,6 +113,7 @@ BAD_OPTIONS = {
         "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS,
         "alpha_mode": BAD_WORDS, "mode": BAD_WORDS,
     },
+    "batch_norm": {"epsilon": NOT_NEGATIVE},
     "zero_pad2d": {"padding": BAD_PADDINGS, "data_format": BAD_WORDS},
     "crop2d": {
         "cropping": BAD_PADDINGS | {"all rows": ((2, 3), "(2, 2), (3, 3)"), "all columns": (((0, 0), (2, 4)), "(2, 4)")},
@@ -164,7 +165,7 @@ BAD_ARRAYS = {  # what an array argument is made to, what the message holds
     "a dict": (lambda a: {}, "Received"), "a word": (lambda a: "images", "Received"),
     "ragged": (lambda a: [[1.0], [1.0, 2.0]], ""),
 }  # fmt: skip
-OPTIONAL = {"bias"}
+OPTIONAL = {"bias", "gamma", "beta"}
 
 
 def array_cases():
@@ -280,6 +281,10 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
     *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout", "rescale")),
+    ("batch_norm", "x", (), "()"),
+    ("batch_norm", "x", (3, 0), "(3, 0)"),
+    *(("batch_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (4,), (1, 5), (5, 1), (0,)]),
+    *(("batch_norm", "x", shape, f"{shape[-1:]}") for shape in [(5, 6), (1,)]),
     ("prelu", "x", (5,), "(5,)"),
     *(("prelu", "x", shape, str(shape[1:])) for shape in [(3, 4, 5), (2, 3, 4, 6), (2, 2, 4, 5)]),
     *(("prelu", "alpha", shape, str(shape)) for shape in [(2, 1, 5), (3, 1, 5, 1), (1, 3, 1, 5), (4,), (0,)]),

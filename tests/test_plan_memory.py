@@ -80,13 +80,16 @@ def effects(plan, i, name):
     x, y = plan.values[i : i + 2]
     if name == "forward":
         return [x], [y]
+    if name in ("statistics", "combine"):
+        return [x] if name == "statistics" else [], []
     dx, dy = plan.gradients[i : i + 2]
     if name == "data":
         op = plan.ops[i].name
         besides = (
             x
             if "pool2d" in op and op != "avg_pool2d"
-            or op in ("local_response_norm", "local_response_norm_within", "activation_of_x", "prelu", "maxout")
+            or op.startswith("local_response_norm")
+            or op in ("activation_of_x", "prelu", "maxout", "batch_norm")
             else y
             if op in ("activation", "softmax", "log_softmax")
             else None

@@ -664,6 +664,55 @@ def test_activation_backward(name, options, shape):
     check_gradients(name, 1.5 * away_from_zero(*shape), **options)
 
 
+BATCH_NORM = {
+    "both": ("gamma", "beta"),
+    "gamma": ("gamma",),
+    "beta": ("beta",),
+    "neither": (),
+    "given": ("gamma", "beta", "mean", "variance"),
+}
+
+
+@pytest.mark.parametrize("given", BATCH_NORM)
+@pytest.mark.parametrize("shape", [(6, 3), (2, 2, 3, 2), (5,)], ids=str)
+def test_batch_norm(shape, given):
+    """By the definition, and backward."""
+    names, c, x = BATCH_NORM[given], shape[-1], 2.0 * normal(*shape) + 1.0
+    values = {name: np.arange(1.0, c + 1) / c + (name == "beta") for name in names}
+    pixels = x.reshape(-1, c)
+    mean, variance = values.get("mean", pixels.mean(0)), values.get("variance", ((pixels - pixels.mean(0)) ** 2).mean(0))
+    expected = (x - mean) / np.sqrt(variance + 0.5) * values.get("gamma", 1) + values.get("beta", 0)
+    np.testing.assert_allclose(ref.batch_norm(x, **values, epsilon=0.5), expected, rtol=1e-13, atol=1e-14)
+    if pixels.shape[0] == 1 and "mean" not in values:
+        return  # y is beta, whatever x
+
+    fixed = {name: values[name] for name in ("mean", "variance") if name in values}
+    learned = [name for name in names if name not in fixed]
+    arrays = [x, *(values[name] for name in learned)]
+
+    def forward(x, *learned_values):
+        return ref.batch_norm(x, **dict(zip(learned, learned_values)), **fixed, epsilon=0.5)
+
+    y = forward(*arrays)
+    dy = np.random.default_rng(y.size).uniform(0.5, 1.5, y.shape) * np.where(np.arange(y.size) % 3, 1, -1).reshape(y.shape)
+    gradients = ref.batch_norm_backward(dy, x, **dict(zip(learned, arrays[1:])), **fixed, epsilon=0.5)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    assert len(gradients) == len(arrays)
+    for which, gradient in enumerate(gradients):
+        expected = numeric_gradient(forward, arrays, which, dy)
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=GRADIENT_TOLERANCE * np.abs(expected).max())
+
+
+def test_batch_norm_by_hand():
+    x = [[1.0, 0.0], [3.0, 8.0]]
+    assert ref.batch_norm(x, epsilon=0).tolist() == [[-1, -1], [1, 1]]
+    assert ref.batch_norm(x, [2.0, 3.0], [1.0, 0.0], epsilon=0).tolist() == [[-1, -3], [3, 3]]
+    assert ref.batch_norm(x, mean=[1.0, 2.0], variance=[3.0, 0.0], epsilon=1).tolist() == [[0, -2], [1, 6]]
+    dx, dgamma, dbeta = ref.batch_norm_backward([[1.0, 2.0], [1.0, 4.0]], x, [2.0, 3.0], [0.0, 0.0], epsilon=0)
+    assert dx.tolist() == [[0, 0], [0, 0]], "two values per channel: the normal ones are ±1, whatever they are"
+    assert dgamma.tolist() == [0, 2] and dbeta.tolist() == [2, 6]
+
+
 SLOPES = [(5,), (4, 1, 5), (1, 3, 1), (3, 5), (4, 3, 1), (1,)]
 
 
@@ -1204,6 +1253,10 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "soft_pool2d.padding": lambda: ref.soft_pool2d(IMAGE, 2, padding=2),
     "lp_pool2d.power": lambda: ref.lp_pool2d(IMAGE, 0.5, 2),
     "lp_pool2d.dy": lambda: ref.lp_pool2d_backward(np.zeros((1, 1, 1, 2)), IMAGE, 2, 2),
+    "batch_norm.gamma": lambda: ref.batch_norm(np.zeros((2, 3)), np.zeros(2)),
+    "batch_norm.epsilon": lambda: ref.batch_norm(np.zeros((2, 3)), epsilon=-1),
+    "batch_norm.mean_alone": lambda: ref.batch_norm(np.zeros((2, 3)), mean=np.zeros(3)),
+    "batch_norm.no_channels": lambda: ref.batch_norm(np.zeros((2, 0))),
     "prelu.shapes": lambda: ref.prelu(np.zeros((2, 3)), np.zeros(2)),
     "prelu.no_batch": lambda: ref.prelu(np.zeros(3), np.zeros(3)),
     "prelu.dy": lambda: ref.prelu_backward(np.zeros(3), np.zeros((2, 3)), np.zeros(3)),

@@ -123,6 +123,25 @@ def _lrn(layer, x):
     )
 
 
+def _batch_norm(layer, x, *weights, training=False):
+    given = dict(zip([p.name for p in layer.parameters], weights))
+    options = {"gamma": given.get("gamma"), "beta": given.get("beta"), "epsilon": layer.epsilon}
+    if not training or not layer.trainable:
+        options.update(mean=given["moving_mean"], variance=given["moving_variance"])
+
+    def backward(dy):
+        gradients = ref.batch_norm_backward(dy, x, **options)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+    return ref.batch_norm(x, **options), backward
+
+
+def _moved(layer, x, mean, variance):
+    """The moving averages after a batch."""
+    axes, m = tuple(range(x.ndim - 1)), layer.momentum
+    return m * mean + (1 - m) * x.mean(axis=axes), m * variance + (1 - m) * x.var(axis=axes)
+
+
 def _prelu(layer, x, alpha):
     return ref.prelu(x, alpha), lambda dy: ref.prelu_backward(dy, x, alpha)
 
@@ -152,6 +171,7 @@ _RUN = {
     "RBF": _rbf,
     "Subsampling2D": _subsample2d,
     "LocalResponseNormalization": _lrn,
+    "BatchNormalization": _batch_norm,
     "PReLU": _prelu,
     "Maxout": _maxout,
     "Affine": _affine,
@@ -184,7 +204,8 @@ def run_layer(layer, x, weights=(), training=False, step=0):
             return getattr(ref, op)(x, **options), lambda dy: (getattr(ref, f"{op}_backward")(dy, x, **options),)
         return x, lambda dy: (dy,)
     if kind in _RUN:
-        x, back = _RUN[kind](layer, x, *weights)
+        options = {"training": training} if kind == "BatchNormalization" else {}
+        x, back = _RUN[kind](layer, x, *weights, **options)
         steps.append(back)
     name, constant = getattr(layer, "activation", ("linear", 0.0))
     if name == "linear":
@@ -263,7 +284,9 @@ class Twin:
 
     def gradients(self, x, target, sample_weight=None):
         """(weighted mean loss, gradients of the weights by layer)."""
-        y, _, backwards = self.forward(x, True)
+        y, inputs, backwards = self.forward(x, True)
+        self.moved = {i: _moved(layer, inputs[i], *self.weights[i][-2:]) for i, layer in enumerate(self.layers)
+                      if type(layer).__name__ == "BatchNormalization" and layer.trainable}
         forward, backward = loss_functions(self.loss)
         weight = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         dy, gradients = backward(weight / len(x), y, target), []
@@ -276,10 +299,11 @@ class Twin:
         """The penalties of the trainable weights; their slopes are added to the gradients."""
         total = 0.0
         for layer, weights, grads in zip(self.layers, self.weights, gradients):
-            for i, (parameter, w) in enumerate(zip(layer.parameters, weights) if layer.trainable else ()):
+            learned = zip(layer.parameters, weights, list(grads)) if layer.trainable else ()  # moving averages have no gradient
+            for i, (parameter, w, g) in enumerate(learned):
                 l1, l2 = parameter.penalty
                 total += l1 * np.abs(w).sum() + l2 * (w**2).sum()
-                grads[i] = grads[i] + l1 * np.sign(w) + 2 * l2 * w
+                grads[i] = g + l1 * np.sign(w) + 2 * l2 * w
         return total
 
     def step(self, x, target, sample_weight=None):
@@ -294,6 +318,8 @@ class Twin:
             rule, coupled = RULES[type(o).__name__], 0.0 if o.decoupled else decay
             w = w * (1 - own * decay) if o.decoupled else w
             self.weights[n][i], *self.states[n][i] = rule(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
+        for i, moved in self.moved.items():
+            self.weights[i][-2:] = moved
         self.iterations += 1
         return loss
 

@@ -15,6 +15,7 @@
 #include "maxout.h"
 #include "lrn.h"
 #include "lrn_within.h"
+#include "batch_norm.h"
 #include "softmax.h"
 #include "random.h"
 #include "optim.h"

@@ -135,7 +135,7 @@ fc_status fc_depthwise_init(fc_op *op)
     if (o->groups != op->in_c || op->in_c == 1 || times(op) > MOST_TIMES) return FC_OK;
     o->depthwise = 1 << FC_DATA | 1 << FC_WEIGHTS;
     if (times(op) < fc_k->nr) o->depthwise |= 1 << FC_FORWARD, op->packed_size = op->scratch = 0;
-    op->partial = 1;
+    op->partial = op->w_size + op->b_size;
     o->data_h = fc_balanced(op->in_h, PIXELS / op->in_w);
     if (times(op) == 1) return FC_OK;
     const ptrdiff_t span_h = (o->filter_h - 1) * o->dilation_h + 1;

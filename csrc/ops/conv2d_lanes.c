@@ -18,7 +18,7 @@ fc_status fc_conv2d_set_lanes(fc_op *op)
     if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_h > 1 || o->dilation_w > 1 || o->groups > 1) return FC_INVALID;
     ptrdiff_t copy = op->out_h + o->filter_h - 1;
     if (!fc_grow(&copy, op->out_w + o->filter_w - 1) || !fc_grow(&copy, op->in_c * fc_k->v)) return FC_OVERFLOW;
-    op->lanes = op->partial = 1;
+    op->lanes = 1, op->partial = op->w_size + op->b_size;
     op->images = 0, o->winograd = 0;
     op->packed_size = 0, op->packed_t_size = op->w_size;
     op->scratch = copy + 64;

@@ -31,7 +31,7 @@ fc_status fc_conv2d_set_table(fc_op *op, ptrdiff_t connections)
     op->scratch += written_out(op) + fc_round_up(op->out_c, 16);
     op->w_size = taps(op) * connections; /* fewer than all, which have been checked */
     op->cost = (double)op->out_h * (double)op->out_w * (double)op->w_size;
-    op->partial = 1;
+    op->partial = op->w_size + op->b_size;
     return FC_OK;
 }
 

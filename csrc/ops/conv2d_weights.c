@@ -46,7 +46,7 @@ fc_status fc_conv2d_size_weights(fc_op *op)
     const ptrdiff_t pixels = TILE_BYTES / 4 / (fc_k->nr + fc_min(o->stride_w * panel_width(op), 64));
     o->weights_h = fc_balanced(op->out_h, pixels / op->out_w);
     o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(pixels / image, 8));
-    op->partial = flat(op) || op->w_size <= SMALL_WEIGHTS;
+    op->partial = flat(op) || op->w_size <= SMALL_WEIGHTS ? op->w_size + op->b_size : 0;
     ptrdiff_t x = copy_h(op, o->weights_h) * o->weights_n;
     ptrdiff_t dy = o->weights_h * op->out_w * o->weights_n;
     if (!fc_grow(&x, copy_w(op)) || !fc_grow(&x, panel_width(op) * fc_min(panels(op), PANELS)) ||

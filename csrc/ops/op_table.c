@@ -10,6 +10,9 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_LRN] = &fc_lrn_class,
     [FC_LRN_POOL] = &fc_lrn_pool_class,
     [FC_LRN_WITHIN] = &fc_lrn_within_class,
+    [FC_BATCH_NORM] = &fc_batch_norm_class,
+    [FC_FIXED_NORM] = &fc_fixed_norm_class,
+    [FC_FOLD] = &fc_fold_class,
     [FC_DENSE] = &fc_dense_class,
     [FC_ACTIVATION] = &fc_activation_class,
     [FC_ACTIVATION_OF_X] = &fc_activation_of_x_class,
@@ -55,6 +58,8 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }
+
+int fc_op_has(const fc_op *op, fc_pass pass) { return fc_op_classes[op->kind]->pass[pass] != NULL; }
 
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c)
 {

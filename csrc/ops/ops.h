@@ -30,7 +30,8 @@ typedef struct {
 
 extern const fc_op_class *const fc_op_classes[FC_KINDS];
 extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_class, fc_soft_pool2d_class,
-    fc_lp_pool2d_class, fc_lrn_class, fc_lrn_pool_class, fc_lrn_within_class, fc_dense_class, fc_activation_class,
+    fc_lp_pool2d_class, fc_lrn_class, fc_lrn_pool_class, fc_lrn_within_class, fc_batch_norm_class, fc_fixed_norm_class,
+    fc_fold_class, fc_dense_class, fc_activation_class,
     fc_activation_of_x_class, fc_prelu_class, fc_maxout_class, fc_softmax_class, fc_log_softmax_class,
     fc_dropout_class, fc_softmax_cross_entropy_class, fc_categorical_cross_entropy_class,
     fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class, fc_rmsprop_class, fc_adagrad_class,

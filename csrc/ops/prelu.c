@@ -26,7 +26,7 @@ fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     const ptrdiff_t row = period * fc_min(shape->repeats, fc_ceil_div(ROW, period));
     op->packed_size = row == op->w_size ? 0 : row;
     op->scratch = op->packed_size;
-    op->partial = 1;
+    op->partial = op->w_size;
     op->cost = (double)op->in_size;
     return FC_OK;
 }

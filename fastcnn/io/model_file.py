@@ -34,7 +34,7 @@ def save_model(model, path):
             "standing": standing,
         }
         if model._flat.state is not None:
-            for name, parameter in _parameters(model):
+            for name, parameter in _trained(model):
                 for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
                     tensors[f"{_STATE}{state}/{name}"] = array
     save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
@@ -97,6 +97,11 @@ def _parameters(model):
     return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
 
 
+def _trained(model):
+    """Those that optimizers keep states of."""
+    return [(name, parameter) for name, parameter in _parameters(model) if parameter.trainable]
+
+
 def _states(tensors):
     """Names of the arrays that the optimizer kept."""
     parts = [name.split("/", 2) for name in tensors if name.startswith(_STATE)]
@@ -107,7 +112,7 @@ def _check(path, model, tensors, training):
     """Refuses a file whose arrays are not the model's, before the model takes any memory."""
     wanted = {name: parameter.shape for name, parameter in _parameters(model)}
     states = _states(tensors) if training is not None else []
-    wanted.update({f"{_STATE}{state}/{name}": shape for state in states for name, shape in list(wanted.items())})
+    wanted.update({f"{_STATE}{state}/{name}": parameter.shape for state in states for name, parameter in _trained(model)})
     for name, shape in wanted.items():
         value = tensors.get(name)
         if value is None or value.shape != shape or value.dtype != "float32":
@@ -136,7 +141,7 @@ def _restore_training(path, model, training, tensors):
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
     if states:
         model._flat.prepare_training(len(states), model.optimizer.initial)
-        for name, parameter in _parameters(model):
+        for name, parameter in _trained(model):
             for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
                 array[...] = tensors[f"{_STATE}{state}/{name}"]
 

@@ -10,7 +10,7 @@ from fastcnn.layers.dropout import Dropout, SpatialDropout2D
 from fastcnn.layers.input import Input
 from fastcnn.layers.maxout import Maxout
 from fastcnn.layers.noise import GaussianNoise
-from fastcnn.layers.normalization import LocalResponseNormalization
+from fastcnn.layers.normalization import BatchNormalization, LocalResponseNormalization
 from fastcnn.layers.pooling import (
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -26,9 +26,9 @@ from fastcnn.layers.shaping import Cropping2D, Permute, Reshape, UpSampling2D, Z
 from fastcnn.layers.subsampling import Subsampling2D
 
 __all__ = [
-    "ELU", "RBF", "Activation", "AveragePooling2D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense",
-    "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Input",
-    "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout", "Normalization",
-    "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax",
+    "ELU", "RBF", "Activation", "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D",
+    "Dense", "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+    "Input", "Layer", "LeakyReLU", "LocalResponseNormalization", "LpPooling2D", "MaxPooling2D", "Maxout",
+    "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "SoftPooling2D", "Softmax",
     "SpatialDropout2D", "Subsampling2D", "UpSampling2D", "ZeroPadding2D",
 ]

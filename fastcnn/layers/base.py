@@ -1,5 +1,7 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
+import copy
+
 import numpy as np
 
 from fastcnn import arguments, initializers, registry, regularizers
@@ -8,19 +10,21 @@ from fastcnn.random import new_seed
 
 
 class Node:
-    """One op of a layer, with its weights, or an array in their place that training leaves alone, for the plan."""
+    """One op of a layer for the plan, with its weights; `constant`: an array in their place that training leaves alone;
+    `moving`: the moving mean and variance of a normalization."""
 
-    __slots__ = ("op", "w", "b", "seed", "constant", "table", "layer", "number")
+    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number")
 
-    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None):
-        self.op, self.w, self.b, self.seed, self.constant, self.table = op, w, b, seed, constant, table
+    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None, moving=None):
+        self.op, self.w, self.b, self.seed, self.constant, self.table, self.moving = op, w, b, seed, constant, table, moving
         self.layer = self.number = None
+        self.fold = None  # (w, b, node of a normalization) that the plan makes this node's w and b of
 
-    def like(self, op):
-        """Another op in the same place, with the same weights."""
-        node = Node(op, self.w, self.b, self.seed, self.constant, self.table)
-        node.layer, node.number = self.layer, self.number
-        return node
+    def with_op(self, op):
+        """The same node with another op."""
+        other = copy.copy(self)
+        other.op = op
+        return other
 
 
 class Layer:
@@ -84,11 +88,12 @@ class Layer:
 
     # Building
 
-    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None):
-        """Declares a parameter; call it from `build`."""
+    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, trainable=True):
+        """Declares a parameter; call it from `build`. One that is not trainable is saved, but no optimizer changes it."""
         if any(p.name == name for p in self.parameters):
             raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
-        parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer))
+        parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer),
+                              arguments.flag("trainable", trainable))
         self.parameters.append(parameter)
         return parameter
 
@@ -122,6 +127,10 @@ class Layer:
     def nodes(self):
         """The ops this layer becomes, first to last; None: it computes in Python (`forward`, `backward`)."""
         return None
+
+    def training_nodes(self):
+        """The same while training, for layers that then compute otherwise."""
+        return self.nodes()
 
     # Shapes and counts, as users see them
 

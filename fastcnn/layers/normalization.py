@@ -1,6 +1,8 @@
 """Normalization layers."""
 
-from fastcnn import _ops, arguments
+import math
+
+from fastcnn import _ops, arguments, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -51,3 +53,80 @@ class LocalResponseNormalization(Layer):
 
     def nodes(self):
         return [Node(self.op)]
+
+
+class BatchNormalization(Layer):
+    """Normalizes each channel: y = gamma · (x − mean) / √(variance + epsilon) + beta.
+
+    While training, mean and variance are those of the batch (over its samples and pixels; the variance is divided by their
+    number), and moving averages follow them: moving ← momentum · moving + (1 − momentum) · batch. Otherwise, or with
+    trainable=False, the moving averages take their place, and nothing changes. They are saved with the model. Predicting,
+    the layer costs nothing right after a convolution or a dense layer without activation: it is folded into their weights.
+
+    Args:
+        axis: of the channels: the last, −1; also of channels_first images, which are converted at the model's edge.
+        momentum: in [0, 1]: how much of the moving averages stays per step.
+        epsilon: ≥ 0, added to the variance.
+        center, scale: learn beta; learn gamma.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initial values.
+        beta_regularizer, gamma_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
+
+    Shape:
+        (N, …, C) → the same; gamma, beta, moving mean and variance (C,)
+
+    Source:
+        Ioffe, Szegedy 2015, "Batch normalization".
+
+    Example:
+        >>> layer = fastcnn.layers.BatchNormalization(epsilon=0.0, moving_variance_initializer={"class_name": "constant",
+        ...                                            "config": {"value": 4.0}})
+        >>> layer(np.array([[1.0, -2.0]])).tolist(), layer.count_params()
+        ([[0.5, -1.0]], 8)
+    """
+
+    config = ("axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
+              "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer")
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
+                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
+                 beta_regularizer=None, gamma_regularizer=None, **base):
+        super().__init__(**base)
+        self.axis = arguments.integer("axis", axis, -1)
+        self.momentum = arguments.number("momentum", momentum, 0, 1)
+        self.epsilon = arguments.number("epsilon", epsilon, 0)
+        self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+
+    def build(self, shape):
+        if self.axis not in (-1, len(shape)):
+            raise ValueError(f"axis must be the last, -1 or {len(shape)} for samples of shape {shape}, whatever the "
+                             f"data_format. Received: {self.axis}")
+        self.pixels, c = math.prod(shape[:-1]), shape[-1]
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight("gamma", (c,), self.gamma_initializer, self.gamma_regularizer)
+        if self.center:
+            self.beta = self.add_weight("beta", (c,), self.beta_initializer, self.beta_regularizer)
+        self.moving_mean = self.add_weight("moving_mean", (c,), self.moving_mean_initializer, trainable=False)
+        self.moving_variance = self.add_weight("moving_variance", (c,), self.moving_variance_initializer, trainable=False)
+
+    def _node(self, fixed):
+        op = _ops.batch_norm(self.pixels, self.input_size[-1], self.epsilon, self.scale, self.center, self.momentum, fixed)
+        return Node(op, self.gamma, self.beta, moving=(self.moving_mean, self.moving_variance))
+
+    def nodes(self):
+        return [self._node(fixed=True)]
+
+    def training_nodes(self):
+        return [self._node(fixed=not self.trainable)]
+
+    def multiply_adds(self):
+        return self.scale * math.prod(self.input_size)
+
+    def connections(self):
+        return (self.scale + self.center) * math.prod(self.input_size)

@@ -44,6 +44,7 @@ from .activations import (
     tanh_backward,
 )
 from .augment import augment
+from .batch_norm import batch_norm, batch_norm_backward
 from .conv2d import conv2d, conv2d_backward
 from .conv2d_transpose import conv2d_transpose, conv2d_transpose_backward
 from .dense import dense, dense_backward
@@ -115,6 +116,7 @@ __all__ = [
     "adadelta", "adagrad", "adam",
     "augment",
     "avg_pool2d", "avg_pool2d_backward",
+    "batch_norm", "batch_norm_backward",
     "binary_cross_entropy", "binary_cross_entropy_backward",
     "categorical_cross_entropy", "categorical_cross_entropy_backward",
     "categorical_hinge", "categorical_hinge_backward",

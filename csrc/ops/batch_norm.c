@@ -1,0 +1,258 @@
+/* Batch normalization: over the batch's own statistics (batch_norm), or given ones (fixed_norm); and what folds given ones
+ * into the weights before them (fold).
+ *
+ *     y = (x − μ)·a + β, a = γ/√(σ² + ε)            dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
+ *     dx = a·(dy − dβ/n − x̂·dγ/n), sums over the n values of a channel; with given statistics dx = a·dy
+ *
+ * x, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
+ * packed: rows μ, a, β of `row` floats each, channels again and again so that few of them fill vectors, and 1/√(σ² + ε) [c];
+ * packed_t: such rows of dβ/n and dγ/n/√(σ² + ε). partial: [chunks][2][c].
+ *
+ * STATISTICS takes a chunk's mean, as the mean offset from its first pixel, and its squared deviations from that, blocks in
+ * float, their sums in double: sums of x and x² would lose all digits of a small spread beside a large mean. COMBINE merges
+ * the chunks in order (Chan, Golub, LeVeque 1979), moves the moving averages and fills `packed`; of given statistics PACK does.
+ * WEIGHTS sums dy and dy·(x − μ) likewise, REDUCE adds the chunks and fills packed_t, which DATA reads.
+ * Threads: STATISTICS and WEIGHTS by chunks, COMBINE, PACK and REDUCE by blocks of channels, the others by blocks of rows. */
+#include <math.h>
+
+#include "ops.h"
+
+#define ROW 256     /* floats that a row has at least, if an image has as many */
+#define BLOCK 64    /* rows whose sums are taken in float */
+#define CHANNELS 64 /* of a block */
+
+fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
+                             int scale, int center)
+{
+    memset(op, 0, sizeof *op);
+    if (pixels < 1 || c < 1 || c >= (ptrdiff_t)1 << 40) return FC_INVALID;
+    if (!(epsilon >= 0) || !(momentum >= 0 && momentum <= 1)) return FC_INVALID;
+    op->kind = kind;
+    op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
+    op->in_size = pixels;
+    if (!fc_grow(&op->in_size, c)) return FC_OVERFLOW;
+    op->out_size = op->in_size;
+    op->w_size = scale ? c : 0, op->b_size = center ? c : 0;
+    const ptrdiff_t row = c * fc_min(pixels, fc_ceil_div(ROW, c));
+    op->u.batch_norm = (fc_batch_norm){row, momentum, epsilon};
+    op->packed_size = 3 * row + c, op->packed_t_size = 2 * row;
+    op->partial = 2 * c;
+    op->scratch = 4 * c + 3 * row + 64;
+    op->cost = (double)op->in_size;
+    return FC_OK;
+}
+
+typedef struct {
+    float *mean, *scale, *shift, *inverse;
+} rows;
+
+static rows rows_of(const fc_op *op, const fc_io *io)
+{
+    const ptrdiff_t row = op->u.batch_norm.row;
+    return (rows){io->packed, io->packed + row, io->packed + 2 * row, io->packed + 3 * row};
+}
+
+static void repeat(const fc_op *op, ptrdiff_t channel, float value, float *row)
+{
+    for (ptrdiff_t i = channel; i < op->u.batch_norm.row; i += op->in_c) row[i] = value;
+}
+
+/* The rows of one channel. */
+static void settle(const fc_op *op, const fc_io *io, ptrdiff_t channel, double mean, double variance)
+{
+    const rows r = rows_of(op, io);
+    const double inverse = 1 / sqrt(variance + (double)op->u.batch_norm.epsilon);
+    repeat(op, channel, (float)mean, r.mean);
+    repeat(op, channel, (float)(io->w ? io->w[channel] * inverse : inverse), r.scale);
+    repeat(op, channel, io->b ? io->b[channel] : 0.0f, r.shift);
+    r.inverse[channel] = (float)inverse;
+}
+
+static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    for (ptrdiff_t i = work->first * CHANNELS; i < fc_min(work->last * CHANNELS, op->in_c); i++)
+        settle(op, io, i, (double)io->moving_mean[i], (double)io->moving_variance[i]);
+}
+
+static ptrdiff_t chunk_images(const fc_work *work, ptrdiff_t chunk)
+{
+    return fc_min((chunk + 1) * work->chunk, work->batch) - chunk * work->chunk;
+}
+
+/* sums[channel] += the row's floats of that channel */
+static void fold_row(ptrdiff_t n, ptrdiff_t c, const float *row, double *sums)
+{
+    for (ptrdiff_t at = 0; at < n; at += c)
+        for (ptrdiff_t i = 0; i < c; i++) sums[i] += (double)row[at + i];
+}
+
+/* Calls BODY(count, n, at) for blocks of `count` rows of n floats at x + at of an image; the last row may be shorter. */
+#define EACH_BLOCK(BODY) \
+    for (ptrdiff_t at = 0, n = op->u.batch_norm.row, count; at < op->in_size; at += count * n) { \
+        count = fc_min(BLOCK, (op->in_size - at) / n); \
+        if (count == 0) count = 1, n = op->in_size - at; \
+        BODY \
+    }
+
+static void statistics(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t c = op->in_c, row = op->u.batch_norm.row;
+    double *sums = (double *)work->scratch;
+    float *sum = work->scratch + 4 * c, *mean = sum + row;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t images = chunk_images(work, chunk), first = chunk * work->chunk;
+        const double count_all = (double)images * (double)op->in_h;
+        const float *pivot = fc_row(&io->x, first, work);
+        float *partial = io->partial + chunk * 2 * c;
+        for (ptrdiff_t i = 0; i < c; i++) repeat(op, i, pivot[i], mean);
+        for (int pass = 0; pass < 2; pass++) { /* the mean, the squared deviations from it */
+            for (ptrdiff_t i = 0; i < c; i++) sums[i] = 0;
+            for (ptrdiff_t image = first; image < first + images; image++) {
+                const float *x = fc_row(&io->x, image, work);
+                EACH_BLOCK({
+                    memset(sum, 0, (size_t)n * sizeof *sum);
+                    (pass == 0 ? fc_k->norm_offset : fc_k->norm_spread)(count, n, x + at, mean, sum);
+                    fold_row(n, c, sum, sums);
+                })
+            }
+            for (ptrdiff_t i = 0; i < c; i++) {
+                partial[pass * c + i] = (float)(pass ? sums[i] : (double)pivot[i] + sums[i] / count_all);
+                if (pass == 0) repeat(op, i, partial[i], mean);
+            }
+        }
+    }
+}
+
+static void combine(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t c = op->in_c, chunks = fc_chunks(work->batch, work->chunk);
+    const double keep = (double)op->u.batch_norm.momentum;
+    for (ptrdiff_t i = work->first * CHANNELS; i < fc_min(work->last * CHANNELS, c); i++) {
+        double count = 0, mean = 0, spread = 0;
+        for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) {
+            const float *partial = io->partial + chunk * 2 * c;
+            const double more = (double)chunk_images(work, chunk) * (double)op->in_h, apart = (double)partial[i] - mean;
+            count += more;
+            mean += apart * more / count;
+            spread += (double)partial[c + i] + apart * apart * (count - more) * more / count;
+        }
+        const double variance = spread / count;
+        settle(op, io, i, mean, variance);
+        if (io->moving_mean) {
+            io->moving_mean[i] = (float)(keep * (double)io->moving_mean[i] + (1 - keep) * mean);
+            io->moving_variance[i] = (float)(keep * (double)io->moving_variance[i] + (1 - keep) * variance);
+        }
+    }
+}
+
+/* Floats of an item of forward and DATA: whole rows. */
+static ptrdiff_t block(const fc_op *op)
+{
+    return op->u.batch_norm.row * fc_max(1, FC_PLAIN_ITEM / op->u.batch_norm.row);
+}
+
+/* Calls BODY(count, n, at) for the rows, and a shorter one, of each item. */
+#define EACH_ITEM(BODY) \
+    const ptrdiff_t size = block(op), blocks = fc_ceil_div(op->in_size, size); \
+    for (ptrdiff_t item = work->first; item < work->last; item++) { \
+        const ptrdiff_t image = item / blocks, end = fc_min((item % blocks + 1) * size, op->in_size); \
+        for (ptrdiff_t at = item % blocks * size, n = op->u.batch_norm.row, count; at < end; at += count * n) { \
+            count = (end - at) / n; \
+            if (count == 0) count = 1, n = end - at; \
+            BODY \
+        } \
+    }
+
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const rows r = rows_of(op, io);
+    EACH_ITEM({
+        fc_k->norm(count, n, fc_row(&io->x, image, work) + at, r.mean, r.scale, r.shift, fc_row(&io->y, image, work) + at);
+    })
+}
+
+static void fixed_data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const rows r = rows_of(op, io);
+    EACH_ITEM({
+        fc_k->norm_scale(count, n, fc_row(&io->dy, image, work) + at, r.scale, fc_row(&io->dx, image, work) + at);
+    })
+}
+
+static void data(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const rows r = rows_of(op, io);
+    const float *k = io->packed_t, *l = k + op->u.batch_norm.row;
+    EACH_ITEM({
+        fc_k->norm_backward(count, n, fc_row(&io->x, image, work) + at, fc_row(&io->dy, image, work) + at, r.mean, r.scale,
+                            k, l, fc_row(&io->dx, image, work) + at);
+    })
+}
+
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t c = op->in_c, row = op->u.batch_norm.row;
+    const rows r = rows_of(op, io);
+    double *sums = (double *)work->scratch;
+    float *s = work->scratch + 4 * c, *t = s + row;
+    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+        const ptrdiff_t images = chunk_images(work, chunk), first = chunk * work->chunk;
+        for (ptrdiff_t i = 0; i < 2 * c; i++) sums[i] = 0;
+        for (ptrdiff_t image = first; image < first + images; image++) {
+            const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
+            EACH_BLOCK({
+                memset(s, 0, (size_t)n * sizeof *s);
+                memset(t, 0, (size_t)n * sizeof *t);
+                fc_k->norm_sums(count, n, x + at, dy + at, r.mean, s, t);
+                fold_row(n, c, s, sums);
+                fold_row(n, c, t, sums + c);
+            })
+        }
+        for (ptrdiff_t i = 0; i < 2 * c; i++) io->partial[chunk * 2 * c + i] = (float)sums[i];
+    }
+}
+
+static void reduce(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const ptrdiff_t c = op->in_c, chunks = fc_chunks(work->batch, work->chunk);
+    const rows r = rows_of(op, io);
+    const double n = (double)work->batch * (double)op->in_h;
+    for (ptrdiff_t i = work->first * CHANNELS; i < fc_min(work->last * CHANNELS, c); i++) {
+        double db = 0, dw = 0;
+        for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) {
+            db += (double)io->partial[chunk * 2 * c + i];
+            dw += (double)io->partial[chunk * 2 * c + c + i];
+        }
+        dw *= (double)r.inverse[i];
+        if (io->db) io->db[i] = (float)db;
+        if (io->dw) io->dw[i] = (float)dw;
+        if (!io->packed_t) continue;
+        repeat(op, i, (float)(db / n), io->packed_t);
+        repeat(op, i, (float)(dw / n * (double)r.inverse[i]), io->packed_t + op->u.batch_norm.row);
+    }
+}
+
+static fc_cut cut(const fc_op *op, fc_pass pass)
+{
+    (void)op;
+    if (pass == FC_STATISTICS || pass == FC_WEIGHTS) return FC_BY_CHUNK;
+    return pass == FC_FORWARD || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
+}
+
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
+}
+
+const fc_op_class fc_batch_norm_class = {
+    "batch_norm",
+    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
+     [FC_REDUCE] = reduce, [FC_DATA] = data},
+    cut, items,
+};
+
+const fc_op_class fc_fixed_norm_class = {
+    "fixed_norm",
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
+    cut, items,
+};
