@@ -32,7 +32,7 @@ class Curvature:
 
     def __init__(self, layers, loss, flat, sparse):
         self.flat, self.batch, self.sparse = flat, _BATCH, sparse
-        self.entries, kind = fuse_loss(fuse(entries_of(layers, False)), loss)
+        self.entries, kind = fuse_loss(fuse(entries_of(layers, False), training=True), loss)
         curved = [self._curved(entry) for entry in self.entries]
         last = self.entries[-1].op.out_size if self.entries else layers[-1].output_size[0]
         gradient = None if kind is None else _ops.loss(kind, last, sparse, **loss.constants)
@@ -114,7 +114,7 @@ class Curvature:
         program.bind(curved, "dw", self._view(self.sums, entry.w))
         program.bind(curved, "db", None if entry.b is None else self._view(self.sums, entry.b))
         if op.partial:
-            program.bind(curved, "partial", _ops.aligned(-(-self.batch // self.chunk) * (op.w_size + op.b_size)))
+            program.bind(curved, "partial", _ops.aligned(-(-self.batch // self.chunk) * op.partial_size))
         for n in (forward, curved):
             program.bind(n, "table", entry.table)
 
