@@ -158,7 +158,8 @@ def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, P
     return op
 
 
-def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, bint bias, bint exact=True):
+def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias,
+                     bint exact=True):
     """Of the convolution of `out_shape` with these pads, which must make `in_shape`."""
     cdef Op op = Op.__new__(Op)
     cdef fc_conv2d w
@@ -166,7 +167,7 @@ def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, 
     w.stride_h, w.stride_w = strides
     w.dilation_h, w.dilation_w = dilation
     (w.pad_top, pad_bottom), (w.pad_left, pad_right) = pads
-    w.groups, w.exact, w.connections = 1, exact, 0
+    w.groups, w.exact, w.connections = groups, exact, 0
     h, width, c = in_shape
     check(fc_conv2d_transpose_init(&op.op, h, width, c, out_shape[0], out_shape[1], out_shape[2], &w, pad_bottom, pad_right, bias),
           f"conv2d_transpose of input {tuple(in_shape)} to {tuple(out_shape)} with kernel size {tuple(kernel_size)}, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")

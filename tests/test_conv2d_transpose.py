@@ -22,6 +22,9 @@ WINDOWS = {  # x, kernel size, filters, options
     "same_more": ((1, 3, 4, 2), (3, 5), 2, {"strides": (2, 3), "padding": "same", "output_padding": (1, 0)}),
     "dilated": ((1, 4, 3, 2), (2, 3), 2, {"dilation_rate": (3, 2), "padding": 1}),
     "dilated_strided": ((1, 4, 3, 2), (3, 2), 2, {"dilation_rate": (2, 3), "strides": 2, "padding": "same"}),
+    "grouped": ((1, 4, 3, 4), (3, 2), 6, {"groups": 2, "strides": 2, "padding": "same"}),
+    "depthwise": ((1, 3, 4, 3), (3, 3), 3, {"groups": 3, "strides": (1, 2), "padding": 1, "dilation_rate": (2, 1)}),
+    "depthwise_two": ((1, 3, 4, 4), (3, 2), 2, {"groups": 2, "strides": (2, 1), "padding": "same"}),
     "apart": ((1, 3, 2, 2), (1, 2), 2, {"strides": (3, 4)}),
 }
 windows = pytest.mark.parametrize("case", WINDOWS.values(), ids=WINDOWS)
@@ -31,15 +34,15 @@ def arrays(case, make=normal):
     """x, kernel, bias, and the options."""
     shape, window, filters, options = case
     rng = np.random.default_rng(shape[1])
-    return *(make(rng, s) for s in (shape, (*window, filters, shape[3]), (filters,))), options
+    return *(make(rng, s) for s in (shape, (*window, filters // options.get("groups", 1), shape[3]), (filters,))), options
 
 
 def way_back(x, window, options):
     """(size, options of the convolution whose gradient this is)."""
-    given = {"strides": 1, "padding": "valid", "dilation_rate": 1, "output_padding": None} | options
+    given = {"strides": 1, "padding": "valid", "dilation_rate": 1, "output_padding": None, "groups": 1} | options
     strides, dilation = (arguments.pair(key, given[key]) for key in ("strides", "dilation_rate"))
     size, pads = arguments.transposed(given["padding"], given["output_padding"], x.shape[1:3], window, strides, dilation)
-    return size, {"strides": strides, "padding": pads, "dilation_rate": dilation}
+    return size, {"strides": strides, "padding": pads, "dilation_rate": dilation, "groups": given["groups"]}
 
 
 # The reference
@@ -63,7 +66,7 @@ def test_reference_by_hand():
 def test_reference_is_the_gradient_of_a_convolution(case):
     x, kernel, bias, options = arrays(case)
     size, back = way_back(x, kernel.shape[:2], options)
-    there = np.zeros((len(x), *size, kernel.shape[2]))
+    there = np.zeros((len(x), *size, bias.size))
     dx = reference.conv2d_backward(x, there, kernel, **back)[0]
     y = reference.conv2d_transpose(x, kernel, bias, **options)
     np.testing.assert_allclose(y, dx + bias, rtol=0, atol=1e-13)
@@ -110,6 +113,7 @@ BAD = {
     "kernel": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 4, 3))),
     "bias": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 3, 4)), np.zeros(4)),
     "output_padding": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 3, 4)), strides=2, output_padding=2),
+    "groups": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 3, 4)), groups=3),
     "padding": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 3, 4)), padding="full"),
     "empty": lambda x: reference.conv2d_transpose(x, np.zeros((2, 2, 3, 4)), padding=2),
     "dy": lambda x: reference.conv2d_transpose_backward(x, x, np.zeros((2, 2, 3, 4))),
@@ -135,6 +139,11 @@ EXACT = {
     "beyond_and_dilated": ((1, 5, 4, 16), (2, 3), 24, {"strides": 4, "dilation_rate": (2, 3), "padding": "same"}),
     "heavy": ((2, 4, 5, 96), (3, 3), 80, {"padding": "same"}),  # more weights than partial sums are made of
     "cut_away": ((2, 5, 6, 4), (3, 3), 6, {"strides": 2, "padding": ((4, 3), (0, 5))}),
+    "groups_apart": ((2, 5, 4, 12), (3, 3), 54, {"strides": 2, "padding": "same", "groups": 3}),
+    "groups_joined": ((2, 6, 5, 8), (4, 3), 4, {"strides": 2, "padding": "same", "groups": 2}),
+    "depthwise_spread": ((3, 7, 6, 20), (3, 3), 20, {"strides": 2, "padding": "same", "groups": 20}),
+    "depthwise_folded": ((2, 5, 14, 21), (3, 2), 7, {"strides": (2, 1), "padding": 1, "groups": 7}),
+    "depthwise_many": ((1, 4, 5, 96), (3, 3), 3, {"strides": (1, 2), "groups": 3}),
     "decoder": ((4, 16, 16, 16), (4, 4), 8, {"strides": 2, "padding": "same"}),
 }
 
@@ -170,30 +179,35 @@ def test_what_is_exercised():
     for name, (shape, window, filters, options) in EXACT.items():
         size, back = way_back(np.empty(shape), window, options)
         made[name] = _ops.conv2d_transpose(shape[1:], (*size, filters), window, back["strides"], back["dilation_rate"],
-                                           back["padding"], True)
+                                           back["padding"], back["groups"], True)
     assert not made["heavy"].partial and made["decoder"].partial
     assert made["few_filters"].packed_size < made["many_filters"].packed_size
-    assert {op.algorithm(p) for op in made.values() for p in ("forward", "data", "weights")} == {"direct"}
+    found = {name: [op.algorithm(p) for p in ("forward", "data", "weights")] for name, op in made.items()}
+    depthwise = [found.pop(name) for name in EXACT if name.startswith("depthwise")]
+    assert depthwise == 4 * [["depthwise"] * 3] + [["depthwise", "direct", "depthwise"]]
+    assert all(algorithms == ["direct"] * 3 for algorithms in found.values())
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random(seed, isa, exact_sums):
     rng = np.random.default_rng(seed)
     for i in range(30):
-        c, filters = (int(rng.integers(1, either(rng, 4, 20, 40))) for _ in range(2))
-        x = normal(rng, (int(rng.integers(1, 5)), *rng.integers(1, either(rng, 5, 12), 2), c))
+        groups = either(rng, 1, 1, 2, 5)
+        most = either(rng, 3, 20 if groups == 1 else 9, 40 // groups)
+        c, filters = (int(n) for n in rng.integers(1, most, 2))  # per group
+        x = normal(rng, (int(rng.integers(1, 5)), *rng.integers(1, either(rng, 5, 12), 2), c * groups))
         window = tuple(int(k) for k in rng.integers(1, either(rng, 4, 7), 2))
-        options = {"strides": random_pair(rng, 1, 4), "dilation_rate": random_pair(rng, 1, 3)}
+        options = {"strides": random_pair(rng, 1, 4), "dilation_rate": random_pair(rng, 1, 3), "groups": groups}
         strides = np.broadcast_to(options["strides"], 2).tolist()
         options["output_padding"] = either(rng, None, tuple(int(rng.integers(0, s)) for s in strides))
         options["padding"] = either(rng, "valid", "same", ((int(rng.integers(0, 2)), 0), (0, int(rng.integers(0, 2)))))
-        kernel, bias = normal(rng, (*window, filters, c)), either(rng, None, normal(rng, filters))
+        kernel, bias = normal(rng, (*window, filters, c * groups)), either(rng, None, normal(rng, filters * groups))
         try:
-            pixels = reference.conv2d_transpose(x, kernel, **options).size // filters
+            pixels = reference.conv2d_transpose(x, kernel, **options).size // (filters * groups)
         except ValueError:
             continue  # nothing would be left
         taps = window[0] * window[1]
-        terms = taps * c + 2, taps * filters + 2, x.size // c + 2, pixels + 2
+        terms = taps * c + 2, taps * filters + 2, x.size // (c * groups) + 2, pixels + 2
         with fastcnn.num_threads(1 + i % 4):
             check("conv2d_transpose", (x, kernel, bias), options, terms, f"x {x.shape}, kernel {kernel.shape}, {options}")
 
@@ -202,9 +216,9 @@ def test_random(seed, isa, exact_sums):
 @pytest.mark.parametrize("size", [13, 24])
 def test_winograd(size, activation, isa):
     """Where the convolution is Winograd's, so is this; bias and activation come with its last transform."""
-    rng = np.random.default_rng(size)
-    layer = L.Conv2DTranspose(32, 3, padding="same", activation=activation, bias_initializer="normal",
-                              input_shape=(size, size, 64))
+    rng, options = np.random.default_rng(size), {"padding": "same", "groups": 2 if size == 13 else 1}
+    layer = L.Conv2DTranspose(32, 3, activation=activation, bias_initializer="normal", input_shape=(size, size, 64),
+                              **options)
     model = fastcnn.Sequential([layer], seed=0)
     model.compile(SGD(1.0), "mse")
     assert [layer.op.algorithm(name)[:2] for name in ("forward", "data", "weights")] == ["F("] * 3
@@ -213,13 +227,13 @@ def test_winograd(size, activation, isa):
     assert any("F(" in line for line in lines)
     x = normal(rng, (3, size, size, 64))
     kernel, bias = layer.get_weights()
-    y = reference.conv2d_transpose(x, kernel, bias, padding="same")
+    y = reference.conv2d_transpose(x, kernel, bias, **options)
     expected = np.tanh(y) if activation == "tanh" else y
     for batch in 1, 3:
         assert_within(model.predict(x, batch_size=batch), expected, 1e-5 * np.abs(y).max())
     dy = normal(rng, y.shape)
-    gradients = reference.conv2d_transpose_backward(dy, x, kernel, bias, padding="same")
-    for a, e in zip(ops.conv2d_transpose_backward(dy, x, kernel, bias, padding="same"), gradients):
+    gradients = reference.conv2d_transpose_backward(dy, x, kernel, bias, **options)
+    for a, e in zip(ops.conv2d_transpose_backward(dy, x, kernel, bias, **options), gradients):
         assert_within(a, e, 1e-5 * np.abs(e).max())
     exact = L.Conv2DTranspose(32, 3, padding="same", exact=True)
     exact(x[:1])
@@ -232,13 +246,15 @@ def test_winograd(size, activation, isa):
 def network():
     return [
         L.Conv2D(6, 3, strides=2, activation="tanh", input_shape=(9, 11, 2)),
-        L.Conv2DTranspose(20, 3, padding="same", activation="silu", kernel_regularizer="l2", bias_regularizer="l1"),
+        L.Conv2DTranspose(20, 3, padding="same", activation="silu", kernel_regularizer="l2", bias_regularizer="l1",
+                          groups=2),
         L.Conv2DTranspose(3, (3, 2), strides=2, padding="same"),
         L.Activation("sigmoid"),
         L.LocalResponseNormalization(3),
         L.MaxPooling2D(2),
         L.Conv2DTranspose(4, 2, strides=(1, 3), output_padding=(0, 2), use_bias=False, trainable=False),
         L.Conv2DTranspose(5, 3, dilation_rate=2, padding=1, activation="softmax"),
+        L.Conv2DTranspose(5, 2, groups=5, activation="tanh"),
         L.Conv2DTranspose(2, 1, activation="relu"),
         L.LocalResponseNormalization(2, alpha=0.1),
         L.MaxPooling2D(3, 2),
@@ -269,7 +285,7 @@ def test_training(batch, threads):
 def test_activations_are_fused():
     names = [op.name for op in compiled()._plan("predict", 2).ops]
     assert names.count("activation") == 0 and names.count("activation_of_x") == 1, "silu's derivative needs x"
-    assert names.count("conv2d_transpose") == 5
+    assert names.count("conv2d_transpose") == 6
 
 
 def test_the_same_bits_at_any_number_of_threads():

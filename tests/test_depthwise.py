@@ -164,6 +164,10 @@ def test_dilated_and_grouped(groups, dilation, strides, isa):
         y = reference.conv2d(x, kernel, **options)
         dy = integers(rng, y.shape)
         assert_same(ops.conv2d(x, kernel, **options), y)
+        layer = L.Conv2D(filters, 3, use_bias=False, exact=True, **options)
+        assert layer(x).shape == y.shape
+        layer.set_weights([kernel])
+        assert_same(layer(x), y)
         for a, e in zip(ops.conv2d_backward(dy, x, kernel, **options), reference.conv2d_backward(dy, x, kernel, **options)):
             assert_same(a, e)
 

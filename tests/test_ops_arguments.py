@@ -93,6 +93,7 @@ BAD_OPTIONS = {
     "conv2d_transpose": {
         "strides": BAD_PAIRS | NO_NONE | {"beyond range": (2**31 - 1, str(2**31 - 1))},
         "dilation_rate": BAD_PAIRS | {"beyond range": (2**31 - 1, str(2**31 - 1))},
+        "groups": BAD_INTEGERS | {"not a divisor": (2, "2"), "beyond channels": (9, "9")},
         "padding": BAD_PADDINGS, "data_format": BAD_WORDS,
         "output_padding": {
             "negative": (-1, "-1"), "float": (0.5, "0.5"), "a stride": ((0, 2), "(0, 2)"), "three": ((0,) * 3, "0, 0, 0"),

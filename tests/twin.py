@@ -165,7 +165,7 @@ _WINDOW = ("pool_size", "strides", "padding", "ceil_mode")
 _RUN = {
     "Conv2D": _conv2d,
     "DepthwiseConv2D": _filtered("depthwise_conv2d", "strides", "padding", "dilation_rate"),
-    "Conv2DTranspose": _filtered("conv2d_transpose", "strides", "padding", "output_padding", "dilation_rate"),
+    "Conv2DTranspose": _filtered("conv2d_transpose", "strides", "padding", "output_padding", "dilation_rate", "groups"),
     "SeparableConv2D": _filtered("separable_conv2d", "strides", "padding", "dilation_rate"),
     "Dense": _dense,
     "RBF": _rbf,

@@ -421,6 +421,10 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
 
 void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
+    if (fc_depthwise_serves(op, FC_DATA)) {
+        fc_depthwise_data(op, io, work, bias, activation);
+        return;
+    }
     if (fc_winograd_serves(op, FC_DATA)) {
         fc_winograd_data(op, io, work, bias, activation);
         return;
@@ -453,8 +457,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_conv2d_table_data(op, io, work);
     else if (op->lanes)
         fc_conv2d_lanes_data(op, io, work);
-    else if (fc_depthwise_serves(op, FC_DATA))
-        fc_depthwise_data(op, io, work);
     else
         fc_conv2d_data(op, io, work, NULL, FC_LINEAR);
 }

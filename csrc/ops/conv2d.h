@@ -38,7 +38,7 @@ static inline int fc_depthwise_serves(const fc_op *op, fc_pass pass) { return op
 fc_status fc_depthwise_init(fc_op *op);
 ptrdiff_t fc_depthwise_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image */
 void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work);
+void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
 /* dw, and db unless NULL, over images [from, to). */
 void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
                           float *db);

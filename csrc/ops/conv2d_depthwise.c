@@ -177,7 +177,8 @@ void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 }
 
 /* Rows [row, end) of dx, or of what is summed to it. */
-static void data_rows(const fc_op *op, field *f, const float *dy, const float *w, ptrdiff_t row, ptrdiff_t end, float *dx)
+static void data_rows(const fc_op *op, field *f, const float *dy, const float *w, const float *bias, ptrdiff_t row, ptrdiff_t end,
+                      float *dx)
 {
     const fc_conv2d *o = &op->u.conv2d;
     for (ptrdiff_t i = 0; i < fc_min(o->stride_h, op->in_h); i++) {
@@ -188,13 +189,13 @@ static void data_rows(const fc_op *op, field *f, const float *dy, const float *w
             for (span rows = next_span(&v, from, to); rows.from < to; rows = next_span(&v, rows.to, to))
                 for (span cols = next_span(&h, 0, h.count); cols.from < h.count; cols = next_span(&h, cols.to, h.count)) {
                     const rectangle r = make_rectangle(f, &v, &h, &rows, &cols);
-                    fc_k->depthwise(&r.taps, dy + r.source, w + r.w, NULL, dx + r.result);
+                    fc_k->depthwise(&r.taps, dy + r.source, w + r.w, bias, dx + r.result);
                 }
         }
     }
 }
 
-void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work)
+void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t blocks = fc_ceil_div(op->in_h, o->data_h), line = op->in_w * op->in_c;
@@ -203,8 +204,16 @@ void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work)
         const ptrdiff_t image = item / blocks, row = item % blocks * o->data_h, end = fc_min(row + o->data_h, op->in_h);
         float *dx = fc_row(&io->dx, image, work);
         f.result_row = times(op) == 1 ? 0 : row;
-        data_rows(op, &f, fc_row(&io->dy, image, work), io->w, row, end, times(op) == 1 ? dx : work->scratch);
-        if (times(op) > 1) fc_k->fold((end - row) * line, times(op), work->scratch, dx + row * line);
+        const float *dy = fc_row(&io->dy, image, work);
+        if (times(op) == 1) {
+            data_rows(op, &f, dy, io->w, bias, row, end, dx);
+        } else {
+            data_rows(op, &f, dy, io->w, NULL, row, end, work->scratch);
+            fc_k->fold((end - row) * line, times(op), work->scratch, dx + row * line);
+            for (ptrdiff_t p = row * op->in_w; p < end * op->in_w && bias; p++) fc_k->add(op->in_c, bias, dx + p * op->in_c);
+        }
+        if (activation != FC_LINEAR)
+            fc_k->activate(activation, op->alpha, (end - row) * line, dx + row * line, dx + row * line);
     }
 }
 

@@ -2,7 +2,7 @@
  *
  *     y[ih·s − p + fh·d][iw·s − p + fw·d][oc] = b[oc] + the sum of all x[ih][iw][ic] · w[fh][fw][oc][ic] that fall there
  *
- * x [in_h][in_w][in_c], w [filter_h][filter_w][out_c][in_c], y [out_h][out_w][out_c]: what the gradient of a convolution from y's
+ * x [in_h][in_w][in_c], w [filter_h][filter_w][out_c/groups][in_c], y [out_h][out_w][out_c]: what the gradient of a convolution from y's
  * size to x's does. FORWARD is that convolution's DATA, DATA its FORWARD, and WEIGHTS its WEIGHTS with x and dy exchanged.
  * Threads: as there; WEIGHTS has one block more, for db, unless it is cut by chunks. */
 #include "conv2d.h"
@@ -10,7 +10,6 @@
 fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
                                    ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias)
 {
-    if (window->groups != 1) return FC_INVALID;
     const fc_status status = fc_conv2d_init(op, out_h, out_w, out_c, in_c, window, pad_bottom, pad_right, 0);
     if (status != FC_OK) return status;
     if (op->out_h != in_h || op->out_w != in_w) return FC_INVALID;

@@ -17,6 +17,7 @@ class Conv2DTranspose(Windowed):
             convolution back makes the input's size of; None: of "valid" and "same", the sizes above.
         data_format: "channels_last" (None) or "channels_first".
         dilation_rate: integer or pair.
+        groups: number of independent groups of channels and filters (as PyTorch has; Keras has one).
         activation: a name, or None.
         use_bias: add one number per filter.
         kernel_initializer, bias_initializer: initial values.
@@ -26,7 +27,7 @@ class Conv2DTranspose(Windowed):
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters), OH = (H − 1)·stride + max((KH − 1)·dilation + 1, stride) if "valid", H·stride if
-        "same"; kernel (KH, KW, filters, C)
+        "same"; kernel (KH, KW, filters / groups, C)
 
     Source:
         Zeiler et al. 2010, "Deconvolutional networks"; Dumoulin, Visin 2016, "A guide to convolution arithmetic", chapter 4.
@@ -37,27 +38,35 @@ class Conv2DTranspose(Windowed):
     """
 
     config = ("filters", "kernel_size", "strides", "padding", "output_padding", "data_format", "dilation_rate", "activation",
-              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact")
+              "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "groups",
+              "exact")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
                  dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, exact=None, **base):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, groups=1,
+                 exact=None, **base):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
                          bias_regularizer, **base)
         self.filters = arguments.integer("filters", filters)
+        self.groups = arguments.integer("groups", groups)
+        if self.filters % self.groups:
+            raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
         self.output_padding = arguments.output_edges(output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.exact = None if exact is None else arguments.flag("exact", exact)
 
     def build(self, shape):
+        if shape[2] % self.groups:
+            raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         size, pads = arguments.transposed(self.padding, self.output_padding, shape[:2], self.kernel_size, self.strides,
                                           self.dilation_rate)
         self.op = _ops.conv2d_transpose(shape, (*size, self.filters), self.kernel_size, self.strides, self.dilation_rate,
-                                        pads, self.use_bias, settings.exact if self.exact is None else self.exact)
+                                        pads, self.groups, self.use_bias,
+                                        settings.exact if self.exact is None else self.exact)
         self.output_size = self.op.out_shape
-        self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters, shape[2]), self.kernel_initializer,
-                                      self.kernel_regularizer)
+        self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters // self.groups, shape[2]),
+                                      self.kernel_initializer, self.kernel_regularizer)
         self.bias = self.add_bias(self.filters)
 
     def nodes(self):

@@ -6,26 +6,31 @@ from fastcnn import _ops, arguments, settings
 from fastcnn.ops.shared import finish, gradient, last, result, run
 
 
-def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, data_format):
+def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format):
     first = arguments.data_format(data_format)
     x, kernel = last(x, first), arguments.array("kernel", kernel, 4)
     strides, dilation = arguments.pair("strides", strides), arguments.pair("dilation_rate", dilation_rate)
+    groups = arguments.integer("groups", groups)
     n, h, w, c = x.shape
-    kh, kw, filters, in_c = kernel.shape
+    kh, kw, per_group, in_c = kernel.shape
+    filters = per_group * groups
     if in_c != c:
-        raise ValueError(f"kernel must be (height, width, filters, {c} input channels). Received: shape {kernel.shape}")
+        raise ValueError(f"kernel must be (height, width, filters per group, {c} input channels). "
+                         f"Received: shape {kernel.shape}")
+    if c % groups:
+        raise ValueError(f"groups must divide the input's {c} channels. Received: {groups}")
     if bias is not None:
         bias = arguments.array("bias", bias, 1)
         if bias.shape != (filters,):
             raise ValueError(f"bias must have shape ({filters},). Received: shape {bias.shape}")
     size, pads = arguments.transposed(padding, output_padding, (h, w), (kh, kw), strides, dilation)
-    op = _ops.conv2d_transpose((h, w, c), (*size, filters), (kh, kw), strides, dilation, pads, bias is not None,
-                               settings.exact)
+    op = _ops.conv2d_transpose((h, w, c), (*size, filters), (kh, kw), strides, dilation, pads, groups,
+                               bias is not None, settings.exact)
     return op, first, x, kernel, bias, (n, *op.out_shape)
 
 
 def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     data_format="channels_last", *, out=None):
+                     groups=1, data_format="channels_last", *, out=None):
     """Transposed convolution: each pixel times the filter, `strides` apart, added up where they overlap.
 
     Args:
@@ -37,11 +42,12 @@ def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_pa
             integer, pair, or ((top, bottom), (left, right)).
         output_padding: integer or pair less than `strides`: rows and columns more at the end; None: as many as make the
             result `strides` times the input if "same", and hold every pixel's stride if "valid".
+        groups: input channels and filters are split into this many independent groups.
         data_format: "channels_last" or "channels_first" (x and the result; the kernel's layout does not change).
         out: array to write the result to.
 
     Shape:
-        x (N, H, W, C), kernel (KH, KW, F, C), bias (F,) → (N, OH, OW, F)
+        x (N, H, W, C), kernel (KH, KW, F / groups, C), bias (F,) → (N, OH, OW, F)
 
     Raises:
         TypeError, ValueError: naming the argument, what was received and what is accepted.
@@ -52,7 +58,7 @@ def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_pa
         [1.0, 2.0, 13.0, 20.0, 30.0]
     """
     op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
-                                                          data_format)
+                                                          groups, data_format)
     y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
     run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
         [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
@@ -60,7 +66,7 @@ def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_pa
 
 
 def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                              data_format="channels_last"):
+                              groups=1, data_format="channels_last"):
     """Gradients of `conv2d_transpose`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:
@@ -73,7 +79,7 @@ def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="vali
         [18.0, 18.0, 18.0, 18.0]
     """
     op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
-                                                          data_format)
+                                                          groups, data_format)
     dy = gradient(last(dy, first, "dy"), shape)
     n, size = shape[0], op.w_size + op.b_size
     chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch

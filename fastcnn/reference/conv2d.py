@@ -40,8 +40,8 @@ def conv2d(
     padded = pad(x, axes)
     y = np.zeros(out_shape)
     for tap, window in taps(axes):
-        product = _split_last(padded[window], groups) @ _split_last(kernel[tap], groups)
-        y += _join_last(product, out_shape)
+        product = split_last(padded[window], groups) @ split_last(kernel[tap], groups)
+        y += join_last(product, out_shape)
     if bias is not None:
         y += bias
     return in_format(y, data_format)
@@ -78,14 +78,14 @@ def conv2d_backward(
         x, kernel, bias, strides, padding, dilation_rate, groups, data_format
     )
     dy = as_image_gradient(dy, out_shape, data_format)
-    dy_groups = _split_last(dy, groups)
+    dy_groups = split_last(dy, groups)
     padded = pad(x, axes)
     dpadded = np.zeros(padded.shape)
     dkernel = np.empty(kernel.shape)
     for tap, window in taps(axes):
-        x_groups, kernel_groups = _split_last(padded[window], groups), _split_last(kernel[tap], groups)
-        dpadded[window] += _join_last(dy_groups @ kernel_groups.swapaxes(1, 2), padded[window].shape)
-        dkernel[tap] = _join_last(x_groups.swapaxes(1, 2) @ dy_groups, kernel[tap].shape)
+        x_groups, kernel_groups = split_last(padded[window], groups), split_last(kernel[tap], groups)
+        dpadded[window] += join_last(dy_groups @ kernel_groups.swapaxes(1, 2), padded[window].shape)
+        dkernel[tap] = join_last(x_groups.swapaxes(1, 2) @ dy_groups, kernel[tap].shape)
     dx = in_format(unpad(dpadded, axes).copy(), data_format)
     return (dx, dkernel) if bias is None else (dx, dkernel, dy.sum(axis=(0, 1, 2)))
 
@@ -109,14 +109,14 @@ def _prepare(x, kernel, bias, strides, padding, dilation_rate, groups, data_form
     return x, kernel, bias, axes, (x.shape[0], axes[0].out, axes[1].out, out_c)
 
 
-def _split_last(a, groups):
+def split_last(a, groups):
     """(..., G·c) → (G, rows, c): one matrix per group of the last axis."""
     rows, c = int(np.prod(a.shape[:-1])), a.shape[-1] // groups
     return a.reshape(rows, groups, c).transpose(1, 0, 2)
 
 
-def _join_last(a, shape):
-    """(G, rows, c) → shape (..., G·c): undoes `_split_last`."""
+def join_last(a, shape):
+    """(G, rows, c) → shape (..., G·c): undoes `split_last`."""
     return a.transpose(1, 0, 2).reshape(shape)
 
 

@@ -3,16 +3,18 @@
 import numpy as np
 
 from .arrays import as_float64, as_image, as_image_gradient, in_format
+from .conv2d import join_last, split_last
 from .windows import Axis, pad, pair, taps, unpad
 
 
 def conv2d_transpose(
-    x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, data_format="channels_last"
-):
+    x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, groups=1,
+    data_format="channels_last",
+):  # fmt: skip
     """Convolution backwards: every pixel adds a filter, weighted, to the result.
 
-        y[n,p,q,o] = bias[o] + Σ x[n,h,w,c] · kernel[i,j,o,c]
-            over c and all h, w, i, j with h·s + i·d − top = p and w·s + j·d − left = q
+        y[n,p,q,o] = bias[o] + Σ x[n,h,w,c] · kernel[i,j,o mod O/G,c]
+            over c of o's group and all h, w, i, j with h·s + i·d − top = p and w·s + j·d − left = q
 
     The *whole* result has (H−1)·s + e rows, e = (kh−1)·d + 1. Rows of y, with r = `output_padding` < s more at the end:
 
@@ -22,54 +24,60 @@ def conv2d_transpose(
 
     Args:
         x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        kernel: (kh, kw, O, C) in either format.
+        kernel: (kh, kw, O/G, C) in either format.
         bias: (O,) or None.
         strides, dilation_rate: int or (height, width).
         padding: "valid"; "same"; int; (height, width); ((top, bottom), (left, right)).
         output_padding: None, int or (height, width).
+        groups: G, a divisor of C; each group of C/G channels makes O/G of the result's.
 
     Shape: → (N, H', W', O), or (N, O, H', W').
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic", chapter 4.
     """
-    x, kernel, bias, axes = _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, data_format)
-    y = np.zeros((x.shape[0], axes[0].reach, axes[1].reach, kernel.shape[2]))
+    x, kernel, bias, axes = _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format)
+    y = np.zeros((x.shape[0], axes[0].reach, axes[1].reach, kernel.shape[2] * groups))
     for tap, window in taps(axes):
-        y[window] += x @ kernel[tap].T
+        product = split_last(x, groups) @ split_last(kernel[tap], groups).swapaxes(1, 2)
+        y[window] += join_last(product, y[window].shape)
     y = unpad(y, axes).copy()
     return in_format(y if bias is None else y + bias, data_format)
 
 
 def conv2d_transpose_backward(
-    dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, data_format="channels_last"
-):
+    dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, groups=1,
+    data_format="channels_last",
+):  # fmt: skip
     """Gradients of `conv2d_transpose`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
 
-        dx[n,h,w,c] = Σ_{i,j,o} dy[n, h·s + i·d − top, w·s + j·d − left, o] · kernel[i,j,o,c]
-        dkernel[i,j,o,c] = Σ_{n,h,w} dy[n, h·s + i·d − top, w·s + j·d − left, o] · x[n,h,w,c]
+        dx[n,h,w,c] = Σ_{i,j,o} dy[n, h·s + i·d − top, w·s + j·d − left, g·O/G + o] · kernel[i,j,o,c], c of group g
+        dkernel[i,j,o,c] = Σ_{n,h,w} dy[n, h·s + i·d − top, w·s + j·d − left, g·O/G + o] · x[n,h,w,c]
         dbias[o] = Σ_{n,p,q} dy[n,p,q,o]
 
     Shape: each gradient has the shape of its argument.
     """
-    x, kernel, bias, axes = _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, data_format)
-    dy = as_image_gradient(dy, (x.shape[0], axes[0].size, axes[1].size, kernel.shape[2]), data_format)
+    x, kernel, bias, axes = _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format)
+    dy = as_image_gradient(dy, (x.shape[0], axes[0].size, axes[1].size, kernel.shape[2] * groups), data_format)
     padded, dx, dkernel = pad(dy, axes), np.zeros(x.shape), np.empty(kernel.shape)
     for tap, window in taps(axes):
-        dx += padded[window] @ kernel[tap]
-        dkernel[tap] = np.tensordot(padded[window], x, axes=([0, 1, 2], [0, 1, 2]))
+        dy_groups = split_last(padded[window], groups)
+        dx += join_last(dy_groups @ split_last(kernel[tap], groups), x.shape)
+        dkernel[tap] = join_last(dy_groups.swapaxes(1, 2) @ split_last(x, groups), kernel[tap].shape)
     dx = in_format(dx, data_format)
     return (dx, dkernel) if bias is None else (dx, dkernel, dy.sum(axis=(0, 1, 2)))
 
 
-def _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, data_format):
+def _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format):
     """The arguments, and the axes of the convolution from the result back to x."""
     x, kernel = as_image(x, data_format), as_float64(kernel, "kernel")
     if kernel.ndim != 4 or 0 in kernel.shape or kernel.shape[3] != x.shape[3]:
-        raise ValueError(f"`kernel` must have shape (kh, kw, out, {x.shape[3]} channels). Received: {kernel.shape}")
+        raise ValueError(f"`kernel` must have shape (kh, kw, out/groups, {x.shape[3]} channels). Received: {kernel.shape}")
+    if groups < 1 or x.shape[3] % groups:
+        raise ValueError(f"`groups` must divide the {x.shape[3]} channels. Received: {groups}")
     if bias is not None:
         bias = as_float64(bias, "bias")
-        if bias.shape != (kernel.shape[2],):
-            raise ValueError(f"`bias` must have shape {(kernel.shape[2],)}. Received: {bias.shape}")
+        if bias.shape != (kernel.shape[2] * groups,):
+            raise ValueError(f"`bias` must have shape {(kernel.shape[2] * groups,)}. Received: {bias.shape}")
     strides, dilation = pair(strides, "strides"), pair(dilation_rate, "dilation_rate")
     more = (None, None) if output_padding is None else pair(output_padding, "output_padding", 0)
     edges = (padding, padding) if isinstance(padding, str) else _edges(padding)
