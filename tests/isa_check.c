@@ -202,7 +202,7 @@ static fc_op make_transposed(uint32_t seed)
         const ptrdiff_t h = 1 + draw(7), w = 1 + draw(7), fh = 1 + draw(4), fw = 1 + draw(4), sh = 1 + draw(3), sw = 1 + draw(3);
         const ptrdiff_t g = 1 + draw(3);
         const fc_conv2d o = {.filter_h = fh, .filter_w = fw, .stride_h = sh, .stride_w = sw, .dilation_h = 1, .dilation_w = 1,
-                             .pad_top = draw(2), .pad_left = draw(2), .groups = g};
+                             .pad_top = draw(2), .pad_left = draw(2), .groups = g, .exact = 1};
         status = fc_conv2d_transpose_init(&op, h, w, g * (1 + draw(20)), (h - 1) * sh + fh - o.pad_top,
                                           (w - 1) * sw + fw - o.pad_left, g * (1 + draw(20)), &o, 0, 0, draw(2));
     } while (status != FC_OK);
