@@ -299,7 +299,8 @@ class Twin:
         """The penalties of the trainable weights; their slopes are added to the gradients."""
         total = 0.0
         for layer, weights, grads in zip(self.layers, self.weights, gradients):
-            learned = zip(layer.parameters, weights, list(grads)) if layer.trainable else ()  # moving averages have no gradient
+            # moving averages have no gradient
+            learned = zip(layer.parameters, weights, list(grads)) if layer.trainable else ()
             for i, (parameter, w, g) in enumerate(learned):
                 l1, l2 = parameter.penalty
                 total += l1 * np.abs(w).sum() + l2 * (w**2).sum()
