@@ -137,6 +137,21 @@ def test_penalties_are_left_out(data):
     assert np.array_equal(found.parameters["dense"]["kernel"], plain.parameters["dense"]["kernel"])
 
 
+def test_the_published_lenet5():
+    """Tables, subsampling and distances: the gradient of the input, against differences."""
+    model = fastcnn.networks.lenet5(variant="1998", seed=0)
+    model.compile("sgd", "rbf_mean_squared_error")
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-0.1, 1.175, (2, 32, 32, 1)).astype(np.float32), np.array([3, 7])
+    found = Gradients(model, x, y, model.loss)
+    step = np.float32(0.05) * np.sign(found.input)
+    up, down = (model.predict(x + sign * step)[range(2), y].astype(np.float64) for sign in (1, -1))
+    slope = (found.input * step).sum(axis=(1, 2, 3))
+    assert np.abs((up - down) / 2 - slope).max() <= 5e-3 * np.abs(slope).min()
+    assert set(found.parameters) == {"c1", "s2", "c3", "s4", "c5", "f6"}, "prototypes do not learn"
+    assert found.parameters["c3"]["kernel"].shape == (5, 5, 60)
+
+
 def test_the_model_stays_as_it_is(data):
     model, (x, y) = network(), data
     model.fit(x, y, epochs=1, verbose=0)

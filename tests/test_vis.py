@@ -15,7 +15,7 @@ CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.
 FUNCTIONS = {
     "activations": lambda: vis.activations(None, None), "confusion_matrix": lambda: vis.confusion_matrix([0], [0]),
     "filters": lambda: vis.filters(None), "gradients": lambda: vis.gradients(None, None, None),
-    "history": lambda: vis.history(CURVES),
+    "history": lambda: vis.history(CURVES), "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
     "saliency": lambda: vis.saliency(None, None), "History.plot": lambda: fastcnn.callbacks.History().plot(),
 }
 
@@ -47,6 +47,14 @@ def plt():
 def lenet():
     model = fastcnn.networks.lenet5(seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def published():
+    """LeNet-5 of 1998: a connection table, and the smallest output is the answer."""
+    model = fastcnn.networks.lenet5(variant="1998", seed=0)
+    model.compile("sgd", "rbf_mean_squared_error")
     return model
 
 
@@ -108,7 +116,7 @@ def test_nothing_is_shown(plt, lenet, digits, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("shown"))
     x, y = digits
     for figure in (vis.history(CURVES), vis.filters(lenet), vis.activations(lenet, x[0]), vis.gradients(lenet, x, y),
-                   vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y)):
+                   vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y), vis.rbf_prototypes(np.ones((10, 84)))):
         assert isinstance(figure, plt.Figure) and plt.fignum_exists(figure.number)
 
 
@@ -121,14 +129,15 @@ def test_given_figures(plt, lenet, digits):
     assert vis.activations(lenet, x[0], figure=parts[1]) is parts[1]
     assert vis.gradients(lenet, x, y, figure=parts[2]) is parts[2]
     assert vis.saliency(lenet, x[:3], figure=parts[3]) is parts[3]
-    axes = parts[4].subplots(1, 3)
-    assert vis.confusion_matrix(y, y, ax=axes[0]).axes[0] is axes[0] and titles(parts[4]) == ["12 of 12 right (100.00 %)"]
+    assert vis.rbf_prototypes(np.ones((10, 84)), figure=parts[4]) is parts[4]
+    axes = parts[5].subplots(1, 3)
+    assert vis.confusion_matrix(y, y, ax=axes[0]).axes[0] is axes[0] and titles(parts[5]) == ["12 of 12 right (100.00 %)"]
     vis.filters(lenet, ax=axes[1])
     vis.history(CURVES, "loss", ax=axes[2])
     assert [ax.get_title("left") for ax in axes[1:]] == ["c1: 6 filters of 5 × 5", "loss"]
     figure.draw_without_rendering()
     assert plt.get_fignums() == [figure.number]
-    for wrong in (lambda: vis.history(CURVES, figure=axes[0]), lambda: vis.saliency(lenet, x[:3], figure="it")):
+    for wrong in (lambda: vis.history(CURVES, figure=axes[0]), lambda: vis.rbf_prototypes(np.ones((10, 84)), figure="it")):
         with pytest.raises(TypeError, match="figure must be a matplotlib Figure or SubFigure. Received: "):
             wrong()
     with pytest.raises(TypeError, match="ax must be matplotlib Axes. Received: Figure"):
@@ -225,6 +234,23 @@ def test_filters_of_other_convolutions(plt):
     assert np.array_equal(pictures(figure)[0][4:7, 12:15], transposed.layers[0].weights[0][:, :, 1, 3])
 
 
+def test_filters_with_a_connection_table(plt, published):
+    layer = published.get_layer("c3")
+    figure = vis.filters(published, "c3")
+    picture = pictures(figure)[0]
+    assert titles(figure) == ["c3: 16 filters of 5 × 5 × 6"] and legible(figure)
+    seen = {(channel, number): layer.weights[0][:, :, i] for i, (channel, number) in enumerate(layer.table)}
+    assert len(seen) == 60
+    for channel in range(6):
+        for number in range(16):
+            tile = picture[6 * channel:6 * channel + 5, 6 * number:6 * number + 5]
+            assert np.array_equal(tile, seen.get((channel, number), np.full((5, 5), np.nan)), equal_nan=True)
+    blank = fastcnn.Sequential([Conv2D(2, 3, connection_table=[[1], [0, 1]], input_shape=(5, 5, 2))])
+    assert np.isnan(pictures(vis.filters(blank, limit=1))[0]).all(), "the first filter does not see the first channel"
+    grey = fastcnn.Sequential([Conv2D(1, 3, connection_table=[[1]], input_shape=(5, 5, 3))])
+    assert (pictures(vis.filters(grey))[0][..., [0, 2]] == 0.5).all()
+
+
 def test_filters_of_colours(plt):
     model = fastcnn.Sequential([Conv2D(10, 4, input_shape=(9, 9, 3), name="a_layer_of_a_rather_long_name")])
     kernel = model.layers[0].get_weights()[0]
@@ -307,6 +333,16 @@ def test_wrong_activations(plt, lenet, digits):
             vis.activations(lenet, digits[0][0], **options)
     with pytest.raises(ValueError, match="no input shape"):
         vis.activations(fastcnn.Sequential([Dense(3)]), np.zeros(3))
+
+
+def test_activations_of_distances(plt, published, digits):
+    """The answer, whose bar is red, is the smallest."""
+    x = np.pad(digits[0][:1], ((0, 0), (2, 2), (2, 2), (0, 0)))
+    figure = vis.activations(published, x)
+    bars, y = figure.axes[-1].patches, published.predict(x)[0]
+    assert legible(figure) and len({bar.get_facecolor() for bar in bars}) == 2
+    assert [bar.get_facecolor() == bars[y.argmin()].get_facecolor() for bar in bars] == list(y == y.min())
+    assert pictures(figure)[5].shape == (3, 120), "maps of one pixel are units"
 
 
 # Gradients
@@ -396,6 +432,12 @@ def test_saliency_in_colours(plt):
     assert all(np.array_equal(p, q) for p, q in zip(pictures(a), pictures(b))) and pictures(a)[1].shape == (9, 9)
 
 
+def test_saliency_of_distances(plt, published, digits):
+    x = np.pad(digits[0][:3], ((0, 0), (2, 2), (2, 2), (0, 0)))
+    figure = vis.saliency(published, x)
+    assert titles(figure) == [str(label) for label in published.predict(x).argmin(axis=1)] and legible(figure)
+
+
 def test_wrong_saliency(plt, lenet, digits):
     x, y = digits
     with pytest.raises(ValueError, match="y must hold labels from 0 to 9. Received: 0 … 10"):
@@ -460,3 +502,37 @@ def test_wrong_confusion_matrices(plt):
         vis.confusion_matrix([0, 1], [2, 1], ["a", "b"])
     with pytest.raises(TypeError, match="normalize must be True or False"):
         vis.confusion_matrix([0], [0], normalize="true")
+
+
+# Prototypes
+
+
+def test_rbf_prototypes(plt):
+    bitmaps = np.sign(np.random.default_rng(0).normal(size=(10, 12, 7)))
+    figure = vis.rbf_prototypes(bitmaps)
+    assert all(np.array_equal(a, b) for a, b in zip(pictures(figure), bitmaps)) and legible(figure)
+    image = figure.axes[0].get_images()[0]
+    ink = {value: image.cmap(image.norm(value))[0] for value in (-1, 1)}
+    assert ink[1] < 0.2 and ink[-1] > 0.9, "black is +1"
+    assert [axes.get_title() for axes in figure.axes] == [str(i) for i in range(10)]
+    for given in (bitmaps[:2].reshape(2, 84), bitmaps[:2].tolist()):
+        assert np.array_equal(pictures(vis.rbf_prototypes(given)), bitmaps[:2])
+    trained = vis.rbf_prototypes(np.random.default_rng(0).normal(size=(26, 84)), class_names="abcdefghijklmnopqrstuvwxyz")
+    assert len(trained.axes) == 26 and legible(trained)
+    assert trained.axes[0].get_images()[0].cmap.N > 2, "trained prototypes are shown in the colours of signs"
+
+
+def test_rbf_prototypes_of_a_model(plt, published):
+    drawn = fastcnn.networks.rbf_prototypes()
+    for given in (published, published.layers[-1], drawn):
+        assert np.array_equal(pictures(vis.rbf_prototypes(given)), drawn)
+
+
+def test_wrong_prototypes(plt, lenet):
+    for given in (lenet, fastcnn.Sequential(), None):
+        with pytest.raises(TypeError, match="an array, or a model whose last layer has prototypes. Received: "):
+            vis.rbf_prototypes(given)
+    with pytest.raises(ValueError, match=r"must have shape \(N, 12, 7\) or \(N, 84\). Received: \(10, 83\)"):
+        vis.rbf_prototypes(np.ones((10, 83)))
+    with pytest.raises(ValueError, match="class_names must name 10 prototypes. Received: 2"):
+        vis.rbf_prototypes(np.ones((10, 84)), ["a", "b"])

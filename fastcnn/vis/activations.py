@@ -11,7 +11,8 @@ def activations(model, x, layers=None, limit=32, class_names=None, figure=None):
     """The outputs of the layers for one sample, a row each: maps of convolutions and poolings, units of dense layers.
 
     Each row has its own scale: white is zero, blue is below, red above, and deepest what 0.5 % of its numbers exceed.
-    Smallest and largest number stand beside it. A last layer of few units is shown as bars.
+    Smallest and largest number stand beside it. A last layer of few units is shown as bars, that
+    of the answer in red.
 
     Args:
         model: built.
@@ -45,4 +46,5 @@ def activations(model, x, layers=None, limit=32, class_names=None, figure=None):
             raise ValueError(f"class_names must name the units of the last layer, which is shown. Received: "
                              f"{len(class_names)} names, {model.layers[-1].name} with output {model.layers[-1].output_size}")
     image = sample[0] if is_image(sample.shape[1:]) else None
-    return Rows(f"{model.name}: activations", rows, limit, image, class_names if last else False).draw(figure)
+    return Rows(f"{model.name}: activations", rows, limit, image, class_names if last else False,
+                model.smallest_wins).draw(figure)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.layers import Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from fastcnn.layers import Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from fastcnn.vis.mosaic import mosaic
 from fastcnn.vis.style import axes_of, drawing, signed
 
@@ -16,8 +16,8 @@ def filters(model, layer=None, limit=None, ax=None):
 
     Of a layer that sees colours, each filter is a picture in colours, grey where it is zero, at its own contrast. Others
     have one scale. Of a layer that sees more channels, all filters stand along one axis and the channels they read along
-    the other. A dense layer that sees pictures, directly or through `Flatten`, shows one template per unit. Depthwise and
-    separable convolutions show a filter per channel, or several.
+    the other; what a connection table leaves out stays blank. A dense layer that sees pictures, directly or through
+    `Flatten`, shows one template per unit. Depthwise and separable convolutions show a filter per channel, or several.
 
     Args:
         model: built.
@@ -48,6 +48,7 @@ def filters(model, layer=None, limit=None, ax=None):
     shown = kernel[..., :limit].transpose(3, 0, 1, 2)
     gap = max(1, round(0.08 * width))
     if channels == 3:
+        shown = np.nan_to_num(shown)  # a filter that does not see a colour is grey in it
         most = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
         return _in_colours(shown / np.where(most, most, 1), gap, title, ax)
     if channels == 1:
@@ -66,7 +67,7 @@ def _kernel(model, wanted):
             if parameter.name not in ("kernel", "depthwise_kernel"):
                 continue
             seen = layer.input_size if i == 0 or len(layer.input_size) == 3 else layers[i - 1].input_size
-            if len(parameter.shape) == 4:
+            if len(parameter.shape) == 4 or isinstance(layer, Conv2D):
                 found[i] = _by_filter(layer, parameter.value)
             elif len(parameter.shape) == 2 and len(seen) == 3 and math.prod(seen) == parameter.shape[0]:
                 found[i] = parameter.value.reshape(*seen, -1)
@@ -88,9 +89,13 @@ def _kernel(model, wanted):
 
 
 def _by_filter(layer, kernel):
-    """The kernel of a convolution as (height, width, channels, filters)."""
+    """The kernel of a convolution as (height, width, channels, filters), NaN where there is no connection."""
     if isinstance(layer, (DepthwiseConv2D, SeparableConv2D)):
         return kernel.reshape(*kernel.shape[:2], 1, -1)
+    if isinstance(layer, Conv2D) and layer.table is not None:
+        whole = np.full((*kernel.shape[:2], layer.input_size[2], layer.filters), np.nan, np.float32)
+        whole[:, :, layer.table[:, 0], layer.table[:, 1]] = kernel
+        return whole
     return kernel.swapaxes(2, 3) if isinstance(layer, Conv2DTranspose) else kernel
 
 
@@ -152,7 +157,7 @@ def _per_channel(kernels, gap, title, ax):
 
 def _scaled(axes, picture):
     """Shows a picture in the colours of signs, and the scale beside it."""
-    most = np.nanmax(np.abs(picture)) or 1
+    most = np.nanmax(np.abs(picture), initial=0) or 1
     image = axes.imshow(picture, cmap=signed(), vmin=-most, vmax=most)
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.04, pad=0.03, aspect=18)
     bar.outline.set_visible(False)

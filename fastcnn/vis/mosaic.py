@@ -57,6 +57,11 @@ def is_image(shape):
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
+def _has_maps(array):
+    """Maps are shown as pictures; of one pixel each they are units."""
+    return array.ndim == 3 and array.shape[:2] != (1, 1)
+
+
 class Rows:
     """Arrays of one sample, a row each: the input's picture, a layer's maps or units.
 
@@ -66,10 +71,12 @@ class Rows:
         limit: the most maps of a row's array.
         image: a sample to show first, or None.
         bars: names of the last array's units, shown as bars if they are few; False: as the others.
+        smallest: is the smallest of the bars the answer, not the largest?
     """
 
-    def __init__(self, title, arrays, limit, image=None, bars=False):
+    def __init__(self, title, arrays, limit, image=None, bars=False, smallest=False):
         self.title, self.arrays, self.limit, self.image, self.bars = title, arrays, limit, image, bars
+        self.smallest = smallest
 
     def draw(self, figure=None):
         """The figure."""
@@ -92,7 +99,7 @@ class Rows:
         return figure
 
     def _height(self, array, last):
-        if array.ndim == 3:
+        if _has_maps(array):
             side = _SIDE * min(1.0, array.shape[0] / array.shape[1])
             return max(math.ceil(min(array.shape[2], self.limit) / self._columns()) * side, 0.55)
         if self._as_bars(array, last):
@@ -122,7 +129,7 @@ class Rows:
             return said
         bare(axes)
         most = strongest(array)
-        if array.ndim == 3:
+        if _has_maps(array):
             maps = array.transpose(2, 0, 1)[:self.limit]
             picture, kind = mosaic(maps, self._columns(), max(1, round(0.06 * array.shape[1]))), "maps"
             full = self._columns()
@@ -138,7 +145,7 @@ class Rows:
 
     def _bar(self, axes, array):
         names = [cut(name, 120 // array.size) for name in self.bars or map(str, range(array.size))]
-        best = array.argmax()
+        best = array.argmin() if self.smallest else array.argmax()
         axes.bar(range(array.size), array, 0.7, color=[RED if i == best else "#b5b5b5" for i in range(array.size)])
         axes.set_xticks(range(array.size), names)
         axes.tick_params(axis="x", length=0)

@@ -17,7 +17,8 @@ def saliency(model, x, y=None, class_names=None, figure=None):
     """Images, and below each how strongly each pixel changes the score of a class: the largest |∂score / ∂pixel| over the
     channels.
 
-    The score is the class' output before the softmax. Each map has its own scale. The model stays as it is.
+    The score is the class' output before the softmax, or its distance in a model that ends in `RBF`. Each map has its own
+    scale. The model stays as it is.
 
     Args:
         model: built; takes images of 1 or 3 channels and ends in one dimension.
@@ -49,7 +50,8 @@ def saliency(model, x, y=None, class_names=None, figure=None):
     if len(x) > 4 * _COLUMNS:
         raise ValueError(f"x must hold at most {4 * _COLUMNS} samples. Received: {len(x)}")
     given = x.transpose(0, 3, 1, 2) if model._channels_first else x
-    predicted = model.predict(given).argmax(axis=1)
+    outputs = model.predict(given)
+    predicted = outputs.argmin(axis=1) if model.smallest_wins else outputs.argmax(axis=1)
     labels = predicted if y is None else _labels(y, len(x), last[0])
     names = [str(name) for name in (range(last[0]) if class_names is None else class_names)]
     if len(names) != last[0]:
