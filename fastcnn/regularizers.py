@@ -12,6 +12,10 @@ class Regularizer(registry.Configurable):
 
     The loss that `fit` and `evaluate` tell has the penalties of all trainable parameters in it, once per batch and whatever
     the sample weights, as in Keras. The gradient gains l1·sign(w) + 2·l2·w before it is clipped.
+
+    Example:
+        >>> isinstance(fastcnn.regularizers.get("l2"), Regularizer)
+        True
     """
 
     l1 = l2 = 0.0
