@@ -55,10 +55,11 @@ class Loops:
         self._plans[mode] = plan
         return plan
 
-    def set_curvature(self, batches, epoch, count):
-        """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it."""
+    def set_curvature(self, batches, epoch, count, more=0.0):
+        """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
+        `more` on top of it."""
         self._flat.prepare_training(1)
-        self._flat.state[0] = self._curvature(*first_samples(batches, epoch, count))
+        self._flat.state[0] = self._curvature(*first_samples(batches, epoch, count)) + np.float32(more)
 
     def _curvature(self, x, target, weight, sparse):
         """The Hessian's diagonal over some samples, flat."""

@@ -71,7 +71,7 @@ def test_what_the_function_refuses(arguments, error, message):
 
 def test_what_the_optimizer_refuses():
     for arguments, message in (({"mu": 0}, "mu .*Received: 0"), ({"samples": 0}, "samples .*Received: 0"),
-                               ({"mu": np.inf}, "finite"), ({"learning_rate": -1}, "Received: -1")):
+                               ({"first_mu": 0.01}, "first_mu .*Received: 0.01"), ({"mu": np.inf}, "finite"), ({"learning_rate": -1}, "Received: -1")):
         with pytest.raises(ValueError, match=message):
             SDLM(**arguments)
 
@@ -110,6 +110,22 @@ def test_two_epochs_by_the_formulas():
     before = published(seed=1).get_weights()
     assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(before[:-1], model.get_weights()))
     assert np.array_equal(before[-1], model.get_weights()[-1]), "prototypes are fixed"
+
+
+def test_the_first_epoch_may_have_a_mu_of_its_own():
+    x, y = data(10)
+    found = []
+    for first_mu in (None, 0.75):
+        model = compiled(first_mu=first_mu)
+        model.fit(x, y, 10, verbose=0)
+        found.append(model._flat.state[0])
+    np.testing.assert_allclose(found[1], found[0] + (0.75 - 0.05), rtol=1e-6)
+    model, other = compiled(first_mu=0.75), compiled()
+    model.fit(x, y, 10, epochs=1, verbose=0)
+    other.set_weights(model.get_weights())
+    for m in (model, other):
+        m.fit(x, y, 10, epochs=2, initial_epoch=1, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights())), "the first alone"
 
 
 def test_multipliers():

@@ -21,6 +21,8 @@ class SDLM(Optimizer):
         learning_rate: number, or a schedule of `fastcnn.optimizers.schedules`; `SDLM.published` has the paper's.
         mu: > 0; keeps steps small where the loss is flat.
         samples: that h is estimated on.
+        first_mu: ≥ mu, in its place during the first epoch of `fit`: initial values can leave h far smaller than it soon
+            becomes, and an epoch keeps it; None: mu.
         base: `weight_decay`, `decoupled`, `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
     Example:
@@ -35,12 +37,13 @@ class SDLM(Optimizer):
 
     kind = "sdlm"
     states = ("hessian_diagonal",)
-    config = ("mu", "samples", *Optimizer.config)
+    config = ("mu", "samples", "first_mu", *Optimizer.config)
 
-    def __init__(self, learning_rate=5e-4, mu=0.02, samples=500, weight_decay=None, **base):
+    def __init__(self, learning_rate=5e-4, mu=0.02, samples=500, first_mu=None, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
         self.mu = small("mu", mu)
         self.samples = arguments.integer("samples", samples)
+        self.first_mu = None if first_mu is None else arguments.number("first_mu", first_mu, self.mu)
 
     @classmethod
     def published(cls, steps_per_epoch, factor=1.0, **options):
@@ -50,7 +53,7 @@ class SDLM(Optimizer):
         Args:
             steps_per_epoch: optimizer steps of one pass through the training set.
             factor: of all of them.
-            options: of the constructor: mu, samples.
+            options: of the constructor: mu, samples, first_mu.
 
         Example:
             >>> optimizer = SDLM.published(60000)
@@ -70,4 +73,5 @@ class SDLM(Optimizer):
 
     def begin_epoch(self, model, batches, epoch):
         """Estimates h on the first samples of the epoch."""
-        model.set_curvature(batches, epoch, self.samples)
+        more = 0 if epoch or self.first_mu is None else self.first_mu - self.mu
+        model.set_curvature(batches, epoch, self.samples, more)
