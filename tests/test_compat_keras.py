@@ -1,6 +1,5 @@
 """fastcnn.compat.keras: old spellings, each with one warning that names the modern form; module paths; methods and files."""
 
-import doctest
 import sys
 import warnings
 from pathlib import Path
@@ -181,16 +180,6 @@ def test_every_layer_optimizer_and_callback_is_there():
         assert [name for name in names if not hasattr(theirs, name)] == []
     assert keras.initializers.glorot_uniform(seed=1).seed == 1 and layers.MaxPool2D is layers.MaxPooling2D
     assert set(layers.RULES) & set(fastcnn.layers.__all__) >= {"Conv2D", "Dense", "Dropout", "MaxPooling2D"}
-
-
-def test_the_documents_example():
-    path = Path(__file__).resolve().parents[1] / "docs" / "keras.md"
-    if not path.exists():
-        pytest.skip("the documents are not beside the tests")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        result = doctest.testfile(str(path), module_relative=False)
-    assert result.attempted > 5 and result.failed == 0
 
 
 def test_the_package_does_without(run_python):
