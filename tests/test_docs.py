@@ -36,8 +36,7 @@ def reader(data, tmp_path, monkeypatch):
     """Where and with what a page is run; nothing that it chooses or draws stays."""
     monkeypatch.chdir(tmp_path)
     few_data.offer(data, monkeypatch)
-    if importlib.util.find_spec("PIL"):
-        few_data.write_photographs(tmp_path)
+    few_data.write_photographs(tmp_path)
     if importlib.util.find_spec("matplotlib"):
         import matplotlib
 
