@@ -245,6 +245,8 @@ FOLDED = {
     "lanes": (lambda: [L.Conv2D(5, 3, use_bias=False), norm(), L.MaxPooling2D()], ["to_lanes", "conv2d", "max_pool2d"]),
     "winograd": (lambda: [L.Conv2D(32, 1), L.Conv2D(32, 3, padding="same", exact=False), norm()], ["conv2d", "conv2d"]),
     "groups": (lambda: [L.Conv2D(18, 3, groups=3), norm(center=False), L.ReLU()], ["conv2d"]),
+    "depthwise": (lambda: [L.DepthwiseConv2D(3, depth_multiplier=6), norm(scale=False), L.ReLU()], ["conv2d"]),
+    "separable": (lambda: [L.SeparableConv2D(18, 3, use_bias=False), norm()], ["conv2d", "conv2d"]),
     "dense": (lambda: [L.Flatten(), L.Dense(30, use_bias=False), norm(), L.ReLU()], ["dense"]),
 }
 
@@ -264,7 +266,7 @@ def test_folded(name):
 
     def compare():
         expected = Twin(model).predict(x)
-        scale = 100 if name == "winograd" else 1
+        scale = {"winograd": 100, "depthwise": 10}.get(name, 1)  # its logits go up to 75
         np.testing.assert_allclose(model.predict(x), expected, rtol=2e-5 * scale, atol=1e-6 * scale)
         np.testing.assert_allclose(model.predict(x[:1]), expected[:1], rtol=2e-5 * scale, atol=1e-6 * scale)
         assert np.array_equal(model.predict_on_batch(x[:1]), model.predict_on_batch(x[:1])), "packed, then packed already"
@@ -303,6 +305,8 @@ def test_what_is_not_folded():
 
     assert fixed(L.Conv2D(16, 3, activation="relu"), norm()) == [1], "an activation lies between"
     assert fixed(L.MaxPooling2D(), norm()) == [1]
+    assert fixed(L.Conv2DTranspose(16, 3), norm()) == [1], "channels are no last axis of its weights"
+    assert fixed(L.Conv2D(3, 3, connection_table=[[0], [0, 2], [1]]), norm()) == [1], "nor of weights by connection"
     assert fixed(norm(), L.Conv2D(16, 3)) == [0]
     assert fixed(L.Conv2D(16, 3), L.Flatten(), norm()) == [1], "other channels"
     assert fixed(L.Flatten(), L.Dense(2000), norm()) == [1], "large weights"
