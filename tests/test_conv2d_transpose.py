@@ -325,3 +325,19 @@ def test_an_autoencoder_learns():
     first = model.evaluate(x, flat, verbose=0)
     model.fit(x, flat, batch_size=16, epochs=30, verbose=0)
     assert model.evaluate(x, flat, verbose=0) < 0.5 * first
+
+
+@pytest.mark.parametrize("layer", [
+    lambda: L.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False), lambda: L.SeparableConv2D(6, 3),
+    lambda: L.Conv2DTranspose(6, 3, 2), lambda: L.Conv2DTranspose(6, 3, groups=3, use_bias=False),
+])
+def test_batch_normalization_behind(layer):
+    """In predictions it may be folded into a kernel; a transposed one's last axis is not the filters."""
+    model = fastcnn.Sequential([layer(), L.BatchNormalization(), L.ReLU()], seed=0)
+    model.build((None, 6, 5, 3))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.5, 2, w.shape) for w in model.get_weights()])
+    x = normal(rng, (4, 6, 5, 3))
+    apart = model.layers[2](model.layers[1](model.layers[0](x)))
+    assert np.std(apart) > 0.1
+    assert_within(model.predict(x, verbose=0), apart, 2e-6 * np.abs(apart).max())
