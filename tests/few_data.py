@@ -64,8 +64,8 @@ def offer(folder, monkeypatch):
 
 
 def write_photographs(folder, per_class=(4, 2)):
-    """Writes flowers/{train,val}/{class}/{n}.jpg, flowers.zip of the same, and photo.jpg. Without Pillow the files are empty:
-    who opens them is told what is missing before that matters."""
+    """Writes flowers/{train,val}/{class}/{n}.jpg, flowers.zip of the same, and photo.jpg. Without Pillow the files are
+    empty: who opens them is told what is missing before that matters."""
     for part, n in zip(("train", "val"), per_class):
         x, labels = blobs(n * len(FLOWERS), 96, len(FLOWERS), n)
         for i, (pixels, label) in enumerate(zip(x, labels)):

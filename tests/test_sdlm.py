@@ -71,7 +71,8 @@ def test_what_the_function_refuses(arguments, error, message):
 
 def test_what_the_optimizer_refuses():
     for arguments, message in (({"mu": 0}, "mu .*Received: 0"), ({"samples": 0}, "samples .*Received: 0"),
-                               ({"first_mu": 0.01}, "first_mu .*Received: 0.01"), ({"mu": np.inf}, "finite"), ({"learning_rate": -1}, "Received: -1")):
+                               ({"first_mu": 0.01}, "first_mu .*Received: 0.01"), ({"mu": np.inf}, "finite"),
+                               ({"learning_rate": -1}, "Received: -1")):
         with pytest.raises(ValueError, match=message):
             SDLM(**arguments)
 
