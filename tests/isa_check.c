@@ -287,7 +287,7 @@ static fc_op make_batch_norm(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_batch_norm_init(&op, seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM, 1 + draw(90), 1 + draw(90), 0.9f, 0.5f, draw(2), draw(2));
+    fc_batch_norm_init(&op, seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM, 1 + draw(90), 1 + draw(60), 0.9f, 0.5f, draw(2), draw(2));
     return op;
 }
 static fc_op make_prelu(uint32_t seed)

@@ -310,6 +310,7 @@ class Absolute(fastcnn.losses.Loss):
 
 REFUSED = {
     "normalization": ([L.LocalResponseNormalization(3), L.Dense(2)], "mse", "LocalResponseNormalization"),
+    "over the batch": ([L.Dense(2), L.BatchNormalization()], "mse", "BatchNormalization"),
     "softmax within": ([L.Dense(3, "softmax"), L.Dense(2)], "mse", "Dense layers"),
     "softmax with another loss": ([L.Dense(2, "softmax")], "mse", "Dense layers"),
     "probabilities": ([L.Dense(2, "sigmoid")], "categorical_crossentropy", "Received: 'categorical_crossentropy'"),
