@@ -5,7 +5,7 @@ from time import perf_counter
 from fastcnn import arguments
 from fastcnn.recipes.lenet5 import Trained, prepare_digits
 
-_MU = 84 * 0.02  # the paper's μ, for a loss that sums over F6's 84 units where the paper's averages (docs/lenet5.md)
+_MU = {"mu": 0.4, "first_mu": 1.68}  # the paper's 0.02 saturates the network (docs/lenet5.md)
 _DISTORTION = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
@@ -53,7 +53,7 @@ def train_lenet5_1998(epochs=20, batch_size=1, learning_rate=5e-4, seed=0, limit
         model = lenet5(variant="1998", seed=seed)
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
     x_train, y_train, x_test, y_test = x_train[:limit], y_train[:limit], x_test[:limit], y_test[:limit]
-    optimizer = SDLM.published(-(-len(x_train) // batch_size), rate / 5e-4, mu=_MU)
+    optimizer = SDLM.published(-(-len(x_train) // batch_size), rate / 5e-4, **_MU)
     model.compile(optimizer, RBFMaximumAPosteriori() if loss == "map" else RBFMeanSquaredError(), metrics=["accuracy"])
     start = perf_counter()
     if distort:
