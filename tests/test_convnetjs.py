@@ -78,6 +78,11 @@ def test_biases_begin_at_a_tenth_before_relu():
     assert net.layers[1].biases.w.tolist() == [np.float32(0.1)] * 4 and net.layers[3].biases.w.tolist() == [0] * 4
 
 
+def test_no_tensor_is_no_layer():
+    given = [INPUT, {"type": "fc", "num_neurons": 3, "tensor": False}, ENDS["svm"]]
+    assert kinds(given) == ["input", "fc", "fc", "svm"] and given[1]["tensor"] is False
+
+
 def test_definitions_are_not_changed():
     before = json.dumps([*EVERY, ENDS["softmax"]])
     given = json.loads(before)
@@ -162,6 +167,27 @@ def test_a_volume_lies_row_by_row():
         v.get(3, 0, 0)
 
 
+def test_numbers_are_put_in_as_they_come():
+    """Demos write `x.w = data[i]`."""
+    v = Vol(1, 2, 1)
+    v.w, v.dw = [3, 4], [0.5, 1]
+    v.addFrom(v.clone())
+    assert v.w.tolist() == [6, 8] and v.get_grad(0, 1, 0) == 1 and v.toJSON()["w"] == [6, 8]
+    shared = np.zeros(2, np.float32)
+    v.w = shared
+    v.set(0, 1, 0, 2.0)
+    assert shared.tolist() == [0, 2]
+    for wrong in ([1.0], [[1.0, 2.0]], ["a", "b"], 1.0):
+        for name in ("w", "dw"):
+            with pytest.raises(ValueError, match=f"{name} must"):
+                setattr(v, name, wrong)
+
+
+def test_an_empty_volume_waits_for_json():
+    assert Vol(0, 0, 0, 0).w.size == Vol(0, 0, 0).w.size == 0
+    assert Vol(0, 0, 0, 0).fromJSON(Vol([1, 2]).toJSON()).w.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("change, message", [
     ({"w": [1.0]}, "sx·sy·depth = 2"), ({"w": {"0": 1, "2": 2}}, "keys 0 to 1"), ({"sx": 0}, "sx must be"),
     ({"w": [1.0, None]}, "list of numbers"), ({"w": [1.0, float("nan")]}, "finite"),
@@ -181,6 +207,39 @@ def test_augmentation():
     fastcnn.set_random_seed(1)
     found = {tuple(augment(v, 2).w) for _ in range(30)}
     assert found == {(1, 2, 5, 6), (2, 3, 6, 7)}, "the last place is never drawn, as in ConvNetJS"
+
+
+def test_pictures():
+    grey = np.array([[0, 51], [102, 255], [5, 6]], np.uint8)
+    colours = np.stack([grey, grey + 1, grey // 2, grey // 3], axis=2)
+    v = convnetjs.img_to_vol(colours)
+    assert (v.sx, v.sy, v.depth) == (2, 3, 4) and v.get(1, 0, 2) == 25 / 255 - 0.5
+    assert np.array_equal(v.image, colours / 255 - 0.5)
+    assert np.array_equal(convnetjs.img_to_vol(colours[..., :3]).image[..., :3], v.image[..., :3])
+    assert (convnetjs.img_to_vol(colours[..., :3]).image[..., 3] == 0.5).all(), "opaque"
+    for one in (grey, grey[..., None]):
+        assert (convnetjs.img_to_vol(one).image == np.stack([*[grey / 255 - 0.5] * 3, grey * 0 + 0.5], axis=2)).all()
+    assert np.array_equal(convnetjs.img_to_vol(colours, True).image[..., 0], grey / 255 - 0.5)
+    for wrong in (colours / 255, colours[..., :2], colours[0, 0], colours[:0]):
+        with pytest.raises(ValueError, match="img must be"):
+            convnetjs.img_to_vol(wrong)
+
+
+def test_pictures_of_pillow():
+    Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    colours = np.arange(24, dtype=np.uint8).reshape(3, 2, 4)
+    v = convnetjs.img_to_vol(Image.fromarray(colours))
+    assert np.array_equal(v.image, colours / 255 - 0.5)
+    palette = Image.fromarray(colours[..., :3]).convert("P")
+    assert np.array_equal(convnetjs.img_to_vol(palette).image[..., :3], np.asarray(palette.convert("RGB")) / 255 - 0.5)
+
+
+@pytest.mark.parametrize("name", ["MagicNet", "randf", "maxmin", "ConvLayer", "SoftmaxLayer"])
+def test_what_is_not_here_is_named(name):
+    with pytest.raises(AttributeError, match=f"{name} has no counterpart here; instead: "):
+        getattr(convnetjs, name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'$"):
+        _ = convnetjs.nothing
 
 
 # Networks
@@ -341,6 +400,20 @@ def test_gradients_add_up_until_they_are_taken_away():
     assert not net.layers[1].filters[1].dw.any()
     unmoved = Net([INPUT, {"type": "conv", "sx": 3, "filters": 2}, ENDS["softmax"]], seed=1)
     assert net.getCostLoss(images()[0], 1) < unmoved.getCostLoss(images()[0], 1)
+
+
+def test_a_volume_has_the_gradients_of_its_numbers(net):
+    v, y = Vol.from_image(images()[0]), TARGET[net.layers[-1].layer_type]
+    net.forward(v)
+    assert not v.dw.any()
+    net.backward(y)
+    assert v.dw.any() and np.array_equal(v.dw, net.layers[0].out_act.dw)
+    assert np.array_equal(v.w.astype(np.float32), net.layers[0].in_act.w)
+    assert all(np.array_equal(a.out_act.w, b.in_act.w) for a, b in zip(net.layers, net.layers[1:]))
+    kept = v.dw.copy()
+    net.forward(2 * v.w)
+    net.backward(y)
+    assert np.array_equal(v.dw, kept) and not np.array_equal(net.layers[0].out_act.dw, kept)
 
 
 def test_weights_can_be_written():

@@ -13,7 +13,7 @@ import pytest
 from test_convnetjs import DEMO, ENDS, EVERY, TARGET, images, wide
 
 import fastcnn
-from fastcnn.convnetjs import Net, Trainer, Vol
+from fastcnn.convnetjs import Net, Trainer, Vol, augment
 
 SCRIPT = """
 const convnet = require('convnetjs');
@@ -45,6 +45,8 @@ work.x.forEach((x, i) => {
 });
 found.activations = net.layers.map(layer => Array.from(layer.out_act.w));
 found.gradients = net.layers.map(layer => Array.from(layer.out_act.dw));
+found.own = Array.from(net.layers[0].in_act.dw);
+found.cuts = (work.cuts || []).map(cut => convnet.augment(vol(work.x[0], net.layers[0]), ...cut)).map(v => v.toJSON());
 found.sums = net.getParamsAndGrads().map(entry => Array.from(entry.grads));
 found.net = net.toJSON();
 process.stdout.write(JSON.stringify(found));
@@ -196,3 +198,18 @@ def test_steps_of_every_layer(kind):
     assert near([s["cost_loss"] for s in told], [cost for cost, *_ in found["stats"]], 1e-4)
     for own, other in zip(net.model.get_weights(), Net().fromJSON(found["net"]).model.get_weights()):
         assert np.abs(own - other).max() < 2e-5
+
+
+def test_volumes_and_their_gradients(kind):
+    """augment, JSON, and the gradients that a volume has after backward; of one gradient that has no mistake in it."""
+    cuts = [[4, 2, 1, False], [6, -1, 3, True], [5, 6, 6, True], [8, 0, 0, True]]
+    x, layers = images()[0], [EVERY[0], *EVERY[3:6], ENDS[kind]]
+    net = Net(layers, seed=3)
+    found = node(defs=layers, net=net.toJSON(), x=pixels([x]), y=[TARGET[kind]], cuts=cuts)
+    v = Vol.from_image(x)
+    net.forward(v)
+    net.backward(TARGET[kind])
+    assert near(v.dw, found["own"], 1e-5) and v.dw.any()
+    for cut, theirs in zip(cuts, found["cuts"], strict=True):
+        own = augment(v, *cut)
+        assert own.toJSON() == Vol(0, 0, 0, 0).fromJSON(theirs).toJSON() and (own.sx, own.sy) == (cut[0], cut[0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn.convnetjs import Net, Trainer
+from fastcnn.convnetjs import Net, SGDTrainer, Trainer
 
 LAYERS = [
     {"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": 5},
@@ -174,6 +174,22 @@ def test_the_mistakes_of_costs_are_told():
 
 
 # Options
+
+
+def test_options_in_a_dictionary():
+    """As JavaScript gives them."""
+    options = {"method": "windowgrad", "learning_rate": 0.2, "ro": 0.8, "batch_size": 6, "l2_decay": 0.1}
+    one, two = Trainer(Net(LAYERS, seed=1), options), SGDTrainer(Net(LAYERS, seed=1), **options)
+    for trainer in (one, two):
+        trainer.train_batch(*batch(samples(6)))
+    assert one.method == "windowgrad" and one.ro == 0.8
+    assert [w.tobytes() for w in one.net.model.get_weights()] == [w.tobytes() for w in two.net.model.get_weights()]
+    for wrong in (lambda: Trainer(Net(LAYERS), {"rho": 0.9}), lambda: Trainer(Net(LAYERS), options, momentum=0.5)):
+        with pytest.raises(TypeError, match="rho|not both"):
+            wrong()
+    with pytest.raises(AttributeError):
+        one.method = "sgd"
+    assert one.method == "windowgrad"
 
 
 def test_options_change_between_steps():

@@ -14,6 +14,23 @@ Example:
 from fastcnn.convnetjs.net import Net
 from fastcnn.convnetjs.statistics import LayerStatistics, statistics
 from fastcnn.convnetjs.trainer import Trainer
-from fastcnn.convnetjs.vol import Vol, augment
+from fastcnn.convnetjs.vol import Vol, augment, img_to_vol
 
-__all__ = ["LayerStatistics", "Net", "Trainer", "Vol", "augment", "statistics"]
+SGDTrainer = Trainer  # its old name, which the demos use
+
+__all__ = ["LayerStatistics", "Net", "SGDTrainer", "Trainer", "Vol", "augment", "img_to_vol", "statistics"]
+
+_INSTEAD = {  # ConvNetJS' names that are not here: what to write
+    "MagicNet": "train several Nets and keep what is best on held-out samples",
+    "arrContains": "x in list", "arrUnique": "list(dict.fromkeys(list))", "cnnutil": "NumPy", "cnnvis": "fastcnn.vis",
+    "deepqlearn": "a loop of your own around Trainer.train(x, {'dim': action, 'val': reward})",
+    "getopt": "options.get(name, default)", "maxmin": "numpy.argmax, argmin, max and min", "randf": "random.uniform(a, b)",
+    "randi": "random.randrange(a, b)", "randn": "random.gauss(mu, std)", "randperm": "numpy.random.permutation(n)",
+    "weightedSample": "random.choices(list, probs)[0]", "zeros": "numpy.zeros(n)",
+}
+
+
+def __getattr__(name):
+    instead = "a definition in Net(layer_defs)" if name.endswith("Layer") else _INSTEAD.get(name)
+    hint = f". ConvNetJS' {name} has no counterpart here; instead: {instead}" if instead else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

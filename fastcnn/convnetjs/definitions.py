@@ -46,7 +46,7 @@ def desugar(layer_defs):
     """
     plain = []
     for definition in _checked(layer_defs):
-        kind, definition = definition["type"], dict(definition)
+        kind, definition = definition["type"], {key: value for key, value in definition.items() if key != "tensor"}
         activation, drop_prob = definition.pop("activation", None), None
         if kind != "dropout":
             drop_prob = definition.pop("drop_prob", None)
@@ -79,6 +79,8 @@ def _checked(layer_defs):
         if kind not in LOSSES:
             known |= {"activation", "group_size", "drop_prob"}
         for key in definition:
+            if key == "tensor" and not definition[key]:
+                continue
             if key == "tensor":
                 raise ValueError("tensor, the layer of type quadtransform, has no counterpart here. "
                                  f"Received: {kind} with tensor={definition[key]!r}")

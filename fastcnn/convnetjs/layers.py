@@ -85,6 +85,11 @@ class NetLayer:
         values, gradients = self._net.passed()
         return self._vol(values[self._place], None if gradients is None else gradients[self._place])
 
+    @property
+    def in_act(self):
+        """The layer's input at the last `forward`: `out_act` of the layer before it."""
+        return self._net.layers[max(self._place - 1, 0)].out_act
+
     # Passes of a batch, by the functional API
 
     def output(self, x, training, rng):

@@ -60,7 +60,7 @@ class Net:
         self.model.compile("sgd", self.loss)
         self.layers = [NetLayer(self, i, own, inner) for i, (own, inner) in enumerate(zip(fields, chain))]
         self._rng, self._lent = np.random.default_rng(self.model.seed), False
-        self._x = self._values = self._gradients = self._out = None
+        self._given = self._x = self._values = self._gradients = self._out = None
 
     def _need_layers(self):
         if not self.layers:
@@ -98,6 +98,7 @@ class Net:
             Vol: 1 × 1 × the number of outputs; probabilities after softmax.
         """
         self._x, self._values, self._gradients = self.image(V), None, None
+        self._given = V if isinstance(V, Vol) else None
         if self._lent:
             self.model.touch()
         if is_training:
@@ -126,7 +127,8 @@ class Net:
             raise ValueError("nothing has passed through the network yet: call forward(V)")
 
     def backward(self, y):
-        """Adds the gradients of the cost of what was forwarded last to those that the layers hold.
+        """Adds the gradients of the cost of what was forwarded last to those that the layers hold. A `Vol` that was
+        forwarded has its own gradients in `dw` then.
 
         Args:
             y: for softmax and svm the label, an integer from 0; for regression a list of numbers, one number, or
@@ -146,6 +148,8 @@ class Net:
         for i in range(len(self.layers) - 2, 0, -1):
             gradients.append(self.layers[i].gradient(gradients[-1], values[i - 1]))
         self._gradients = gradients[::-1]
+        if self._given is not None:
+            self._given.dw = gradients[-1].reshape(-1).astype(np.float64)
         return self.cost(target)
 
     def target(self, y):

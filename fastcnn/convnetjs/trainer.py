@@ -69,7 +69,8 @@ class Trainer:
 
     Args:
         net: a `Net`.
-        method: "sgd", "adagrad", "adadelta", "windowgrad", "nesterov" (ConvNetJS spells it "netsterov") or "adam".
+        method: "sgd", "adagrad", "adadelta", "windowgrad", "nesterov" (ConvNetJS spells it "netsterov") or "adam"; or a
+            dictionary of all options, as ConvNetJS takes them: `Trainer(net, {"method": "adam", "batch_size": 10})`.
         batch_size: samples per step.
         learning_rate, momentum, ro, eps, beta1, beta2: constants of the methods. As in ConvNetJS, those that a method has no
             use for may be given. eps is 1e-6, of adam 1e-8.
@@ -107,12 +108,22 @@ class Trainer:
 
         if not isinstance(net, Net):
             raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {net!r}")
+        if isinstance(method, dict):
+            named = batch_size, learning_rate, momentum, ro, eps, beta1, beta2, l1_decay, l2_decay
+            if named != Trainer.__init__.__defaults__[1:]:
+                raise TypeError(f"options come in a dictionary or by name, not both. Received: {method!r} and others")
+            return self.__init__(net, **method)
         method = "nesterov" if method == "netsterov" else method
-        self.net, self.method, self._changed = net, arguments.choice("method", method, METHODS), set()
+        self.net, self._method, self._changed = net, arguments.choice("method", method, METHODS), set()
         self.batch_size, self.learning_rate, self.momentum, self.ro = batch_size, learning_rate, momentum, ro
         self.eps = (1e-8 if method == "adam" else 1e-6) if eps is None else eps
         self.beta1, self.beta2, self.l1_decay, self.l2_decay = beta1, beta2, l1_decay, l2_decay
         self.k, self._waiting, self._model = 0, [], None
+
+    @property
+    def method(self):
+        """The method's name; another one is another Trainer."""
+        return self._method
 
     def _optimizer(self):
         own = {"weight_decay": self.l2_decay / self.batch_size, "decoupled": False}

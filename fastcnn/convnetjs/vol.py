@@ -11,12 +11,8 @@ class Vol:
 
     Args:
         sx: its width; or a list of numbers, which makes a volume of 1 × 1 × their count.
-        sy, depth: its height and depth.
+        sy, depth: its height and depth. Sizes of 0 make one that waits for `fromJSON`.
         c: what all numbers begin as; None: they are drawn from N(0, 1/count).
-
-    Attributes:
-        w: the numbers, `w[(sx·y + x)·depth + d]`, so rows of pixels of channels, like all of fastcnn's images.
-        dw: gradients, in the same places.
 
     Example:
         >>> v = Vol(3, 2, 1, 0.0)
@@ -32,20 +28,20 @@ class Vol:
             w = _flat("sx", sx).astype(np.float64)
             self._take(1, 1, w.size, w)
             return
-        self._size(sx, sy, depth)
+        self._size(sx, sy, depth, 0)
         count = self.sx * self.sy * self.depth
         if c is None:
-            self.w = np.random.default_rng(new_seed()).normal(0.0, count**-0.5, count)
+            self._w = np.random.default_rng(new_seed()).normal(0.0, max(count, 1)**-0.5, count)
         else:
-            self.w = np.full(count, arguments.number("c", c))
+            self._w = np.full(count, arguments.number("c", c))
 
-    def _size(self, sx, sy, depth):
-        self.sx, self.sy, self.depth = (arguments.integer(name, value)
+    def _size(self, sx, sy, depth, least):
+        self.sx, self.sy, self.depth = (arguments.integer(name, value, least)
                                         for name, value in (("sx", sx), ("sy", sy), ("depth", depth)))
         self._dw = None
 
     def _take(self, sx, sy, depth, w, dw=None):
-        self.sx, self.sy, self.depth, self.w, self._dw = sx, sy, depth, w, dw
+        self.sx, self.sy, self.depth, self._w, self._dw = sx, sy, depth, w, dw
 
     @classmethod
     def of(cls, sx, sy, depth, w, dw=None):
@@ -73,15 +69,38 @@ class Vol:
         return self.w.reshape(self.sy, self.sx, self.depth)
 
     @property
+    def w(self):
+        """The numbers, `w[(sx·y + x)·depth + d]`: rows of pixels of channels, like all of fastcnn's images. As many may be
+        put in their place, in an array or a list.
+
+        Example:
+            >>> v = Vol(1, 1, 2)
+            >>> v.w = [3, 4]
+            >>> v.get(0, 0, 1)
+            4.0
+        """
+        return self._w
+
+    @w.setter
+    def w(self, value):
+        self._w = self._as_many("w", value)
+
+    @property
     def dw(self):
-        """The gradients: 0 until someone gives others."""
+        """The gradients, in the same places: 0 until someone gives others."""
         if self._dw is None:
             self._dw = np.zeros(self.w.size)
         return self._dw
 
     @dw.setter
     def dw(self, value):
-        self._dw = value
+        self._dw = self._as_many("dw", value)
+
+    def _as_many(self, name, value):
+        value, count = _flat(name, value), self.sx * self.sy * self.depth
+        if value.size != count:
+            raise ValueError(f"{name} must hold sx·sy·depth = {count} numbers. Received: {value.size}")
+        return value if value.dtype.kind == "f" else value.astype(np.float64)
 
     def _at(self, x, y, d):
         if not (0 <= x < self.sx and 0 <= y < self.sy and 0 <= d < self.depth):
@@ -155,15 +174,13 @@ class Vol:
         missing = [key for key in ("sx", "sy", "depth", "w") if not isinstance(json, dict) or key not in json]
         if missing:
             raise ValueError(f"a volume in JSON must have sx, sy, depth and w. Received: one without {', '.join(missing)}")
-        self._size(json["sx"], json["sy"], json["depth"])
+        self._size(json["sx"], json["sy"], json["depth"], 1)
         count, w = self.sx * self.sy * self.depth, json["w"]
         if isinstance(w, dict):
             if set(w) != {str(i) for i in range(count)}:
                 raise ValueError(f"w must have the keys 0 to {count - 1}. Received: {len(w)} keys")
             w = [w[str(i)] for i in range(count)]
         self.w = _flat("w", w).astype(np.float64)
-        if self.w.size != count:
-            raise ValueError(f"w must hold sx·sy·depth = {count} numbers. Received: {self.w.size}")
         if not np.isfinite(self.w).all():
             raise ValueError("w must hold finite numbers. Received: NaN or infinity")
         return self
@@ -197,6 +214,37 @@ def augment(V, crop, dx=None, dy=None, fliplr=False):
     inside = image[top:max(dy + crop, 0), left:max(dx + crop, 0)]
     cut[top - dy:top - dy + inside.shape[0], left - dx:left - dx + inside.shape[1]] = inside
     return Vol.from_image(cut[:, ::-1] if arguments.flag("fliplr", fliplr) else cut)
+
+
+def img_to_vol(img, convert_grayscale=False):
+    """The volume of a picture, red, green, blue and alpha, from −0.5 to 0.5.
+
+    Args:
+        img: a Pillow image, or bytes as an array (height, width), or (height, width, channels) of 1 (grey), 3 or 4 channels.
+        convert_grayscale: keep the first channel alone, as ConvNetJS does: of pictures in grey that is all.
+
+    Returns:
+        Vol: of depth 4, or 1.
+
+    Raises:
+        ValueError: something else.
+
+    Example:
+        >>> v = img_to_vol(np.array([[0, 255]], np.uint8))
+        >>> v, v.w.tolist()
+        (<Vol 2x1x4>, [-0.5, -0.5, -0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    """
+    pixels = np.asarray(img.convert("RGBA") if hasattr(img, "convert") else img)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or not pixels.size or pixels.shape[2] not in (1, 3, 4):
+        raise ValueError("img must be a Pillow image, or bytes (height, width) or (height, width, 1, 3 or 4). "
+                         f"Received: shape {pixels.shape}, dtype {pixels.dtype}")
+    if arguments.flag("convert_grayscale", convert_grayscale):
+        return Vol.from_image(pixels[..., :1] / 255 - 0.5)
+    colours = pixels[..., :3] if pixels.shape[2] > 1 else np.repeat(pixels, 3, axis=2)
+    alpha = pixels[..., 3:] if pixels.shape[2] == 4 else np.full((*pixels.shape[:2], 1), 255, np.uint8)
+    return Vol.from_image(np.concatenate([colours, alpha], axis=2) / 255 - 0.5)
 
 
 def _flat(name, value):
