@@ -3,11 +3,14 @@
 Pages are run as they stand (`pages.py`), in an empty folder, on few images (`few_data.py`).
 """
 
+import contextlib
 import doctest
 import importlib
 import importlib.util
 import inspect
+import io
 import re
+import shlex
 import sys
 import types
 from pathlib import Path
@@ -17,6 +20,7 @@ import pages
 import pytest
 
 import fastcnn
+from fastcnn.cli import _parser, main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,6 +83,82 @@ def test_links_lead_somewhere(name):
     assert [target for target in targets if not (PAGES[name].parent / target.split("#")[0]).exists()] == []
 
 
+def anchors(text):
+    """What links can add behind # for a page's headings, as web pages of repositories name them."""
+    headings = re.findall("^#+ (.*)$", pages.FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_links_lead_to_headings(name):
+    known = {path.resolve(): anchors(TEXTS[page]) for page, path in PAGES.items()}
+    targets = re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", pages.FENCE.sub("", TEXTS[name]))
+    here = PAGES[name].resolve()
+    assert [(page, anchor) for page, anchor in targets
+            if anchor not in known.get((here.parent / page).resolve() if page else here, ())] == []
+
+
+@pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
+def test_the_readme_leads_to_every_page():
+    links = {(ROOT / target.split("#")[0]).resolve() for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS["README.md"])}
+    assert [name for name, path in PAGES.items() if name != "README.md" and path.resolve() not in links] == []
+
+
+# Commands
+
+COMMAND = re.compile(r"^    (?:.* && )?(?:\.venv/bin/)?((?:fastcnn|python) [^\n]*)$"
+                     r"|`((?:fastcnn|python) [^`\n]+)`", re.MULTILINE)
+
+
+def commands(text):
+    """Lines of a page's indented blocks, and code within its prose, that are commands of fastcnn's or run a file of its."""
+    found = [" ".join(filter(None, match.groups())) for match in COMMAND.finditer(pages.FENCE.sub("", text))]
+    return [shlex.split(command, comments=True) for command in found]
+
+
+def misunderstood(words):
+    """What is wrong with a command; None: it would run. A bare `fastcnn predict` names the command, no more."""
+    if words[0] == "fastcnn":
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            try:
+                _parser().parse_args([*words[1:], "--help"] if len(words) == 2 else words[1:])
+            except SystemExit as stop:
+                return said.getvalue() if stop.code else None
+        return None
+    path = ROOT / (words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1])
+    if not path.is_file():
+        return f"there is no {path.name}"
+    source = path.read_text(encoding="utf-8")
+    needed = re.findall(r'add_argument\("(--[\w-]+)"[^\n]*required=True', source)
+    return [word for word in words if word.startswith("--") and f'"{word}"' not in source] + [
+        option for option in needed if option not in words] or None
+
+
+@pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
+@pytest.mark.parametrize("name", TEXTS)
+def test_commands_are_understood(name):
+    assert [(words, wrong) for words in commands(TEXTS[name]) if (wrong := misunderstood(words))] == []
+
+
+@pytest.mark.skipif(not (ROOT / "benchmarks").exists(), reason="the benchmarks are not beside the tests")
+def test_named_benchmarks_exist(capsys):
+    """Of `fastcnn bench --only ROWS`: what pages say measures a figure."""
+    named = {after for text in TEXTS.values() for words in commands(text) if words[:2] == ["fastcnn", "bench"]
+             for option, after in zip(words, words[1:]) if option == "--only"}
+    assert len(named) > 8 and {rows for rows in named if main(["bench", "--list", "--only", rows])} == set()
+    assert main(["bench", "--list", "--only", "networks/nothing"]) == 1
+
+
+@pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
+def test_wrong_commands_are_noticed():
+    assert sum(len(commands(text)) for text in TEXTS.values()) > 50
+    text = ("    fastcnn train lenet6  # no\n\n    a && .venv/bin/fastcnn info --loud\n\n`fastcnn prdict`, "
+            "`fastcnn predict`\n"
+            "`python benchmarks/nothing.py`, `python benchmarks/relu_vs_tanh.py --data x --outptu y`")
+    assert [not misunderstood(words) for words in commands(text)] == [False, False, False, True, False, False]
+
+
 # Public names
 
 NAMESPACES = (
@@ -86,16 +166,23 @@ NAMESPACES = (
     "fastcnn.initializers", "fastcnn.io", "fastcnn.layers", "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks",
     "fastcnn.optimizers", "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.regularizers", "fastcnn.vis")
 SHOWN = set(re.findall(r"\w+", " ".join(
-    code for text in TEXTS.values() for code in re.findall(r"`[^`\n]+`|^    .*$", text, re.MULTILINE)
+    code for name, text in TEXTS.items() if name != "docs/api.md"  # which shows all of them, but explains none
+    for code in re.findall(r"`[^`\n]+`|^    .*$", text, re.MULTILINE)
     + [fence[2] for fence in pages.FENCE.finditer(text)])))  # words within code
+
+
+def public(namespace):
+    """Public names of a module, or of a class."""
+    if inspect.isclass(namespace):
+        return [name for name in dir(namespace) if not name.startswith("_")]
+    return getattr(namespace, "__all__", None) or [
+        name for name, value in vars(namespace).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == namespace.__name__]
 
 
 def unexplained(namespace):
     """Public names without a docstring, or with neither an example in it nor a place in a page."""
-    listed = getattr(namespace, "__all__", None) or [
-        name for name, value in vars(namespace).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == namespace.__name__]
-    for name in listed:
+    for name in public(namespace):
         value = getattr(namespace, name)
         if isinstance(value, str):  # __version__
             continue
@@ -117,6 +204,23 @@ def test_an_unexplained_name_is_noticed():
     namespace = types.SimpleNamespace(__all__=["without_example", "bare", "Dense"], without_example=without_example,
                                       bare=lambda: 0, Dense=fastcnn.layers.Dense)
     assert list(unexplained(namespace)) == ["without_example", "bare"]
+
+
+API = {heading: set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", body, re.MULTILINE))))
+       for heading, body in re.findall(r"^## `([\w.]+)`\n(.*?)(?=^## |\Z)", TEXTS.get("docs/api.md", ""),
+                                       re.MULTILINE | re.DOTALL)}  # {heading: names in the first column of its table}
+
+
+@pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
+@pytest.mark.parametrize("name", sorted({*API, *NAMESPACES, "fastcnn.ops"} - {"fastcnn.compat.keras"}))
+def test_the_list_of_public_names_is_complete(name):
+    if name == "fastcnn.Sequential":
+        names = set(public(fastcnn.Sequential))
+    else:
+        names = set(public(importlib.import_module(name)))
+        names -= {f"{forward}_backward" for forward in names}
+    assert API[name] - names == set(), "no such names"
+    assert names - API[name] == set(), "missing"
 
 
 # The runner
