@@ -1,8 +1,11 @@
 """Checks of arguments, shared by the functional API and the layers: each error names what was received."""
 
+from functools import wraps
+
 import numpy as np
 
 _LARGEST = 2**31 - 1
+_ANY_KEYWORD = 8  # inspect.CO_VARKEYWORDS
 
 
 def array(name, value, ndim=None, contiguous=True):
@@ -108,16 +111,39 @@ def refuse(cls, unknown, **known):
         unknown: {name: value}.
         known: {a name users may know: what it is called here}.
     """
-    import difflib
     import inspect
 
-    accepted = []
+    accepted, name = [], next(iter(unknown))
     for base in cls.__mro__[:-1]:
         accepted += [p for p in inspect.signature(base.__init__).parameters if p not in ("self", "unknown", "base")]
-    name = next(iter(unknown))
-    near = [known[name]] if name in known else difflib.get_close_matches(name, accepted, 1, 0.5)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
-    raise TypeError(f"{cls.__name__} has no argument {name!r}. {hint}")
+    raise TypeError(f"{cls.__name__} has no argument {name!r}. {_hint(name, accepted, known)}")
+
+
+def _hint(name, accepted, known):
+    """What to write in place of an unknown argument."""
+    from difflib import get_close_matches
+
+    near = [known[name]] if name in known else get_close_matches(name, accepted, 1, 0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
+
+
+def hinting(cls):
+    """Lets a class' own `__init__` say what an unknown argument may have meant; for `__init_subclass__`."""
+    init = vars(cls).get("__init__")
+    code = getattr(init, "__code__", None)
+    if code is None or code.co_flags & _ANY_KEYWORD:
+        return
+    taken = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(init)
+    def __init__(self, *positions, **named):
+        for name in named:
+            if name not in taken:
+                raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {name!r}. "
+                                f"{_hint(name, taken[1:], {})}")
+        init(self, *positions, **named)
+
+    cls.__init__ = __init__
 
 
 def padding_form(value):

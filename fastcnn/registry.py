@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
+from fastcnn import arguments
+
 _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
 
@@ -32,6 +34,10 @@ class Configurable:
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
 
     config = ()
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        arguments.hinting(cls)
 
     def get_config(self):
         """The arguments of `__init__`, JSON-able."""

@@ -1,8 +1,10 @@
 """Initial values have the distributions their names promise, repeat by seed, and are found by all names."""
 
+import copy
 import doctest
 import json
 import math
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -271,6 +273,42 @@ def test_unknown_arguments():
     for call in (lambda: I.Zeros(seed=1), lambda: I.HeNormal(scale=2), lambda: I.RandomNormal(std=1)):
         with pytest.raises(TypeError, match="unexpected keyword|takes no arguments"):
             call()
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: I.RandomNormal(std=1), "'std'. Did you mean 'stddev'"),
+    (lambda: fastcnn.losses.Huber(dleta=1), "Huber got .*'dleta'. Did you mean 'delta'"),
+    (lambda: fastcnn.losses.BinaryCrossentropy(reduction="sum"), "'reduction'. Accepted: from_logits, label_smoothing."),
+    (lambda: I.HeNormal(scale=2), "HeNormal got .*'scale'. Accepted: seed."),
+    (lambda: fastcnn.losses.MeanSquaredError(reduction="sum"), "takes no arguments"),
+    (lambda: fastcnn.metrics.Recall(threshold=0.5), "'threshold'. Did you mean 'thresholds'"),
+    (lambda: fastcnn.callbacks.EarlyStopping(patient=3), "'patient'. Did you mean 'patience'"),
+    (lambda: fastcnn.optimizers.schedules.CosineDecay(0.1, 9, warmup=3), "'warmup'. Did you mean 'warmup_"),
+    (lambda: fastcnn.regularizers.L2(l1=1), "'l1'. Did you mean 'l2'"),
+    (lambda: fastcnn.images.Distortion(shear=1), "'shear'. Did you mean 'shearing'"),
+])
+def test_what_an_unknown_argument_may_have_meant(call, message):
+    """Of initializers and of all else that is made of a configuration."""
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_arguments_of_ones_own():
+    """Classes of users', however they take them."""
+    class Any(I.Initializer):
+        def __init__(self, *values, **named):
+            self.values, self.named = values, named
+
+    class Own(fastcnn.callbacks.Callback):
+        def __init__(self, first, *, second):
+            self.both = first, second
+
+    made = Any(1, 2, three=3)
+    assert (made.values, made.named) == ((1, 2), {"three": 3}) and copy.deepcopy(made).named == {"three": 3}
+    assert Own(1, second=2).both == (1, 2)
+    with pytest.raises(TypeError, match="'secnd'. Did you mean 'second'"):
+        Own(1, secnd=2)
+    assert str(signature(Own)) == "(first, *, second)" and str(signature(I.HeNormal)) == "(seed=None)"
 
 
 def test_abstract():

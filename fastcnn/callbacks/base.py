@@ -1,6 +1,8 @@
 """What a callback is, and the list of them that a model calls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from fastcnn import arguments
 
 
 class Callback:
@@ -22,6 +24,10 @@ class Callback:
     state = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports = False  # True: sees an epoch's logs after all others have added to them
     _resumed = False
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        arguments.hinting(cls)
 
     def set_model(self, model):
         """Called before all other hooks."""
@@ -147,6 +153,8 @@ class CallbackList:
 
         if callbacks is None or isinstance(callbacks, (Callback, CallbackList)):
             callbacks = getattr(callbacks, "callbacks", [callbacks] if callbacks else [])
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a list of fastcnn.callbacks.Callback. Received: {callbacks!r}")
         self.callbacks = []
         for callback in callbacks:
             self.append(callback)
