@@ -35,7 +35,8 @@ class Training(Feeding, Loops):
         """Chooses how the model is trained.
 
         Args:
-            optimizer: name or `fastcnn.optimizers.Optimizer`.
+            optimizer: name or `fastcnn.optimizers.Optimizer`. The one that the model has goes on with what it keeps; any
+                other begins at step 0.
             loss: name or `fastcnn.losses.Loss`.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
                 kind that fits the loss.
@@ -44,14 +45,18 @@ class Training(Feeding, Loops):
             >>> model = fastcnn.networks.lenet5()
             >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        self.optimizer = optimizers.get(optimizer)
+        before, self.optimizer = self.optimizer, optimizers.get(optimizer)
+        goes_on = self.optimizer is before
+        if not goes_on:
+            self.optimizer.iterations = 0  # it may have trained another model
         self.loss = None if loss is None else losses.get(loss)
         self._given_metrics = list(metrics or [])
         self._plans = {}
         self._metrics = None
         self._standing = resuming.Standing()
         if self.built:
-            self._flat.drop_state()
+            if not goes_on or len(self._flat.state if self._flat.state is not None else ()) != len(self.optimizer.states):
+                self._flat.drop_state()
             self._resolve_metrics()
 
     def _resolve_metrics(self):

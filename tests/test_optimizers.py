@@ -293,6 +293,39 @@ def test_a_file_of_another_optimizer_is_refused(tmp_path):
         fastcnn.load_model(tmp_path / "m")
 
 
+# Compiling again
+
+
+def trained(optimizer, steps=3, model=None):
+    model = model or fastcnn.Sequential([L.Dense(3, input_shape=(4,))], seed=0)
+    model.compile(optimizer, "mse")
+    for _ in range(steps):
+        model.train_on_batch(np.ones((2, 4)), np.ones((2, 3)))
+    return model
+
+
+def test_an_optimizer_begins_anew_with_another_model():
+    """Without another's steps in its schedule and in Adam's correction."""
+    def make():
+        return O.Adam(O.schedules.ExponentialDecay(0.1, 3, 0.1))
+
+    expected, shared = trained(make()), make()
+    for model in (trained(shared), trained(shared)):
+        assert shared.iterations == 3
+        assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), expected.get_weights()))
+
+
+def test_compiling_with_the_same_optimizer_loses_nothing():
+    """As in Keras: to have another metric, say."""
+    whole, adam, momentum = trained(O.Adam(0.1), 6), O.Adam(0.1), O.SGD(0.1, momentum=0.9)
+    twice = trained(adam, 3, trained(adam, 3))
+    assert adam.iterations == 6 and all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), twice.get_weights()))
+    model = trained(momentum)
+    momentum.momentum = 0.0
+    trained(momentum, model=model)
+    assert model._flat.state is None and momentum.iterations == 6, "it keeps nothing now"
+
+
 # Names, configurations, refusals
 
 
