@@ -124,7 +124,7 @@ class Loops:
 
     def _fit(self, batches, epochs, resume, validation, verbose, given):
         history = callbacks.History()
-        given = [history, *(given or []), callbacks.Progress(verbose)]
+        given = [history, *callbacks.CallbackList(given).callbacks, callbacks.Progress(verbose)]
         watchers = self._watchers(given, batches, verbose, self.metrics_names, epochs.stop)
         standing = self._standing if resume else resuming.Standing()
         if resume:

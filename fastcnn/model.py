@@ -44,6 +44,8 @@ class Sequential(Training):
         self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
         self._checker = None  # called with the built model before it gets any memory
         self._reset_training()
+        if layers is not None and not isinstance(layers, (list, tuple)):
+            raise TypeError(f"layers must be a list of layers. Received: {layers!r}")
         for layer in layers or []:
             self._append(layer)
         if self.layers and self._first_shape() is not None:
@@ -112,6 +114,8 @@ class Sequential(Training):
         Args:
             input_shape: of one sample, without the batch (a leading None is left out).
         """
+        if not isinstance(input_shape, (tuple, list)):
+            raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
         shape = tuple(input_shape)
         if shape[:1] == (None,):
             shape = shape[1:]
@@ -166,7 +170,8 @@ class Sequential(Training):
         if (name is None) == (index is None):
             raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
         if index is not None:
-            return self.layers[index]
+            count = len(self.layers)
+            return self.layers[arguments.integer("index", index, -count, count - 1)]
         for layer in self.layers:
             if layer.name == name:
                 return layer

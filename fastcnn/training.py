@@ -39,7 +39,7 @@ class Training(Feeding, Loops):
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
-                kind that fits the loss.
+                kind that fits the loss. Weights of samples and classes count in them, as in Keras' weighted_metrics.
 
         Example:
             >>> model = fastcnn.networks.lenet5()
@@ -50,6 +50,8 @@ class Training(Feeding, Loops):
         if not goes_on:
             self.optimizer.iterations = 0  # it may have trained another model
         self.loss = None if loss is None else losses.get(loss)
+        if metrics is not None and not isinstance(metrics, (list, tuple)):
+            raise TypeError(f"metrics must be a list of names, metrics or functions. Received: {metrics!r}")
         self._given_metrics = list(metrics or [])
         self._plans = {}
         self._metrics = None
@@ -103,12 +105,13 @@ class Training(Feeding, Loops):
             batch_size: samples per step, 32 unless given; a source has its own.
             epochs: number of the last epoch (so `epochs − initial_epoch` are run).
             verbose: 0 silent, 1 a live line, 2 a line per epoch; "auto": 1 on a terminal, else 2.
-            callbacks: list of `fastcnn.callbacks.Callback`.
-            validation_split: part of the samples, from the end, to validate on.
-            validation_data: (x, y), (x, y, sample_weight) or a source of batches to validate on.
+            callbacks: list of `fastcnn.callbacks.Callback`, or one.
+            validation_split: part of the samples, from the end, to validate on in place of training.
+            validation_data: (x, y), (x, y, sample_weight) or a source of batches to validate on; given both, as in Keras,
+                it is this, and nothing is split off.
             shuffle: a new order each epoch, from the model's seed and the epoch's number: of samples, or of a sequence's
                 batches. Other sources order their batches themselves.
-            class_weight: {label: weight}.
+            class_weight: {label: weight}; of one-hot rows, the place of the largest entry is the label.
             sample_weight: one number per sample.
             initial_epoch: number of epochs done before.
             steps_per_epoch: steps of an epoch; None: until all samples were seen. With steps the next epoch goes on

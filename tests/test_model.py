@@ -99,6 +99,9 @@ def mixed():
     [
         (lambda: fastcnn.Sequential([3]), TypeError, "Received: 3"),
         (lambda: fastcnn.Sequential([L.Dense]), TypeError, "Received: <class"),
+        (lambda: fastcnn.Sequential(L.Dense(3)), TypeError, "layers must be a list of layers. Received: <Dense"),
+        (lambda: fastcnn.Sequential([L.Dense(3)]).build(28), TypeError, "input_shape must be a tuple .*Received: 28"),
+        (lambda: dense().get_layer(index=1), ValueError, "index must be an integer from -1 to 0. Received: 1"),
         (lambda: fastcnn.Sequential(seed=-1), ValueError, "seed .*Received: -1"),
         (
             lambda: fastcnn.Sequential([L.Dense(2), fastcnn.Input((3,))]),
@@ -116,6 +119,8 @@ def mixed():
         (lambda: fastcnn.Sequential().summary(), ValueError, "no layers"),
         (lambda: fastcnn.Sequential([L.Dense(2)]).count_params(), ValueError, "no input shape yet"),
         (lambda: dense().compile("adamm", "mse"), ValueError, "optimizer .*Received: 'adamm'"),
+        (lambda: dense().compile("sgd", "mse", "mae"), TypeError, "metrics must be a list .*Received: 'mae'"),
+        (lambda: dense().compile("sgd", "mse", fastcnn.metrics.Recall()), TypeError, "a list .*Received: Recall"),
         (lambda: dense().compile("sgd", "mze"), ValueError, "loss .*Received: 'mze'"),
         (lambda: dense().compile("sgd", "mse", metrics=["akkuracy"]), ValueError, "Received: 'akkuracy'"),
         (lambda: dense().fit(np.ones((2, 3)), np.ones((2, 2))), ValueError, "compile"),

@@ -84,6 +84,15 @@ def test_history():
     assert history.history["loss"][2] < history.history["loss"][0]
 
 
+def test_one_callback_needs_no_list():
+    x, y = samples()
+    watch = fastcnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    for given in (watch, [watch], (watch,), fastcnn.callbacks.CallbackList([watch])):
+        seen = []
+        classifier().fit(x, y, epochs=2, verbose=0, callbacks=given)
+        assert seen == [0, 1]
+
+
 def test_validation_split_is_the_tail_before_shuffling():
     x, y = samples(51)
     model = classifier()
@@ -95,6 +104,15 @@ def test_validation_split_is_the_tail_before_shuffling():
     assert same(model, alone)
     for order in orders(validation_split=0.5, epochs=2):
         assert sorted(order) == list(range(10)) != order
+
+
+def test_validation_data_takes_the_place_of_a_split():
+    """As in Keras: then nothing is split off."""
+    x, y = samples()
+    other, labels = samples(13)
+    models = [classifier() for _ in range(2)]
+    both = models[0].fit(x, y, verbose=0, validation_data=(other, labels), validation_split=0.4).history
+    assert both == models[1].fit(x, y, verbose=0, validation_data=(other, labels)).history and same(*models)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
