@@ -32,7 +32,11 @@ def dense(x):
 
 def same_length(x, y, sample_weight=None):
     """Refuses arrays of different numbers of samples."""
-    lengths = [("x", len(x)), ("y", len(y))] + ([] if sample_weight is None else [("sample_weight", len(sample_weight))])
+    given = [("x", x), ("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
+    for name, value in given:
+        if not np.ndim(value):
+            raise TypeError(f"{name} must be an array with an entry for each sample. Received: {value!r}")
+    lengths = [(name, len(value)) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
                          + ", ".join(f"{name} {length}" for name, length in lengths))
@@ -48,14 +52,23 @@ def weights(sample_weight, class_weight, y, count):
     if class_weight is not None:
         if not isinstance(class_weight, dict):
             raise TypeError(f"class_weight must be a dictionary {{label: weight}}. Received: {type(class_weight).__name__}")
-        y = np.asarray(y)
-        labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
-        missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
-        if missing:
-            raise ValueError(f"class_weight must name every label. Received: no weight for {missing}")
-        table = np.array([class_weight.get(label, 0) for label in range(int(labels.max()) + 1)], np.float32)
-        result = table[labels] if result is None else result * table[labels]
+        own = _weights_of(class_weight, np.asarray(y))
+        result = own if result is None else result * own
     return result
+
+
+def _weights_of(class_weight, y):
+    """The weight of each sample's class; y: labels, or rows of which the largest entry counts."""
+    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+    if len(labels) != len(y) or not np.all(labels == np.floor(labels)):
+        raise ValueError("class_weight needs labels, one whole number per sample, or one-hot rows as y. "
+                         f"Received: {y.dtype}, shape {y.shape}")
+    found, places = np.unique(labels, return_inverse=True)
+    missing = [label for label in found.astype(np.int64).tolist() if label not in class_weight]
+    if missing:
+        raise ValueError(f"class_weight must name every label. Received: no weight for {missing}")
+    own = [arguments.number(f"class_weight[{label}]", class_weight[label]) for label in found.astype(np.int64).tolist()]
+    return np.array(own, np.float32)[places]
 
 
 def split(arrays, part):

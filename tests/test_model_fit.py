@@ -182,6 +182,25 @@ def test_class_weight():
         models[0].fit(x, y, verbose=0, class_weight=[1.0, 1.0, 1.0])
 
 
+def test_class_weight_of_any_labels():
+    """Labels −1 and 1 of a hinge, which are no places in a table, and those that do not begin at 0."""
+    rng = np.random.default_rng(0)
+    x, signs = rng.standard_normal((20, 4)), rng.choice([-1.0, 1.0], 20)
+    for loss, y, table in (("hinge", signs, {-1: 4.0, 1: 0.5}), ("hinge", signs[:, None], {-1.0: 4.0, 1.0: 0.5}),
+                           ("binary_crossentropy", signs > 0, {0: 4.0, 1: 0.5}),
+                           ("mse", np.where(signs > 0, 2**40, -3), {-3: 4.0, 2**40: 0.5})):
+        losses = []
+        for options in ({"class_weight": table}, {"sample_weight": np.where(signs > 0, 0.5, 4.0)}):
+            model = fastcnn.Sequential([L.Dense(1, input_shape=(4,))], seed=0)
+            model.compile(SGD(0.0), loss)
+            losses.append(model.fit(x, y, batch_size=20, verbose=0, **options).history["loss"])
+        assert losses[0] == losses[1], loss
+    for y, table, message in ((signs / 2, {0: 1.0}, "whole number"), (signs, {-1: 1.0, 1: "much"}, "class_weight.1."),
+                              (signs, {1: 1.0}, r"no weight for \[-1\]")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            model.fit(x, y, verbose=0, class_weight=table)
+
+
 def test_class_weight_does_not_touch_validation():
     """As in Keras: it weighs training samples only."""
     x, y = samples()
@@ -214,6 +233,9 @@ def test_class_weight_does_not_touch_validation():
         ({"shuffle": 1}, TypeError, "shuffle .*Received: 1"),
         ({"verbose": 5}, (TypeError, ValueError), "verbose .*Received: 5"),
         ({"callbacks": [3]}, TypeError, "Received: 3"),
+        ({"callbacks": 3}, TypeError, "callbacks must be a list of .*Received: 3"),
+        ({"y": 3}, TypeError, "y must be an array .*Received: 3"),
+        ({"sample_weight": 0.5}, TypeError, "sample_weight must be an array .*Received: 0.5"),
     ],
 )
 def test_errors_change_nothing(options, error, message):
