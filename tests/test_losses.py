@@ -98,6 +98,14 @@ def test_names_and_functions(name):
     assert np.array_equal(getattr(losses, name)(target, x), cls().forward(target, x))
 
 
+def test_weights_of_samples():
+    loss = losses.MeanSquaredError()
+    assert loss([[1.0], [2.0]], [[0.0], [0.0]], [3, 0.5]) == 2.5
+    for wrong in (np.ones((2, 1)), np.ones(3), 2.0):
+        with pytest.raises(ValueError, match=r"one number per sample, shape \(2,\). Received: shape "):
+            loss([[1.0], [2.0]], [[0.0], [0.0]], wrong)
+
+
 def test_functions_options():
     x = RNG.uniform(0.1, 0.9, (9, 4)).astype(np.float32)
     for actual, expected in (

@@ -38,9 +38,20 @@ class Loss(registry.Configurable):
         raise NotImplementedError(f"{type(self).__name__} must define backward(y_true, y_pred)")
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The mean over the samples, as a float."""
+        """The mean over the samples, each times its weight, as a float.
+
+        Args:
+            y_true, y_pred: targets and predictions.
+            sample_weight: one number per sample; None: 1.
+        """
         values = np.asarray(self.forward(np.asarray(y_true), np.asarray(y_pred)), np.float64)
-        return float(np.mean(values if sample_weight is None else values * sample_weight))
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, np.float64)
+            if weights.shape != values.shape:
+                raise ValueError(f"sample_weight must have one number per sample, shape {values.shape}. "
+                                 f"Received: shape {weights.shape}")
+            values = values * weights
+        return float(np.mean(values))
 
     def prepare(self, y, output_size):
         """Targets as the op reads them, and whether they are labels; checks shapes and values."""
