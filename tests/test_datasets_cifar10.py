@@ -210,6 +210,8 @@ class Evil:
         return (exec, ("open('evil', 'w')",))
 
 
+NESTED = b"K\1" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(24))  # a tuple of 2²⁴ numbers, two by two
+
 HOSTILE = {
     "nothing": (b"", "exhausted"),
     "no pickle": (b"PNG?", "newline"),
@@ -233,6 +235,10 @@ HOSTILE = {
     "an item for a number": (b"\x80\x02K\1K\1a.", "a list must be added to. Received: int"),
     "half an item": (b"\x80\x02}(K\1u.", "argument 2 is shorter"),
     "a key that is a list": (b"\x80\x02}]K\1s.", "make sense. Received: TypeError"),
+    "a key without end": (b"\x80\x02}" + NESTED + b"K\1s.", "no keys that are tuples"),
+    "a call without end": (b"\x80\x02" + NESTED + b")R.", "calls must make an array of bytes"),
+    "a shape without end": (BATCH.replace(b"M%sM%s\x86" % tuple(struct.pack("<H", n) for n in PIXELS[0].shape),
+                                          NESTED + b"\x85"), "with as many as its shape says"),
     "a promise": (b"\x80\x02T\xff\xff\xff\x7fabc.", "expected 2147483647 bytes"),
     "two values": (b"\x80\x02}}.", "end with one value. Received: 0 bytes and 2 values"),
     "more behind it": (b"\x80\x02}.}", "end with one value. Received: 1 bytes"),

@@ -5,6 +5,8 @@ Here its instructions are carried out by this page, which knows those that such 
 dictionaries, and one array of bytes. Any other ends the reading.
 """
 
+from reprlib import repr as _short  # tuples within tuples may have no end of entries
+
 import numpy as np
 
 _NAMES = "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"
@@ -88,6 +90,8 @@ def _carry_out(data):
                 _only(list, stack[-1]).extend(items)
             elif name in ("SETITEM", "SETITEMS"):
                 items = since_mark() if name == "SETITEMS" else [stack.pop(-2), stack.pop()]
+                if any(type(key) is tuple for key in items[::2]):  # its hash may have no end either
+                    raise ValueError("a dictionary must have no keys that are tuples. Received: one")
                 _only(dict, stack[-1]).update(zip(items[::2], items[1::2], strict=True))
             elif name == "GLOBAL":
                 if argument not in _NAMES:
@@ -120,7 +124,7 @@ def _made(name, given):
         return _Array()
     if isinstance(name, _Name) and name == _NAMES[2] and given[:1] == ("u1",):
         return np.uint8
-    raise ValueError(f"calls must make an array of bytes. Received: {str(name)[:40]}")
+    raise ValueError(f"calls must make an array of bytes. Received: {_short(name)}")
 
 
 def _set(target, state):
@@ -132,5 +136,5 @@ def _set(target, state):
     _, shape, kind, columns_first, data = state
     size = np.prod([int(n) for n in shape], dtype=object) if len(shape) == 2 else None
     if kind is not np.uint8 or columns_first or type(data) is not str or size != len(data) or min(shape) < 0:
-        raise ValueError(f"the array must be one of bytes, with as many as its shape says. Received: shape {shape}")
+        raise ValueError(f"the array must be one of bytes, with as many as its shape says. Received: shape {_short(shape)}")
     target.shape, target.data = tuple(shape), data
