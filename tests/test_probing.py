@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from twin import Twin
 
 import fastcnn
-from fastcnn import layers, reference
-from fastcnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastcnn import initializers, layers, reference
+from fastcnn.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from fastcnn.vis.probing import Gradients, Score, chosen, one_sample, outputs, samples
 
 
@@ -104,6 +105,35 @@ def test_scores(data, last):
     _, dys, dx, _, logits = expected(model, x, lambda logits: np.eye(4)[y])
     assert close(found.input, dx) and close(found.outputs["half"], dys["half"])
     assert close(found.loss, logits[np.arange(6), y].mean())
+
+
+@pytest.mark.parametrize("count", [6, 1])
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}, {"trainable": False}], ids=str)
+def test_batch_normalization_by_its_moving_averages(options, count, data):
+    """As the network predicts: with the batch's own statistics a single sample would have no gradient at all."""
+    start = {"moving_mean_initializer": "normal", "moving_variance_initializer": initializers.RandomUniform(0.5, 2.0),
+             **({} if options.get("scale") is False else {"gamma_initializer": initializers.RandomUniform(0.5, 2.0)})}
+    model = fastcnn.Sequential([
+        Conv2D(5, 3, name="conv", input_shape=(8, 9, 2)), BatchNormalization(name="norm", **start, **options),
+        Activation("tanh", name="tanh"), Flatten(name="flatten"), Dense(6, name="dense"),
+        BatchNormalization(name="last", **start, **options), Dense(4, activation="softmax", name="output")], seed=3)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = (part[:count] for part in data)
+    before = model.get_weights()
+    found = Gradients(model, x, y, model.loss)
+    p, _, backwards = Twin(model).forward(x)
+    dy, names = reference.categorical_cross_entropy_backward(np.ones(count), p, y), [layer.name for layer in model.layers]
+    learned = [layer.name for layer in model.layers if layer.parameters and layer.trainable]
+    assert list(found.parameters) == learned and all(map(np.array_equal, before, model.get_weights()))
+    for i in reversed(range(len(names))):
+        if names[i] in found.outputs:
+            assert close(found.outputs[names[i]], dy), names[i]
+        dy, *gradients = backwards[i](dy)
+        own = found.parameters.get(names[i], {})
+        assert len(own) == (len(gradients) if names[i] in learned else 0) and "moving_mean" not in own
+        for actual, wanted in zip(own.values(), gradients):
+            assert close(actual, wanted / count), names[i]
+    assert close(found.input, dy) and np.abs(dy).max() > 1e-4
 
 
 def test_frozen_layers_are_passed_through(data):

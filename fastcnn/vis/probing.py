@@ -4,6 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.layers.base import Layer
+from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.losses.base import Loss
 
 _SHAPING = ("Flatten", "Reshape")  # layers whose output is their input
@@ -73,6 +74,32 @@ class Probe(Layer):
         return dy
 
 
+class GivenNormalization(BatchNormalization):
+    """Batch normalization by its moving averages, as the layer predicts, but with gradients of gamma and beta."""
+
+    def nodes(self):
+        return None
+
+    training_nodes = nodes
+
+    def forward(self, x, training=False):
+        """gamma · (x − moving mean) / √(moving variance + epsilon) + beta."""
+        self.inverse = 1 / np.sqrt(self.moving_variance.value + np.float32(self.epsilon))
+        self.x = (x - self.moving_mean.value) * self.inverse
+        y = self.x if self.gamma is None else self.x * self.gamma.value
+        return y if self.beta is None else y + self.beta.value
+
+    def backward(self, dy):
+        """gamma / √(moving variance + epsilon) · dy."""
+        axes = tuple(range(dy.ndim - 1))
+        if self.beta is not None:
+            self.beta.gradient[...] = dy.sum(axis=axes)
+        if self.gamma is None:
+            return dy * self.inverse
+        self.gamma.gradient[...] = (dy * self.x).sum(axis=axes)
+        return dy * (self.gamma.value * self.inverse)
+
+
 class Score(Loss):
     """One output of each sample, whose gradient is asked for."""
 
@@ -130,7 +157,7 @@ class Gradients:
         self.input = count * probes[0].gradient
         self.outputs = {layer.name: count * probe.gradient for layer, probe in zip(layers, probes[1:])}
         self.parameters = {
-            layer.name: {p.name: -twin._flat.states_of(p)[0] for p in copy.parameters}
+            layer.name: {p.name: -twin._flat.states_of(p)[0] for p in copy.parameters if p.trainable}
             for layer, copy in zip(layers, twins) if copy.parameters and layer.trainable}
 
 
@@ -149,6 +176,9 @@ def _twins(layers, scores):
                     if not layer.parameters:
                         continue
                     config["activation"] = None
+            if isinstance(layer, BatchNormalization):
+                twins.append(GivenNormalization.from_config(config))
+                continue
             try:
                 twins.append(layer_from_config({"class_name": type(layer).__name__, "config": config}))
             except TypeError as error:
