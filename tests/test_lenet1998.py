@@ -218,6 +218,28 @@ def test_a_table_of_all_connections_is_the_plain_layer():
         assert np.array_equal(plain.predict(x, batch_size=batch), tabled.predict(x, batch_size=batch))
 
 
+def test_initial_values_count_the_inputs_that_a_filter_sees():
+    """Filters of 2 and of 50 inputs: each has the limit, or deviation, of a kernel of so many; a seed gives no two alike."""
+    table = [[0, 1]] * 300 + [list(range(50))] * 300
+
+    def parts(initializer):
+        layer = L.Conv2D(600, 3, connection_table=table, kernel_initializer=initializer, input_shape=(4, 4, 50))
+        kernel = fastcnn.Sequential([layer], seed=1).get_weights()[0]
+        return kernel[:, :, :600].reshape(9, 300, 2), kernel[:, :, 600:].reshape(9, 300, 50)
+
+    for initializer, limits in (("lecun_uniform", [(3 / 18) ** 0.5, (3 / 450) ** 0.5]),
+                                ("glorot_uniform", [(6 / (18 + 5400)) ** 0.5, (6 / (450 + 5400)) ** 0.5]),
+                                (initializers.FanInUniform(seed=3), [2.4 / 18, 2.4 / 450])):
+        for part, limit in zip(parts(initializer), limits):
+            assert 0.99 * limit < np.abs(part).max() <= 1.0001 * limit
+            assert len(np.unique(part[0, :, 0])) > 290
+    few, many = parts("he_normal")
+    assert few.std() == pytest.approx((2 / 18) ** 0.5, rel=0.05) and many.std() == pytest.approx((2 / 450) ** 0.5, rel=0.02)
+    plain, tabled = (fastcnn.Sequential([L.Conv2D(4, 3, input_shape=(9, 8, 3), connection_table=table)], seed=0)
+                     for table in (None, [[0, 1, 2]] * 4))
+    assert np.array_equal(tabled.get_weights()[0], plain.get_weights()[0].transpose(0, 1, 3, 2).reshape(3, 3, 12))
+
+
 def test_a_convolution_that_covers_its_image_is_dense():
     conv = fastcnn.Sequential([L.Conv2D(7, (3, 4), activation="tanh", input_shape=(3, 4, 5)), L.Flatten()], seed=0)
     dense = fastcnn.Sequential([L.Flatten(input_shape=(3, 4, 5)), L.Dense(7, activation="tanh")], seed=0)

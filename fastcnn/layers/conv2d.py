@@ -1,7 +1,31 @@
 """Two-dimensional convolution."""
 
+import numpy as np
+
 from fastcnn import _ops, activations, arguments, initializers, regularizers, settings
 from fastcnn.layers.base import Layer, Node
+
+
+class _Connected(initializers.Initializer):
+    """Initial values of a kernel with a table: each filter's are those of a kernel of so many inputs as it sees.
+
+    Args:
+        initializer: that scales its values by the fan-in of a kernel (height, width, inputs, filters).
+        table: the inputs of each filter.
+    """
+
+    def __init__(self, initializer, table):
+        self.initializer, self.table = initializer, table
+
+    def __call__(self, shape, rng=None):
+        window, counts = shape[:2], sorted({len(row) for row in self.table})
+        drawn = {n: self.initializer((*window, n, len(self.table)), rng) for n in counts}
+        return np.concatenate([drawn[len(row)][..., i] for i, row in enumerate(self.table)], axis=2)
+
+
+def _scales_by_fans(initializer):
+    own = isinstance(initializer, initializers.FanInUniform) and initializer.fan_in is None
+    return own or isinstance(initializer, initializers.VarianceScaling)
 
 
 class Conv2D(Layer):
@@ -23,7 +47,7 @@ class Conv2D(Layer):
             is built.
         connection_table: for each filter the list of input channels it sees, or a boolean matrix (C, filters); None: all.
             Weights and cost are those of the connections alone; where a batch is smaller than a vector, computing takes as
-            long as with all.
+            long as with all. Initial values that depend on the fan-in have the inputs that each filter sees for it.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters); kernel (KH, KW, C / groups, filters), with a table (KH, KW, connections), by
@@ -70,17 +94,17 @@ class Conv2D(Layer):
         if shape[2] % self.groups:
             raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
-        kernel = shape[2] // self.groups, self.filters
+        kernel, start = (shape[2] // self.groups, self.filters), self.kernel_initializer
         if self.connection_table is not None:
             self.table = arguments.connections(self.connection_table, shape[2])
             kernel = (len(self.table),)
+            start = _Connected(start, self.connection_table) if _scales_by_fans(start) else start
         self.op = _ops.conv2d(shape, self.filters, self.kernel_size, self.strides, self.dilation_rate, pads, self.groups,
                               self.use_bias, settings.exact if self.exact is None else self.exact,
                               0 if self.table is None else len(self.table))
         self.output_size = self.op.out_shape
         self.pads = pads
-        self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), self.kernel_initializer,
-                                      self.kernel_regularizer)
+        self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), start, self.kernel_regularizer)
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer)
