@@ -252,6 +252,42 @@ def test_custom_loss_is_left_to_the_user(tmp_path):
         loaded.train_on_batch(np.ones((2, 2)), np.ones(2))
 
 
+class Weighted(fastcnn.losses.Loss):
+    """Squared errors times a number."""
+
+    config = ("factor",)
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def forward(self, y_true, y_pred):
+        return self.factor * ((y_pred - y_true) ** 2).mean(axis=1)
+
+    def backward(self, y_true, y_pred):
+        return 2 * self.factor * (y_pred - y_true) / y_pred.shape[1]
+
+
+def test_custom_loss(tmp_path):
+    """Given its class, training goes on with the bits of one that never stopped."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 2))
+    models = []
+    for _ in range(2):
+        models.append(fastcnn.Sequential([L.Dense(2, input_shape=(4,))], seed=0))
+        models[-1].compile(SGD(0.1, momentum=0.9), Weighted(0.25))
+    whole, half = models
+    whole.fit(x, y, batch_size=8, epochs=4, verbose=0)
+    half.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    half.save(tmp_path / "m")
+    loaded = fastcnn.load_model(tmp_path / "m", custom_objects={"Weighted": Weighted})
+    assert type(loaded.loss) is Weighted and loaded.loss.factor == 0.25
+    history = loaded.fit(x, y, batch_size=8, epochs=4, verbose=0, resume=True)
+    assert same(whole, loaded) and not same(whole, half) and history.history == whole.history.history
+    assert fastcnn.load_model(tmp_path / "m").loss is None
+    with pytest.raises(FileFormatError, match="loss must be a name or a fastcnn.losses.Loss"):
+        fastcnn.load_model(tmp_path / "m", custom_objects={"Weighted": error})
+
+
 # Other readers, and kills
 
 

@@ -28,6 +28,7 @@ def save_model(model, path):
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
             "loss": None if model.loss is None else losses.serialize(model.loss),
+            "python_loss": None if model.loss is None or model.loss.kind is not None else registry.serialize(model.loss),
             "metrics": [given if isinstance(given, str) else registry.serialize(metric)
                         for given, metric in zip(model._given_metrics, model._metrics)],
             "epochs_seen": model.epochs_seen,
@@ -46,8 +47,10 @@ def load_model(path, custom_objects=None, compile=True):
 
     Args:
         path: of the file.
-        custom_objects: {name: class or function} of layers, initializers, losses and metrics that are not fastcnn's own.
-        compile: restore optimizer, its state, loss and metrics too, and what `fit(resume=True)` needs.
+        custom_objects: {name: class or function} of layers, initializers, losses, metrics, optimizers and schedules that are
+            not fastcnn's own.
+        compile: restore optimizer, its state, loss and metrics too, and what `fit(resume=True)` needs. A loss written in
+            Python whose class is not among `custom_objects` is left out.
 
     Raises:
         FileFormatError: the file is damaged, not a model, or its arrays do not fit its architecture.
@@ -93,6 +96,16 @@ def load_as(cls, path, custom_objects=None, compile=True):
     return model
 
 
+def _restored_loss(training):
+    """The loss that a file names; None: it had none, or one written in Python that `custom_objects` do not have."""
+    from fastcnn import losses, registry
+
+    own = training.get("python_loss")
+    if own is None:
+        return training["loss"]
+    return losses.get(own) if own["class_name"] in registry.custom() else None
+
+
 def _parameters(model):
     return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
 
@@ -129,7 +142,7 @@ def _restore_training(path, model, training, tensors):
 
     states = _states(tensors)
     try:
-        model.compile(training["optimizer"], training["loss"], training["metrics"])
+        model.compile(training["optimizer"], _restored_loss(training), training["metrics"])
         if states and states != sorted(model.optimizer.states):
             raise ValueError(f"{type(model.optimizer).__name__} keeps {sorted(model.optimizer.states)}. Received: {states}")
         model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
