@@ -9,6 +9,7 @@ Example:
 
 from fastcnn import (
     callbacks,
+    constraints,
     datasets,
     images,
     initializers,
@@ -30,8 +31,8 @@ from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
 __all__ = [
-    "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "convnetjs", "datasets", "get_config",
-    "get_num_threads", "images", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks",
+    "Input", "Sequential", "__version__", "callbacks", "compare", "config_context", "constraints", "convnetjs", "datasets",
+    "get_config", "get_num_threads", "images", "initializers", "io", "layers", "load_model", "losses", "metrics", "networks",
     "num_threads", "ops", "optimizers", "reference", "regularizers", "set_config", "set_num_threads", "set_random_seed",
     "show_config", "vis",
 ]

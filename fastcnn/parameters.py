@@ -14,9 +14,9 @@ class Parameter:
     model's flat arrays; the gradient of a dense kernel beyond 1 MiB is None: it is used up block by block and never kept.
     Of a kernel that exists in fewer bits only (`stored`), `value` is restored each time it is asked for."""
 
-    def __init__(self, name, shape, initializer, regularizer=None, trainable=True):
+    def __init__(self, name, shape, initializer, regularizer=None, trainable=True, constraint=None):
         self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
-        self.trainable = trainable
+        self.trainable, self.constraint = trainable, constraint
         self._value = self.stored = self.gradient = None
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
@@ -162,3 +162,8 @@ class Flat:
         return [(start, parameter.size, parameter.penalty) for (layer, parameter), start in zip(self.items, self.starts)
                 if layer.trainable and parameter.trainable and any(parameter.penalty)
                 and not any(parameter is other for other in without)]
+
+    def constraints(self):
+        """(constraint, array) of the trainable parameters that have one."""
+        return [(parameter.constraint, parameter.value) for layer, parameter in self.items
+                if layer.trainable and parameter.trainable and parameter.constraint is not None]

@@ -206,6 +206,7 @@ class Plan:
                 if self.training:
                     self._rows(n, "dx", self.gradients[-1])
                 self.program.bind(n, "loss", self.losses)
+        self.constraints = flat.constraints() if self.training else []
         if self.training:
             for i, (start, size, *_) in enumerate(self.updates):
                 n = number[self.first_update + i]
@@ -297,6 +298,8 @@ class Plan:
             call(batch)
         self.program.run(batch, threads, first)
         if self.training:
+            for constraint, weights in self.constraints:
+                constraint.apply(weights)
             self.optimizer.iterations += 1
 
     def predict(self, x, threads, version):

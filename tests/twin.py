@@ -260,6 +260,19 @@ def clipped(optimizer, gradients):
     return gradients
 
 
+def constrained(constraint, w):
+    """w within the bounds of a constraint."""
+    kind, c = type(constraint).__name__, constraint
+    if kind == "NonNeg":
+        return np.maximum(w, 0)
+    norm = np.sqrt((w**2).sum(axis=tuple(np.atleast_1d(c.axis)), keepdims=True))
+    if kind == "UnitNorm":
+        return w / norm
+    if kind == "MaxNorm":
+        return w * np.minimum(1, c.max_value / norm)
+    return w * (c.rate * norm.clip(c.min_value, c.max_value) + (1 - c.rate) * norm) / norm
+
+
 class Twin:
     """The same weights, trained by the formulas. Layers with random numbers need a seed of their own."""
 
@@ -318,7 +331,8 @@ class Twin:
             own, decay = rate * parameter.learning_rate_multiplier, o.weight_decay * parameter.weight_decay_multiplier
             rule, coupled = RULES[type(o).__name__], 0.0 if o.decoupled else decay
             w = w * (1 - own * decay) if o.decoupled else w
-            self.weights[n][i], *self.states[n][i] = rule(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
+            w, *self.states[n][i] = rule(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
+            self.weights[n][i] = w if parameter.constraint is None else constrained(parameter.constraint, w)
         for i, moved in self.moved.items():
             self.weights[i][-2:] = moved
         self.iterations += 1

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from fastcnn import arguments, initializers, registry, regularizers
+from fastcnn import arguments, constraints, initializers, registry, regularizers
 from fastcnn.parameters import Multiplier, Parameter
 from fastcnn.random import new_seed
 
@@ -88,12 +88,14 @@ class Layer:
 
     # Building
 
-    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, trainable=True):
+    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, trainable=True, constraint=None):
         """Declares a parameter; call it from `build`. One that is not trainable is saved, but no optimizer changes it."""
         if any(p.name == name for p in self.parameters):
             raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
         parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer),
-                              arguments.flag("trainable", trainable))
+                              arguments.flag("trainable", trainable), constraints.get(constraint))
+        if parameter.constraint is not None:
+            parameter.constraint.check(f"{self.name}/{name}", parameter.shape)
         self.parameters.append(parameter)
         return parameter
 
@@ -271,6 +273,8 @@ def _plain(value):
         return initializers.serialize(value)
     if isinstance(value, regularizers.Regularizer):
         return regularizers.serialize(value)
+    if isinstance(value, constraints.Constraint):
+        return constraints.serialize(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         return activations.serialize(value)
     return value

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import _ops, activations, arguments, initializers, regularizers, settings
+from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers, settings
 from fastcnn.layers.base import Layer, Node
 
 
@@ -48,6 +48,8 @@ class Conv2D(Layer):
         connection_table: for each filter the list of input channels it sees, or a boolean matrix (C, filters); None: all.
             Weights and cost are those of the connections alone; where a batch is smaller than a vector, computing takes as
             long as with all. Initial values that depend on the fan-in have the inputs that each filter sees for it.
+        kernel_constraint, bias_constraint: bounds kept after each step, "max_norm" or a `fastcnn.constraints.Constraint`;
+            None: none.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters); kernel (KH, KW, C / groups, filters), with a table (KH, KW, connections), by
@@ -61,11 +63,12 @@ class Conv2D(Layer):
     spatial = True
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
               "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact",
-              "connection_table")
+              "connection_table", "kernel_constraint", "bias_constraint")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
                  activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, exact=None, connection_table=None, **base):
+                 kernel_regularizer=None, bias_regularizer=None, exact=None, connection_table=None, kernel_constraint=None,
+                 bias_constraint=None, **base):
         super().__init__(**base)
         self.filters = arguments.integer("filters", filters)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
@@ -81,6 +84,8 @@ class Conv2D(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
@@ -104,10 +109,12 @@ class Conv2D(Layer):
                               0 if self.table is None else len(self.table))
         self.output_size = self.op.out_shape
         self.pads = pads
-        self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), start, self.kernel_regularizer)
+        self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), start, self.kernel_regularizer,
+                                      constraint=self.kernel_constraint)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer)
+            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer,
+                                        constraint=self.bias_constraint)
 
     def nodes(self):
         op = self.op

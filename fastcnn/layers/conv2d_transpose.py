@@ -1,6 +1,6 @@
 """Transposed two-dimensional convolution."""
 
-from fastcnn import _ops, arguments, initializers, regularizers, settings
+from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
 from fastcnn.layers.windowed import Windowed
 
 
@@ -24,6 +24,8 @@ class Conv2DTranspose(Windowed):
         kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
         exact: True: sums of products only, never Winograd's algorithm; None: as `fastcnn.set_config` says when the layer
             is built.
+        kernel_constraint, bias_constraint: bounds kept after each step, "max_norm" or a `fastcnn.constraints.Constraint`;
+            None: none.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters), OH = (H − 1)·stride + max((KH − 1)·dilation + 1, stride) if "valid", H·stride if
@@ -39,14 +41,14 @@ class Conv2DTranspose(Windowed):
 
     config = ("filters", "kernel_size", "strides", "padding", "output_padding", "data_format", "dilation_rate", "activation",
               "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "groups",
-              "exact")
+              "exact", "kernel_constraint", "bias_constraint")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
                  dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
                  bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, groups=1,
-                 exact=None, **base):
+                 exact=None, kernel_constraint=None, bias_constraint=None, **base):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                         bias_regularizer, **base)
+                         bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
         self.groups = arguments.integer("groups", groups)
         if self.filters % self.groups:
@@ -54,6 +56,7 @@ class Conv2DTranspose(Windowed):
         self.output_padding = arguments.output_edges(output_padding, self.strides)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
         self.exact = None if exact is None else arguments.flag("exact", exact)
 
     def build(self, shape):
@@ -66,7 +69,8 @@ class Conv2DTranspose(Windowed):
                                         settings.exact if self.exact is None else self.exact)
         self.output_size = self.op.out_shape
         self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters // self.groups, shape[2]),
-                                      self.kernel_initializer, self.kernel_regularizer)
+                                      self.kernel_initializer, self.kernel_regularizer,
+                                      constraint=self.kernel_constraint)
         self.bias = self.add_bias(self.filters)
 
     def nodes(self):

@@ -2,7 +2,7 @@
 
 import math
 
-from fastcnn import _ops, activations, arguments, initializers, regularizers
+from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -15,6 +15,8 @@ class Dense(Layer):
         use_bias: add one number per unit.
         kernel_initializer, bias_initializer: initial values.
         kernel_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
+        kernel_constraint, bias_constraint: bounds kept after each step, "max_norm" or a `fastcnn.constraints.Constraint`;
+            None: none.
 
     Shape:
         (N, I) → (N, units); kernel (I, units)
@@ -25,10 +27,11 @@ class Dense(Layer):
     """
 
     config = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
-              "bias_regularizer")
+              "bias_regularizer", "kernel_constraint", "bias_constraint")
 
     def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, **base):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, kernel_constraint=None,
+                 bias_constraint=None, **base):
         super().__init__(**base)
         self.units = arguments.integer("units", units)
         self.activation = activations.get(activation)
@@ -37,16 +40,20 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, shape):
         if len(shape) != 1:
             raise ValueError(f"Dense works on samples of one dimension; put Flatten() before it. Received: {shape}")
         self.op = _ops.dense(shape[0], self.units, self.use_bias)
         self.output_size = (self.units,)
-        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer, self.kernel_regularizer)
+        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer, self.kernel_regularizer,
+                                      constraint=self.kernel_constraint)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer)
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
+                                        constraint=self.bias_constraint)
 
     def nodes(self):
         if activations.fusable(self.activation):

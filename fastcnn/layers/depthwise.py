@@ -1,6 +1,6 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
-from fastcnn import _ops, arguments, initializers, regularizers
+from fastcnn import _ops, arguments, constraints, initializers, regularizers
 from fastcnn.layers.base import Node
 from fastcnn.layers.windowed import Windowed
 
@@ -19,6 +19,8 @@ class DepthwiseConv2D(Windowed):
         use_bias: add one number per filter.
         depthwise_initializer, bias_initializer: initial values.
         depthwise_regularizer, bias_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
+        depthwise_constraint, bias_constraint: bounds kept after each step, "max_norm" or a `fastcnn.constraints.Constraint`;
+            None: none.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C · depth_multiplier), channel by channel; kernel (KH, KW, C, depth_multiplier)
@@ -32,16 +34,18 @@ class DepthwiseConv2D(Windowed):
     """
 
     config = ("kernel_size", "strides", "padding", "depth_multiplier", "data_format", "dilation_rate", "activation",
-              "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer", "bias_regularizer")
+              "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer", "bias_regularizer",
+              "depthwise_constraint", "bias_constraint")
 
     def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
                  activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, **base):
+                 depthwise_regularizer=None, bias_regularizer=None, depthwise_constraint=None, bias_constraint=None, **base):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                         bias_regularizer, **base)
+                         bias_regularizer, bias_constraint, **base)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
 
     def build(self, shape):
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
@@ -49,7 +53,8 @@ class DepthwiseConv2D(Windowed):
                               pads, shape[2], self.use_bias)
         self.output_size = self.op.out_shape
         self.kernel = self.add_weight("kernel", (*self.kernel_size, shape[2], self.depth_multiplier),
-                                      self.depthwise_initializer, self.depthwise_regularizer)
+                                      self.depthwise_initializer, self.depthwise_regularizer,
+                                      constraint=self.depthwise_constraint)
         self.bias = self.add_bias(self.output_size[2])
 
     def nodes(self):
@@ -76,6 +81,8 @@ class SeparableConv2D(Windowed):
         depthwise_initializer, pointwise_initializer, bias_initializer: initial values.
         depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalties, "l2" or a
             `fastcnn.regularizers.Regularizer`; None: none.
+        depthwise_constraint, pointwise_constraint, bias_constraint: bounds kept after each step, "max_norm" or a
+            `fastcnn.constraints.Constraint`; None: none.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, filters); kernels (KH, KW, C, depth_multiplier) and (1, 1, C · depth_multiplier, filters)
@@ -91,20 +98,24 @@ class SeparableConv2D(Windowed):
 
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "depth_multiplier",
               "activation", "use_bias", "depthwise_initializer", "pointwise_initializer", "bias_initializer",
-              "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer")
+              "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer", "depthwise_constraint",
+              "pointwise_constraint", "bias_constraint")
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
                  depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
                  pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, **base):
+                 pointwise_regularizer=None, bias_regularizer=None, depthwise_constraint=None, pointwise_constraint=None,
+                 bias_constraint=None, **base):
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                         bias_regularizer, **base)
+                         bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
 
     def build(self, shape):
         c, between = shape[2], shape[2] * self.depth_multiplier
@@ -114,9 +125,11 @@ class SeparableConv2D(Windowed):
                                      self.use_bias)
         self.output_size = self.pointwise.out_shape
         self.depthwise_kernel = self.add_weight("depthwise_kernel", (*self.kernel_size, c, self.depth_multiplier),
-                                                self.depthwise_initializer, self.depthwise_regularizer)
+                                                self.depthwise_initializer, self.depthwise_regularizer,
+                                                constraint=self.depthwise_constraint)
         self.pointwise_kernel = self.add_weight("pointwise_kernel", (1, 1, between, self.filters),
-                                                self.pointwise_initializer, self.pointwise_regularizer)
+                                                self.pointwise_initializer, self.pointwise_regularizer,
+                                                constraint=self.pointwise_constraint)
         self.bias = self.add_bias(self.filters)
 
     def nodes(self):

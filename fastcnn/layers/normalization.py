@@ -2,7 +2,7 @@
 
 import math
 
-from fastcnn import _ops, arguments, initializers, regularizers
+from fastcnn import _ops, arguments, constraints, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -70,6 +70,8 @@ class BatchNormalization(Layer):
         center, scale: learn beta; learn gamma.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initial values.
         beta_regularizer, gamma_regularizer: penalties, "l2" or a `fastcnn.regularizers.Regularizer`; None: none.
+        beta_constraint, gamma_constraint: bounds kept after each step, "non_neg" or a `fastcnn.constraints.Constraint`;
+            None: none.
 
     Shape:
         (N, …, C) → the same; gamma, beta, moving mean and variance (C,)
@@ -85,11 +87,12 @@ class BatchNormalization(Layer):
     """
 
     config = ("axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
-              "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer")
+              "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
+              "beta_constraint", "gamma_constraint")
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, **base):
+                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **base):
         super().__init__(**base)
         self.axis = arguments.integer("axis", axis, -1)
         self.momentum = arguments.number("momentum", momentum, 0, 1)
@@ -101,6 +104,8 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, shape):
         if self.axis not in (-1, len(shape)):
@@ -109,9 +114,11 @@ class BatchNormalization(Layer):
         self.pixels, c = math.prod(shape[:-1]), shape[-1]
         self.gamma = self.beta = None
         if self.scale:
-            self.gamma = self.add_weight("gamma", (c,), self.gamma_initializer, self.gamma_regularizer)
+            self.gamma = self.add_weight("gamma", (c,), self.gamma_initializer, self.gamma_regularizer,
+                                         constraint=self.gamma_constraint)
         if self.center:
-            self.beta = self.add_weight("beta", (c,), self.beta_initializer, self.beta_regularizer)
+            self.beta = self.add_weight("beta", (c,), self.beta_initializer, self.beta_regularizer,
+                                        constraint=self.beta_constraint)
         self.moving_mean = self.add_weight("moving_mean", (c,), self.moving_mean_initializer, trainable=False)
         self.moving_variance = self.add_weight("moving_variance", (c,), self.moving_variance_initializer, trainable=False)
 

@@ -1,6 +1,6 @@
 """What convolutions other than the plain one have in common."""
 
-from fastcnn import activations, arguments, initializers, regularizers
+from fastcnn import activations, arguments, constraints, initializers, regularizers
 from fastcnn.layers.base import Layer, Node
 
 
@@ -15,12 +15,13 @@ class Windowed(Layer):
         use_bias: add one number per filter.
         bias_initializer: initial values.
         bias_regularizer: a penalty, or None.
+        bias_constraint: a bound, or None.
     """
 
     spatial = True
 
     def __init__(self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
-                 bias_regularizer, **base):
+                 bias_regularizer, bias_constraint, **base):
         super().__init__(**base)
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
         self.strides = arguments.pair("strides", strides)
@@ -32,10 +33,14 @@ class Windowed(Layer):
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def add_bias(self, count):
         """The bias, or None."""
-        return self.add_weight("bias", (count,), self.bias_initializer, self.bias_regularizer) if self.use_bias else None
+        if not self.use_bias:
+            return None
+        return self.add_weight("bias", (count,), self.bias_initializer, self.bias_regularizer,
+                               constraint=self.bias_constraint)
 
     def activated(self, op, w, b):
         """The nodes of an op with the activation behind it."""
