@@ -302,6 +302,50 @@ def test_callbacks_find_acc(old, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [f"1-{history['val_accuracy'][0]:.3f}.safetensors"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_lr_is_what_decay_starts_from():
+    optimizer = optimizers.Adam(lr=0.5, decay=0.25)
+    optimizer.iterations = 4
+    assert (K.get_value(optimizer.lr), float(optimizer.learning_rate)) == (0.5, 0.25)
+    K.set_value(optimizer.lr, 0.25)
+    assert (optimizer.lr, optimizer.learning_rate) == (0.25, 0.125)
+    optimizer.lr = 1.0
+    assert (optimizer.lr, optimizer.learning_rate) == (1.0, 0.5)
+    optimizer.learning_rate = 1.0
+    assert (optimizer.lr, optimizer.learning_rate) == (1.0, 1.0), "no decay any more"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_callbacks_set_the_rate_that_decay_starts_from(old, resumed, tmp_path):
+    """As in Keras 2: the rate is set for each epoch, and all steps so far count for the decay."""
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append(float(self.model.optimizer.learning_rate))
+
+    def fit(model, epochs):
+        schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch < 1 else rate / 2)
+        return model.fit(X, Y, batch_size=4, epochs=epochs, verbose=0, callbacks=[schedule, Watch()], resume=True)
+
+    model = network(optimizers.SGD(lr=0.5, decay=0.1))
+    if resumed:
+        fit(model, 2)
+        model.save(tmp_path / "m")
+        model = load_model(tmp_path / "m")
+    history = fit(model, 3).history
+    base = [0.5] * 3 + [0.25] * 3 + [0.125] * 3
+    assert seen == pytest.approx([rate / (1 + 0.1 * step) for step, rate in enumerate(base)], rel=1e-12)
+    assert history["lr"] == [0.5, 0.25, 0.125]
+    reduce = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=100)
+    assert model.fit(X, Y, epochs=3, verbose=0, callbacks=[reduce]).history["learning_rate"] == pytest.approx(
+        [0.125, 0.125, 0.0125])
+    other = network(optimizers.SGD(optimizers.schedules.ExponentialDecay(0.5, 10, 0.9)))
+    with pytest.raises(TypeError, match="LearningRateScheduler needs a learning rate that is a number.*ExponentialDecay"):
+        fit(other, 1)
+    assert all(form.startswith(("SGD(", "history[")) for form, _ in old())
+
+
 def test_keras_0_asks_for_accuracy_when_training(old):
     model = network(metrics=(), class_mode="categorical")
     assert old() == [("compile(class_mode='categorical')", "compile(…, metrics=['accuracy'])")]

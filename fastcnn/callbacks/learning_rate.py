@@ -6,7 +6,23 @@ from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say
 
 
-class LearningRateScheduler(Callback):
+class _Rate:
+    """What a callback does with its model's learning rate."""
+
+    def rate(self):
+        """The learning rate."""
+        return float(self.model.optimizer.learning_rate)
+
+    def set_rate(self, rate):
+        """Sets it, unless a schedule does."""
+        optimizer = self.model.optimizer
+        if getattr(optimizer, "schedule", None) is not None:
+            raise TypeError(f"{type(self).__name__} needs a learning rate that is a number. "
+                            f"Received: {type(optimizer.schedule).__name__}")
+        optimizer.learning_rate = rate
+
+
+class LearningRateScheduler(_Rate, Callback):
     """Sets the learning rate before each epoch, and adds it to the logs as "learning_rate".
 
     Args:
@@ -37,19 +53,18 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:  # resumed within the epoch: the rate is set
             return
-        self.epoch, optimizer = epoch, self.model.optimizer
-        more = [float(optimizer.learning_rate)] if self._takes_rate else []
-        rate = self.schedule(epoch, *more)
-        _set_rate(optimizer, arguments.number("the result of schedule", rate, 0), self)
+        self.epoch = epoch
+        rate = self.schedule(epoch, *([self.rate()] if self._takes_rate else []))
+        self.set_rate(arguments.number("the result of schedule", rate, 0))
         if self.verbose:
             say(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {float(rate):g}.")
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = self.rate()
 
 
-class ReduceLROnPlateau(MonitorCallback):
+class ReduceLROnPlateau(_Rate, MonitorCallback):
     """Multiplies the learning rate by a factor when a monitored value has not improved for some epochs.
 
     The rate goes to the logs as "learning_rate".
@@ -94,7 +109,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = self.rate()
         value = self.value(logs)
         if value is None:
             return
@@ -109,21 +124,12 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch)
 
     def _reduce(self, epoch):
-        optimizer = self.model.optimizer
-        old = float(optimizer.learning_rate)
+        old = self.rate()
         if old > self.min_lr:
-            _set_rate(optimizer, max(old * self.factor, self.min_lr), self)
+            self.set_rate(max(old * self.factor, self.min_lr))
             if self.verbose:
-                say(f"Epoch {epoch + 1}: ReduceLROnPlateau reduces the learning rate to "
-                    f"{float(optimizer.learning_rate):g}.")
+                say(f"Epoch {epoch + 1}: ReduceLROnPlateau reduces the learning rate to {self.rate():g}.")
             self.cooldown_counter, self.wait = self.cooldown, 0
-
-
-def _set_rate(optimizer, rate, callback):
-    if getattr(optimizer, "schedule", None) is not None:
-        raise TypeError(f"{type(callback).__name__} needs a learning rate that is a number. "
-                        f"Received: {type(optimizer.schedule).__name__}")
-    optimizer.learning_rate = rate
 
 
 def _takes_two(function):

@@ -3,6 +3,7 @@
 import string
 
 from fastcnn import arguments, callbacks
+from fastcnn.compat.keras.optimizers import set_starting_rate, starting_rate, with_decay
 from fastcnn.compat.spellings import accepting, reexport, renamed, warn
 
 
@@ -49,11 +50,27 @@ class _OldFields:
                                                        if logs.get(name) is not None}})
 
 
+class _BeforeDecay:
+    """Goes by the rate that an optimizer's `decay` starts from, and sets that, as Keras' callbacks did."""
+
+    def rate(self):
+        """That rate; the learning rate where there is no decay."""
+        return starting_rate(self.model.optimizer)
+
+    def set_rate(self, rate):
+        """Sets it, unless another schedule does."""
+        if with_decay(self.model.optimizer):
+            set_starting_rate(self.model.optimizer, rate)
+        else:
+            super().set_rate(rate)
+
+
 RULES = {
+    "LearningRateScheduler": {},
     "ModelCheckpoint": {"period": _period},
     "ReduceLROnPlateau": {"epsilon": renamed("min_delta")},
 }
-_BASES = {"ModelCheckpoint": (_OldFields,)}
+_BASES = {"LearningRateScheduler": (_BeforeDecay,), "ModelCheckpoint": (_OldFields,), "ReduceLROnPlateau": (_BeforeDecay,)}
 _found = reexport(globals(), callbacks)
 globals().update({name: accepting(_found[name], rules, __name__, _BASES.get(name, ())) for name, rules in RULES.items()})
 __all__ = sorted([*_found, "Logs"])

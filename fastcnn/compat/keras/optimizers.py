@@ -9,7 +9,7 @@ from fastcnn.optimizers import schedules
 
 
 class _Rate:
-    """`lr`, the old name of `learning_rate`, and a learning rate that `backend.set_value` can set."""
+    """`lr`, the old name of `learning_rate`, or of the rate that `decay` starts from; `backend.set_value` can set both."""
 
     @property
     def learning_rate(self):
@@ -22,12 +22,12 @@ class _Rate:
     @property
     def lr(self):
         warn("optimizer.lr", "optimizer.learning_rate")
-        return self.learning_rate
+        return Variable(starting_rate(self), lambda value: set_starting_rate(self, value))
 
     @lr.setter
     def lr(self, value):
         warn(f"optimizer.lr = {short(value)}", f"optimizer.learning_rate = {short(value)}")
-        self.learning_rate = value
+        set_starting_rate(self, value)
 
 
 def _decay(rate):
@@ -43,6 +43,29 @@ def _decay(rate):
         return f"decay={decay!r}", f"learning_rate=schedules.{form}"
 
     return rule
+
+
+def with_decay(optimizer):
+    """Does its learning rate fall as `decay` says?
+
+    Example:
+        >>> with_decay(CLASSES["SGD"](schedules.InverseTimeDecay(0.1, 1, 1e-6))), with_decay(CLASSES["SGD"](0.1))
+        (True, False)
+    """
+    schedule = optimizer.schedule
+    return type(schedule) is schedules.InverseTimeDecay and schedule.decay_steps == 1 and not schedule.staircase
+
+
+def starting_rate(optimizer):
+    """The rate that `decay` starts from; the learning rate where there is none."""
+    return optimizer.schedule.initial_learning_rate if with_decay(optimizer) else float(optimizer.learning_rate)
+
+
+def set_starting_rate(optimizer, rate):
+    """Sets that rate; `decay` stays as it is."""
+    if with_decay(optimizer):
+        rate = schedules.InverseTimeDecay(rate, 1, optimizer.schedule.decay_rate)
+    optimizer.learning_rate = rate
 
 
 def _epsilon(default):
