@@ -9,8 +9,8 @@ import pytest
 
 import fastcnn
 from fastcnn.compat import keras
+from fastcnn.compat.keras import absent, layers, optimizers
 from fastcnn.compat.keras import backend as K
-from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.models import Sequential, load_model, model_from_json
 
 X = np.random.default_rng(0).random((12, 4), np.float32)
@@ -63,6 +63,14 @@ ARGUMENTS = [  # old call, old form, new form, what the modern call would be
     (lambda: layers.Dense(2, W_regularizer=keras.regularizers.l2(0.1)),
      "Dense(W_regularizer=L2(l2=0.1))", "Dense(kernel_regularizer=L2(l2=0.1))",
      lambda: layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.1))),
+    (lambda: layers.Dense(2, b_constraint="nonneg"), "Dense(b_constraint='nonneg')", "Dense(bias_constraint='nonneg')",
+     lambda: layers.Dense(2, bias_constraint=keras.constraints.NonNeg())),
+    (lambda: layers.Conv2D(8, 3, W_constraint=keras.constraints.UnitNorm()), "Conv2D(W_constraint=UnitNorm(axis=0))",
+     "Conv2D(kernel_constraint=UnitNorm(axis=0))", lambda: layers.Conv2D(8, 3, kernel_constraint="unit_norm")),
+    (lambda: keras.constraints.maxnorm(3), "maxnorm(…)", "MaxNorm(…)", lambda: keras.constraints.max_norm(3)),
+    (lambda: keras.constraints.nonneg(), "nonneg(…)", "NonNeg(…)", lambda: keras.constraints.non_neg()),
+    (lambda: layers.InputLayer(input_shape=(8, 8, 1)), "Input(input_shape=(8, 8, 1))", "Input(shape=(8, 8, 1))",
+     lambda: layers.Input((8, 8, 1))),
     (lambda: layers.GaussianNoise(sigma=0.1), "GaussianNoise(sigma=0.1)", "GaussianNoise(stddev=0.1)",
      lambda: layers.GaussianNoise(0.1)),
     (lambda: layers.PReLU(init="ones"), "PReLU(init='ones')", "PReLU(alpha_initializer='ones')",
@@ -152,6 +160,13 @@ def test_convolution2d(old):
     (lambda: keras.callbacks.ModelCheckpoint("a", period=2), ValueError, r"save_freq=2 \* n"),
     (lambda: network().fit(X, Y, nb_epoch=1, epochs=1), TypeError, "epochs once"),
     (lambda: network().fit(X, Y, nb_epochs=1), TypeError, "nb_epochs"),
+    (lambda: network().fit(X, Y, validation_batch_size=4), TypeError, "no argument 'validation_batch_size'. Accepted: x,"),
+    (lambda: network().fit(X, Y, validation_freq=2), ValueError, "validation_freq must be 1.*Received: 2"),
+    (lambda: network().evaluate(X, Y, return_dict=True), TypeError, "no argument 'return_dict'. Accepted: x, y,"),
+    (lambda: network(run_eagerly=True), TypeError, "no argument 'run_eagerly'. Accepted: optimizer, loss, metrics."),
+    (lambda: layers.Conv2D(8, 3, padding="Full"), ValueError, "padding must be.*Received: 'full'"),
+    (lambda: network()(layers.Input((4,))), TypeError, "a model's layers are called on an Input"),
+    (lambda: network().fit_generator(batches(), 2, validation_freq=3), ValueError, "fit_generator .*Received: 3"),
     (lambda: network().fit(X, Y, workers=2), ValueError, "source of batches.*Received: ndarray"),
     (lambda: network().fit(batches(3), workers=2), ValueError, "workers must be 1 .* Received: 2"),
     (lambda: network().fit(batches(3), use_multiprocessing=True), ValueError, "workers=4"),
@@ -194,7 +209,9 @@ def test_the_documents_table_has_every_spelling():
     text = path.read_text()
     from fastcnn.compat.keras import models
 
-    rules = [*layers.RULES.values(), layers._SHAPE, keras.callbacks.RULES["ModelCheckpoint"], models._FIT, models._GENERATOR]
+    assert [name for names in absent.NAMES.values() for name in names if f"`{name}`" not in text] == []
+    rules = [*layers.RULES.values(), layers._SHAPE, keras.callbacks.RULES["ModelCheckpoint"], models._FIT, models._GENERATOR,
+             keras.constraints.OLD_NAMES]
     spelled = {name for table in rules for name in table} | set(layers.OLD_NAMES) | set(keras._OLD)
     assert len(spelled) > 40 and sorted(name for name in spelled if f"`{name}" not in text) == []
 
@@ -207,6 +224,13 @@ def test_old_paths_of_modules(old):
 
     assert Conv2D is layers.Conv2D
     assert old() == [("keras.layers.convolutional.Conv2D", "keras.layers.Conv2D")]
+    from fastcnn.compat.keras.layers.experimental import preprocessing
+    from fastcnn.compat.keras.optimizers.legacy import Adam
+    from fastcnn.compat.keras.optimizers.schedules import ExponentialDecay
+
+    assert preprocessing.Rescaling is layers.Rescaling and Adam is optimizers.Adam
+    assert [new for _, new in old()] == ["keras.optimizers.Adam", "keras.layers.Rescaling"]
+    assert ExponentialDecay is optimizers.schedules.ExponentialDecay
     assert keras.layers.core.Dense is layers.Dense and keras.objectives.mse is keras.losses.mse
     assert [new for _, new in old()] == ["keras.layers.Dense", "keras.losses.mse"]
     with pytest.raises(ImportError, match="Conv4D"):
@@ -363,6 +387,8 @@ def test_losses_and_metrics_as_functions():
     model = Sequential([layers.Dense(3, activation=keras.activations.softmax, input_shape=(4,))])
     model.compile(keras.optimizers.SGD(), keras.losses.categorical_crossentropy, [keras.metrics.categorical_accuracy])
     assert model.loss.name == "categorical_crossentropy" and model.metrics_names == ["loss", "categorical_accuracy"]
+    model.compile("sgd", "categorical_crossentropy", "accuracy")
+    assert model.metrics_names == ["loss", "accuracy"]
     y = model.predict(X)
     np.testing.assert_allclose(keras.losses.categorical_crossentropy(Y, y), -np.log((y * Y).sum(1)), rtol=1e-5)
     assert keras.losses.mse.__name__ == "mean_squared_error"
@@ -505,9 +531,25 @@ def test_data_format(old):
         model = Sequential([layers.Conv2D(4, 3, input_shape=(2, 8, 6)), layers.MaxPooling2D(), layers.Flatten()])
         assert model.layers[0].output_shape == (None, 4, 6, 4) and model.output_shape == (None, 4 * 3 * 2)
         assert layers.Conv2D(4, 3, data_format="channels_last").data_format == "channels_last"
+        model.add(layers.BatchNormalization(axis=1))
+        assert model.layers[-1].axis == -1
     finally:
         K.set_image_data_format("channels_last")
-    assert layers.Conv2D(4, 3).data_format == "channels_last"
+    assert layers.Conv2D(4, 3).data_format == "channels_last" and layers.BatchNormalization(axis=1).axis == 1
+    assert layers.Conv2D(4, 3, padding="Same", data_format="Channels_First").get_config() == layers.Conv2D(
+        4, 3, padding="same", data_format="channels_first").get_config()
+
+
+def test_photographs_in_the_backends_format(monkeypatch):
+    data = tuple((np.arange(n * 32 * 32 * 3).reshape(n, 32, 32, 3), np.arange(n)[:, None]) for n in (3, 2))
+    monkeypatch.setattr(fastcnn.datasets.cifar10, "load_data", lambda: data)
+    assert keras.datasets.cifar10.load_data() is data
+    try:
+        K.set_image_data_format("channels_first")
+        for (x, y), (first, labels) in zip(data, keras.datasets.cifar10.load_data()):
+            assert first.shape == (len(x), 3, 32, 32) and labels is y and np.array_equal(first[:, 2], x[..., 2])
+    finally:
+        K.set_image_data_format("channels_last")
 
 
 def test_to_categorical(old):
@@ -525,6 +567,13 @@ def test_one_seed_for_all():
         keras.utils.set_random_seed(7)
         drawn.append((network().seed, Sequential().seed, np.random.random()))
     assert drawn[0][1:] == drawn[1][1:] and int(keras.__version__.split(".")[0]) >= 3
+
+
+def test_small_things_of_the_backend_and_the_tools():
+    assert K.cast_to_floatx([1, 2]).dtype == np.float32 and K.cast_to_floatx([1, 2]).tolist() == [1, 2]
+    assert keras.utils.PyDataset is keras.utils.Sequence
+    for name in ("load_img", "img_to_array", "array_to_img", "save_img"):
+        assert getattr(keras.utils, name) is getattr(keras.preprocessing.image, name)
 
 
 def test_normalize():

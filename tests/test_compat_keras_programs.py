@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastcnn
+from fastcnn.compat.keras import backend
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
@@ -121,6 +122,37 @@ def test_cifar10_cnn(run, few_photographs, pyplot, capsys):
     assert "Saved trained model at" in capsys.readouterr().out
     assert [form.split("(")[0].split("[")[0] for form in old] == [
         "to_categorical", "to_categorical", "rmsprop", "rmsprop", "rmsprop", "save", "history", "history"]
+
+
+def test_cifar10_maxnorm(run, few_photographs, capsys):
+    try:
+        names, old = run("cifar10_maxnorm.py")
+    finally:
+        backend.set_image_data_format("channels_last")
+    assert names["X_train"].shape == (320, 3, 32, 32)
+    for model in names["models"]:
+        assert model.output_shape == (None, 10) and model.layers[0].output_shape == (None, 16, 32, 32)
+        for number, most in ((0, 0.2), (2, 0.1), (6, 1.0)):
+            norms = np.sqrt(np.square(model.layers[number].get_weights()[0].astype(float)).sum(0)) / most
+            assert norms.max() <= 1 + 1e-6 and np.any(norms > 1 - 1e-6), number
+        assert model.optimizer.learning_rate == pytest.approx(0.01 / (1 + 0.01 * 10), rel=1e-12), "10 steps of decay"
+    assert {"set_image_dim_ordering('th')", "maxnorm(…)", "maxnorm(m=0.2)", "SGD(lr=0.02)", "SGD(decay=0.01)",
+            "keras.layers.normalization.BatchNormalization", "fit_generator(generator, …)"} <= set(old)
+    assert sum(form.startswith("Convolution2D(W_constraint=MaxNorm") for form in old) == 2
+    assert f"Accuracy: {100 * np.mean(names['scores']):.2f}%" in capsys.readouterr().out
+
+
+def test_digits_functional(run, few_digits, capsys):
+    names, old = run("digits_functional.py")
+    model, history = names["model"], names["history"].history
+    assert [layer.output_shape[1:] for layer in model.layers] == [
+        (28, 28, 8), (14, 14, 8), (12, 12, 16), (12, 12, 16), (6, 6, 16), (576,), (576,), (10,)]
+    assert model.name == "digits" and model.layers[-1].name == "digit" and model.count_params() == 208 + 1168 + 5770
+    assert history["learning_rate"] == [0.003, 0.003, 0.0015], "what decay starts from"
+    assert names["accuracy"] > 0.85 and sorted(path.name for path in Path().iterdir()) == ["digits.csv", "digits.keras"]
+    assert {"LeakyReLU(alpha=0.1)", "RMSprop(lr=0.003)", "RMSprop(decay=0.0001)", "history['lr'] or logs['lr']",
+            "save('digits.keras')"} == set(old)
+    assert "rates: [0.003, 0.003, 0.0015]" in capsys.readouterr().out
 
 
 def test_alexnet(run, capsys):

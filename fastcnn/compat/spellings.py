@@ -105,6 +105,23 @@ def bound(function, positions, given):
     return {**named, **given}
 
 
+def known(name, function, given):
+    """The same arguments, if a function has all of them.
+
+    Raises:
+        TypeError: naming those that it has.
+
+    Example:
+        >>> known("f", lambda x, y: None, {"x": 1})
+        {'x': 1}
+    """
+    accepted = list(inspect.signature(function).parameters)
+    for argument in given:
+        if argument not in accepted:
+            raise TypeError(f"{name} has no argument {argument!r}. Accepted: {', '.join(accepted)}.")
+    return given
+
+
 def accepting(cls, rules, module, bases=(), old_name=None, positions=None, settle=None):
     """A subclass that also takes old spellings of the arguments, and is otherwise the class: its name in files is the same.
 

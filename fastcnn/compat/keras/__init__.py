@@ -8,7 +8,7 @@
     fastcnn.compat.keras.install()                         # from here on, `import keras` finds this
 
 Every old spelling is taken for the modern one, with one DeprecationWarning that names it; what means nothing here is
-refused. docs/keras.md has the table.
+refused. docs/keras.md has the tables.
 
 Example:
     >>> import warnings
@@ -22,32 +22,34 @@ Example:
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
 from fastcnn import __version__ as _version
+from fastcnn.compat.keras import absent
 from fastcnn.compat.spellings import Moved
 
 __version__ = f"3.0.0+fastcnn.{_version}"  # the age of the vocabulary, for programs that ask
 
-_OWN = ("activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models", "optimizers",
-        "preprocessing", "preprocessing.image")
+_OWN = ("activations", "backend", "callbacks", "constraints", "datasets", "datasets.cifar10", "initializers", "layers",
+        "losses", "metrics", "models", "optimizers", "preprocessing", "preprocessing.image", "saving")
 _ELSEWHERE = {  # path: module
-    "constraints": "fastcnn.constraints", "datasets": "fastcnn.datasets", "datasets.cifar10": "fastcnn.datasets.cifar10",
     "datasets.fashion_mnist": "fastcnn.datasets.fashion_mnist", "datasets.mnist": "fastcnn.datasets.mnist",
-    "regularizers": "fastcnn.regularizers", "utils": "fastcnn.compat.keras.np_utils",
+    "optimizers.schedules": "fastcnn.optimizers.schedules", "regularizers": "fastcnn.regularizers",
+    "utils": "fastcnn.compat.keras.np_utils",
 }
 _OLD = {  # path: today
     "initializations": "initializers", "layers.advanced_activations": "layers", "layers.convolutional": "layers",
-    "layers.core": "layers", "layers.noise": "layers", "layers.normalization": "layers", "layers.pooling": "layers",
-    "objectives": "losses", "utils.np_utils": "utils",
+    "layers.core": "layers", "layers.experimental": "layers", "layers.experimental.preprocessing": "layers",
+    "layers.noise": "layers", "layers.normalization": "layers", "layers.pooling": "layers", "objectives": "losses",
+    "optimizers.legacy": "optimizers", "utils.np_utils": "utils", "utils.vis_utils": "utils",
 }
 
 
 def _modules():
     """{path below keras: module}"""
     found = {path: import_module(f"{__name__}.{path}") for path in _OWN}
-    found.update({path: import_module(name) for path, name in _ELSEWHERE.items() if find_spec(name)})
+    found.update({path: import_module(name) for path, name in _ELSEWHERE.items()})
+    absent.put(found)
     for path, new in _OLD.items():
         found[path] = Moved(f"keras.{path}", f"keras.{new}", found[new])
     return found
@@ -68,9 +70,9 @@ for _path, _module in MODULES.items():
     if _path in _OLD and _parent:
         setattr(MODULES[_parent], _name, _module)
 
-Sequential, Input = MODULES["models"].Sequential, MODULES["layers"].Input
+Model, Sequential, Input = MODULES["models"].Model, MODULES["models"].Sequential, MODULES["layers"].Input
 
-__all__ = sorted(["Input", "Sequential", "install", *[path for path in MODULES if "." not in path]])
+__all__ = sorted(["Input", "Model", "Sequential", "install", *[path for path in MODULES if "." not in path]])
 
 
 def install(name="keras"):

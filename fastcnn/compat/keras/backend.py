@@ -1,5 +1,7 @@
 """What tutorials ask of keras.backend: the data format, the type of numbers, and values of variables."""
 
+import numpy as np
+
 from fastcnn import arguments
 from fastcnn.compat.spellings import warn
 
@@ -75,6 +77,11 @@ def set_floatx(floatx):
         ValueError: another type.
     """
     arguments.choice("floatx", floatx, ("float32",))
+
+
+def cast_to_floatx(x):
+    """x as an array of float32. Shape: any → the same."""
+    return np.asarray(x, np.float32)
 
 
 def epsilon():

@@ -4,6 +4,7 @@ import inspect
 
 from fastcnn import layers
 from fastcnn.compat.keras import activations, backend, initializers
+from fastcnn.compat.keras.chain import Layer
 from fastcnn.compat.spellings import accepting, paired, renamed
 
 FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
@@ -48,7 +49,7 @@ RULES = {  # class: old spellings of its arguments; a class that fastcnn does no
     "GaussianNoise": {"sigma": renamed("stddev")},
     "GlobalAveragePooling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
     "GlobalMaxPooling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
-    "Input": {"batch_shape": renamed("shape", lambda shape: tuple(shape)[1:])},
+    "Input": {"batch_shape": renamed("shape", lambda shape: tuple(shape)[1:]), "input_shape": renamed("shape")},
     "LeakyReLU": {"alpha": renamed("negative_slope")},
     "MaxPooling2D": _POOLING,
     "PReLU": {"init": renamed("alpha_initializer")},
@@ -105,24 +106,31 @@ _OLD_POSITIONS = {"AtrousConvolution2D": _filters_first, "Convolution2D": _filte
 
 def _settle(cls):
     formatted = "data_format" in inspect.signature(cls).parameters
+    normalizing = cls is layers.BatchNormalization
 
     def settle(given):
         if callable(given.get("activation")):
             given["activation"] = activations.name_of(given["activation"])
-        if formatted and given.get("data_format") is None and backend.image_data_format() == "channels_first":
+        for name in ("padding", "data_format"):
+            if isinstance(given.get(name), str):
+                given[name] = given[name].lower()  # Keras takes "Same", too
+        first = backend.image_data_format() == "channels_first"
+        if formatted and given.get("data_format") is None and first:
             given["data_format"] = "channels_first"
+        if normalizing and given.get("axis") == 1 and first:
+            given["axis"] = -1  # channels are last inside, and the only axis of what is no image
 
     return settle
 
 
 def _classes():
-    found = {"Layer": layers.Layer}
+    found = {"Layer": Layer}
     for name in layers.__all__:
         cls = getattr(layers, name)
         if isinstance(cls, type) and cls is not layers.Layer:
             rules = {**({} if name == "Input" else _SHAPE), **RULES.get(name, {})}
             options = {"settle": _settle(cls)}
-            found[name] = accepting(cls, rules, __name__, positions=_POSITIONS.get(name), **options)
+            found[name] = accepting(cls, rules, __name__, (Layer,), positions=_POSITIONS.get(name), **options)
             for old in [old for old, new in OLD_NAMES.items() if new == name]:
                 found[old] = accepting(cls, rules, __name__, (found[name],), old, _OLD_POSITIONS[old], **options)
     found.update({other: found[name] for other, name in OTHER_NAMES.items() if name in found})

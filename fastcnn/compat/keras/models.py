@@ -1,6 +1,5 @@
-"""Models under Keras' names of any age: `Sequential` with the methods of early days, and files."""
+"""Models under Keras' names of any age: `Sequential` with the methods of early days, `Model` over a chain, and files."""
 
-import inspect
 import itertools
 import json
 import os
@@ -12,11 +11,15 @@ from fastcnn import arguments, metrics, registry, streams
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.ahead import Ahead, AheadOfIterator
 from fastcnn.compat.keras.callbacks import Logs
+from fastcnn.compat.keras.chain import Chain
+from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
-from fastcnn.compat.spellings import bound, place, renamed, translate, warn
+from fastcnn.compat.spellings import bound, known, place, renamed, translate, warn
 from fastcnn.io.model_file import load_as
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+
+__all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\3\4"
@@ -30,10 +33,18 @@ def _kept(new):
     return lambda what, old, given: (f"{old}={given[old]!r}", new)
 
 
-_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']")}
+def _every_epoch(what, old, given):
+    """A rule for validation_freq, which must be what it is by default."""
+    value = given.pop(old)
+    if value != 1:
+        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. Received: {value!r}")
+
+
+_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
+        "validation_freq": _every_epoch}
 _THREADS = {"max_q_size": renamed("max_queue_size"), "nb_worker": renamed("workers"),
             "pickle_safe": renamed("use_multiprocessing")}
-_GENERATOR = {"nb_epoch": renamed("epochs"), **_THREADS}
+_GENERATOR = {"nb_epoch": renamed("epochs"), "validation_freq": _every_epoch, **_THREADS}
 
 
 class Sequential(fastcnn.Sequential):
@@ -52,10 +63,16 @@ class Sequential(fastcnn.Sequential):
 
     _class_mode = None
 
+    def __call__(self, x):
+        """The model's output for a batch; a model is no layer of another."""
+        if isinstance(x, (Chain, fastcnn.Input)):
+            raise TypeError(f"x must be a batch; a model's layers are called on an Input, not the model. Received: {x!r}")
+        return super().__call__(x)
+
     # Compiling
 
     def compile(self, *args, **given):
-        """As `fastcnn.Sequential.compile`; takes functions of keras.losses and classes of keras.metrics, too.
+        """As `fastcnn.Sequential.compile`; takes functions of keras.losses, classes of keras.metrics and a lone metric, too.
 
         Args:
             class_mode: of Keras 0, "categorical" or "binary": which accuracy `show_accuracy` means.
@@ -66,8 +83,10 @@ class Sequential(fastcnn.Sequential):
         self._class_mode = None if mode is None else _CLASS_MODES[arguments.choice("class_mode", mode, tuple(_CLASS_MODES))]
         given["optimizer"] = optimizers.get(given.get("optimizer", "sgd"))
         given["loss"] = modern_loss(given.get("loss"))
-        given["metrics"] = [modern_metric(metric) for metric in given.get("metrics") or []]
-        super().compile(**given)
+        wanted = given.get("metrics") or []
+        wanted = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        given["metrics"] = [modern_metric(metric) for metric in wanted]
+        super().compile(**known("compile", super().compile, given))
 
     def _show_accuracy(self, given):
         """Adds the accuracy that Keras 0 asked for when training, not when compiling."""
@@ -101,7 +120,7 @@ class Sequential(fastcnn.Sequential):
         """
         given = translate("fit", bound(super().fit, args, given), {**_FIT, **_THREADS})
         self._show_accuracy(given)
-        return super().fit(**self._threaded(given))
+        return super().fit(**known("fit", super().fit, self._threaded(given)))
 
     def _threaded(self, given, ordered=False):
         """Takes `workers` and its kin out of the arguments; makes batches ahead if they say so, in order or shuffled."""
@@ -150,7 +169,7 @@ class Sequential(fastcnn.Sequential):
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
         given = translate("evaluate", bound(super().evaluate, args, given), {"show_accuracy": _FIT["show_accuracy"]})
         self._show_accuracy(given)
-        return super().evaluate(**given)
+        return super().evaluate(**known("evaluate", super().evaluate, given))
 
     def evaluate_generator(self, *args, **given):
         """Loss and metrics over batches, which `evaluate` gives today.
@@ -241,6 +260,70 @@ class Sequential(fastcnn.Sequential):
         return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})}, check)
 
 
+class Model(Sequential):
+    """A network over layers that were called one on the other, from an `Input` on; otherwise a `Sequential`.
+
+    Args:
+        inputs: the `Input`.
+        outputs: what the last layer gave.
+        name, seed: as `Sequential`.
+        input, output: old spellings of the first two.
+
+    Raises:
+        TypeError: anything else; so a class of one's own with `call` is refused.
+        ValueError: several inputs or outputs, or others than the ends of one chain.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Conv2D, Dense, Flatten
+        >>> inputs = Input(shape=(28, 28, 1))
+        >>> x = Conv2D(6, 5, padding="same", activation="tanh")(inputs)
+        >>> x = Flatten()(x)
+        >>> Model(inputs=inputs, outputs=Dense(10, activation="softmax")(x)).output_shape
+        (None, 10)
+    """
+
+    def __init__(self, *args, **given):
+        rules = {"input": renamed("inputs"), "output": renamed("outputs")}
+        given = known("Model", _model, translate("Model", bound(_model, args, given), rules))
+        start, chain = _end("inputs", fastcnn.Input, given), _end("outputs", Chain, given)
+        if chain.start is not start:
+            raise ValueError(f"inputs must be the Input that outputs began with. Received: {start!r} and {chain.start!r}")
+        super().__init__([start, *chain.layers], given.get("name", "model"), given.get("seed"))
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, check=None):
+        """A `Sequential` from `get_config`'s answer."""
+        return Sequential.from_config(config, custom_objects, check)
+
+
+def _model(inputs, outputs, name="model", seed=None):
+    """The order of Model's arguments."""
+
+
+def _end(name, kind, given):
+    """Where a chain begins or ends: one object, maybe in a list."""
+    value = given.get(name)
+    if isinstance(value, (list, tuple)):
+        if len(value) != 1:
+            raise ValueError(f"{name} must be one: networks are chains of layers. Received: {len(value)}")
+        value = value[0]
+    if not isinstance(value, kind):
+        what = "an Input" if name == "inputs" else "what a layer gave, called on an Input or on what another layer gave"
+        raise TypeError(f"{name} must be {what}. Networks are chains of layers: Sequential([…]), or Model(inputs, outputs); "
+                        f"a layer of one's own is a subclass of Layer with forward and backward. Received: {value!r}")
+    return value
+
+
+def save_model(model, filepath, overwrite=True):
+    """`model.save(filepath, overwrite)`.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Dense
+        >>> save_model(Sequential([Dense(2, input_shape=(3,))]), "model.safetensors")
+    """
+    model.save(filepath, overwrite)
+
+
 def load_model(filepath, custom_objects=None, compile=True):
     """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
 
@@ -282,11 +365,7 @@ def _over_generator(generator, steps=None, max_queue_size=10, workers=1, use_mul
 
 def _named(name, order, args, given, rules):
     """Arguments by their modern names; unknown ones are refused."""
-    given = translate(name, bound(order, args, given), rules)
-    known = list(inspect.signature(order).parameters)
-    for argument in given:
-        if argument not in known:
-            raise TypeError(f"{name} has no argument {argument!r}. Accepted: {', '.join(known)}.")
+    given = known(name, order, translate(name, bound(order, args, given), rules))
     if "generator" not in given:
         raise TypeError(f"{name} takes a generator. Received: none")
     return given

@@ -1,10 +1,14 @@
-"""keras.utils: one-hot rows, normalized rows, and the base of sequences of batches."""
+"""keras.utils: one-hot rows, normalized rows, images from files, and the base of sequences of batches."""
 
 import numpy as np
 
 import fastcnn
 from fastcnn import arguments
+from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, load_img, save_img
 from fastcnn.compat.spellings import bound, renamed, translate, warn
+
+__all__ = ["PyDataset", "Sequence", "array_to_img", "img_to_array", "load_img", "normalize", "save_img", "set_random_seed",
+           "to_categorical"]
 
 _RULES = {"nb_classes": renamed("num_classes")}
 
@@ -112,3 +116,6 @@ class Sequence:
 
     def on_epoch_end(self):
         """After each epoch."""
+
+
+PyDataset = Sequence  # what Keras calls it today

@@ -1,0 +1,20 @@
+"""CIFAR-10 in the backend's data format."""
+
+import numpy as np
+
+from fastcnn.compat.keras import backend
+from fastcnn.datasets import cifar10
+
+
+def load_data(path=None):
+    """As `fastcnn.datasets.cifar10.load_data`; images are (3, 32, 32) where the backend's data format is "channels_first".
+
+    Example:
+        >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+        >>> x_train.shape  # doctest: +SKIP
+        (50000, 32, 32, 3)
+    """
+    parts = cifar10.load_data(path) if path is not None else cifar10.load_data()
+    if backend.image_data_format() == "channels_last":
+        return parts
+    return tuple((np.ascontiguousarray(x.transpose(0, 3, 1, 2)), y) for x, y in parts)
