@@ -278,6 +278,27 @@ def test_counts_are_the_papers():
         assert row.endswith(f"{connections:,}") and f" {parameters:,} " in row
 
 
+def test_the_network_is_the_papers_formulas():
+    """Squashed by 1.7159·tanh(2a/3) everywhere up to F6, then squared distances from the drawings."""
+    model = fastcnn.networks.lenet5(variant="1998", seed=2)
+    c1, b1, s2, t2, c3, b3, s4, t4, c5, b5, f6, b6, drawn = [w.astype(np.float64) for w in model.get_weights()]
+    x = normal(3, 32, 32, 1)
+
+    def squash(a):
+        return 1.7159 * np.tanh(2 * a / 3)
+
+    y = squash(reference.subsample2d(squash(reference.conv2d(x, c1, b1)), s2, t2))
+    y = squash(reference.subsample2d(squash(reference.conv2d(y, c3, b3, connection_table=C3_TABLE)), s4, t4))
+    y = squash(squash(reference.conv2d(y, c5, b5)).reshape(3, 120) @ f6 + b6)
+    expected = ((y[:, None] - drawn) ** 2).sum(axis=2)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-5)
+
+
+def test_subsampling_begins_as_average_pooling():
+    x = normal(2, 6, 9, 3).astype(np.float32)
+    np.testing.assert_allclose(L.Subsampling2D((2, 3))(x), ops.avg_pool2d(x, (2, 3)), atol=1e-6)
+
+
 def test_cost_is_that_of_the_connections():
     layer = fastcnn.networks.lenet5(variant="1998").get_layer("c3")
     assert layer.op.cost == layer.multiply_adds() == 150_000 and layer.op.with_lanes().packed_size == 1_500
