@@ -39,7 +39,8 @@ class Training(Feeding, Loops):
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
-                kind that fits the loss. Weights of samples and classes count in them, as in Keras' weighted_metrics.
+                kind that fits the loss. Those given by name know which output is the answer: the largest, or in a model of
+                distances the smallest. Weights of samples and classes count in them, as in Keras' weighted_metrics.
 
         Example:
             >>> model = fastcnn.networks.lenet5()
@@ -65,12 +66,13 @@ class Training(Feeding, Loops):
         self._metrics = [self._metric(m) for m in self._given_metrics]
 
     def _metric(self, identifier):
+        best = "smallest" if self.smallest_wins else "largest"
         if identifier in ("accuracy", "acc"):
-            metric = metrics.resolve_accuracy(self.loss.name if self.loss else None, self.output_shape,
-                                              best="smallest" if self.smallest_wins else "largest")
-            metric.name = identifier
-            return metric
-        return metrics.get(identifier)
+            return metrics.resolve_accuracy(self.loss.name if self.loss else None, self.output_shape, identifier, best)
+        metric = metrics.get(identifier)
+        if isinstance(identifier, str) and "best" in metric.config:
+            metric.best = best
+        return metric
 
     @property
     def smallest_wins(self):

@@ -383,6 +383,13 @@ def test_the_smallest_output_is_the_answer():
     assert model.evaluate(x, y, verbose=0)[1:] == [1.0, 1.0]
     assert model.evaluate(x, (y + 1) % 4, verbose=0)[1:] == [0.0, 0.0]
     assert model.metrics[0].get_config() == {"name": "accuracy", "best": "smallest"}
+    names = ["sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"]
+    model.compile("sgd", MSE, metrics=[*names, fastcnn.metrics.SparseTopKCategoricalAccuracy(2, "two", "smallest")])
+    second, last = model.predict(x).argsort(1)[:, [1, 3]].T
+    assert model.evaluate(x, y, verbose=0)[1:] == [1.0, 1.0, 1.0]
+    assert model.evaluate(x, second, verbose=0)[1:] == [0.0, 1.0, 1.0]
+    assert model.evaluate(x, last, verbose=0)[1:] == [0.0, 1.0, 0.0]
+    assert [metric.best for metric in model.metrics] == ["smallest"] * 3
     modern = fastcnn.networks.lenet5(seed=0)
     x = rng.standard_normal((9, 28, 28, 1))
     assert np.array_equal(modern.predict_classes(x), modern.predict(x).argmax(1)) and not modern.smallest_wins

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.metrics.base import Mean, aligned, labels_of, same_shape
 
+_BEST = "largest", "smallest"
+
 
 class _Accuracy(Mean):
     direction = "max"
@@ -15,7 +17,7 @@ class _BestAccuracy(_Accuracy):
 
     def __init__(self, name=None, best="largest"):
         super().__init__(name)
-        self.best = arguments.choice("best", best, ("largest", "smallest"))
+        self.best = arguments.choice("best", best, _BEST)
 
     def _answer(self, y_pred):
         return y_pred.argmin(-1) if self.best == "smallest" else y_pred.argmax(-1)
@@ -83,17 +85,18 @@ class TopKCategoricalAccuracy(_Accuracy):
 
     Args:
         k: how many predictions count.
+        best: "largest", or "smallest" where predictions are distances: then the k smallest count.
 
     Example:
         >>> TopKCategoricalAccuracy(k=2)([[0, 0, 1], [1, 0, 0]], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]])
         0.5
     """
 
-    config = ("name", "k")
+    config = ("name", "k", "best")
 
-    def __init__(self, k=5, name=None):
+    def __init__(self, k=5, name=None, best="largest"):
         super().__init__(name)
-        self.k = arguments.integer("k", k)
+        self.k, self.best = arguments.integer("k", k), arguments.choice("best", best, _BEST)
 
     def _chosen(self, y_true, y_pred):
         same_shape(y_true, y_pred, "sparse_top_k_categorical_accuracy")
@@ -105,8 +108,8 @@ class TopKCategoricalAccuracy(_Accuracy):
         if lowest < 0 or highest >= y_pred.shape[-1]:
             raise ValueError(f"labels must be below {y_pred.shape[-1]}. Received: {lowest} to {highest}")
         chosen = np.take_along_axis(y_pred, labels[..., None].astype(np.intp), -1)
-        larger = (y_pred > chosen).view(np.uint8).sum(-1, dtype=np.uint32)
-        return (larger < self.k) & np.isfinite(chosen[..., 0])
+        better = y_pred < chosen if self.best == "smallest" else y_pred > chosen
+        return (better.view(np.uint8).sum(-1, dtype=np.uint32) < self.k) & np.isfinite(chosen[..., 0])
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
