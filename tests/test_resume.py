@@ -79,6 +79,7 @@ SOURCES = {
     "endless": (lambda: (endless(BATCHES),), {"steps_per_epoch": 4}),
     "growing": (lambda: (Iterable(BATCHES[::-1]),), {}),
     "shrinking": (lambda: (Iterable([(X[:30], Y[:30]), *BATCHES[:3]]),), {}),  # the largest decides how sums are cut
+    "shrinking to few": (lambda: (Iterable([(X[:30], Y[:30]), *cut(X, Y, 5)[:3]]),), {}),  # also below a vector's width
 }
 
 
