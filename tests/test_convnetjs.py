@@ -387,6 +387,27 @@ def test_both_passes_have_one_gradient(net):
         assert np.abs(4 * 4 * (old - w) - total).max() < 2e-5 * max(1, np.abs(total).max())
 
 
+def test_the_mistaken_gradient_of_normalization():
+    """As ConvNetJS' loops read: x_j² in the place of x_i·x_j, wherever x_j has a part in y_i."""
+    rng = np.random.default_rng(0)
+    n, alpha, beta, k, depth = 4, 0.5, 0.75, 1.5, 7
+    net = Net([{"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": depth},
+               {"type": "lrn", "k": k, "n": n, "alpha": alpha, "beta": beta}, ENDS["regression"]], faithful=True, seed=1)
+    x = rng.standard_normal(depth).astype(np.float32)
+    net.forward(x)
+    net.backward([0.0] * net.layers[-1].out_depth)
+    dy, dx = net.layers[1].out_act.dw, np.zeros(depth)
+    for i in range(depth):
+        near = range(max(0, i - n // 2), min(depth - 1, i + n // 2) + 1)
+        s = k + alpha / n * sum(float(x[j]) ** 2 for j in near)
+        for j in near:
+            g = -x[j] * beta * s ** (beta - 1) * alpha / n * 2 * x[j] + (s**beta if i == j else 0)
+            dx[j] += g / s ** (2 * beta) * dy[i]
+    np.testing.assert_allclose(net.layers[0].out_act.dw, dx, rtol=1e-4, atol=1e-6)
+    right = reference.local_response_norm_backward(dy[None], x[None], 5, alpha / n, beta, k)[0]
+    assert np.abs(right - dx).max() > 1e-2, "it is a mistake"
+
+
 def test_gradients_add_up_until_they_are_taken_away():
     net = Net([INPUT, {"type": "conv", "sx": 3, "filters": 2}, ENDS["softmax"]], seed=1)
     net.forward(images()[0])
