@@ -158,6 +158,7 @@ HIGHER = {  # module: what stands above it
     "ops/": [LAYERS, PLAN, MODEL],
     "activations.py": [LAYERS, PLAN, MODEL],
     "arguments.py": [r"fastcnn\b"],
+    "importing.py": [r"fastcnn\b"],
     "initializers.py": [LAYERS, PLAN, MODEL],
     "metrics/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
     "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],

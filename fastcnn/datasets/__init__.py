@@ -2,20 +2,11 @@
 `ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut them.
 Imported on first use."""
 
-_HOME = {"ImageArray": "image_array", "ImageFiles": "image_files", "ImageFolder": "image_folder", "Subset": "subset",
-         "find_parts": "image_folder", "split": "subset"}
+from fastcnn.importing import on_demand
 
-__all__ = [*_HOME, "cifar10", "fashion_mnist", "idx", "mnist"]
-
-
-def __getattr__(name):
-    if name in __all__:
-        from importlib import import_module
-
-        module = import_module(f"{__name__}.{_HOME.get(name, name)}")
-        return getattr(module, name) if name in _HOME else module
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__all__, __getattr__, __dir__ = on_demand(__name__, {
+    "image_array": ["ImageArray"],
+    "image_files": ["ImageFiles"],
+    "image_folder": ["ImageFolder", "find_parts"],
+    "subset": ["Subset", "split"],
+}, ["cifar10", "fashion_mnist", "idx", "mnist"])

@@ -1,31 +1,14 @@
 """Photographs: decoding, augmentation, batches made by threads, and prediction from several crops; imported on first use."""
 
-_HOME = {
-    "ArrayBatches": "distortion",
-    "Augmentation": "augmentation",
-    "Distortion": "distortion",
-    "ImageBatches": "batches",
-    "ImageError": "decode",
-    "Preparation": "preparation",
-    "Statistics": "measure",
-    "affine_matrices": "affine",
-    "affine_transform": "affine",
-    "decode_image": "decode",
-    "predict": "prediction",
-    "predict_batches": "prediction",
-    "statistics": "measure",
-}
+from fastcnn.importing import on_demand
 
-__all__ = list(_HOME)
-
-
-def __getattr__(name):
-    if name in _HOME:
-        from importlib import import_module
-
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__all__, __getattr__, __dir__ = on_demand(__name__, {
+    "affine": ["affine_matrices", "affine_transform"],
+    "augmentation": ["Augmentation"],
+    "batches": ["ImageBatches"],
+    "decode": ["ImageError", "decode_image"],
+    "distortion": ["ArrayBatches", "Distortion"],
+    "measure": ["Statistics", "statistics"],
+    "prediction": ["predict", "predict_batches"],
+    "preparation": ["Preparation"],
+})
