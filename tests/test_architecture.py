@@ -159,7 +159,7 @@ HIGHER = {  # module: what stands above it
     "activations.py": [LAYERS, PLAN, MODEL],
     "arguments.py": [r"fastcnn\b"],
     "importing.py": [r"fastcnn\b"],
-    "initializers.py": [LAYERS, PLAN, MODEL],
+    "initializers/": [LAYERS, PLAN, MODEL],
     "metrics/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
     "callbacks/": [LAYERS, PLAN, MODEL, r"fastcnn\._ops"],
     "reference/": [r"fastcnn\.(?!reference\b)"],

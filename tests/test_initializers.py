@@ -12,6 +12,7 @@ import pytest
 import fastcnn
 from fastcnn import initializers as I
 from fastcnn import registry
+from fastcnn.initializers import base, fixed, names, random, scaling
 
 SCALED = [I.GlorotUniform, I.GlorotNormal, I.HeUniform, I.HeNormal, I.LecunUniform, I.LecunNormal]
 RANDOM = [I.RandomNormal, I.TruncatedNormal, I.RandomUniform, I.VarianceScaling, *SCALED]
@@ -24,9 +25,9 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("module", [I, registry])
+@pytest.mark.parametrize("module", [base, fixed, names, random, scaling, registry])
 def test_examples(module):
-    result = doctest.testmod(module, extraglobs={"fastcnn": fastcnn})
+    result = doctest.testmod(module, extraglobs={"fastcnn": fastcnn, "np": np})
     assert result.attempted and not result.failed
 
 
