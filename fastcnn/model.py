@@ -1,10 +1,7 @@
 """The model: a chain of layers."""
 
-
 from fastcnn import arguments
-from fastcnn.half_weights import HalfWeights, set_half_weights
 from fastcnn.layers.base import Layer
-from fastcnn.ops.half_weights import DTYPES
 from fastcnn.parameters import Flat
 from fastcnn.random import new_seed
 from fastcnn.training import Training
@@ -134,7 +131,7 @@ class Sequential(Training):
         self._flat = Flat(self.layers, self.seed)
         self._plans = {}
         if self._half is not None:
-            self._half = HalfWeights(self._half.dtype, self.layers)
+            self._half = type(self._half)(self._half.dtype, self.layers)
 
     def _need_built(self):
         if not self.layers:
@@ -243,6 +240,8 @@ class Sequential(Training):
             >>> model.dense_dtype
             'float16'
         """
+        from fastcnn.half_weights import set_half_weights
+
         self._need_built()
         set_half_weights(self, dtype, free)
 
@@ -313,6 +312,8 @@ class Sequential(Training):
             model.build(config["input_shape"])
         model._checker = None
         if "half_weights" in config:
+            from fastcnn.half_weights import DTYPES, HalfWeights
+
             model._half = HalfWeights(arguments.choice("half_weights", config["half_weights"], DTYPES), model.layers)
         return model
 

@@ -1,11 +1,16 @@
 """The package as a whole: what it imports, that public names exist and are documented, that examples run."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import json
+import pickle
 import pkgutil
 import sys
+from importlib.util import find_spec
+from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +52,81 @@ def test_no_module_needs_more_than_numpy(run_python):
     names, own = imported(run_python, ", ".join(MODULES))
     numpys, _ = imported(run_python, "numpy")
     assert names - numpys == {"fastcnn"} and set(MODULES) <= set(own)
+
+
+LENET5 = """
+model = fastcnn.networks.lenet5()
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(numpy.zeros((2, 28, 28, 1)), numpy.zeros(2), verbose=0)
+"""
+SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take their time
+    "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
+    "fastcnn.comparison", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.curvature", "fastcnn.datasets",
+    "fastcnn.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.layers.depthwise", "fastcnn.layers.rescaling",
+    "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference", "fastcnn.summary", "fastcnn.vis",
+    "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
+    "tempfile", "unittest", "urllib", "zipfile",
+]
+WHEN_BUILT = [  # not by the import alone
+    "fastcnn.callbacks.base", "fastcnn.initializers.base", "fastcnn.layers.conv2d", "fastcnn.layers.input",
+    "fastcnn.losses.base", "fastcnn.metrics.base", "fastcnn.networks", "fastcnn.optimizers.base",
+]
+
+
+@pytest.mark.parametrize("code, left_out", [("", SELDOM + WHEN_BUILT), (LENET5, SELDOM)], ids=["import", "lenet5"])
+def test_what_is_seldom_needed_is_not_imported(code, left_out, run_python):
+    """Importing fastcnn takes time module by module, and so does what comes after it."""
+    run = run_python("-c", "import sys, numpy.random\nbefore = set(sys.modules)\nimport fastcnn\n" + code
+                     + "print(sorted(set(sys.modules) - before))")
+    assert run.returncode == 0, run.stderr
+    found = ast.literal_eval(run.stdout)
+    assert "fastcnn.plan" in found and ("fastcnn.layers.conv2d" in found) == bool(code)
+    assert [name for name in found if any(f"{name}.".startswith(f"{other}.") for other in left_out)] == []
+
+
+STUBS = {".".join(path.relative_to(Path(fastcnn.__file__).parents[1]).parts[:-1]): path
+         for path in sorted(Path(fastcnn.__file__).parent.rglob("__init__.pyi"))}
+
+
+def test_every_package_of_names_on_demand_has_a_stub():
+    """Editors and type checkers see nothing else of them."""
+    makers = [path for path in Path(fastcnn.__file__).parent.rglob("__init__.py") if "on_demand(" in path.read_text()]
+    assert len(makers) > 5 and {path.parent for path in makers} == {path.parent for path in STUBS.values()}
+
+
+@pytest.mark.parametrize("package", STUBS)
+def test_names_on_demand(package):
+    """They are what the stub says, whoever asks first, and a module of the same name would hide them."""
+    found = importlib.import_module(package)
+    imports = [node for node in ast.parse(STUBS[package].read_text()).body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.asname: node.module for node in imports for alias in node.names}
+    assert sorted(homes) == sorted(found.__all__) and set(homes) <= set(dir(found))
+    for name, home in homes.items():
+        module = importlib.import_module(f"{package}.{name}" if home == package else home)
+        assert getattr(found, name) is (module if home == package else getattr(module, name)), name
+        assert home == package or find_spec(f"{package}.{name}") is None, name
+
+
+def test_names_after_a_plain_import(run_python):
+    names = ["compat.keras.Sequential", "constraints.MaxNorm", "convnetjs.Net", "datasets.mnist.load_data",
+             "initializers.Zeros", "Input", "layers.Conv2D", "load_model", "networks.alexnet", "ops.conv2d",
+             "optimizers.schedules.ExponentialDecay", "recipes.train_lenet5", "reference.conv2d", "regularizers.L2",
+             "vis.filters"]
+    code = "import operator, sys, fastcnn; print([operator.attrgetter(n)(fastcnn).__name__ for n in sys.argv[1:]])"
+    run = run_python("-c", code, *names)
+    assert run.stdout == f"{[name.split('.')[-1] for name in names]}\n", run.stderr
+
+
+def test_a_wrong_name_is_answered_with_the_right_one(run_python):
+    run = run_python("-c", "import fastcnn; fastcnn.layers.Conv2d")
+    assert run.stderr.endswith("module 'fastcnn.layers' has no attribute 'Conv2d'. Did you mean: 'Conv2D'?\n")
+
+
+@pytest.mark.parametrize("name", ["Sequential", "initializers.GlorotUniform", "layers.Conv2D", "losses.Huber"])
+def test_pickled_classes(name):
+    """By the module that defines them, and by the package that offers them."""
+    cls, (package, _, own) = attrgetter(name)(fastcnn), f"fastcnn.{name}".rpartition(".")
+    assert pickle.loads(pickle.dumps(cls)) is cls and pickle.loads(f"c{package}\n{own}\n.".encode()) is cls
 
 
 def test_public_names():

@@ -1,14 +1,15 @@
-"""Callbacks: what happens around training, by Keras' names."""
+"""Callbacks: what happens around training, by Keras' names; each imported on first use."""
 
-from fastcnn.callbacks.base import Callback, CallbackList
-from fastcnn.callbacks.csv_logger import CSVLogger
-from fastcnn.callbacks.early_stopping import EarlyStopping
-from fastcnn.callbacks.history import History
-from fastcnn.callbacks.lambda_callback import LambdaCallback
-from fastcnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from fastcnn.callbacks.model_checkpoint import ModelCheckpoint
-from fastcnn.callbacks.progress import Progress
-from fastcnn.callbacks.terminate_on_nan import TerminateOnNaN
+from fastcnn.importing import on_demand
 
-__all__ = ["CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-           "LearningRateScheduler", "ModelCheckpoint", "Progress", "ReduceLROnPlateau", "TerminateOnNaN"]
+__all__, __getattr__, __dir__ = on_demand(__name__, {
+    "base": ["Callback", "CallbackList"],
+    "csv_logger": ["CSVLogger"],
+    "early_stopping": ["EarlyStopping"],
+    "history": ["History"],
+    "lambda_callback": ["LambdaCallback"],
+    "learning_rate": ["LearningRateScheduler", "ReduceLROnPlateau"],
+    "model_checkpoint": ["ModelCheckpoint"],
+    "progress": ["Progress"],
+    "terminate_on_nan": ["TerminateOnNaN"],
+})

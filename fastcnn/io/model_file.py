@@ -163,8 +163,8 @@ def layer_from_config(entry):
     """A layer from {"class_name", "config"}; only fastcnn's own classes and those of `registry.custom_objects`."""
     from fastcnn import layers, registry
 
-    name = entry["class_name"]
-    classes = {n: getattr(layers, n) for n in layers.__all__ if n != "Layer"} | registry.custom()
-    if name not in classes:
+    name, custom = entry["class_name"], registry.custom()
+    if name not in custom and (name not in layers.__all__ or name == "Layer"):
         raise ValueError(f"layers of class {name!r} are not fastcnn's own; give custom_objects={{{name!r}: its class}}")
-    return classes[name].from_config(entry["config"])
+    cls = custom[name] if name in custom else getattr(layers, name)
+    return cls.from_config(entry["config"])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments, ops, registry
+from fastcnn import arguments, registry
 
 
 class Loss(registry.Configurable):
@@ -75,11 +75,17 @@ class OpLoss(Loss):
 
     def forward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return getattr(ops, self.function)(y_pred, y_true, **self.options)
+        return _op(self.function)(y_pred, y_true, **self.options)
 
     def backward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return getattr(ops, f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.options)
+        return _op(f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.options)
+
+
+def _op(function):
+    from fastcnn import ops  # plans, which train, need no function of it
+
+    return getattr(ops, function)
 
 
 def labels(name, y, output_size):

@@ -1,12 +1,12 @@
-"""Optimizers and learning rate schedules, in Keras' vocabulary."""
+"""Optimizers and learning rate schedules, in Keras' vocabulary; imported on first use."""
 
-from fastcnn.optimizers import schedules
-from fastcnn.optimizers.adagrad import Adadelta, Adagrad
-from fastcnn.optimizers.adam import Adam, AdamW
-from fastcnn.optimizers.base import Optimizer, get, serialize
-from fastcnn.optimizers.rmsprop import RMSprop, WindowGrad
-from fastcnn.optimizers.sdlm import SDLM
-from fastcnn.optimizers.sgd import SGD
+from fastcnn.importing import on_demand
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SDLM", "SGD", "WindowGrad", "get", "schedules",
-           "serialize"]
+__all__, __getattr__, __dir__ = on_demand(__name__, {
+    "adagrad": ["Adadelta", "Adagrad"],
+    "adam": ["Adam", "AdamW"],
+    "base": ["Optimizer", "get", "serialize"],
+    "rmsprop": ["RMSprop", "WindowGrad"],
+    "sdlm": ["SDLM"],
+    "sgd": ["SGD"],
+}, ["schedules"])

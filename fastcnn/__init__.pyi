@@ -1,0 +1,20 @@
+# What __init__.py offers, for editors and type checkers, which do not run it.
+
+from fastcnn import (
+    callbacks as callbacks, compat as compat, constraints as constraints, convnetjs as convnetjs, datasets as datasets,
+    images as images, initializers as initializers, io as io, layers as layers, losses as losses, metrics as metrics,
+    networks as networks, ops as ops, optimizers as optimizers, recipes as recipes, reference as reference,
+    regularizers as regularizers, vis as vis,
+)
+from fastcnn.comparison import compare as compare
+from fastcnn.configuration import (
+    __version__ as __version__, config_context as config_context, get_config as get_config, set_config as set_config,
+    show_config as show_config,
+)
+from fastcnn.io.model_file import load_model as load_model
+from fastcnn.layers.input import Input as Input
+from fastcnn.model import Sequential as Sequential
+from fastcnn.random import set_random_seed as set_random_seed
+from fastcnn.threads import (
+    get_num_threads as get_num_threads, num_threads as num_threads, set_num_threads as set_num_threads,
+)
