@@ -294,6 +294,22 @@ def test_a_layer_follows_its_model():
     assert np.array_equal(model.layers[1](layer(x)), model.predict(x))
 
 
+def test_a_layer_that_packs_its_weights_follows_its_model():
+    """What it packed for the first call is made again when the model has changed them."""
+    x = np.random.default_rng(0).standard_normal((2, 9, 8, 20)).astype(np.float32)
+    layer = L.Conv2D(24, 3)
+    model = fastcnn.Sequential([layer, L.Flatten(), L.Dense(2)], seed=0)
+    model.build((9, 8, 20))
+    model.compile(fastcnn.optimizers.SGD(0.5), "mse")
+    before = layer(x)
+    model.set_weights([w + 1 for w in model.get_weights()])
+    assert np.abs(layer(x) - before).max() > 1
+    before = layer(x)
+    model.train_on_batch(x, np.zeros((2, 2)))
+    kernel, bias = layer.get_weights()
+    assert np.array_equal(layer(x), fastcnn.ops.conv2d(x, kernel, bias)) and not np.array_equal(layer(x), before)
+
+
 @pytest.mark.parametrize("x", [np.float64, np.uint8, np.dtype(">f4"), bool], ids=str)
 def test_any_real_dtype(x):
     layer = L.Conv2D(3, 3, activation="relu", kernel_initializer="ones")
