@@ -1,11 +1,11 @@
-"""Every old spelling of every layer of fastcnn.compat.keras: what it means today, and that it warns exactly once."""
+"""Every old spelling of every layer and optimizer of fastcnn.compat.keras: what it means, and that it warns exactly once."""
 
 import warnings
 
 import pytest
 
 import fastcnn
-from fastcnn.compat.keras import layers
+from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.spellings import translate
 
 MEANS = {  # old spelling: (modern one, an old value, today's)
@@ -50,3 +50,15 @@ def test_all_are_here():
 @pytest.mark.parametrize("name", NAMES)
 def test_names(name):
     assert issubclass(getattr(layers, name), getattr(fastcnn.layers, NAMES[name]))
+
+
+@pytest.mark.parametrize("name", ["Adadelta", "Adagrad", "Adam", "AdamW", "RMSprop", "SGD"])
+def test_optimizers(name):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = getattr(optimizers, name.lower())(lr=0.25, decay=0.5)
+    assert [str(w.message).partition(" is an old spelling. Write ")[::2] for w in caught] == [
+        (f"{name.lower()}(…)", f"{name}(…)"), (f"{name.lower()}(lr=0.25)", f"{name}(learning_rate=0.25)"),
+        (f"{name.lower()}(decay=0.5)", f"{name}(learning_rate=schedules.InverseTimeDecay(0.25, 1, 0.5))")]
+    made.iterations = 2
+    assert isinstance(made, getattr(fastcnn.optimizers, name)) and made.learning_rate == 0.125
