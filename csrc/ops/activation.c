@@ -33,17 +33,9 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
-}
-
-const fc_op_class fc_activation_class = {"activation", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
-const fc_op_class fc_activation_of_x_class = {"activation_of_x", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_activation_class = {
+    "activation", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+};
+const fc_op_class fc_activation_of_x_class = {
+    "activation_of_x", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+};

@@ -132,16 +132,4 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-const fc_op_class fc_augment_class = {"augment", {[FC_FORWARD] = forward}, cut, items};
+const fc_op_class fc_augment_class = {"augment", {[FC_FORWARD] = forward}, fc_by_image, fc_one_item};

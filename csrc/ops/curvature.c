@@ -63,16 +63,4 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
-}
-
-const fc_op_class fc_square_class = {"square", {[FC_FORWARD] = forward}, cut, items};
+const fc_op_class fc_square_class = {"square", {[FC_FORWARD] = forward}, fc_by_image, fc_plain_items};

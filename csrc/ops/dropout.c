@@ -36,16 +36,4 @@ static void apply(const fc_op *op, const fc_io *io, const fc_work *work, const f
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { apply(op, io, work, &io->x, &io->y); }
 static void data(const fc_op *op, const fc_io *io, const fc_work *work) { apply(op, io, work, &io->dy, &io->dx); }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-const fc_op_class fc_dropout_class = {"dropout", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_dropout_class = {"dropout", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item};

@@ -33,16 +33,10 @@ static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_k->norm(1, c, io->db, mean, scale, shift, io->db);
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_BLOCK;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
     return fc_ceil_div(op->in_h, block(op));
 }
 
-const fc_op_class fc_fold_class = {"fold", {[FC_PACK] = pack}, cut, items};
+const fc_op_class fc_fold_class = {"fold", {[FC_PACK] = pack}, fc_by_block, items};

@@ -27,16 +27,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         memcpy(fc_row(&io->dx, image, work), fc_row(&io->dy, image, work), (size_t)op->in_size * sizeof(float));
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-const fc_op_class fc_gaussian_noise_class = {"gaussian_noise", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_gaussian_noise_class = {
+    "gaussian_noise", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+};

@@ -36,16 +36,12 @@ static void each_block(const fc_op *op, const fc_io *io, const fc_work *work, in
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { each_block(op, io, work, 1); }
 static void data(const fc_op *op, const fc_io *io, const fc_work *work) { each_block(op, io, work, 0); }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_BLOCK;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
     return fc_ceil_div(op->in_c, FC_HALF_ROWS) * fc_ceil_div(op->out_c, FC_PANEL);
 }
 
-const fc_op_class fc_half_weights_class = {"half_weights", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_half_weights_class = {
+    "half_weights", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_block, items,
+};

@@ -89,18 +89,9 @@ static void deinterleave_data(const fc_op *op, const fc_io *io, const fc_work *w
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_CHUNK;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-const fc_op_class fc_to_lanes_class = {"to_lanes", {[FC_FORWARD] = interleave, [FC_DATA] = interleave_data}, cut, items};
-const fc_op_class fc_from_lanes_class = {"from_lanes", {[FC_FORWARD] = deinterleave, [FC_DATA] = deinterleave_data}, cut,
-                                         items};
+const fc_op_class fc_to_lanes_class = {
+    "to_lanes", {[FC_FORWARD] = interleave, [FC_DATA] = interleave_data}, fc_by_lanes, fc_one_item,
+};
+const fc_op_class fc_from_lanes_class = {
+    "from_lanes", {[FC_FORWARD] = deinterleave, [FC_DATA] = deinterleave_data}, fc_by_lanes, fc_one_item,
+};

@@ -15,7 +15,7 @@
  * x, target: [in_size] per image; sparse: target is one int32 label. Sums in double. Threads: by image. */
 #include <math.h>
 
-#include "ops.h"
+#include "loss.h"
 
 #define CLIP 1e-7 /* Keras' epsilon */
 
@@ -26,13 +26,10 @@ fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *c
     return status;
 }
 
-static double weight(const fc_io *io, ptrdiff_t image) { return io->sample_weight ? io->sample_weight[image] : 1.0; }
-static int32_t label(const fc_io *io, ptrdiff_t image) { return ((const int32_t *)io->target)[image]; }
-
 static double target(const fc_op *op, const fc_io *io, ptrdiff_t image, ptrdiff_t i)
 {
     const double s = op->u.loss.smoothing;
-    const double t = op->sparse ? label(io, image) == i : ((const float *)io->target)[image * op->in_size + i];
+    const double t = op->sparse ? fc_label(io, image) == i : ((const float *)io->target)[image * op->in_size + i];
     if (s == 0) return t;
     return t * (1 - s) + (op->kind == FC_BINARY_CROSS_ENTROPY ? s / 2 : s / (double)op->in_size);
 }
@@ -52,7 +49,7 @@ static double softmax_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, co
     double loss = 0;
     fc_k->log_softmax(1, op->in_size, x, y);
     if (op->sparse && op->u.loss.smoothing == 0)
-        loss = -y[label(io, image)];
+        loss = -y[fc_label(io, image)];
     else
         for (ptrdiff_t i = 0; i < op->in_size; i++) {
             const double t = target(op, io, image, i);
@@ -95,7 +92,7 @@ static double categorical_hinge_loss(const fc_op *op, const fc_io *io, ptrdiff_t
 
 static double multiclass_hinge_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x)
 {
-    const int32_t own = label(io, image);
+    const int32_t own = fc_label(io, image);
     double loss = 0;
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
         const double margin = 1 + (double)x[i] - x[own];
@@ -154,14 +151,21 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         case FC_MULTICLASS_HINGE: loss = multiclass_hinge_loss(op, io, image, x); break;
         default: loss = mean_loss(op, io, image, x); break;
         }
-        io->loss[image] = (float)(loss * weight(io, image));
+        io->loss[image] = (float)(loss * fc_sample_weight(io, image));
     }
+}
+
+/* Σ t */
+static double total_target(const fc_op *op, const fc_io *io, ptrdiff_t image)
+{
+    double total = op->sparse ? 1.0 : 0.0;
+    for (ptrdiff_t i = 0; !op->sparse && i < op->in_size; i++) total += target(op, io, image, i);
+    return total;
 }
 
 static void softmax_gradient(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *p, double scale, float *dx)
 {
-    double total = op->sparse ? 1.0 : 0.0;
-    for (ptrdiff_t i = 0; !op->sparse && i < op->in_size; i++) total += target(op, io, image, i);
+    const double total = total_target(op, io, image);
     for (ptrdiff_t i = 0; i < op->in_size; i++) dx[i] = (float)((p[i] * total - target(op, io, image, i)) * scale);
 }
 
@@ -194,7 +198,7 @@ static void categorical_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff
 static void multiclass_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, double scale,
                                       float *dx)
 {
-    const int32_t own = label(io, image);
+    const int32_t own = fc_label(io, image);
     ptrdiff_t count = 0;
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
         const int reaches = i != own && !(1 + (double)x[i] - x[own] <= 0);
@@ -209,9 +213,7 @@ static void data_curvature(const fc_op *op, const fc_io *io, ptrdiff_t image, co
                            float *dx)
 {
     const double n = (double)op->in_size;
-    double total = op->sparse ? 1.0 : 0.0;
-    for (ptrdiff_t i = 0; op->kind == FC_SOFTMAX_CROSS_ENTROPY && !op->sparse && i < op->in_size; i++)
-        total += target(op, io, image, i);
+    const double total = op->kind == FC_SOFTMAX_CROSS_ENTROPY ? total_target(op, io, image) : 0;
     for (ptrdiff_t i = 0; i < op->in_size; i++) {
         double h = 2 / n;
         if (op->kind == FC_SOFTMAX_CROSS_ENTROPY) {
@@ -232,7 +234,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     for (ptrdiff_t image = work->first; image < work->last; image++) {
         const float *x = fc_row(&io->x, image, work);
         float *dx = fc_row(&io->dx, image, work);
-        const double scale = io->scale * weight(io, image);
+        const double scale = io->scale * fc_sample_weight(io, image);
         if (op->curvature) {
             data_curvature(op, io, image, x, io->y.p ? fc_row(&io->y, image, work) : NULL, scale, dx);
             continue;
@@ -251,26 +253,13 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-#define LOSS(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items}
-LOSS(softmax_cross_entropy);
-LOSS(categorical_cross_entropy);
-LOSS(binary_cross_entropy);
-LOSS(mean_squared_error);
-LOSS(mean_absolute_error);
-LOSS(huber);
-LOSS(hinge);
-LOSS(squared_hinge);
-LOSS(categorical_hinge);
-LOSS(multiclass_hinge);
+FC_LOSS(softmax_cross_entropy);
+FC_LOSS(categorical_cross_entropy);
+FC_LOSS(binary_cross_entropy);
+FC_LOSS(mean_squared_error);
+FC_LOSS(mean_absolute_error);
+FC_LOSS(huber);
+FC_LOSS(hinge);
+FC_LOSS(squared_hinge);
+FC_LOSS(categorical_hinge);
+FC_LOSS(multiclass_hinge);

@@ -42,16 +42,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
     return fc_ceil_div(op->in_h, block(op));
 }
 
-const fc_op_class fc_lrn_class = {"local_response_norm", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_lrn_class = {
+    "local_response_norm", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+};

@@ -94,12 +94,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
                    fc_row(&io->dx, image, work), work->scratch);
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
-const fc_op_class fc_lrn_pool_class = {"lrn_max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_lrn_pool_class = {
+    "lrn_max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+};

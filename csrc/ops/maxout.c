@@ -56,16 +56,10 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
     return fc_ceil_div(op->out_size, block(op));
 }
 
-const fc_op_class fc_maxout_class = {"maxout", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_maxout_class = {"maxout", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items};

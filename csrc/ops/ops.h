@@ -73,11 +73,20 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 /* Flat arrays of parameters, in blocks of this many floats. */
 #define FC_BLOCK 16384
 
+/* For the classes of ops whose passes are all cut alike (cuts.c): by image; by block; in lanes by chunk, else by image. */
+fc_cut fc_by_image(const fc_op *op, fc_pass pass);
+fc_cut fc_by_block(const fc_op *op, fc_pass pass);
+fc_cut fc_by_lanes(const fc_op *op, fc_pass pass);
+/* One item; blocks of FC_PLAIN_ITEM floats of an image; blocks of FC_BLOCK parameters. */
+ptrdiff_t fc_one_item(const fc_op *op, fc_pass pass);
+ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass);
+ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
+
 /* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
 
-/* Masks dy by the fused activation: dy ← dy · activation′(y), on floats [from, to) of each image. */
+/* Masks n floats of dy by the fused activation: dy ← dy · activation′(y). */
 static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptrdiff_t n)
 {
     if (op->activation == FC_LINEAR) return;

@@ -60,19 +60,8 @@ static void update(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_update(op, io, clip_factor(op, io), from, n, io->dw + from);
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_BLOCK;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return fc_norm_blocks(op->w_size);
-}
-
-#define OPTIMIZER(op) const fc_op_class fc_##op##_class = {#op, {[FC_REDUCE] = squares, [FC_UPDATE] = update}, cut, items}
+#define OPTIMIZER(op) \
+    const fc_op_class fc_##op##_class = {#op, {[FC_REDUCE] = squares, [FC_UPDATE] = update}, fc_by_block, fc_parameter_items}
 OPTIMIZER(sgd);
 OPTIMIZER(rmsprop);
 OPTIMIZER(adagrad);

@@ -59,12 +59,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : op->in_h; }
 
-const fc_op_class fc_pad2d_class = {"pad2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+const fc_op_class fc_pad2d_class = {"pad2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items};

@@ -19,16 +19,4 @@ static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_BLOCK;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return fc_norm_blocks(op->w_size);
-}
-
-const fc_op_class fc_penalty_class = {"penalty", {[FC_PACK] = pack}, cut, items};
+const fc_op_class fc_penalty_class = {"penalty", {[FC_PACK] = pack}, fc_by_block, fc_parameter_items};

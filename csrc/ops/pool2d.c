@@ -117,16 +117,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return op->lanes ? FC_BY_CHUNK : FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
-const fc_op_class fc_max_pool2d_class = {"max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
-const fc_op_class fc_avg_pool2d_class = {"avg_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
-const fc_op_class fc_soft_pool2d_class = {"soft_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
-const fc_op_class fc_lp_pool2d_class = {"lp_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
-const fc_op_class fc_sum_pool2d_class = {"sum_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items};
+#define POOL(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items}
+POOL(max_pool2d);
+POOL(avg_pool2d);
+POOL(soft_pool2d);
+POOL(lp_pool2d);
+POOL(sum_pool2d);

@@ -9,10 +9,7 @@
  * multiplied by scale · sample_weight. In double, relative to the smallest distance. Threads: by image. */
 #include <math.h>
 
-#include "ops.h"
-
-static double weight(const fc_io *io, ptrdiff_t image) { return io->sample_weight ? io->sample_weight[image] : 1.0; }
-static ptrdiff_t label(const fc_io *io, ptrdiff_t image) { return ((const int32_t *)io->target)[image]; }
+#include "loss.h"
 
 static double smallest(const fc_op *op, const float *x)
 {
@@ -33,12 +30,12 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t image = work->first; image < work->last; image++) {
         const float *x = fc_row(&io->x, image, work);
-        double loss = x[label(io, image)];
+        double loss = x[fc_label(io, image)];
         if (op->kind == FC_RBF_MAXIMUM_A_POSTERIORI) {
             const double least = smallest(op, x);
             loss += log(total(op, x, least)) - least;
         }
-        io->loss[image] = (float)(loss * weight(io, image));
+        io->loss[image] = (float)(loss * fc_sample_weight(io, image));
     }
 }
 
@@ -48,26 +45,13 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         const float *x = fc_row(&io->x, image, work);
         float *dx = fc_row(&io->dx, image, work);
         const int map = op->kind == FC_RBF_MAXIMUM_A_POSTERIORI;
-        const double scale = io->scale * weight(io, image), least = smallest(op, x), sum = map ? total(op, x, least) : 1;
+        const double scale = io->scale * fc_sample_weight(io, image), least = smallest(op, x), sum = map ? total(op, x, least) : 1;
         for (ptrdiff_t i = 0; i < op->in_size; i++) {
             const double p = map ? exp(least - x[i]) / sum : 0;
-            dx[i] = (float)((op->curvature ? p * (1 - p) : (i == label(io, image)) - p) * scale);
+            dx[i] = (float)((op->curvature ? p * (1 - p) : (i == fc_label(io, image)) - p) * scale);
         }
     }
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return FC_BY_IMAGE;
-}
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass)
-{
-    (void)op, (void)pass;
-    return 1;
-}
-
-#define LOSS(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, cut, items}
-LOSS(rbf_mean_squared_error);
-LOSS(rbf_maximum_a_posteriori);
+FC_LOSS(rbf_mean_squared_error);
+FC_LOSS(rbf_maximum_a_posteriori);
