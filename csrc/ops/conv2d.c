@@ -45,15 +45,13 @@ static int reaches(ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t pad, ptrdiff_t delta, p
     return 0;
 }
 
-static ptrdiff_t floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
-
 /* Valid deltas of one direction: their number, and the first and last. */
 static ptrdiff_t deltas(ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t pad, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t filter,
                         ptrdiff_t *first, ptrdiff_t *last)
 {
     ptrdiff_t count = 0;
     *first = *last = 0;
-    for (ptrdiff_t d = floor_div(r0 + pad - (filter - 1) * dilation, stride); d <= floor_div(r1 - 1 + pad, stride); d++)
+    for (ptrdiff_t d = fc_floor_div(r0 + pad - (filter - 1) * dilation, stride); d <= fc_floor_div(r1 - 1 + pad, stride); d++)
         if (reaches(r0, r1, pad, d, stride, dilation, filter)) {
             if (count++ == 0) *first = d;
             *last = d;
@@ -157,7 +155,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     if (status == FC_OK && window->connections)
         status = fc_conv2d_set_table(op, window->connections);
     else if (status == FC_OK && !o->depthwise && !o->exact)
-        status = fc_winograd_init(op);
+        fc_winograd_init(op);
     return status == FC_OK && op->scratch > LARGEST_SCRATCH ? FC_OVERFLOW : status;
 }
 
@@ -353,16 +351,6 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    if (op->lanes) {
-        fc_lanes_mask(op, io, work);
-        return;
-    }
-    for (ptrdiff_t image = work->first; image < work->last; image++)
-        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
-}
-
 /* Spreads columns (residue_h, residue_w, ic) of the grid rows at `from` over the pixels of dx. */
 static void spread(const fc_op *op, const data_class *k, const float *from, ptrdiff_t q0, ptrdiff_t rows, ptrdiff_t cols,
                    ptrdiff_t g, float *dx)
@@ -461,7 +449,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         fc_conv2d_data(op, io, work, NULL, FC_LINEAR);
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
+fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass)
 {
     if (pass == FC_PACK || pass == FC_REDUCE) return FC_BY_BLOCK;
     if (pass == FC_WEIGHTS) return op->partial ? FC_BY_CHUNK : FC_BY_BLOCK;
@@ -486,7 +474,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 
 const fc_op_class fc_conv2d_class = {
     "conv2d",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
      [FC_REDUCE] = fc_reduce},
-    cut, items,
+    fc_conv2d_cut, items,
 };

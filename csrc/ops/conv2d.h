@@ -8,6 +8,8 @@
 const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t row0, ptrdiff_t rows,
                               ptrdiff_t col0, ptrdiff_t cols, float *copy, ptrdiff_t *row_step);
 
+fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass);
+
 fc_status fc_conv2d_size_weights(fc_op *op);
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
@@ -46,7 +48,7 @@ void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work,
 /* Winograd's algorithm. */
 
 /* Chooses the algorithm of each pass of a conv2d whose sizes are set; enlarges scratch and packed sizes. */
-fc_status fc_winograd_init(fc_op *op);
+void fc_winograd_init(fc_op *op);
 int fc_winograd_serves(const fc_op *op, fc_pass pass);
 
 ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image; WEIGHTS: blocks */

@@ -28,14 +28,11 @@ typedef struct {
     ptrdiff_t from, to, tap, taps;
 } span;
 
-static ptrdiff_t floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
-static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return -floor_div(-a, b); }
-
 static axis with_inside(axis a)
 {
     const ptrdiff_t reach = (a.taps - 1) * a.move;
-    a.inside = fc_max(0, ceil_div(fc_max(0, -reach) - a.origin, a.advance));
-    a.outside = fc_min(a.count, floor_div(a.source - 1 - fc_max(0, reach) - a.origin, a.advance) + 1);
+    a.inside = fc_max(0, fc_ceil_div(fc_max(0, -reach) - a.origin, a.advance));
+    a.outside = fc_min(a.count, fc_floor_div(a.source - 1 - fc_max(0, reach) - a.origin, a.advance) + 1);
     return a;
 }
 
@@ -76,8 +73,8 @@ static span next_span(const axis *a, ptrdiff_t from, ptrdiff_t end)
 {
     if (from >= a->inside && from < a->outside) return (span){from, fc_min(end, a->outside), 0, a->taps};
     const ptrdiff_t at = a->origin + from * a->advance, last = a->source - 1;
-    const ptrdiff_t first = a->move > 0 ? ceil_div(-at, a->move) : ceil_div(at - last, -a->move);
-    const ptrdiff_t final = a->move > 0 ? floor_div(last - at, a->move) : floor_div(at, -a->move);
+    const ptrdiff_t first = a->move > 0 ? fc_ceil_div(-at, a->move) : fc_ceil_div(at - last, -a->move);
+    const ptrdiff_t final = a->move > 0 ? fc_floor_div(last - at, a->move) : fc_floor_div(at, -a->move);
     const ptrdiff_t tap = fc_max(0, first), taps = fc_min(a->taps - 1, final) - tap + 1;
     return taps > 0 ? (span){from, from + 1, tap, taps} : (span){from, from + 1, 0, 0};
 }
@@ -183,7 +180,7 @@ static void data_rows(const fc_op *op, field *f, const float *dy, const float *w
     const fc_conv2d *o = &op->u.conv2d;
     for (ptrdiff_t i = 0; i < fc_min(o->stride_h, op->in_h); i++) {
         const axis v = data_axis(op->in_h, op->out_h, o->filter_h, o->stride_h, o->dilation_h, o->pad_top, i);
-        const ptrdiff_t from = fc_max(0, ceil_div(row - i, o->stride_h)), to = ceil_div(end - i, o->stride_h);
+        const ptrdiff_t from = fc_max(0, fc_ceil_div(row - i, o->stride_h)), to = fc_ceil_div(end - i, o->stride_h);
         for (ptrdiff_t j = 0; j < fc_min(o->stride_w, op->in_w); j++) {
             const axis h = data_axis(op->in_w, op->out_w, o->filter_w, o->stride_w, o->dilation_w, o->pad_left, j);
             for (span rows = next_span(&v, from, to); rows.from < to; rows = next_span(&v, rows.to, to))

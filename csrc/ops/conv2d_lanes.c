@@ -38,11 +38,12 @@ void fc_conv2d_lanes_pack(const fc_op *op, const fc_io *io)
     }
 }
 
-static const float *padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t *row)
+const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
+                                    ptrdiff_t *row)
 {
     const fc_conv2d *o = &op->u.conv2d;
     return fc_conv2d_padded(fc_row(&io->x, image, work), op->in_h, op->in_w, op->in_c * fc_k->v, -o->pad_top,
-                            op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, work->scratch, row);
+                            op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, copy, row);
 }
 
 void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -51,7 +52,7 @@ void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *wo
     const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c, y_row = op->out_w * op->out_c * v;
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         ptrdiff_t row;
-        const float *x = padded(op, io, work, chunk * v, &row);
+        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, work->scratch, &row);
         float *y = fc_row(&io->y, chunk * v, work);
         const fc_lanes in = {.runs = o->filter_h, .len = len, .a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
                              .b_run = row, .b_step = v, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
@@ -120,7 +121,7 @@ void fc_conv2d_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wo
         float *dw = io->partial + chunk * (op->w_size + op->b_size);
         fc_plane x = {.pixel = op->in_c * v};
         const fc_plane dy = {fc_row(&io->dy, chunk * v, work), op->out_w * op->out_c * v, op->out_c * v};
-        x.p = padded(op, io, work, chunk * v, &x.row);
+        x.p = fc_conv2d_lanes_padded(op, io, work, chunk * v, work->scratch, &x.row);
         for (ptrdiff_t fh = 0; fh < o->filter_h; fh++, x.p += x.row)
             fc_k->lanes_outer(len, op->out_c, op->out_h, op->out_w, &x, &dy, dw + fh * len * op->out_c, op->out_c);
         if (op->b_size) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, dw + op->w_size);

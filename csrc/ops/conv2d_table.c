@@ -96,7 +96,7 @@ void fc_conv2d_table_size_lanes(fc_op *op)
     op->scratch = fc_max(op->scratch, dy + 64) + 3 * list_size(op);
 }
 
-/* The same, and the places of these channels. */
+/* As `connected`, and the places of the channels at the connections' other ends. */
 static ptrdiff_t find_places(const fc_op *op, const fc_io *io, int side, ptrdiff_t channel, const lane_space *s)
 {
     const ptrdiff_t count = connected(op, io, side, channel, s->k);
@@ -120,13 +120,6 @@ static void pack_lanes(const fc_op *op, const fc_io *io, int side, int32_t *k, f
     }
 }
 
-static const float *padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy, ptrdiff_t *row)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    return fc_conv2d_padded(fc_row(&io->x, image, work), op->in_h, op->in_w, op->in_c * fc_k->v, -o->pad_top,
-                            op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, copy, row);
-}
-
 static void lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d *o = &op->u.conv2d;
@@ -134,7 +127,7 @@ static void lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
     const lane_space s = get_space(op, work->scratch);
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         ptrdiff_t row;
-        const float *x = padded(op, io, work, chunk * v, s.copy, &row);
+        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, s.copy, &row);
         float *y = fc_row(&io->y, chunk * v, work);
         const ptrdiff_t block = block_rows(op, op->out_h, row);
         for (ptrdiff_t from = 0; from < op->out_h; from += block) {
@@ -190,7 +183,7 @@ static void lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work)
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         float *partial = io->partial + chunk * (op->w_size + op->b_size);
         ptrdiff_t row;
-        const float *x = padded(op, io, work, chunk * v, s.copy, &row), *all = fc_row(&io->dy, chunk * v, work);
+        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, s.copy, &row), *all = fc_row(&io->dy, chunk * v, work);
         for (ptrdiff_t k = 0; k < n;) {
             const int two = k + 1 < n && io->table[2 * k + 1] == io->table[2 * k + 3]; /* connections of one output */
             const ptrdiff_t in = io->table[2 * k] * v, apart = two ? io->table[2 * k + 2] * v - in : 0;

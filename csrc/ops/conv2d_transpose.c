@@ -57,12 +57,6 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_conv2d_data(&conv, &own, work, io->b, op->activation);
 }
 
-static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    for (ptrdiff_t image = work->first; image < work->last; image++)
-        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->out_size);
-}
-
 /* db over images [from, to). */
 static void bias_gradient(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *db)
 {
@@ -92,13 +86,6 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     if (work->last > blocks.last && op->b_size) bias_gradient(op, io, work, 0, work->batch, io->db);
 }
 
-static fc_cut cut(const fc_op *op, fc_pass pass)
-{
-    if (pass == FC_PACK || pass == FC_REDUCE) return FC_BY_BLOCK;
-    if (pass == FC_WEIGHTS) return op->partial ? FC_BY_CHUNK : FC_BY_BLOCK;
-    return FC_BY_IMAGE;
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     switch (pass) {
@@ -111,7 +98,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 
 const fc_op_class fc_conv2d_transpose_class = {
     "conv2d_transpose",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
      [FC_REDUCE] = fc_reduce},
-    cut, items,
+    fc_conv2d_cut, items,
 };

@@ -112,14 +112,14 @@ static int suits(const fc_op *op, const geometry *k)
     return k->c / k->groups >= LEAST && k->out_c / k->groups >= LEAST && products < WORTH * direct;
 }
 
-fc_status fc_winograd_init(fc_op *op)
+void fc_winograd_init(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
     o->winograd = 0;
-    if (o->dilation_h > 1 || o->dilation_w > 1 || o->stride_h != o->stride_w || o->filter_h != o->filter_w) return FC_OK;
-    if (spread(op) && o->groups > 1) return FC_OK;
+    if (o->dilation_h > 1 || o->dilation_w > 1 || o->stride_h != o->stride_w || o->filter_h != o->filter_w) return;
+    if (spread(op) && o->groups > 1) return;
     const ptrdiff_t taps = fc_ceil_div(o->filter_h, o->stride_h);
-    if ((taps != 3 && taps != 5) || (double)op->in_size + (double)op->out_size > 1e8) return FC_OK;
+    if ((taps != 3 && taps != 5) || (double)op->in_size + (double)op->out_size > 1e8) return;
     const geometry k = get_geometry(op, FC_FORWARD);
     const ptrdiff_t products = k.t * k.t, nr = fc_k->nr;
     if (suits(op, &k)) {
@@ -136,7 +136,6 @@ fc_status fc_winograd_init(fc_op *op)
         op->packed_t_size = d.t * d.t * d.c * fc_round_up(d.out_c / d.groups, nr);
         op->scratch = fc_max(op->scratch, get_layout(op, &d, d.c / d.groups, d.columns, NULL).size);
     }
-    return FC_OK;
 }
 
 int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.winograd >> pass & 1; }

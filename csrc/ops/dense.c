@@ -231,18 +231,12 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    if (op->lanes) {
-        fc_lanes_mask(op, io, work);
+    if (!op->dropped) {
+        fc_mask(op, io, work);
         return;
     }
-    for (ptrdiff_t image = work->first; image < work->last; image++) {
-        const float *y = fc_row(&io->y, image, work);
-        float *dy = fc_row(&io->dy, image, work);
-        if (op->dropped)
-            fc_k->dropped_backward(op->u.dropout.scale, op->out_size, y, dy);
-        else
-            fc_mask_range(op, y, dy, op->out_size);
-    }
+    for (ptrdiff_t image = work->first; image < work->last; image++)
+        fc_k->dropped_backward(op->u.dropout.scale, op->out_size, fc_row(&io->y, image, work), fc_row(&io->dy, image, work));
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)

@@ -53,6 +53,7 @@ static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *w
 static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a / b + (a % b > 0); }
+static inline ptrdiff_t fc_floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
 static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t b) { return fc_ceil_div(a, b) * b; }
 
 /* The largest block ≤ limit (at least 1) that cuts n into blocks of about equal size. */
@@ -86,13 +87,8 @@ ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
 
-/* Masks n floats of dy by the fused activation: dy ← dy · activation′(y). */
-static inline void fc_mask_range(const fc_op *op, const float *y, float *dy, ptrdiff_t n)
-{
-    if (op->activation == FC_LINEAR) return;
-    fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy);
-    if (op->curvature) fc_k->activate_backward(op->activation, op->alpha, n, y, dy, dy); /* by the derivative's square */
-}
+/* MASK of an op with an activation fused behind it (mask.c). */
+void fc_mask(const fc_op *op, const fc_io *io, const fc_work *work);
 
 /* One step of an optimizer on n parameters, from the one at `at` on; dw is theirs, and multiplied with factor (optimizer.c). */
 void fc_update(const fc_op *optimizer, const fc_io *io, float factor, ptrdiff_t at, ptrdiff_t n, const float *dw);

@@ -94,14 +94,6 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-static void reduce(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    const ptrdiff_t from = work->first * FC_PLAIN_ITEM, n = fc_min(work->last * FC_PLAIN_ITEM, op->w_size) - from;
-    memcpy(io->dw + from, io->partial + from, (size_t)n * sizeof(float));
-    for (ptrdiff_t chunk = 1; chunk < fc_chunks(work->batch, work->chunk); chunk++)
-        fc_k->add(n, io->partial + chunk * op->w_size + from, io->dw + from);
-}
-
 static fc_cut cut(const fc_op *op, fc_pass pass)
 {
     (void)op;
@@ -113,13 +105,13 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     const fc_prelu *o = &op->u.prelu;
     switch (pass) {
     case FC_PACK: return op->packed_size / (o->inner * o->inner_shared);
-    case FC_REDUCE: return fc_ceil_div(op->w_size, FC_PLAIN_ITEM);
+    case FC_REDUCE: return fc_reduce_items(op);
     default: return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
     }
 }
 
 const fc_op_class fc_prelu_class = {
     "prelu",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce},
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
     cut, items,
 };

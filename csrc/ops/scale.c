@@ -6,7 +6,7 @@
  * V pixels are taken as one row of V·channels, for which w and b are repeated; so are they in lanes, for V images. Sums over the
  * rows are folded at the end.
  * Threads: FORWARD and DATA by image, WEIGHTS by chunks, one partial each; in lanes all by chunks. */
-#include "in_lanes.h"
+#include "ops.h"
 
 fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bias)
 {
@@ -49,7 +49,7 @@ static void folded(const fc_op *op, const row_shape *r, const float *from, float
     for (ptrdiff_t i = 0; i < r->n; i++) to[op->lanes ? i / r->repeats : i % op->in_c] += from[i];
 }
 
-/* The image after `image` that begins a share: in lanes a chunk is one. */
+/* The image that an item begins with: in lanes an item is a chunk. */
 static ptrdiff_t first_image(const fc_op *op, ptrdiff_t item) { return op->lanes ? item * fc_k->v : item; }
 
 static void apply(const fc_op *op, const fc_work *work, const fc_buf *from, const fc_buf *to, const float *w, const float *b,
@@ -77,14 +77,6 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     apply(op, work, &io->dy, &io->dx, io->w, NULL, 0);
-}
-
-static void mask(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = first_image(op, item);
-        fc_mask_range(op, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), op->in_size * (op->lanes ? fc_k->v : 1));
-    }
 }
 
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -119,6 +111,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_REDUCE
 
 const fc_op_class fc_scale_class = {
     "scale",
-    {[FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
+    {[FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
     cut, items,
 };
