@@ -10,6 +10,12 @@ const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_
 
 fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass);
 
+fc_status fc_conv2d_size_data(fc_op *op);
+ptrdiff_t fc_conv2d_data_blocks(const fc_op *op); /* of an image */
+void fc_conv2d_pack_data(const fc_op *op, const fc_io *io, ptrdiff_t g); /* packed_t of a group, for direct sums */
+/* DATA with a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
+void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
+
 fc_status fc_conv2d_size_weights(fc_op *op);
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
 void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
@@ -17,8 +23,6 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
                           float *db);
 
-/* DATA with a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
-void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
 /* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
 fc_op fc_conv2d_transposed(const fc_op *op);
 
@@ -45,11 +49,12 @@ void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, co
 void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
                           float *db);
 
-/* Winograd's algorithm. */
+/* Winograd's algorithm: conv2d_winograd.c and conv2d_winograd_weights.c, which share conv2d_tiles.h. */
 
 /* Chooses the algorithm of each pass of a conv2d whose sizes are set; enlarges scratch and packed sizes. */
 void fc_winograd_init(fc_op *op);
-int fc_winograd_serves(const fc_op *op, fc_pass pass);
+static inline int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.winograd >> pass & 1; }
+const char *fc_winograd_name(const fc_op *op, fc_pass pass); /* of a pass that it serves */
 
 ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image; WEIGHTS: blocks */
 void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *packed, ptrdiff_t item); /* (group, column tile) */

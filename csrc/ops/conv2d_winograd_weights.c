@@ -1,0 +1,94 @@
+/* Gradient of a convolution's weights by Winograd's algorithm: dy's tiles take the place of the filter.
+ *
+ *     dw = Aᵀ [ Σ_tiles V[p]ᵀ [ic][tiles] × Z[p] [tiles][oc] ] A,   V = Bᵀ x B, Z = G dy Gᵀ           (kernels/winograd.h)
+ *
+ * Threads: by blocks of (group, ic, oc), each summing over all images. */
+#include "conv2d_tiles.h"
+
+#define WEIGHTS_IN 128    /* channels of a block of weights */
+#define WEIGHTS_OUT 96
+
+static ptrdiff_t weights_in(const fc_tiling *k) { return fc_balanced(k->c / k->groups, WEIGHTS_IN); }
+static ptrdiff_t weights_out(const fc_tiling *k)
+{
+    return fc_round_up(fc_balanced(k->out_c / k->groups, WEIGHTS_OUT), fc_k->nr);
+}
+
+ptrdiff_t fc_winograd_weight_blocks(const fc_tiling *k)
+{
+    return k->groups * fc_ceil_div(k->c / k->groups, weights_in(k)) * fc_ceil_div(k->out_c / k->groups, weights_out(k));
+}
+
+ptrdiff_t fc_winograd_weights_scratch(const fc_op *op, const fc_tiling *k)
+{
+    const ptrdiff_t in = weights_in(k), out = weights_out(k);
+    return fc_get_tile_scratch(op, k, in, out, NULL).size + k->t * k->t * fc_product_step(in, out);
+}
+
+/* Z of output channels [c, c + n): dy's tiles as filters of m × m taps. */
+static void gradient_tiles(const fc_tiling *k, const fc_tile_scratch *s, const fc_buf *dy, const fc_work *work,
+                           const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n)
+{
+    float *pixels[FC_MOST_OUT * FC_MOST_OUT];
+    const float *at[FC_MOST_OUT * FC_MOST_OUT];
+    float *z = s->m;
+    for (ptrdiff_t image = b->image; image < b->image + b->images; image++)
+        for (ptrdiff_t th = b->row; th < b->row + b->rows; th++)
+            for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, z += s->m_row) {
+                fc_output_pixels(k, fc_row(dy, image, work), th, tw, c, pixels);
+                for (ptrdiff_t i = 0; i < k->m * k->m; i++) at[i] = pixels[i] ? pixels[i] : s->zero;
+                fc_k->winograd_filter(k->t, k->m, n, at, z, s->m_step);
+            }
+}
+
+/* sum[p] (+)= V[p]ᵀ × Z[p] */
+static void accumulate(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, ptrdiff_t out, float *sum,
+                       ptrdiff_t sum_step, int add)
+{
+    static const ptrdiff_t run[1] = {0};
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
+    const fc_inner inner = {run, 1, tiles, s->v_row, s->m_row};
+    for (ptrdiff_t p = 0; p < k->t * k->t; p++)
+        for (ptrdiff_t j = 0; j < out; j += nr)
+            for (ptrdiff_t i = 0; i < in; i += mr) {
+                fc_rows rows;
+                for (ptrdiff_t r = 0; r < mr; r++) {
+                    const ptrdiff_t row = fc_min(i + r, in - 1);
+                    rows.a[r] = s->v + p * s->v_step + row;
+                    rows.c[r] = sum + p * sum_step + row * s->m_row + j;
+                }
+                fc_k->gemm(fc_min(mr, in - i), fc_min(nr, out - j), &rows, &inner, s->m + p * s->m_step + j, NULL, add);
+            }
+}
+
+void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                         float *dw, float *db)
+{
+    const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
+    const ptrdiff_t in = weights_in(&k), out = weights_out(&k), icg = k.c / k.groups, ocg = k.out_c / k.groups;
+    const ptrdiff_t across = fc_ceil_div(ocg, out), down = fc_ceil_div(icg, in), g = item / (across * down);
+    const ptrdiff_t c0 = item / across % down * in, j0 = item % across * out;
+    const ptrdiff_t n = fc_min(in, icg - c0), columns = fc_min(out, ocg - j0), oc = g * ocg + j0;
+    const fc_tile_scratch s = fc_get_tile_scratch(op, &k, in, out, work->scratch);
+    float *sum = work->scratch + s.size, *at[25];
+    const ptrdiff_t sum_step = fc_product_step(in, s.m_row);
+    memset(s.zero, 0, (size_t)fc_max(in, out) * sizeof(float));
+    for (ptrdiff_t image = from; image < to; image += k.images)
+        for (ptrdiff_t row = 0; row < k.tiles_h; row += k.rows) {
+            const fc_tile_block b = {image, fc_min(k.images, to - image), row, fc_min(k.rows, k.tiles_h - row)};
+            fc_input_tiles(op, &k, &s, &io->x, work, &b, g * icg + c0, n);
+            gradient_tiles(&k, &s, &io->dy, work, &b, oc, columns);
+            accumulate(&k, &s, b.images * b.rows * k.tiles_w, n, columns, sum, sum_step, image > from || row > 0);
+        }
+    for (ptrdiff_t c = 0; c < n; c++) {
+        for (ptrdiff_t i = 0; i < k.taps * k.taps; i++) {
+            const ptrdiff_t tap = fc_filter_tap(op, i / k.taps, i % k.taps, c0 + c, oc);
+            at[i] = tap < 0 ? NULL : dw + tap;
+        }
+        fc_k->winograd_output(k.t, k.taps, columns, sum + c * s.m_row, sum_step, NULL, 0, at);
+    }
+    if (!db || c0 > 0) return;
+    memset(db + oc, 0, (size_t)columns * sizeof *db);
+    for (ptrdiff_t image = from; image < to; image++)
+        fc_k->sum_rows(op->out_h * op->out_w, columns, fc_row(&io->dy, image, work) + oc, op->out_c, db + oc);
+}
