@@ -29,7 +29,7 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef struct fc_conv2d:
         Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
         Py_ssize_t connections
-        int exact, winograd
+        int exact
 
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right

@@ -273,4 +273,24 @@ def test_every_file_opens_with_its_purpose():
         assert ast.get_docstring(ast.parse((ROOT / path).read_text())), path
     for path in C_FILES:
         assert (ROOT / path).read_text().startswith("/*"), path
-    assert (PACKAGE / "_ops.pyx").read_text().startswith("#")
+    bridge = [PACKAGE / "_ops.pyx", *PACKAGE.glob("*.pxi")]
+    assert [path.name for path in bridge if not path.read_text().startswith("# ")] == []
+
+
+def test_the_bridge_has_types_for_all_it_offers():
+    """`_ops.pyi` names what `_ops` has, members of its classes included."""
+    from fastcnn import _ops
+
+    def public(names):
+        return {name for name in names if not name.startswith("_")}
+
+    def typed(body):
+        found = [node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AnnAssign))]
+        return public(node.target.id if isinstance(node, ast.AnnAssign) else node.name for node in found)
+
+    stub = ast.parse((PACKAGE / "_ops.pyi").read_text()).body
+    assert typed(stub) == public(vars(_ops)) - {"np"}
+    classes = {node.name: node.body for node in stub if isinstance(node, ast.ClassDef)}
+    assert {"Op", "Program"} <= set(classes)
+    for name, body in classes.items():
+        assert typed(body) == public(vars(getattr(_ops, name))), name

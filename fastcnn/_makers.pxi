@@ -1,0 +1,303 @@
+# The makers of ops, a function each: they fill a descriptor, and say what was impossible about it. A part of _ops.pyx.
+
+PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
+         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "square": FC_SQUARE}
+LOSSES = {"softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
+          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR,
+          "mean_absolute_error": FC_MEAN_ABSOLUTE_ERROR, "huber": FC_HUBER, "hinge": FC_HINGE,
+          "squared_hinge": FC_SQUARED_HINGE, "categorical_hinge": FC_CATEGORICAL_HINGE,
+          "multiclass_hinge": FC_MULTICLASS_HINGE, "rbf_mean_squared_error": FC_RBF_MEAN_SQUARED_ERROR,
+          "rbf_maximum_a_posteriori": FC_RBF_MAXIMUM_A_POSTERIORI}
+POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "sum": FC_SUM_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
+OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM,
+              "sdlm": FC_SDLM}
+POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
+             "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
+FLIPS = {"never": FC_NEVER, "random": FC_SOMETIMES, "always": FC_ALWAYS}
+
+
+class ShapeError(ValueError):
+    """The output would be empty, or sizes leave the range that fastcnn handles."""
+
+
+cdef check(fc_status status, str what):
+    if status == FC_OVERFLOW:
+        raise ShapeError(f"{what} is too large: sizes leave the range fastcnn handles (2^44 values, filters of 2^20)")
+    if status == FC_EMPTY:
+        raise ShapeError(f"{what}: the window is larger than the padded input, so the output would be empty")
+    if status != FC_OK:
+        raise ShapeError(f"{what}: impossible sizes")
+
+
+cdef fc_conv2d window(kernel_size, strides, dilation, pads, Py_ssize_t groups, bint exact, Py_ssize_t connections):
+    cdef fc_conv2d w
+    w.filter_h, w.filter_w = kernel_size
+    w.stride_h, w.stride_w = strides
+    w.dilation_h, w.dilation_w = dilation
+    w.pad_top, w.pad_left = pads[0][0], pads[1][0]
+    w.groups, w.exact, w.connections = groups, exact, connections
+    return w
+
+
+def conv2d(in_shape, Py_ssize_t filters, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias,
+           bint exact=True, Py_ssize_t connections=0):
+    """connections: of a table that is bound; 0: all."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_conv2d w = window(kernel_size, strides, dilation, pads, groups, exact, connections)
+    h, width, c = in_shape
+    check(fc_conv2d_init(&op.op, h, width, c, filters, &w, pads[0][1], pads[1][1], bias),
+          f"conv2d of input {tuple(in_shape)} with kernel size {tuple(kernel_size)}, {filters} filters, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")
+    return op
+
+
+def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, Py_ssize_t groups, bint bias,
+                     bint exact=True):
+    """Of the convolution of `out_shape` with these pads, which must make `in_shape`."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_conv2d w = window(kernel_size, strides, dilation, pads, groups, exact, 0)
+    h, width, c = in_shape
+    check(fc_conv2d_transpose_init(&op.op, h, width, c, out_shape[0], out_shape[1], out_shape[2], &w, pads[0][1], pads[1][1],
+                                   bias),
+          f"conv2d_transpose of input {tuple(in_shape)} to {tuple(out_shape)} with kernel size {tuple(kernel_size)}, strides {tuple(strides)}, dilation {tuple(dilation)}, padding {pads}")
+    return op
+
+
+def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False, float p=1.0):
+    cdef Op op = Op.__new__(Op)
+    cdef fc_pool2d w
+    w.pool_h, w.pool_w = pool_size
+    w.stride_h, w.stride_w = strides
+    (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
+    w.count_pad, w.p = count_include_pad, p
+    h, width, c = in_shape
+    check(fc_pool2d_init(&op.op, POOLS[kind], h, width, c, &w, ceil_mode),
+          f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
+    return op
+
+
+def pad2d(in_shape, edges):
+    """edges: ((top, bottom), (left, right)) rows and columns of zeros; below 0 they are cut away."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    (top, bottom), (left, right) = edges
+    check(fc_pad2d_init(&op.op, h, width, c, top, bottom, left, right), f"pad2d of input {tuple(in_shape)} by {edges}")
+    return op
+
+
+def upsample2d(in_shape, size, bint bilinear):
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    check(fc_upsample2d_init(&op.op, h, width, c, size[0], size[1], bilinear),
+          f"upsample2d of input {tuple(in_shape)} by {tuple(size)}")
+    return op
+
+
+def permute(shape, order):
+    """Axis i of the result is axis order[i], from 0."""
+    cdef Op op = Op.__new__(Op)
+    cdef Py_ssize_t size[32]
+    cdef int axes[32]
+    if len(shape) > 32 or len(order) != len(shape):
+        raise ShapeError(f"permute takes up to 32 axes, each once. Received: {tuple(order)} of {tuple(shape)}")
+    for i, (n, axis) in enumerate(zip(shape, order)):
+        size[i], axes[i] = n, axis
+    check(fc_permute_init(&op.op, len(shape), size, axes), f"permute of {tuple(shape)} to {tuple(order)}, where at most 6 axes may move apart")
+    return op
+
+
+def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
+                        bint mean):
+    cdef Op op = Op.__new__(Op)
+    check(fc_lrn_init(&op.op, pixels, channels, size, alpha, beta, k, mean), f"local_response_norm of size {size}")
+    return op
+
+
+def lrn_pool2d(Op lrn, Op pool):
+    """Both in one pass, or None where the second is no max pooling of what the first makes, or their rows are too large."""
+    cdef Op op = Op.__new__(Op)
+    return op if fc_lrn_pool_init(&op.op, &lrn.op, &pool.op) == FC_OK else None
+
+
+def local_response_norm_within(shape, Py_ssize_t size, float alpha, float beta, float k, bint mean):
+    cdef Op op = Op.__new__(Op)
+    h, w, c = shape
+    check(fc_lrn_within_init(&op.op, h, w, c, size, alpha, beta, k, mean),
+          f"local_response_norm of size {size} within the channels of {tuple(shape)}")
+    return op
+
+
+def scale(shape, bint bias):
+    """Each channel times a coefficient."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = shape
+    check(fc_scale_init(&op.op, h, width, c, bias), f"scale of input {tuple(shape)}")
+    return op
+
+
+def rbf(Py_ssize_t n_in, Py_ssize_t units):
+    cdef Op op = Op.__new__(Op)
+    check(fc_rbf_init(&op.op, n_in, units), f"rbf of {n_in} inputs and {units} units")
+    return op
+
+
+def batch_norm(Py_ssize_t pixels, Py_ssize_t c, float epsilon, bint scale, bint center, float momentum=0.0,
+               bint fixed=False):
+    """Normalization of [pixels][c] floats per image over the batch; fixed: by given statistics."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_batch_norm_init(&op.op, FC_FIXED_NORM if fixed else FC_BATCH_NORM, pixels, c, momentum, epsilon, scale, center),
+          f"batch_norm of {pixels} × {c} values")
+    return op
+
+
+def fold(Op of, Op norm):
+    """Weights and bias of a convolution or a dense layer, with the fixed normalization after it folded in."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_fold_init(&op.op, &of.op, &norm.op), f"fold of {norm.name} into {of.name}")
+    return op
+
+
+def dense(Py_ssize_t n_in, Py_ssize_t units, bint bias):
+    cdef Op op = Op.__new__(Op)
+    check(fc_dense_init(&op.op, n_in, units, bias), f"dense of {n_in} inputs and {units} units")
+    return op
+
+
+def half_weights(Py_ssize_t n_in, Py_ssize_t units, str format):
+    """The op that stores a kernel (n_in, units) as "float16" or "int8" (forward), and restores it (data)."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_half_weights_init(&op.op, n_in, units, FORMATS[format]), f"half_weights of a kernel {(n_in, units)}")
+    return op
+
+
+def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0):
+    """An op without parameters on [rows][c] floats per image: activation, softmax."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_plain_init(&op.op, PLAIN[kind], rows, c), f"{kind} of {rows} × {c} values")
+    op.op.activation = ACTIVATIONS[activation]
+    op.op.alpha = alpha
+    return op
+
+
+def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double smoothing=0, double delta=1,
+         double j=0):
+    """One number per image of `size` floats and its target: as many, or sparse: one label."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_loss o
+    o.smoothing, o.delta, o.j = smoothing, delta, j
+    check(fc_loss_init(&op.op, LOSSES[kind], size, &o), f"{kind} of {size} values")
+    op.op.sparse, op.op.from_logits = sparse, from_logits
+    return op
+
+
+def prelu(Py_ssize_t repeats, Py_ssize_t outer, Py_ssize_t shared, Py_ssize_t inner, Py_ssize_t inner_shared):
+    """Slopes [outer][inner] for images [repeats][outer][shared][inner][inner_shared]."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_prelu shape
+    shape.repeats, shape.outer, shape.shared, shape.inner, shape.inner_shared = repeats, outer, shared, inner, inner_shared
+    check(fc_prelu_init(&op.op, &shape), f"prelu of {repeats} × {outer} × {shared} × {inner} × {inner_shared} values")
+    return op
+
+
+def maxout(Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group):
+    cdef Op op = Op.__new__(Op)
+    check(fc_maxout_init(&op.op, rows, c, group), f"maxout of {rows} × {c} values in groups of {group}")
+    return op
+
+
+def dropout(Py_ssize_t size, double rate, Py_ssize_t pixels=1):
+    """Of `size` values per image, or of so many channels of some pixels, whole."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_dropout_init(&op.op, pixels, size, rate), f"dropout of {pixels} × {size} values at rate {rate}")
+    return op
+
+
+def gaussian_noise(Py_ssize_t size, float stddev):
+    cdef Op op = Op.__new__(Op)
+    check(fc_gaussian_noise_init(&op.op, size, stddev), f"gaussian_noise of {size} values")
+    return op
+
+
+def rescale(Py_ssize_t size, Py_ssize_t period):
+    """Its w are the constants (4, period): mean, scale, offset, zeros."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_rescale_init(&op.op, size, period), f"rescale of {size} values, every {period} alike")
+    return op
+
+
+def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, float shrink=0, float clip_value=0,
+              float clip_norm=0, norms=(0, 0, 0), double momentum=0, double rho=0, float epsilon=0, bint nesterov=False,
+              bint centered=False, bint amsgrad=False):
+    """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; epsilon: of sdlm mu; norms: (first of its own sums
+    of squares, first and number of those that make up the norm)."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_optimizer o
+    o.l1, o.l2, o.decay, o.shrink, o.clip_value, o.clip_norm = l1, l2, decay, shrink, clip_value, clip_norm
+    o.norm_own, o.norm_first, o.norm_count = norms
+    o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
+    o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
+    check(fc_optimizer_init(&op.op, OPTIMIZERS[kind], size, &o), f"{kind} of {size} parameters")
+    return op
+
+
+def penalty(Py_ssize_t size, float l1, float l2):
+    """What the regularizers of `size` parameters add to the loss."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_penalty_init(&op.op, size, l1, l2), f"penalty of {size} parameters")
+    return op
+
+
+def norm_blocks(Py_ssize_t size):
+    """Blocks of so many parameters: each has a sum of squares, and of penalties, of its own."""
+    return fc_norm_blocks(size)
+
+
+def distort(in_shape, size, float translation, float scaling, float squeezing, float shearing, float background, float mean,
+            float scale):
+    cdef Op op = Op.__new__(Op)
+    cdef fc_distort d
+    h, width, c = in_shape
+    d.translation, d.scaling, d.squeezing, d.shearing = translation, scaling, squeezing, shearing
+    d.background, d.mean, d.scale = background, mean, scale
+    check(fc_distort_init(&op.op, h, width, c, size[0], size[1], &d), f"distort of input {tuple(in_shape)} to {tuple(size)}")
+    return op
+
+
+def augment(in_shape, crop, str position, str flip, mean, scale, light):
+    """mean: a number per channel, or None: an image that is bound; light: (3, 3), or None."""
+    cdef Op op = Op.__new__(Op)
+    cdef fc_augment a
+    cdef Py_ssize_t i, j
+    h, width, c = in_shape
+    if not 1 <= c <= 4:
+        raise ShapeError(f"augment takes images of 1 to 4 channels. Received: {c}")
+    a.position, a.flip = POSITIONS[position], FLIPS[flip]
+    a.mean_image, a.lit = mean is None, light is not None
+    for i in range(4):
+        a.mean[i] = 0.0 if mean is None or i >= c else mean[i]
+        a.scale[i] = 0.0 if i >= c else scale[i]
+    for i in range(3):
+        for j in range(3):
+            a.light[i][j] = 0.0 if light is None else light[i][j]
+    check(fc_augment_init(&op.op, h, width, c, crop[0], crop[1], &a), f"augment of input {tuple(in_shape)} with crop {tuple(crop)}")
+    return op
+
+
+def to_lanes(Op following):
+    """(op that interleaves the images of a chunk for the first op in lanes, that op): zeros around the images are made on
+    the way in, so that a convolution needs no padding of its own."""
+    cdef Op op = Op.__new__(Op), other = Op.__new__(Op)
+    other.op = following.op
+    check(fc_to_lanes_init(&op.op, &other.op), f"to_lanes of input {following.in_shape}")
+    return op, other
+
+
+def from_lanes(Py_ssize_t size):
+    """Images that were interleaved, one after the other again."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_from_lanes_init(&op.op, size), f"from_lanes of {size} values")
+    return op
+
+
+def lanes_width():
+    """Images of a chunk in lanes: floats per vector."""
+    return fc_lanes_width()
