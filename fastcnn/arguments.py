@@ -191,6 +191,14 @@ def pads(value, size, window, strides, dilation=(1, 1)):
     return tuple(result)
 
 
+def pool_pads(value, size, pool_size, strides):
+    """`pads` of a pooling, whose windows must not lie within them."""
+    result = pads(value, size, pool_size, strides)
+    if any(p >= extent for side, extent in zip(result, pool_size) for p in side):
+        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {value!r}")
+    return result
+
+
 def output_edges(value, strides):
     """`output_padding` of a transposed convolution as a pair, or None."""
     if value is None:

@@ -19,9 +19,7 @@ class _Pooling2D(Layer):
         self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
 
     def build(self, shape):
-        pads = arguments.pads(self.padding, shape[:2], self.pool_size, self.strides)
-        if any(p >= size for side, size in zip(pads, self.pool_size) for p in side):
-            raise ValueError(f"padding must be less than the pool size {self.pool_size}. Received: {self.padding!r}")
+        pads = arguments.pool_pads(self.padding, shape[:2], self.pool_size, self.strides)
         self.op = _ops.pool2d(self.kind, shape, self.pool_size, self.strides, pads,
                               self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False),
                               getattr(self, "p", 1.0))

@@ -47,9 +47,7 @@ class Subsampling2D(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, shape):
-        pads = arguments.pads(self.padding, shape[:2], self.pool_size, self.strides)
-        if any(p >= size for side, size in zip(pads, self.pool_size) for p in side):
-            raise ValueError(f"padding must be less than the pool size {self.pool_size}. Received: {self.padding!r}")
+        pads = arguments.pool_pads(self.padding, shape[:2], self.pool_size, self.strides)
         self.pool = _ops.pool2d("sum", shape, self.pool_size, self.strides, pads)
         self.op = _ops.scale(self.pool.out_shape, self.use_bias)
         self.output_size = self.op.out_shape

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, describe, numbers, result, run
+from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
 
 def _light(c, lighting, eigenvectors, eigenvalues):
@@ -75,7 +75,7 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
                       arguments.channels("scale", scale, c), _light(c, lighting, eigenvectors, eigenvalues))
     index, partner = numbers("index", index, n, 2**31), numbers("partner", partner, n, n)
     weight = arguments.number("weight", weight, 0, 1)
-    key = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer("epoch", epoch, 0, 2**63 - 1)
+    key = random_key(seed, "epoch", epoch, 2**63 - 1)
     y = result(out, (n, *crop, c), x, *([] if image is None else [image]))
     run(op, n, [["forward"]], [("y", y)], [("pixels", x), ("index", index), ("partner", partner), ("mean", image)],
          scale=weight, random=key)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
 
 class _Problem:
@@ -22,7 +22,6 @@ class _Problem:
         if x.size:
             self.op = _ops.batch_norm(x.size // self.n // x.shape[-1], x.shape[-1], epsilon, gamma is not None,
                                       beta is not None, fixed=mean is not None)
-        self.chunk = max(1, -(-self.n // 16))  # at most 16 partial sums, whatever the batch
 
     def _per_channel(self, name, value):
         value, shape = arguments.array(name, value), self.x.shape[-1:]
@@ -33,12 +32,12 @@ class _Problem:
     def run(self, phases, rows, arrays=()):
         """Makes the statistics, then runs these phases."""
         op, given = self.op, self.given
+        chunk, partial = partials(op, self.n)
         before = [["pack"]] if "mean" in given else [["statistics"], ["combine"]]
         fields = {"w": "gamma", "b": "beta", "moving_mean": "mean", "moving_variance": "variance"}
         run(op, self.n, before + phases, [("x", self.x), *rows],
             [*((field, given[name]) for field, name in fields.items() if name in given),
-             ("packed", _ops.aligned(op.packed_size)),
-             ("partial", _ops.aligned(-(-self.n // self.chunk) * op.partial_size)), *arrays], chunk=self.chunk)
+             ("packed", _ops.aligned(op.packed_size)), ("partial", partial), *arrays], chunk=chunk)
 
 
 def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3, *, out=None):

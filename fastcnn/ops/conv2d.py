@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments, settings
-from fastcnn.ops.shared import finish, gradient, last, result, run
+from fastcnn.ops.shared import biases, finish, gradient, last, partials, result, run
 
 
 def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table):
@@ -27,13 +27,32 @@ def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_forma
         raise ValueError(f"kernel must be (height, width, {c // groups} input channels per group, filters) for an input of "
                          f"{c} channels in {groups} groups. Received: shape {kernel.shape}")
     pads = arguments.pads(padding, (h, w), (kh, kw), strides, dilation)
-    if bias is not None:
-        bias = arguments.array("bias", bias, 1)
-        if bias.shape != (out_c,):
-            raise ValueError(f"bias must have shape ({out_c},). Received: shape {bias.shape}")
+    bias = biases(bias, out_c)
     op = _ops.conv2d((h, w, c), out_c, (kh, kw), strides, dilation, pads, groups, bias is not None,
                      settings.exact, 0 if table is None else len(table))
     return op, first, x, kernel, bias, table, (n, *op.out_shape)
+
+
+def convolve(op, first, x, kernel, bias, table, shape, out):
+    """The result, of `shape` with channels last, of conv2d or its transpose."""
+    y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
+    run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
+        [("w", kernel), ("b", bias), ("table", table), ("packed", _ops.aligned(op.packed_size))])
+    return finish(y, first, out)
+
+
+def convolve_backward(dy, op, first, x, kernel, bias, table, shape):
+    """(dx, dkernel), and dbias where there is a bias."""
+    dy = gradient(last(dy, first, "dy"), shape)
+    chunk, partial = partials(op, shape[0])
+    dx, dw = np.empty_like(x), np.zeros_like(kernel)
+    db = None if bias is None else np.zeros_like(bias)
+    run(op, shape[0], [["pack"], ["data", "weights"], *([["reduce"]] if op.partial else [])],
+        [("x", x), ("dy", dy), ("dx", dx)],
+        [("w", kernel), ("table", table), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
+         ("partial", partial)], chunk=chunk)
+    dx = finish(dx, first, None)
+    return (dx, dw) if bias is None else (dx, dw, db)
 
 
 def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
@@ -63,12 +82,7 @@ def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, gr
         >>> fastcnn.ops.conv2d(x, kernel).shape
         (1, 3, 3, 2)
     """
-    op, first, x, kernel, bias, table, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
-                                                       connection_table)
-    y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
-    run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
-         [("w", kernel), ("b", bias), ("table", table), ("packed", _ops.aligned(op.packed_size))])
-    return finish(y, first, out)
+    return convolve(*_conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table), out)
 
 
 def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1,
@@ -84,16 +98,5 @@ def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilati
         >>> dkernel[0, 0, 0].tolist()
         [9.0, 9.0]
     """
-    op, first, x, kernel, bias, table, shape = _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
-                                                       connection_table)
-    dy = gradient(last(dy, first, "dy"), shape)
-    n, size = shape[0], op.w_size + op.b_size
-    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
-    dx, dw = np.empty_like(x), np.zeros_like(kernel)
-    db = None if bias is None else np.zeros_like(bias)
-    run(op, n, [["pack"], ["data", "weights"], ["reduce"]] if op.partial else [["pack"], ["data", "weights"]],
-         [("x", x), ("dy", dy), ("dx", dx)],
-         [("w", kernel), ("table", table), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
-          ("partial", _ops.aligned(-(-n // chunk) * size) if op.partial else None)], chunk=chunk)
-    dx = finish(dx, first, None)
-    return (dx, dw) if bias is None else (dx, dw, db)
+    return convolve_backward(dy, *_conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
+                                          connection_table))

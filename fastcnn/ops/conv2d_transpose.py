@@ -1,9 +1,8 @@
 """Transposed convolution."""
 
-import numpy as np
-
 from fastcnn import _ops, arguments, settings
-from fastcnn.ops.shared import finish, gradient, last, result, run
+from fastcnn.ops.conv2d import convolve, convolve_backward
+from fastcnn.ops.shared import biases, last
 
 
 def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format):
@@ -19,14 +18,11 @@ def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilatio
                          f"Received: shape {kernel.shape}")
     if c % groups:
         raise ValueError(f"groups must divide the input's {c} channels. Received: {groups}")
-    if bias is not None:
-        bias = arguments.array("bias", bias, 1)
-        if bias.shape != (filters,):
-            raise ValueError(f"bias must have shape ({filters},). Received: shape {bias.shape}")
+    bias = biases(bias, filters)
     size, pads = arguments.transposed(padding, output_padding, (h, w), (kh, kw), strides, dilation)
     op = _ops.conv2d_transpose((h, w, c), (*size, filters), (kh, kw), strides, dilation, pads, groups,
                                bias is not None, settings.exact)
-    return op, first, x, kernel, bias, (n, *op.out_shape)
+    return op, first, x, kernel, bias, None, (n, *op.out_shape)
 
 
 def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
@@ -57,12 +53,8 @@ def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_pa
         >>> fastcnn.ops.conv2d_transpose(x, kernel, strides=(1, 2)).ravel().tolist()
         [1.0, 2.0, 13.0, 20.0, 30.0]
     """
-    op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
-                                                          groups, data_format)
-    y = result(None if first else out, shape, x, kernel, *([] if bias is None else [bias]))
-    run(op, shape[0], [["pack"], ["forward"]], [("x", x), ("y", y)],
-        [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
-    return finish(y, first, out)
+    return convolve(*_conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups,
+                                       data_format), out)
 
 
 def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
@@ -78,16 +70,5 @@ def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="vali
         >>> dx.ravel().tolist()
         [18.0, 18.0, 18.0, 18.0]
     """
-    op, first, x, kernel, bias, shape = _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate,
-                                                          groups, data_format)
-    dy = gradient(last(dy, first, "dy"), shape)
-    n, size = shape[0], op.w_size + op.b_size
-    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
-    dx, dw = np.empty_like(x), np.zeros_like(kernel)
-    db = None if bias is None else np.zeros_like(bias)
-    run(op, n, [["pack"], ["data", "weights"], ["reduce"]] if op.partial else [["pack"], ["data", "weights"]],
-        [("x", x), ("dy", dy), ("dx", dx)],
-        [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size)),
-         ("partial", _ops.aligned(-(-n // chunk) * size) if op.partial else None)], chunk=chunk)
-    dx = finish(dx, first, None)
-    return (dx, dw) if bias is None else (dx, dw, db)
+    return convolve_backward(dy, *_conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups,
+                                                    data_format))

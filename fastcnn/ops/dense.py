@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.ops.shared import biases, deliver, gradient, result, run
 
 
 def _dense(x, kernel, bias):
@@ -11,10 +11,7 @@ def _dense(x, kernel, bias):
     if x.ndim < 1 or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"x must end in the kernel's {kernel.shape[0]} inputs. Received: x of shape {x.shape}, kernel of "
                          f"shape {kernel.shape}")
-    if bias is not None:
-        bias = arguments.array("bias", bias, 1)
-        if bias.shape != kernel.shape[1:]:
-            raise ValueError(f"bias must have shape {kernel.shape[1:]}. Received: shape {bias.shape}")
+    bias = biases(bias, kernel.shape[1])
     op = _ops.dense(*kernel.shape, bias is not None)
     return op, x, kernel, bias, (*x.shape[:-1], kernel.shape[1])
 
@@ -32,7 +29,7 @@ def dense(x, kernel, bias=None, *, out=None):
     op, x, kernel, bias, shape = _dense(x, kernel, bias)
     y = result(out, shape, x, kernel, *([] if bias is None else [bias]))
     run(op, x.size // op.in_size, [["pack"], ["forward"]], [("x", x), ("y", y)],
-         [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
+        [("w", kernel), ("b", bias), ("packed", _ops.aligned(op.packed_size))])
     return deliver(y, out)
 
 
@@ -46,5 +43,5 @@ def dense_backward(dy, x, kernel, bias=None):
     dy, dx, dw = gradient(dy, shape), np.empty_like(x), np.zeros_like(kernel)
     db = None if bias is None else np.zeros_like(bias)
     run(op, x.size // op.in_size, [["pack"], ["data", "weights"]], [("x", x), ("dy", dy), ("dx", dx)],
-         [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size))])
+        [("w", kernel), ("dw", dw), ("db", db), ("packed_t", _ops.aligned(op.packed_t_size))])
     return (dx, dw) if bias is None else (dx, dw, db)

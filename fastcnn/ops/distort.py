@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, describe, numbers, result, run
+from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
 
 def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
@@ -51,7 +51,7 @@ def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=
                       arguments.number("shearing", shearing, 0, 2**20), arguments.number("background", background),
                       arguments.number("mean", mean), arguments.number("scale", scale))
     index = numbers("index", index, n, 2**31)
-    key = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer("epoch", epoch, 0, 2**63 - 1)
+    key = random_key(seed, "epoch", epoch, 2**63 - 1)
     y = result(out, (n, *size, c), x)
     pixels = x.dtype == np.uint8
     run(op, n, [["forward"]], [("y", y)] + ([] if pixels else [("x", x)]),

@@ -3,13 +3,12 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, finish, gradient, last, result, run
+from fastcnn.ops.shared import deliver, finish, gradient, last, random_key, result, run
 
 
 def _numbers(rate, seed, step):
     """The rate, and key and counter of the random numbers."""
-    rate = arguments.number("rate", rate, minimum=0, below=1)
-    return rate, [arguments.integer(name, value, 0, 2**64 - 1) for name, value in (("seed", seed), ("step", step))]
+    return arguments.number("rate", rate, minimum=0, below=1), random_key(seed, "step", step)
 
 
 def _dropout(x, rate, seed, step, field, out):

@@ -3,12 +3,12 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.ops.shared import deliver, gradient, random_key, result, run
 
 
 def _noise(x, stddev, seed, step):
     stddev = arguments.number("stddev", stddev, 0, float(np.finfo(np.float32).max))
-    key = [arguments.integer(name, value, 0, 2**64 - 1) for name, value in (("seed", seed), ("step", step))]
+    key = random_key(seed, "step", step)
     return arguments.array("x", x), stddev, key
 
 

@@ -1,9 +1,7 @@
 """Zeros around images, and edges cut away."""
 
-import numpy as np
-
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import finish, gradient, last, result, run
+from fastcnn.ops.shared import backward, forward, last
 
 
 def _pad2d(x, name, edges, data_format):
@@ -15,20 +13,6 @@ def _pad2d(x, name, edges, data_format):
         edges = tuple(tuple(-p for p in side) for side in edges)
     op = _ops.pad2d(x.shape[1:], edges)
     return op, first, x, (x.shape[0], *op.out_shape)
-
-
-def _forward(arguments_, out):
-    op, first, x, shape = arguments_
-    y = result(None if first else out, shape, x)
-    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
-    return finish(y, first, out)
-
-
-def _backward(dy, arguments_):
-    op, first, x, shape = arguments_
-    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
-    run(op, shape[0], [["data"]], [("dy", dy), ("dx", dx)])
-    return finish(dx, first, None)
 
 
 def zero_pad2d(x, padding=1, data_format="channels_last", *, out=None):
@@ -50,7 +34,7 @@ def zero_pad2d(x, padding=1, data_format="channels_last", *, out=None):
         >>> fastcnn.ops.zero_pad2d(np.ones((1, 1, 1, 1)), ((0, 1), (1, 0)))[0, :, :, 0].tolist()
         [[0.0, 1.0], [0.0, 0.0]]
     """
-    return _forward(_pad2d(x, "padding", padding, data_format), out)
+    return forward(*_pad2d(x, "padding", padding, data_format), out)
 
 
 def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
@@ -59,7 +43,7 @@ def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
     Shape:
         dy (N, top + H + bottom, left + W + right, C) → dx as x
     """
-    return _backward(dy, _pad2d(x, "padding", padding, data_format))
+    return backward(dy, *_pad2d(x, "padding", padding, data_format))
 
 
 def crop2d(x, cropping=0, data_format="channels_last", *, out=None):
@@ -81,7 +65,7 @@ def crop2d(x, cropping=0, data_format="channels_last", *, out=None):
         >>> fastcnn.ops.crop2d(np.arange(9).reshape(1, 3, 3, 1), 1).tolist()
         [[[[4.0]]]]
     """
-    return _forward(_pad2d(x, "cropping", cropping, data_format), out)
+    return forward(*_pad2d(x, "cropping", cropping, data_format), out)
 
 
 def crop2d_backward(dy, x, cropping=0, data_format="channels_last"):
@@ -90,4 +74,4 @@ def crop2d_backward(dy, x, cropping=0, data_format="channels_last"):
     Shape:
         dy (N, H − top − bottom, W − left − right, C) → dx as x
     """
-    return _backward(dy, _pad2d(x, "cropping", cropping, data_format))
+    return backward(dy, *_pad2d(x, "cropping", cropping, data_format))

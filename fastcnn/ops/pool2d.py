@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import deliver, finish, gradient, last, result, run
+from fastcnn.ops.shared import backward, deliver, finish, forward, gradient, last, result, run
 
 
 def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False, p=1.0):
@@ -11,27 +11,11 @@ def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_
     x = last(x, first)
     pool_size = arguments.pair("pool_size", pool_size)
     strides = pool_size if strides is None else arguments.pair("strides", strides)
-    pads = arguments.pads(padding, x.shape[1:3], pool_size, strides)
-    if any(p >= size for side, size in zip(pads, pool_size) for p in side):
-        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {padding!r}")
+    pads = arguments.pool_pads(padding, x.shape[1:3], pool_size, strides)
     ceil_mode = arguments.flag("ceil_mode", ceil_mode) and padding != "same"
     op = _ops.pool2d(kind, x.shape[1:], pool_size, strides, pads, ceil_mode,
                      arguments.flag("count_include_pad", count_include_pad), p)
     return op, first, x, (x.shape[0], *op.out_shape)
-
-
-def _pool2d_forward(arguments_, out):
-    op, first, x, shape = arguments_
-    y = result(None if first else out, shape, x)
-    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
-    return finish(y, first, out)
-
-
-def _pool2d_backward(dy, arguments_):
-    op, first, x, shape = arguments_
-    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
-    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
-    return finish(dx, first, None)
 
 
 def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
@@ -53,7 +37,7 @@ def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, dat
         >>> fastcnn.ops.max_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
         [5.0, 7.0, 13.0, 15.0]
     """
-    return _pool2d_forward(_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format), out)
+    return forward(*_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format), out)
 
 
 def max_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
@@ -66,7 +50,7 @@ def max_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mo
         >>> fastcnn.ops.max_pool2d_backward(np.ones((1, 1, 1, 1)), np.arange(4.0).reshape(1, 2, 2, 1), 2).ravel().tolist()
         [0.0, 0.0, 0.0, 1.0]
     """
-    return _pool2d_backward(dy, _pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format))
+    return backward(dy, *_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format))
 
 
 def avg_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
@@ -84,7 +68,7 @@ def avg_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, cou
         >>> fastcnn.ops.avg_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
         [2.5, 4.5, 10.5, 12.5]
     """
-    return _pool2d_forward(_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad), out)
+    return forward(*_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad), out)
 
 
 def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
@@ -98,7 +82,7 @@ def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mo
         >>> fastcnn.ops.avg_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    return _pool2d_backward(dy, _pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
+    return backward(dy, *_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
 
 
 def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
@@ -118,7 +102,7 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
         >>> round(y.item(), 4)
         2.4927
     """
-    return _pool2d_forward(_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format), out)
+    return forward(*_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format), out)
 
 
 def soft_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
@@ -131,7 +115,7 @@ def soft_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_m
         >>> fastcnn.ops.soft_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    return _pool2d_backward(dy, _pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format))
+    return backward(dy, *_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format))
 
 
 def _power(p):
@@ -155,7 +139,7 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
         >>> fastcnn.ops.lp_pool2d(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), 2, (1, 2)).item()
         5.0
     """
-    return _pool2d_forward(_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)), out)
+    return forward(*_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)), out)
 
 
 def lp_pool2d_backward(dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
@@ -169,7 +153,7 @@ def lp_pool2d_backward(dy, x, p, pool_size, strides=None, padding="valid", ceil_
         ... # doctest: +NORMALIZE_WHITESPACE
         array([[[[ 0.], [-1.]]]], dtype=float32)
     """
-    return _pool2d_backward(dy, _pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)))
+    return backward(dy, *_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)))
 
 
 def _global_pool2d(kind, x, data_format):
@@ -181,19 +165,16 @@ def _global_pool2d(kind, x, data_format):
     return _pool2d(kind, x, tuple(size), None, "valid", False, data_format)
 
 
-def _global_pool2d_backward(dy, arguments_):
-    op, first, x, shape = arguments_
-    dy = gradient(dy, (shape[0], shape[3])).reshape(shape)
-    dx = np.empty_like(x)
-    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
-    return finish(dx, first, None)
-
-
-def _global_pool2d_forward(arguments_, out):
-    op, _, x, shape = arguments_
+def _global_forward(op, _, x, shape, out):
     y = result(out, (shape[0], shape[3]), x)
     run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
     return deliver(y, out)
+
+
+def _global_backward(dy, op, first, x, shape):
+    dy, dx = gradient(dy, (shape[0], shape[3])).reshape(shape), np.empty_like(x)
+    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
+    return finish(dx, first, None)
 
 
 def global_avg_pool2d(x, data_format="channels_last", *, out=None):
@@ -206,7 +187,7 @@ def global_avg_pool2d(x, data_format="channels_last", *, out=None):
         >>> fastcnn.ops.global_avg_pool2d(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
         [[1.5]]
     """
-    return _global_pool2d_forward(_global_pool2d("avg", x, data_format), out)
+    return _global_forward(*_global_pool2d("avg", x, data_format), out)
 
 
 def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
@@ -215,7 +196,7 @@ def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
     Shape:
         dy (N, C) → dx as x
     """
-    return _global_pool2d_backward(dy, _global_pool2d("avg", x, data_format))
+    return _global_backward(dy, *_global_pool2d("avg", x, data_format))
 
 
 def global_max_pool2d(x, data_format="channels_last", *, out=None):
@@ -228,7 +209,7 @@ def global_max_pool2d(x, data_format="channels_last", *, out=None):
         >>> fastcnn.ops.global_max_pool2d(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
         [[3.0]]
     """
-    return _global_pool2d_forward(_global_pool2d("max", x, data_format), out)
+    return _global_forward(*_global_pool2d("max", x, data_format), out)
 
 
 def global_max_pool2d_backward(dy, x, data_format="channels_last"):
@@ -237,4 +218,4 @@ def global_max_pool2d_backward(dy, x, data_format="channels_last"):
     Shape:
         dy (N, C) → dx as x
     """
-    return _global_pool2d_backward(dy, _global_pool2d("max", x, data_format))
+    return _global_backward(dy, *_global_pool2d("max", x, data_format))

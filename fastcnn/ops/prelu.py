@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, activations, arguments
-from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
 
 def _prelu(x, alpha):
@@ -58,8 +58,7 @@ def prelu_backward(dy, x, alpha):
     op, x, alpha = _prelu(x, alpha)
     dy, dx, dalpha = gradient(dy, x.shape), np.empty_like(x), np.zeros_like(alpha)
     if op is not None:
-        chunk = max(1, -(-len(x) // 16))  # at most 16 partial sums, whatever the batch
+        chunk, partial = partials(op, len(x))
         run(op, len(x), [["pack"], ["data", "weights"], ["reduce"]], [("x", x), ("dy", dy), ("dx", dx)],
-            [("w", alpha), ("dw", dalpha), ("packed", _ops.aligned(op.packed_size)),
-             ("partial", _ops.aligned(-(-len(x) // chunk) * op.w_size))], chunk=chunk)
+            [("w", alpha), ("dw", dalpha), ("packed", _ops.aligned(op.packed_size)), ("partial", partial)], chunk=chunk)
     return dx, dalpha

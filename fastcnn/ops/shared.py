@@ -82,6 +82,40 @@ def finish(y, first, out):
     return deliver(y, out)
 
 
+def forward(op, first, x, shape, out):
+    """The result of an op of images that has no parameters; `shape`: its, channels last."""
+    y = result(None if first else out, shape, x)
+    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
+    return finish(y, first, out)
+
+
+def backward(dy, op, first, x, shape):
+    """dx of such an op."""
+    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
+    run(op, shape[0], [["data"]], [("x", x), ("dy", dy), ("dx", dx)])
+    return finish(dx, first, None)
+
+
+def biases(bias, count):
+    """The bias as an array of `count` numbers, or None."""
+    if bias is not None:
+        bias = arguments.array("bias", bias, 1)
+        if bias.shape != (count,):
+            raise ValueError(f"bias must have shape ({count},). Received: shape {bias.shape}")
+    return bias
+
+
+def partials(op, n):
+    """(images per chunk, room for the chunks' partial sums, at most 16 whatever the batch; None where the op has none)."""
+    chunk = max(1, -(-n // 16))
+    return chunk, _ops.aligned(-(-n // chunk) * op.partial_size) if op.partial else None
+
+
+def random_key(seed, name, value, largest=2**64 - 1):
+    """Key and counter of the random numbers."""
+    return arguments.integer("seed", seed, 0, 2**64 - 1), arguments.integer(name, value, 0, largest)
+
+
 def numbers(name, value, n, below):
     """n integers from 0 as int32, or None."""
     if value is None:

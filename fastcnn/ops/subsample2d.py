@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import finish, gradient, last, result, run
+from fastcnn.ops.shared import finish, gradient, last, partials, result, run
 
 
 def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format):
@@ -11,9 +11,7 @@ def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format)
     x = last(x, first)
     pool_size = arguments.pair("pool_size", pool_size)
     strides = pool_size if strides is None else arguments.pair("strides", strides)
-    pads = arguments.pads(padding, x.shape[1:3], pool_size, strides)
-    if any(p >= size for side, size in zip(pads, pool_size) for p in side):
-        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {padding!r}")
+    pads = arguments.pool_pads(padding, x.shape[1:3], pool_size, strides)
     pool = _ops.pool2d("sum", x.shape[1:], pool_size, strides, pads)
     values = []
     for name, value in (("coefficient", coefficient), ("bias", bias)):
@@ -78,12 +76,12 @@ def subsample2d_backward(dy, x, coefficient, bias=None, pool_size=2, strides=Non
     pool, scale, first, x, sums, coefficient, bias = _subsample2d(x, coefficient, bias, pool_size, strides, padding,
                                                                   data_format)
     dy = gradient(last(dy, first, "dy"), sums.shape)
-    n, size = len(sums), scale.w_size + scale.b_size
-    chunk = max(1, -(-n // 16))  # at most 16 partial sums, whatever the batch
+    n = len(sums)
+    chunk, partial = partials(scale, n)
     dsums, dx, dw = np.empty_like(sums), np.empty_like(x), np.zeros_like(coefficient)
     db = None if bias is None else np.zeros_like(bias)
     run(scale, n, [["data", "weights"], ["reduce"]], [("x", sums), ("dy", dy), ("dx", dsums)],
-        [("w", coefficient), ("dw", dw), ("db", db), ("partial", _ops.aligned(-(-n // chunk) * size))], chunk=chunk)
+        [("w", coefficient), ("dw", dw), ("db", db), ("partial", partial)], chunk=chunk)
     run(pool, n, [["data"]], [("dy", dsums), ("dx", dx)])
     dx = finish(dx, first, None)
     return (dx, dw) if bias is None else (dx, dw, db)

@@ -1,9 +1,7 @@
 """Images enlarged by whole factors."""
 
-import numpy as np
-
 from fastcnn import _ops, arguments
-from fastcnn.ops.shared import finish, gradient, last, result, run
+from fastcnn.ops.shared import backward, forward, last
 
 
 def _upsample2d(x, size, interpolation, data_format):
@@ -36,10 +34,7 @@ def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last", 
         >>> fastcnn.ops.upsample2d(x, (1, 2), "bilinear").ravel().tolist()
         [0.0, 1.0, 3.0, 4.0]
     """
-    op, first, x, shape = _upsample2d(x, size, interpolation, data_format)
-    y = result(None if first else out, shape, x)
-    run(op, shape[0], [["forward"]], [("x", x), ("y", y)])
-    return finish(y, first, out)
+    return forward(*_upsample2d(x, size, interpolation, data_format), out)
 
 
 def upsample2d_backward(dy, x, size=2, interpolation="nearest", data_format="channels_last"):
@@ -48,7 +43,4 @@ def upsample2d_backward(dy, x, size=2, interpolation="nearest", data_format="cha
     Shape:
         dy (N, size · H, size · W, C) → dx as x
     """
-    op, first, x, shape = _upsample2d(x, size, interpolation, data_format)
-    dy, dx = gradient(last(dy, first, "dy"), shape), np.empty_like(x)
-    run(op, shape[0], [["data"]], [("dy", dy), ("dx", dx)])
-    return finish(dx, first, None)
+    return backward(dy, *_upsample2d(x, size, interpolation, data_format))
