@@ -240,6 +240,13 @@ def data_format(value):
     return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"
 
 
+def layout(value):
+    """The `data_format` of a layer; None: "channels_last"."""
+    value = "channels_last" if value is None else value
+    data_format(value)
+    return value
+
+
 def connection_table(value, filters=None):
     """Which input channels each output channel sees, as a tuple of sorted tuples; `filters`: how many outputs there are.
 

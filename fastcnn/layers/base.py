@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from fastcnn import arguments, constraints, initializers, registry, regularizers
+from fastcnn import activations, arguments, constraints, initializers, registry, regularizers
 from fastcnn.parameters import Multiplier, Parameter
 from fastcnn.random import new_seed
 
@@ -25,6 +25,13 @@ class Node:
         other = copy.copy(self)
         other.op = op
         return other
+
+
+def activated(activation, op, w=None, b=None, table=None):
+    """The nodes of an op with an activation behind it, fused where it can be; activation: as `activations.get` gives it."""
+    if activations.fusable(activation):
+        return [Node(op.with_activation(*activation), w, b, table=table)]
+    return [Node(op, w, b, table=table), Node(activations.op(activation, op.out_size, op.out_shape[2]))]
 
 
 class Layer:
@@ -267,8 +274,6 @@ class Layer:
 
 
 def _plain(value):
-    from fastcnn import activations
-
     if isinstance(value, initializers.Initializer):
         return initializers.serialize(value)
     if isinstance(value, regularizers.Regularizer):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers, settings
-from fastcnn.layers.base import Layer, Node
+from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
+from fastcnn.layers.base import activated
+from fastcnn.layers.windowed import Windowed
 
 
 class _Connected(initializers.Initializer):
@@ -28,7 +29,7 @@ def _scales_by_fans(initializer):
     return own or isinstance(initializer, initializers.VarianceScaling)
 
 
-class Conv2D(Layer):
+class Conv2D(Windowed):
     """Two-dimensional convolution layer.
 
     Args:
@@ -60,7 +61,6 @@ class Conv2D(Layer):
         (1, 28, 28, 6)
     """
 
-    spatial = True
     config = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "activation",
               "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact",
               "connection_table", "kernel_constraint", "bias_constraint")
@@ -69,23 +69,13 @@ class Conv2D(Layer):
                  activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
                  kernel_regularizer=None, bias_regularizer=None, exact=None, connection_table=None, kernel_constraint=None,
                  bias_constraint=None, **base):
-        super().__init__(**base)
+        super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+                         bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
-        self.kernel_size = arguments.pair("kernel_size", kernel_size)
-        self.strides = arguments.pair("strides", strides)
-        self.padding = arguments.padding_form(padding)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
-        self.dilation_rate = arguments.pair("dilation_rate", dilation_rate)
         self.groups = arguments.integer("groups", groups)
-        self.activation = activations.get(activation)
-        self.use_bias = arguments.flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
         self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
@@ -111,25 +101,15 @@ class Conv2D(Layer):
         self.pads = pads
         self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), start, self.kernel_regularizer,
                                       constraint=self.kernel_constraint)
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer, self.bias_regularizer,
-                                        constraint=self.bias_constraint)
+        self.bias = self.add_bias(self.filters)
 
     def nodes(self):
         op = self.op
         whole = self.kernel_size == self.input_size[:2] and self.pads == ((0, 0), (0, 0))
         if whole and self.groups == 1 and self.table is None:  # then it is a dense layer, and its kernel lies as that one's
             op = _ops.dense(op.in_size, self.filters, self.use_bias)
-        if activations.fusable(self.activation):
-            return [Node(op.with_activation(*self.activation), self.kernel, self.bias, table=self.table)]
-        return [Node(op, self.kernel, self.bias, table=self.table),
-                Node(activations.op(self.activation, op.out_size, self.filters))]
+        return activated(self.activation, op, self.kernel, self.bias, self.table)
 
     def multiply_adds(self):
         h, w, _ = self.output_size
         return h * w * self.kernel.size
-
-    def connections(self):
-        h, w, _ = self.output_size
-        return h * w * self.count_params()

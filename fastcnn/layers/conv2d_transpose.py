@@ -1,6 +1,7 @@
 """Transposed two-dimensional convolution."""
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
+from fastcnn.layers.base import activated
 from fastcnn.layers.windowed import Windowed
 
 
@@ -74,7 +75,7 @@ class Conv2DTranspose(Windowed):
         self.bias = self.add_bias(self.filters)
 
     def nodes(self):
-        return self.activated(self.op, self.kernel, self.bias)
+        return activated(self.activation, self.op, self.kernel, self.bias)
 
     def multiply_adds(self):
         h, w, _ = self.input_size

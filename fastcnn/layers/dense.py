@@ -3,7 +3,7 @@
 import math
 
 from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers
-from fastcnn.layers.base import Layer, Node
+from fastcnn.layers.base import Layer, activated
 
 
 class Dense(Layer):
@@ -56,9 +56,7 @@ class Dense(Layer):
                                         constraint=self.bias_constraint)
 
     def nodes(self):
-        if activations.fusable(self.activation):
-            return [Node(self.op.with_activation(*self.activation), self.kernel, self.bias)]
-        return [Node(self.op, self.kernel, self.bias), Node(activations.op(self.activation, self.units, self.units))]
+        return activated(self.activation, self.op, self.kernel, self.bias)
 
     def multiply_adds(self):
         return self.kernel.size

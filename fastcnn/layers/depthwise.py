@@ -1,7 +1,7 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers
-from fastcnn.layers.base import Node
+from fastcnn.layers.base import Node, activated
 from fastcnn.layers.windowed import Windowed
 
 
@@ -58,7 +58,7 @@ class DepthwiseConv2D(Windowed):
         self.bias = self.add_bias(self.output_size[2])
 
     def nodes(self):
-        return self.activated(self.op, self.kernel, self.bias)
+        return activated(self.activation, self.op, self.kernel, self.bias)
 
     def multiply_adds(self):
         h, w, _ = self.output_size
@@ -134,7 +134,7 @@ class SeparableConv2D(Windowed):
 
     def nodes(self):
         return [Node(self.depthwise, self.depthwise_kernel),
-                *self.activated(self.pointwise, self.pointwise_kernel, self.bias)]
+                *activated(self.activation, self.pointwise, self.pointwise_kernel, self.bias)]
 
     def multiply_adds(self):
         h, w, _ = self.output_size

@@ -14,8 +14,7 @@ class _Pooling2D(Layer):
         self.pool_size = arguments.pair("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
         self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
 
     def build(self, shape):
@@ -130,8 +129,7 @@ class _GlobalPooling2D(Layer):
 
     def __init__(self, data_format=None, **base):
         super().__init__(**base)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
 
     def build(self, shape):
         self.op = _ops.pool2d(self.kind, shape, shape[:2], shape[:2], ((0, 0), (0, 0)))

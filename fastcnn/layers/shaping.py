@@ -11,8 +11,7 @@ class _Edges2D(Layer):
 
     def __init__(self, data_format=None, **base):
         super().__init__(**base)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
 
     def nodes(self):
         return [Node(self.op)]
@@ -95,8 +94,7 @@ class UpSampling2D(Layer):
     def __init__(self, size=2, data_format=None, interpolation="nearest", **base):
         super().__init__(**base)
         self.size = arguments.pair("size", size)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
         self.interpolation = arguments.choice("interpolation", interpolation, ("nearest", "bilinear"))
 
     def build(self, shape):
@@ -115,8 +113,7 @@ class _Arranged(Layer):
 
     def __init__(self, data_format=None, **base):
         super().__init__(**base)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
 
     def _turned(self, shape):
         return self.data_format == "channels_first" and len(shape) == 3

@@ -1,7 +1,7 @@
 """LeNet-5's subsampling: sums of windows times a trainable coefficient, plus a trainable bias, then squashed."""
 
 from fastcnn import _ops, activations, arguments, initializers
-from fastcnn.layers.base import Layer, Node
+from fastcnn.layers.base import Layer, Node, activated
 
 
 class Subsampling2D(Layer):
@@ -37,8 +37,7 @@ class Subsampling2D(Layer):
         self.pool_size = arguments.pair("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
         self.activation = activations.get(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
         self.coefficient_initializer = coefficient_initializer
@@ -56,11 +55,7 @@ class Subsampling2D(Layer):
         self.bias = self.add_weight("bias", shape[2:], self.bias_initializer) if self.use_bias else None
 
     def nodes(self):
-        pool = Node(self.pool)
-        if activations.fusable(self.activation):
-            return [pool, Node(self.op.with_activation(*self.activation), self.coefficient, self.bias)]
-        return [pool, Node(self.op, self.coefficient, self.bias),
-                Node(activations.op(self.activation, self.op.out_size, self.output_size[2]))]
+        return [Node(self.pool), *activated(self.activation, self.op, self.coefficient, self.bias)]
 
     def multiply_adds(self):
         return self.op.out_size

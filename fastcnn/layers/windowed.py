@@ -1,7 +1,7 @@
-"""What convolutions other than the plain one have in common."""
+"""What convolutions have in common."""
 
 from fastcnn import activations, arguments, constraints, initializers, regularizers
-from fastcnn.layers.base import Layer, Node
+from fastcnn.layers.base import Layer
 
 
 class Windowed(Layer):
@@ -26,8 +26,7 @@ class Windowed(Layer):
         self.kernel_size = arguments.pair("kernel_size", kernel_size)
         self.strides = arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
-        self.data_format = "channels_last" if data_format is None else data_format
-        arguments.data_format(self.data_format)
+        self.data_format = arguments.layout(data_format)
         self.dilation_rate = arguments.pair("dilation_rate", dilation_rate)
         self.activation = activations.get(activation)
         self.use_bias = arguments.flag("use_bias", use_bias)
@@ -41,12 +40,6 @@ class Windowed(Layer):
             return None
         return self.add_weight("bias", (count,), self.bias_initializer, self.bias_regularizer,
                                constraint=self.bias_constraint)
-
-    def activated(self, op, w, b):
-        """The nodes of an op with the activation behind it."""
-        if activations.fusable(self.activation):
-            return [Node(op.with_activation(*self.activation), w, b)]
-        return [Node(op, w, b), Node(activations.op(self.activation, op.out_size, op.out_shape[2]))]
 
     def connections(self):
         h, w, _ = self.output_size
