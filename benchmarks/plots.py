@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {"fastcnn": "#d1495b", "torch": "#3d5a80", "torch channels_last": "#6a8caf", "torch.compile": "#98b6d4",
            "onnxruntime": "#66a182", "openvino": "#a2c5ac", "keras": "#edae49", "numpy": "#8d96a3"}
-NAMES = {"lenet5": "LeNet-5", "alexnet": "AlexNet"}
+NAMES = {"lenet": "LeNet-5", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 
 def draw(group, rows, folder):
@@ -25,6 +25,12 @@ def _axes(count, width=10.5, height=3.4):
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _name(work):
+    """A network's name, as its authors write it, and the format of its weights: "alexnet.int8" is AlexNet int8."""
+    network, *form = work.split(".")
+    return " ".join([NAMES.get(network, network), *form])
 
 
 def _values(row):
@@ -67,9 +73,9 @@ def _networks(rows):
             _bars(one, [f"batch {row['batch']}" for row in found], values, "images/s")
             if max(v for found in values for v in found.values()) > 50 * min(v for found in values for v in found.values()):
                 one.set_yscale("log")
-            one.set_title(f"{NAMES.get(work, work)}, {stage}")
+            one.set_title(f"{_name(work)}, {stage}")
         _legend(axes[0])
-        yield work, f"images per second of {work}", figure
+        yield work, f"images per second of {_name(work)}", figure
     with_ratio = [row for row in rows if row["ratio"] is not None]
     if with_ratio:
         yield "ratios", "ratios to the best peer and their targets", _ratios(with_ratio)
@@ -85,8 +91,7 @@ def _ratios(rows):
             if row[word] is not None:
                 axes.plot([row[word]] * 2, [i - 0.42, i + 0.42], mark, color="#333", label=word if i == 0 else None)
     axes.axvline(1, color="#999", linewidth=0.8)
-    axes.set_yticks(range(len(rows)), [f"{NAMES.get(row['work'], row['work'])} {row['pass']}, {row['batch']}"
-                                       for row in reversed(rows)])
+    axes.set_yticks(range(len(rows)), [f"{_name(row['work'])} {row['pass']}, {row['batch']}" for row in reversed(rows)])
     axes.set_xlabel("times the best peer")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)
@@ -102,7 +107,7 @@ def _scaling(rows):
                      label=f"{count} thread{'s' * (count != '1')}")
         one.set_xscale("log", base=2)
         one.set_ylim(bottom=0)
-        one.set_title(f"{NAMES.get(work, work)}, {stage}", fontsize=10)
+        one.set_title(f"{_name(work)}, {stage}", fontsize=10)
         one.set_xlabel("batch")
     axes[0].set_ylabel("images/s")
     axes[0].legend(fontsize=8, frameon=False)
@@ -137,4 +142,4 @@ def _kernels(rows):
         axes.set_xticks(range(len(labels)), [label.split(".", 1)[1] for label in labels], rotation=45, ha="right")
         axes.set_ylabel("% of the ceiling")
         _legend(axes)
-        yield network, f"each op of {network} as a part of its ceiling", figure
+        yield network, f"each op of {_name(network)} as a part of its ceiling", figure

@@ -178,12 +178,8 @@ class Sequential(fastcnn.Sequential):
             generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
             val_samples: old spelling of `steps`.
         """
-        given = _named("evaluate_generator", _over_generator, args, given, {**_THREADS, "val_samples": _samples("generator",
-                                                                                                               "steps")})
-        warn("evaluate_generator(generator, …)", "evaluate(generator, …)")
-        generator = given.pop("generator")
-        _need_end("steps", generator, given)
-        return super().evaluate(**self._threaded({"x": generator, "verbose": 0, **given}, ordered=True))
+        given = _over_batches("evaluate", args, given)
+        return super().evaluate(**self._threaded({"verbose": 0, **given}, ordered=True))
 
     # Predicting
 
@@ -194,12 +190,7 @@ class Sequential(fastcnn.Sequential):
             generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
             val_samples: old spelling of `steps`.
         """
-        given = _named("predict_generator", _over_generator, args, given, {**_THREADS, "val_samples": _samples("generator",
-                                                                                                              "steps")})
-        warn("predict_generator(generator, …)", "predict(generator, …)")
-        generator = given.pop("generator")
-        _need_end("steps", generator, given)
-        return super().predict(**self._threaded({"x": generator, **given}, ordered=True))
+        return super().predict(**self._threaded(_over_batches("predict", args, given), ordered=True))
 
     def predict_classes(self, x, batch_size=None, verbose=0):
         """The class of each sample: where the output is largest, or, if it is a single number, whether it exceeds 0.5.
@@ -361,6 +352,16 @@ def _fit_generator(generator, steps_per_epoch=None, epochs=1, verbose="auto", ca
 
 def _over_generator(generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
     """The order of evaluate_generator's and predict_generator's arguments."""
+
+
+def _over_batches(today, args, given):
+    """Arguments of evaluate_generator or predict_generator as `today`, evaluate or predict, takes them."""
+    rules = {**_THREADS, "val_samples": _samples("generator", "steps")}
+    given = _named(f"{today}_generator", _over_generator, args, given, rules)
+    warn(f"{today}_generator(generator, …)", f"{today}(generator, …)")
+    generator = given.pop("generator")
+    _need_end("steps", generator, given)
+    return {"x": generator, **given}
 
 
 def _named(name, order, args, given, rules):
