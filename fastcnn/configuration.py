@@ -37,7 +37,8 @@ def set_config(exact):
     Args:
         exact: False (the default): convolutions may use Winograd's algorithm where it is faster (rounding errors of up to
             1e-5 of the largest output instead of 1e-6). True: sums of products only, so that sums of small integers
-            come out exact.
+            come out exact. Whatever is chosen, predictions fold a `BatchNormalization` into the weights before it, which
+            rounds them.
 
     Example:
         >>> fastcnn.set_config(exact=True)
