@@ -178,12 +178,12 @@ def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", floa
     return op
 
 
-def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double smoothing=0, double delta=1,
+def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, double label_smoothing=0, double delta=1,
          double j=0):
     """One number per image of `size` floats and its target: as many, or sparse: one label."""
     cdef Op op = Op.__new__(Op)
     cdef fc_loss o
-    o.smoothing, o.delta, o.j = smoothing, delta, j
+    o.smoothing, o.delta, o.j = label_smoothing, delta, j
     check(fc_loss_init(&op.op, LOSSES[kind], size, &o), f"{kind} of {size} values")
     op.op.sparse, op.op.from_logits = sparse, from_logits
     return op

@@ -80,6 +80,16 @@ def number(name, value, minimum=None, maximum=None, below=None):
     return result
 
 
+def part(name, value):
+    """A number in [0, 1), as a float."""
+    return number(name, value, 0, below=1)
+
+
+def small(name, value):
+    """A number that does not vanish in float32: what keeps a denominator from 0."""
+    return number(name, value, 1e-30)
+
+
 def channels(name, value, count):
     """One number per channel as an array of float64, from one number or a list of them."""
     value = np.asarray(value, np.float64) if np.ndim(value) else np.full(count, number(name, value))

@@ -44,7 +44,7 @@ class Loops:
     def _plan(self, mode, batch, sparse=False, float32=False):
         threads, half = get_num_threads(), None if float32 or mode == "train" else self._half
         plan = self._plans.get(mode)
-        fits = plan is not None and plan.threads >= threads and plan.label_target == sparse and plan.half is half
+        fits = plan is not None and plan.threads >= threads and plan.sparse == sparse and plan.half is half
         if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
             return plan
         if mode == "train":

@@ -36,10 +36,10 @@ class Plan:
         half: the `HalfWeights` that dense layers read, or None: float32.
     """
 
-    def __init__(self, layers, mode, batch, threads, loss=None, optimizer=None, flat=None, seed=0, label_target=False,
+    def __init__(self, layers, mode, batch, threads, loss=None, optimizer=None, flat=None, seed=0, sparse=False,
                  half=None):
         self.mode, self.batch, self.threads, self.loss, self.optimizer = mode, batch, threads, loss, optimizer
-        self.training, self.label_target, self.half = mode == "train", label_target, half
+        self.training, self.sparse, self.half = mode == "train", sparse, half
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
         self.entries = fuse(entries_of(layers, self.training), self.training)
@@ -54,11 +54,11 @@ class Plan:
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         if not self.entries:  # nothing to compute: one op that copies
             self.entries = [Node(_ops.plain("activation", 1, math.prod(self.input_size)))]
-        schedule = self._schedule(loss_kind, label_target, flat)
+        schedule = self._schedule(loss_kind, sparse, flat)
         self._place(schedule)
         self._bind(flat, seed, schedule.partials)
 
-    def _schedule(self, loss_kind, label_target, flat):
+    def _schedule(self, loss_kind, sparse, flat):
         """Ops, and the order of their steps."""
         sizes = [math.prod(self.input_size)]
         for entry in self.entries:
@@ -68,7 +68,7 @@ class Plan:
         self.loss_index, loss, loss_size = None, self.loss and "python", 0
         if loss_kind is not None:
             self.loss_index, loss = len(self.entries), "c"
-            self.ops.append(_ops.loss(loss_kind, sizes[-1], label_target, **self.loss.constants))
+            self.ops.append(_ops.loss(loss_kind, sizes[-1], sparse, **self.loss.constants))
             loss_size = sizes[-1] if loss_kind == "softmax_cross_entropy" else 0
         self._cut()
         self.norms = None

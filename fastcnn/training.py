@@ -144,7 +144,7 @@ class Training(Feeding, Loops):
         self._need_float32("fit")
         epochs, initial_epoch = arguments.integer("epochs", epochs, 0), arguments.integer("initial_epoch", initial_epoch, 0)
         shuffle, resume = arguments.flag("shuffle", shuffle), arguments.flag("resume", resume)
-        part = arguments.number("validation_split", validation_split, 0, below=1)
+        part = arguments.part("validation_split", validation_split)
         if resume and initial_epoch:
             raise ValueError(f"initial_epoch must not be given with resume=True, which knows it. Received: {initial_epoch}")
         seed, tail = self.seed if shuffle else None, None

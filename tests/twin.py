@@ -222,7 +222,7 @@ def run_layer(layer, x, weights=(), training=False, step=0):
 
 def loss_functions(loss):
     """(forward, backward) of a loss of fastcnn's in float64; both take (y, target)."""
-    names, options = loss.function, loss.options
+    names, options = loss.function, loss.constants
     forward, backward = getattr(ref, names), getattr(ref, f"{names}_backward")
     return (lambda y, t: forward(y, t, **options)), (lambda dy, y, t: backward(dy, y, t, **options))
 

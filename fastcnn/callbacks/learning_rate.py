@@ -93,7 +93,7 @@ class ReduceLROnPlateau(_Rate, MonitorCallback):
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4,
                  cooldown=0, min_lr=0.0):
         super().__init__(monitor, mode, min_delta)
-        self.factor = arguments.number("factor", factor, 0, below=1)
+        self.factor = arguments.part("factor", factor)
         self.patience = arguments.integer("patience", patience, 0)
         self.verbose = arguments.integer("verbose", verbose, 0)
         self.cooldown = arguments.integer("cooldown", cooldown, 0)

@@ -196,7 +196,7 @@ def _maxout(definition, shape):
 
 
 def _dropout(definition, shape):
-    return {"drop_prob": arguments.number("drop_prob", definition.get("drop_prob", 0.5), 0, below=1)}, shape
+    return {"drop_prob": arguments.part("drop_prob", definition.get("drop_prob", 0.5))}, shape
 
 
 def _lrn(definition, shape):

@@ -6,7 +6,6 @@ import time
 import numpy as np
 
 from fastcnn import arguments, optimizers, regularizers
-from fastcnn.optimizers.base import part, small
 
 METHODS = ("sgd", "adagrad", "adadelta", "windowgrad", "nesterov", "adam")
 
@@ -99,8 +98,8 @@ class Trainer:
 
     batch_size = _Setting(arguments.integer)
     learning_rate, l1_decay, l2_decay = _Setting(_at_least_0), _Setting(_at_least_0), _Setting(_at_least_0)
-    momentum, ro, beta1, beta2 = _Setting(part), _Setting(part), _Setting(part), _Setting(part)
-    eps = _Setting(small)
+    momentum, ro, beta1, beta2 = (_Setting(arguments.part) for _ in range(4))
+    eps = _Setting(arguments.small)
 
     def __init__(self, net, method="sgd", batch_size=1, learning_rate=0.01, momentum=0.9, ro=0.95, eps=None, beta1=0.9,
                  beta2=0.999, l1_decay=0.0, l2_decay=0.0):

@@ -79,7 +79,7 @@ def split(source, fraction=0.2, seed=0):
         >>> rest.labels.tolist(), part.labels.tolist()
         ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1])
     """
-    fraction, seed = arguments.number("fraction", fraction, 0, below=1), arguments.integer("seed", seed, 0)
+    fraction, seed = arguments.part("fraction", fraction), arguments.integer("seed", seed, 0)
     if not fraction:
         raise ValueError(f"fraction must be greater than 0. Received: {fraction!r}")
     if source.labels is None:

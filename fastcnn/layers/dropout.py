@@ -29,7 +29,7 @@ class Dropout(Layer):
 
     def __init__(self, rate, seed=None, **base):
         super().__init__(**base)
-        self.rate = arguments.number("rate", rate, 0, below=1)
+        self.rate = arguments.part("rate", rate)
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
 
     def nodes(self):
@@ -62,7 +62,7 @@ class SpatialDropout2D(Layer):
 
     def __init__(self, rate, data_format=None, seed=None, **base):
         super().__init__(**base)
-        self.rate = arguments.number("rate", rate, 0, below=1)
+        self.rate = arguments.part("rate", rate)
         self.data_format = "channels_last" if data_format is None else data_format
         arguments.data_format(self.data_format)
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)

@@ -66,7 +66,6 @@ class OpLoss(Loss):
     """A loss that C computes: `function` is the name of the op and of its function in `fastcnn.ops`."""
 
     function = None
-    options = {}  # that function's arguments
 
     @property
     def kind(self):
@@ -75,11 +74,11 @@ class OpLoss(Loss):
 
     def forward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return _op(self.function)(y_pred, y_true, **self.options)
+        return _op(self.function)(y_pred, y_true, **self.constants)
 
     def backward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return _op(f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.options)
+        return _op(f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.constants)
 
 
 def _op(function):

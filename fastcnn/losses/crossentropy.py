@@ -70,10 +70,6 @@ class CategoricalCrossentropy(OpLoss):
 
     @property
     def constants(self):
-        return {"smoothing": self.label_smoothing}
-
-    @property
-    def options(self):
         return {"label_smoothing": self.label_smoothing}
 
 
@@ -103,8 +99,4 @@ class BinaryCrossentropy(OpLoss):
 
     @property
     def constants(self):
-        return {"from_logits": self.from_logits, "smoothing": self.label_smoothing}
-
-    @property
-    def options(self):
         return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}

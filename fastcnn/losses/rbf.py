@@ -50,9 +50,5 @@ class RBFMaximumAPosteriori(_RBFLoss):
         self.j = arguments.number("j", j)
 
     @property
-    def options(self):
-        return {"j": self.j}
-
-    @property
     def constants(self):
         return {"j": self.j}

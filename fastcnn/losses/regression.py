@@ -52,12 +52,8 @@ class Huber(OpLoss):
     config = ("delta",)
 
     def __init__(self, delta=1.0):
-        self.delta = arguments.number("delta", delta, 1e-30)
+        self.delta = arguments.small("delta", delta)
 
     @property
     def constants(self):
-        return {"delta": self.delta}
-
-    @property
-    def options(self):
         return {"delta": self.delta}

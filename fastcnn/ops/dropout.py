@@ -8,7 +8,7 @@ from fastcnn.ops.shared import deliver, finish, gradient, last, random_key, resu
 
 def _numbers(rate, seed, step):
     """The rate, and key and counter of the random numbers."""
-    return arguments.number("rate", rate, minimum=0, below=1), random_key(seed, "step", step)
+    return arguments.part("rate", rate), random_key(seed, "step", step)
 
 
 def _dropout(x, rate, seed, step, field, out):

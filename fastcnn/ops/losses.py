@@ -58,7 +58,7 @@ def softmax_cross_entropy(x, target, label_smoothing=0.0):
         >>> float(fastcnn.ops.softmax_cross_entropy(np.zeros((1, 2)), [1])[0]) == float(np.float32(np.log(2)))
         True
     """
-    return _loss("softmax_cross_entropy", x, target, smoothing=_smoothing(label_smoothing))
+    return _loss("softmax_cross_entropy", x, target, label_smoothing=_smoothing(label_smoothing))
 
 
 def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
@@ -67,7 +67,7 @@ def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
     Shape:
         dy (N,) → dx (N, C)
     """
-    return _loss("softmax_cross_entropy", x, target, dy, smoothing=_smoothing(label_smoothing))
+    return _loss("softmax_cross_entropy", x, target, dy, label_smoothing=_smoothing(label_smoothing))
 
 
 def categorical_cross_entropy(x, target, label_smoothing=0.0):
@@ -81,12 +81,12 @@ def categorical_cross_entropy(x, target, label_smoothing=0.0):
     Shape:
         x (N, C), target (N,) or (N, C) → (N,)
     """
-    return _loss("categorical_cross_entropy", x, target, smoothing=_smoothing(label_smoothing))
+    return _loss("categorical_cross_entropy", x, target, label_smoothing=_smoothing(label_smoothing))
 
 
 def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
     """Gradient of `categorical_cross_entropy` with respect to x. Shape: dy (N,) → dx (N, C)."""
-    return _loss("categorical_cross_entropy", x, target, dy, smoothing=_smoothing(label_smoothing))
+    return _loss("categorical_cross_entropy", x, target, dy, label_smoothing=_smoothing(label_smoothing))
 
 
 def mean_squared_error(x, target):
@@ -124,16 +124,12 @@ def huber(x, target, delta=1.0):
 
     Source: Huber 1964, "Robust estimation of a location parameter".
     """
-    return _loss("huber", x, target, delta=_delta(delta))
+    return _loss("huber", x, target, delta=arguments.small("delta", delta))
 
 
 def huber_backward(dy, x, target, delta=1.0):
     """x − target, cut to ±delta, / values per sample · dy. Shape: dy (N,) → dx as x."""
-    return _loss("huber", x, target, dy, delta=_delta(delta))
-
-
-def _delta(value):
-    return arguments.number("delta", value, 1e-30)
+    return _loss("huber", x, target, dy, delta=arguments.small("delta", delta))
 
 
 def hinge(x, target):
@@ -219,10 +215,10 @@ def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
         x, target (N, …) → (N,)
     """
     return _loss("binary_cross_entropy", x, target, from_logits=arguments.flag("from_logits", from_logits),
-                 smoothing=_smoothing(label_smoothing))
+                 label_smoothing=_smoothing(label_smoothing))
 
 
 def binary_cross_entropy_backward(dy, x, target, from_logits=False, label_smoothing=0.0):
     """Gradient of `binary_cross_entropy` with respect to x. Shape: dy (N,) → dx as x."""
     return _loss("binary_cross_entropy", x, target, dy, from_logits=arguments.flag("from_logits", from_logits),
-                 smoothing=_smoothing(label_smoothing))
+                 label_smoothing=_smoothing(label_smoothing))

@@ -57,10 +57,11 @@ def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, m
         >>> w.round(4).tolist(), v.tolist()
         ([0.0], [1.0])
     """
-    momentum, centered = arguments.number("momentum", momentum, 0, below=1), arguments.flag("centered", centered)
+    momentum, centered = arguments.part("momentum", momentum), arguments.flag("centered", centered)
     states = {"v": v, **({"m": m} if momentum else {}), **({"average": average} if centered else {})}
     w, *new = _step("rmsprop", w, dw, states, learning_rate, weight_decay, out, places=("v", "m", "average"),
-                    momentum=momentum, rho=_part("rho", rho), epsilon=_small(epsilon), centered=centered)
+                    momentum=momentum, rho=arguments.part("rho", rho), epsilon=arguments.small("epsilon", epsilon),
+                    centered=centered)
     new = dict(zip(states, new))
     return w, new["v"], new.get("m"), new.get("average")
 
@@ -83,7 +84,7 @@ def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, 
         >>> w.round(4).tolist(), a.tolist()
         ([0.5], [4.0])
     """
-    return _step("adagrad", w, dw, {"a": a}, learning_rate, weight_decay, out, epsilon=_small(epsilon))
+    return _step("adagrad", w, dw, {"a": a}, learning_rate, weight_decay, out, epsilon=arguments.small("epsilon", epsilon))
 
 
 def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=0.0, *, out=None):
@@ -105,8 +106,8 @@ def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7,
         >>> round(float(w[0]), 3), a.tolist()
         (0.516, [4.0])
     """
-    return _step("adadelta", w, dw, {"a": a, "b": b}, learning_rate, weight_decay, out, rho=_part("rho", rho),
-                 epsilon=_small(epsilon))
+    return _step("adadelta", w, dw, {"a": a, "b": b}, learning_rate, weight_decay, out, rho=arguments.part("rho", rho),
+                 epsilon=arguments.small("epsilon", epsilon))
 
 
 def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
@@ -132,11 +133,11 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
         (0.5, [1.0], [1.0])
     """
     step, amsgrad = arguments.integer("step", step, 1, 2**63 - 1), arguments.flag("amsgrad", amsgrad)
-    beta_1, beta_2 = _part("beta_1", beta_1), _part("beta_2", beta_2)
+    beta_1, beta_2 = arguments.part("beta_1", beta_1), arguments.part("beta_2", beta_2)
     states = {"m": m, "v": v, **({"v_hat": v_hat} if amsgrad else {})}
     correction = math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     new = _step("adam", w, dw, states, learning_rate, weight_decay, out, correction=correction, momentum=beta_1, rho=beta_2,
-                epsilon=_small(epsilon), amsgrad=amsgrad)
+                epsilon=arguments.small("epsilon", epsilon), amsgrad=amsgrad)
     return new if amsgrad else (*new, None)
 
 
@@ -162,18 +163,10 @@ def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23; Becker, LeCun 1989.
     """
-    h, mu = arguments.array("h", h), arguments.number("mu", mu, 1e-30)
+    h, mu = arguments.array("h", h), arguments.small("mu", mu)
     if h.size and not h.min() >= 0:
         raise ValueError(f"h must be at least 0. Received: {h.min()}")
     return _step("sdlm", w, dw, {"h": h}, learning_rate, 0, None, epsilon=mu)[0]
-
-
-def _part(name, value):
-    return arguments.number(name, value, 0, below=1)
-
-
-def _small(epsilon):
-    return arguments.number("epsilon", epsilon, 1e-30)
 
 
 def _step(kind, w, dw, states, learning_rate, weight_decay, out, places=None, correction=1.0, **constants):

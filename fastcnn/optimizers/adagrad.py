@@ -1,7 +1,7 @@
 """Steps that shrink with the gradients seen: Adagrad, and Adadelta, which forgets them."""
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, part, small
+from fastcnn.optimizers.base import Optimizer
 
 
 class Adagrad(Optimizer):
@@ -29,7 +29,7 @@ class Adagrad(Optimizer):
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
         self.initial_accumulator_value = arguments.number("initial_accumulator_value", initial_accumulator_value, 0)
-        self.epsilon = small("epsilon", epsilon)
+        self.epsilon = arguments.small("epsilon", epsilon)
 
     @property
     def initial(self):
@@ -66,7 +66,7 @@ class Adadelta(Optimizer):
 
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
-        self.rho, self.epsilon = part("rho", rho), small("epsilon", epsilon)
+        self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 
     @property
     def constants(self):

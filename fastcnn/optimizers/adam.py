@@ -3,7 +3,7 @@
 import math
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, part, small
+from fastcnn.optimizers.base import Optimizer
 
 
 class Adam(Optimizer):
@@ -34,8 +34,8 @@ class Adam(Optimizer):
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None,
                  **base):
         super().__init__(learning_rate, weight_decay, **base)
-        self.beta_1, self.beta_2 = part("beta_1", beta_1), part("beta_2", beta_2)
-        self.epsilon, self.amsgrad = small("epsilon", epsilon), arguments.flag("amsgrad", amsgrad)
+        self.beta_1, self.beta_2 = arguments.part("beta_1", beta_1), arguments.part("beta_2", beta_2)
+        self.epsilon, self.amsgrad = arguments.small("epsilon", epsilon), arguments.flag("amsgrad", amsgrad)
 
     @property
     def states(self):

@@ -3,8 +3,6 @@
 from fastcnn import _ops, arguments, registry
 from fastcnn.optimizers import schedules
 
-_LEAST = 1e-30  # of numbers that must not vanish in float32
-
 
 class Optimizer(registry.Configurable):
     """Base class of optimizers: what they have in common.
@@ -50,7 +48,7 @@ class Optimizer(registry.Configurable):
         self.decoupled = arguments.flag("decoupled", decoupled)
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for name, value in clips.items():
-            setattr(self, name, None if value is None else arguments.number(name, value, _LEAST))
+            setattr(self, name, None if value is None else arguments.small(name, value))
         given = [f"{name}={value!r}" for name, value in clips.items() if value is not None]
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
@@ -112,16 +110,6 @@ class Optimizer(registry.Configurable):
         """The constructor's arguments in JSON's types."""
         rate = self._rate if self.schedule is None else registry.serialize(self.schedule)
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
-
-
-def part(name, value):
-    """A number in [0, 1), as a float."""
-    return arguments.number(name, value, 0, below=1)
-
-
-def small(name, value):
-    """What keeps a denominator from 0, as a float."""
-    return arguments.number(name, value, _LEAST)
 
 
 def get(identifier):

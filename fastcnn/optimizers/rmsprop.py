@@ -1,7 +1,7 @@
 """Steps divided by the root of a running mean of squared gradients."""
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, part, small
+from fastcnn.optimizers.base import Optimizer
 
 
 class RMSprop(Optimizer):
@@ -31,8 +31,8 @@ class RMSprop(Optimizer):
 
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
-        self.rho, self.momentum = part("rho", rho), part("momentum", momentum)
-        self.epsilon, self.centered = small("epsilon", epsilon), arguments.flag("centered", centered)
+        self.rho, self.momentum = arguments.part("rho", rho), arguments.part("momentum", momentum)
+        self.epsilon, self.centered = arguments.small("epsilon", epsilon), arguments.flag("centered", centered)
 
     @property
     def states(self):
@@ -71,7 +71,7 @@ class WindowGrad(Optimizer):
 
     def __init__(self, learning_rate=0.01, rho=0.95, epsilon=1e-6, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
-        self.rho, self.epsilon = part("rho", rho), small("epsilon", epsilon)
+        self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 
     @property
     def constants(self):

@@ -1,7 +1,7 @@
 """Stochastic diagonal Levenberg–Marquardt: the optimizer LeNet-5 was trained with."""
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, small
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import PiecewiseConstantDecay
 
 _PUBLISHED = (5e-4, 2), (2e-4, 3), (1e-4, 3), (5e-5, 4), (1e-5, None)  # rate, passes through the training set
@@ -41,7 +41,7 @@ class SDLM(Optimizer):
 
     def __init__(self, learning_rate=5e-4, mu=0.02, samples=500, first_mu=None, weight_decay=None, **base):
         super().__init__(learning_rate, weight_decay, **base)
-        self.mu = small("mu", mu)
+        self.mu = arguments.small("mu", mu)
         self.samples = arguments.integer("samples", samples)
         self.first_mu = None if first_mu is None else arguments.number("first_mu", first_mu, self.mu)
 

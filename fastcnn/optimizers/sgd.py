@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, part
+from fastcnn.optimizers.base import Optimizer
 
 
 class SGD(Optimizer):
@@ -28,7 +28,7 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decoupled=True, **base):
         super().__init__(learning_rate, weight_decay, decoupled, **base)
-        self.momentum = part("momentum", momentum)
+        self.momentum = arguments.part("momentum", momentum)
         self.nesterov = arguments.flag("nesterov", nesterov)
 
     @property
