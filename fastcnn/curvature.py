@@ -109,18 +109,14 @@ class Curvature:
         program.bind(forward, "w", entry.w.value)
         program.bind(forward, "b", None if entry.b is None else entry.b.value)
         program.bind(forward, "packed", _ops.aligned(max(self.ops[forward].packed_size, 1)))
-        program.bind(curved, "w", entry.w.value if own else self._view(self.weights, entry.w))
+        program.bind(curved, "w", entry.w.value if own else self.flat.view(self.weights, entry.w))
         program.bind(curved, "packed_t", _ops.aligned(max(op.packed_t_size, 1)))
-        program.bind(curved, "dw", self._view(self.sums, entry.w))
-        program.bind(curved, "db", None if entry.b is None else self._view(self.sums, entry.b))
+        program.bind(curved, "dw", self.flat.view(self.sums, entry.w))
+        program.bind(curved, "db", None if entry.b is None else self.flat.view(self.sums, entry.b))
         if op.partial:
             program.bind(curved, "partial", _ops.aligned(-(-self.batch // self.chunk) * op.partial_size))
         for n in (forward, curved):
             program.bind(n, "table", entry.table)
-
-    def _view(self, array, parameter):
-        start = next(s for (_, p), s in zip(self.flat.items, self.flat.starts) if p is parameter)
-        return array[start:start + parameter.size]
 
     def estimate(self, x, target, weight, threads):
         """The mean over all samples, as a flat array of the parameters' layout; 0 where nothing is trained."""

@@ -138,9 +138,13 @@ class Flat:
 
     def states_of(self, parameter):
         """What the optimizer keeps of one parameter, as views."""
-        start = next(s for (_, p), s in zip(self.items, self.starts) if p is parameter)
         rows = () if self.state is None else self.state
-        return [row[start:start + parameter.size].reshape(parameter.shape) for row in rows]
+        return [self.view(row, parameter).reshape(parameter.shape) for row in rows]
+
+    def view(self, array, parameter):
+        """The part of an array of this layout that belongs to one parameter."""
+        start = next(s for (_, p), s in zip(self.items, self.starts) if p is parameter)
+        return array[start:start + parameter.size]
 
     def trainable_ranges(self, without=(), apart=False):
         """The longest runs of parameters, `without` some, that training changes alike: (start, size, learning rate's and

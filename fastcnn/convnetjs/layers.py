@@ -32,15 +32,19 @@ class NetLayer:
 
     # Parameters
 
+    @property
+    def _filter_size(self):
+        """(sx, sy, depth) of a filter, or of what a neuron sees."""
+        return (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
+
     def _vols(self, parameter):
         """Volumes around a parameter's columns and their gradients; whoever writes to them changes the network."""
         self._net.lend()
         arrays = self._learned.parameters[parameter].value, self._summed()[parameter]
         if parameter:
             return [Vol.of(1, 1, self.out_depth, *arrays)]
-        sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
         w, dw = (a.reshape(-1, self.out_depth).T for a in arrays)
-        return [Vol.of(sx, sy, depth, *columns) for columns in zip(w, dw)]
+        return [Vol.of(*self._filter_size, *columns) for columns in zip(w, dw)]
 
     def _summed(self):
         """The sums of gradients, of each parameter."""
@@ -141,8 +145,7 @@ class NetLayer:
         json = {name: value for name, value in self._fields.items() if name != "bias_pref"}
         if self._learned is not None:
             arrays = [p.value for p in self._learned.parameters]
-            sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
-            json["filters"] = [Vol.of(sx, sy, depth, w).toJSON() for w in arrays[0].reshape(-1, self.out_depth).T]
+            json["filters"] = [Vol.of(*self._filter_size, w).toJSON() for w in arrays[0].reshape(-1, self.out_depth).T]
             json["biases"] = Vol.of(1, 1, self.out_depth, arrays[1]).toJSON()
         return json
 
@@ -155,7 +158,6 @@ class NetLayer:
         if self._learned is None:
             return
         kernel, bias = self._learned.parameters
-        sx, sy, depth = (self.sx, self.sy, self.in_depth) if self.layer_type == "conv" else (1, 1, self.num_inputs)
         where, filters = f"layer {self._place}, {self.layer_type}", json.get("filters")
         if not isinstance(filters, (list, dict)) or len(filters) != self.out_depth or "biases" not in json:
             raise ValueError(f"{where} must have {self.out_depth} filters, and biases. Received: "
@@ -163,7 +165,8 @@ class NetLayer:
                              + ("" if "biases" in json else ", no biases"))
         columns = kernel.value.reshape(-1, self.out_depth)
         for i in range(self.out_depth):
-            columns[:, i] = self._numbers(where, filters[i] if isinstance(filters, list) else filters[str(i)], sx, sy, depth)
+            columns[:, i] = self._numbers(where, filters[i] if isinstance(filters, list) else filters[str(i)],
+                                          *self._filter_size)
         bias.value[...] = self._numbers(where, json["biases"], 1, 1, self.out_depth)
 
     @staticmethod
