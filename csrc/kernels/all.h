@@ -4,6 +4,7 @@
 #include "../kernels.h"
 
 #include "vmath.h"
+#include "tail.h"
 #include "gemm.h"
 #include "half.h"
 #include "winograd.h"

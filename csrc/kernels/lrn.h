@@ -11,15 +11,6 @@
 
 #define LRN static inline __attribute__((always_inline))
 
-LRN vf lrn_load(const float *p, ptrdiff_t left) { return left >= V ? v_load(p) : v_load_tail(p, left); }
-LRN void lrn_store(float *p, ptrdiff_t left, vf a)
-{
-    if (left >= V)
-        v_store(p, a);
-    else
-        v_store_tail(p, left, a);
-}
-
 /* Σ_{i=0}^{size−1} e[c + i] for the vector of channels starting at e. */
 LRN vf window_sum(const float *e, const ptrdiff_t size)
 {
@@ -68,7 +59,7 @@ LRN void squares(const lrn_block *b, ptrdiff_t pixels, ptrdiff_t c, const float 
     e += b->edge;
     for (ptrdiff_t q = 0; q < pixels; q++, x += c, e += b->step)
         for (ptrdiff_t i = 0; i < c; i += V) {
-            const vf v = lrn_load(x + i, c - i);
+            const vf v = load_some(x + i, c - i);
             v_store(e + i, v_mul(v, v));
         }
 }
@@ -87,11 +78,11 @@ LRN void lrn_of(const float beta, const ptrdiff_t size, const int keep, const fc
             for (ptrdiff_t i = 0; i < c; i += V) {
                 vf fi, inverse;
                 lrn_powers(beta, v_fma(s, window_sum(e + i, size), k), &fi, &inverse);
-                const vf yi = v_mul(lrn_load(x + at + i, c - i), fi);
-                lrn_store(y + at + i, c - i, yi);
+                const vf yi = v_mul(load_some(x + at + i, c - i), fi);
+                store_some(y + at + i, c - i, yi);
                 if (keep) {
-                    lrn_store(f + at + i, c - i, fi);
-                    lrn_store(w + at + i, c - i, v_mul(yi, inverse));
+                    store_some(f + at + i, c - i, fi);
+                    store_some(w + at + i, c - i, v_mul(yi, inverse));
                 }
             }
     }
@@ -115,21 +106,21 @@ LRN void lrn_backward_of(const float beta, const ptrdiff_t size, const int kept,
             for (ptrdiff_t i = 0; i < c; i += V) {
                 vf fi, wi;
                 if (kept) {
-                    fi = lrn_load(f + at + i, c - i), wi = lrn_load(w + at + i, c - i);
+                    fi = load_some(f + at + i, c - i), wi = load_some(w + at + i, c - i);
                 } else {
                     lrn_powers(beta, v_fma(s, window_sum(e + i, size), k), &fi, &wi);
-                    wi = v_mul(v_mul(lrn_load(x + at + i, c - i), fi), wi);
+                    wi = v_mul(v_mul(load_some(x + at + i, c - i), fi), wi);
                 }
-                const vf d = lrn_load(dy + at + i, c - i);
-                lrn_store(dx + at + i, c - i, v_mul(d, fi));
+                const vf d = load_some(dy + at + i, c - i);
+                store_some(dx + at + i, c - i, v_mul(d, fi));
                 v_store(t + b.edge + i, v_mul(d, wi));
             }
         t = scratch + b.edge - o->above;
         for (ptrdiff_t at = p * c; at < (p + count) * c; at += c, t += b.step)
             for (ptrdiff_t i = 0; i < c; i += V) {
-                const vf xi = lrn_load(x + at + i, c - i), sum = v_mul(factor, window_sum(t + i, size));
-                const vf d = v_fnma(xi, sum, lrn_load(dx + at + i, c - i));
-                lrn_store(dx + at + i, c - i, relu ? v_select(v_gt(xi, v_zero()), d, v_zero()) : d);
+                const vf xi = load_some(x + at + i, c - i), sum = v_mul(factor, window_sum(t + i, size));
+                const vf d = v_fnma(xi, sum, load_some(dx + at + i, c - i));
+                store_some(dx + at + i, c - i, relu ? v_select(v_gt(xi, v_zero()), d, v_zero()) : d);
             }
     }
 }

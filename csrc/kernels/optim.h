@@ -10,14 +10,9 @@
  *                                               w ← w − r·correction·s₀ / (√s₁ + ε)   (AMSGrad: s₂ for s₁)
  *     sdlm       w ← w − r·g / (mu + s₀)        s₀ is the loss' second derivative along w, which a pass of its own estimates
  *
- * That is Keras, but for sdlm. w, dw, s: [n]; a state that a rule can do without is NULL. (store_some: softmax.h.) */
+ * That is Keras, but for sdlm. w, dw, s: [n]; a state that a rule can do without is NULL. */
 
 typedef void rule(const fc_optimizer *o, vf rate, vf *w, vf g, vf *s);
-
-static inline __attribute__((always_inline)) vf load_some(const float *p, ptrdiff_t left)
-{
-    return left >= V ? v_load(p) : v_load_tail(p, left);
-}
 
 /* The gradient of the loss with its penalty. */
 static inline __attribute__((always_inline)) vf whole_gradient(const fc_optimizer *o, vf w, vf dw)

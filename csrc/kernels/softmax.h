@@ -13,14 +13,6 @@ static inline vf load_or(const float *p, ptrdiff_t left, vf other)
     return v_load(t);
 }
 
-static inline void store_some(float *p, ptrdiff_t left, vf a)
-{
-    if (left >= V)
-        v_store(p, a);
-    else
-        v_store_tail(p, left, a);
-}
-
 static float row_max(ptrdiff_t c, const float *x)
 {
     vf m = v_set1(-HUGE_VALF);
