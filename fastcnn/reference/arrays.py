@@ -19,6 +19,16 @@ def as_gradient(dy, shape):
     return dy
 
 
+def as_bias(bias, count):
+    """A bias of `count` numbers as a float64 array, or None."""
+    if bias is None:
+        return None
+    bias = as_float64(bias, "bias")
+    if bias.shape != (count,):
+        raise ValueError(f"`bias` must have shape {(count,)}. Received: {bias.shape}")
+    return bias
+
+
 def as_image(x, data_format, name="x"):
     """A batch of images as float64 NHWC; `data_format` names the order it comes in."""
     x = as_float64(x, name)

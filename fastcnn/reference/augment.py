@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import as_float64
+from .arrays import as_float64, as_image
 from .dropout import MASK32, SHIFT32, _halves, philox4x32
 
 
@@ -25,15 +25,13 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
 
     Source: Krizhevsky et al. 2012, §4.1; Box & Muller 1958; Zhang et al. 2018.
     """
-    x = as_float64(x)
-    if x.ndim != 4:
-        raise ValueError(f"`x` must have 4 axes. Received: shape {x.shape}")
+    x = as_image(x, "channels_last")
     n, h, w, c = x.shape
     crop_h, crop_w = (h, w) if crop is None else np.broadcast_to(crop, 2).tolist()
     if not (1 <= crop_h <= h and 1 <= crop_w <= w):
         raise ValueError(f"`crop` must fit into {h} × {w} pixels. Received: {crop!r}")
     index = np.arange(n) if index is None else np.asarray(index)
-    where, normal = _words(2 * index, seed, epoch), _normal(_words(2 * index + 1, seed, epoch))
+    where, normal = words(2 * index, seed, epoch), _normal(words(2 * index + 1, seed, epoch))
     y = np.empty((n, crop_h, crop_w, c))
     for i in range(n):
         top, left = _corner(position, h - crop_h, w - crop_w, where[i] / 2.0**32)
@@ -46,7 +44,7 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
     return y if partner is None else weight * y + (1 - weight) * y[np.asarray(partner)]
 
 
-def _words(block, seed, epoch):
+def words(block, seed, epoch):
     """The four random words of each block."""
     block = np.asarray(block, dtype=np.uint64)
     low, high = _halves(epoch, "epoch")
@@ -55,9 +53,9 @@ def _words(block, seed, epoch):
     return philox4x32(counter, _halves(seed, "seed"))
 
 
-def _normal(words):
-    """Three normal numbers of four words, by Box and Muller."""
-    u = words / 2.0**32
+def _normal(given):
+    """Three normal numbers of the four words `given`, by Box and Muller."""
+    u = given / 2.0**32
     r, s = np.sqrt(-2 * np.log(u[:, 0] + 2.0**-32)), np.sqrt(-2 * np.log(u[:, 2] + 2.0**-32))
     turn = 2 * np.pi * u
     return np.stack([r * np.cos(turn[:, 1]), r * np.sin(turn[:, 1]), s * np.cos(turn[:, 3])], axis=1)

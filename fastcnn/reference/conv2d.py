@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import as_float64, as_image, as_image_gradient, in_format
+from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .windows import pad, pair, sliding_axes, taps, unpad
 
 
@@ -100,10 +100,7 @@ def _prepare(x, kernel, bias, strides, padding, dilation_rate, groups, data_form
             f"`groups` must divide both channel counts, and `kernel` hold channels/groups inputs. "
             f"Received: groups {groups}, {in_c} channels, kernel {kernel.shape}"
         )
-    if bias is not None:
-        bias = as_float64(bias, "bias")
-        if bias.shape != (out_c,):
-            raise ValueError(f"`bias` must have shape {(out_c,)}. Received: {bias.shape}")
+    bias = as_bias(bias, out_c)
     strides, dilation = pair(strides, "strides"), pair(dilation_rate, "dilation_rate")
     axes = sliding_axes(x.shape[1:3], kernel.shape[:2], strides, padding, dilation)
     return x, kernel, bias, axes, (x.shape[0], axes[0].out, axes[1].out, out_c)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import as_float64, as_image, as_image_gradient, in_format
+from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .conv2d import join_last, split_last
 from .windows import Axis, pad, pair, taps, unpad
 
@@ -74,10 +74,7 @@ def _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, g
         raise ValueError(f"`kernel` must have shape (kh, kw, out/groups, {x.shape[3]} channels). Received: {kernel.shape}")
     if groups < 1 or x.shape[3] % groups:
         raise ValueError(f"`groups` must divide the {x.shape[3]} channels. Received: {groups}")
-    if bias is not None:
-        bias = as_float64(bias, "bias")
-        if bias.shape != (kernel.shape[2] * groups,):
-            raise ValueError(f"`bias` must have shape {(kernel.shape[2] * groups,)}. Received: {bias.shape}")
+    bias = as_bias(bias, kernel.shape[2] * groups)
     strides, dilation = pair(strides, "strides"), pair(dilation_rate, "dilation_rate")
     more = (None, None) if output_padding is None else pair(output_padding, "output_padding", 0)
     edges = (padding, padding) if isinstance(padding, str) else _edges(padding)

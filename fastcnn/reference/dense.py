@@ -2,7 +2,7 @@
 
 import math
 
-from .arrays import as_float64, as_gradient
+from .arrays import as_bias, as_float64, as_gradient
 
 
 def dense(x, kernel, bias=None):
@@ -36,8 +36,4 @@ def _prepare(x, kernel, bias):
     x, kernel = as_float64(x), as_float64(kernel, "kernel")
     if x.ndim < 1 or kernel.ndim != 2 or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"`x` must be (..., in), `kernel` (in, out). Received: {x.shape}, {kernel.shape}")
-    if bias is not None:
-        bias = as_float64(bias, "bias")
-        if bias.shape != kernel.shape[1:]:
-            raise ValueError(f"`bias` must have shape {kernel.shape[1:]}. Received: {bias.shape}")
-    return x, kernel, bias
+    return x, kernel, as_bias(bias, kernel.shape[1])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .arrays import as_float64
-from .dropout import MASK32, SHIFT32, _halves, philox4x32
+from .arrays import as_image
+from .augment import words
 
 
 def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
@@ -26,9 +26,7 @@ def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, III.A.
     """
-    x = as_float64(x)
-    if x.ndim != 4:
-        raise ValueError(f"`x` must have 4 axes. Received: shape {x.shape}")
+    x = as_image(x, "channels_last")
     n, h, w, c = x.shape
     out_h, out_w = (h, w) if size is None else np.broadcast_to(size, 2).tolist()
     index = np.arange(n) if index is None else np.asarray(index)
@@ -46,12 +44,7 @@ def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=
 
 def _symmetric(block, seed, epoch):
     """Four random numbers in [−1, 1) for each block of the second stream."""
-    block = np.asarray(block, dtype=np.uint64) + np.uint64(2**62)
-    low, high = _halves(epoch, "epoch")
-    counter = np.zeros((len(block), 4), np.uint64)
-    counter[:, 0], counter[:, 1] = block & MASK32, block >> SHIFT32
-    counter[:, 2], counter[:, 3] = low, high + 2**31
-    return philox4x32(counter, _halves(seed, "seed")) / 2.0**31 - 1
+    return words(np.asarray(block, np.uint64) + np.uint64(2**62), seed, epoch) / 2.0**31 - 1
 
 
 def _bilinear(image, rows, columns, background):
