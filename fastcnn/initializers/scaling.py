@@ -131,7 +131,7 @@ class FanInUniform(Random):
     """Uniform within ± scale / fan-in: LeNet-5's initial values.
 
     Args:
-        scale: a number > 0.
+        scale: a number ≥ 0.
         fan_in: inputs of a unit: a number, or one for each index of the shape's last axis; None: that of a kernel's shape.
 
     Example:
