@@ -339,18 +339,3 @@ def test_a_broken_pipe_does_not_stop_training(tmp_path):
     process.stderr.read()
     process.wait(60)
     assert done.exists()
-
-
-def test_costs_next_to_nothing_per_batch(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "is_live", lambda: True)
-    watchers = CallbackList([Progress(1)])
-    watchers.set_params({**PARAMS, "steps": 10**6})
-    watchers.on_train_begin()
-    watchers.on_epoch_begin(0)
-    best = math.inf
-    for _ in range(50):
-        start = time.perf_counter()
-        for batch in range(200):
-            watchers.on_train_batch_end(batch, {})
-        best = min(best, (time.perf_counter() - start) / 200)
-    assert best < 2e-6

@@ -193,14 +193,14 @@ class Sequential(fastcnn.Sequential):
         return super().predict(**self._threaded(_over_batches("predict", args, given), ordered=True))
 
     def predict_classes(self, x, batch_size=None, verbose=0):
-        """The class of each sample: where the output is largest, or, if it is a single number, whether it exceeds 0.5.
+        """As `fastcnn.Sequential.predict_classes`, but of a single output a column.
 
         Shape:
             (N, …) → (N,), or (N, 1) with a single output; integers
         """
         warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5) for a single output")
-        y = self.predict(x, batch_size, verbose)
-        return y.argmax(axis=-1) if y.shape[-1] > 1 else (y > 0.5).astype(np.int32)
+        classes = super().predict_classes(x, batch_size, verbose)
+        return classes if self.output_shape[-1] > 1 else classes[:, None].astype(np.int32)
 
     def predict_proba(self, x, batch_size=None, verbose=0):
         """The output, as `predict` gives it."""
