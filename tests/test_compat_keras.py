@@ -207,11 +207,11 @@ def test_the_documents_table_has_every_spelling():
     if not path.exists():
         pytest.skip("the documents are not beside the tests")
     text = path.read_text()
-    from fastcnn.compat.keras import models
+    from fastcnn.compat.keras import generators, models
 
     assert [name for names in absent.NAMES.values() for name in names if f"`{name}`" not in text] == []
-    rules = [*layers.RULES.values(), layers._SHAPE, keras.callbacks.RULES["ModelCheckpoint"], models._FIT, models._GENERATOR,
-             keras.constraints.OLD_NAMES]
+    rules = [*layers.RULES.values(), layers._SHAPE, keras.callbacks.RULES["ModelCheckpoint"], models._FIT,
+             generators.GENERATOR, keras.constraints.OLD_NAMES]
     spelled = {name for table in rules for name in table} | set(layers.OLD_NAMES) | set(keras._OLD)
     assert len(spelled) > 40 and sorted(name for name in spelled if f"`{name}" not in text) == []
 

@@ -1,29 +1,26 @@
 """Models under Keras' names of any age: `Sequential` with the methods of early days, `Model` over a chain, and files."""
 
-import itertools
 import json
 import os
 
 import numpy as np
 
 import fastcnn
-from fastcnn import arguments, metrics, registry, streams
+from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
-from fastcnn.compat.keras.ahead import Ahead, AheadOfIterator
 from fastcnn.compat.keras.callbacks import Logs
 from fastcnn.compat.keras.chain import Chain
+from fastcnn.compat.keras.files import source, target
+from fastcnn.compat.keras.generators import THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
-from fastcnn.compat.spellings import bound, known, place, renamed, translate, warn
+from fastcnn.compat.spellings import bound, known, renamed, translate, warn
 from fastcnn.io.model_file import load_as
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 
 __all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK\3\4"
-_FOREIGN = (".h5", ".hdf5", ".keras")
 _WEIGHTS = "fastcnn weights 1"
 _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}
 
@@ -33,18 +30,8 @@ def _kept(new):
     return lambda what, old, given: (f"{old}={given[old]!r}", new)
 
 
-def _every_epoch(what, old, given):
-    """A rule for validation_freq, which must be what it is by default."""
-    value = given.pop(old)
-    if value != 1:
-        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. Received: {value!r}")
-
-
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": _every_epoch}
-_THREADS = {"max_q_size": renamed("max_queue_size"), "nb_worker": renamed("workers"),
-            "pickle_safe": renamed("use_multiprocessing")}
-_GENERATOR = {"nb_epoch": renamed("epochs"), "validation_freq": _every_epoch, **_THREADS}
+        "validation_freq": every_epoch}
 
 
 class Sequential(fastcnn.Sequential):
@@ -118,30 +105,9 @@ class Sequential(fastcnn.Sequential):
             workers, max_queue_size: for a sequence of batches: threads that make them, and how many they make ahead.
             use_multiprocessing: False: there are threads only.
         """
-        given = translate("fit", bound(super().fit, args, given), {**_FIT, **_THREADS})
+        given = translate("fit", bound(super().fit, args, given), {**_FIT, **THREADS})
         self._show_accuracy(given)
-        return super().fit(**known("fit", super().fit, self._threaded(given)))
-
-    def _threaded(self, given, ordered=False):
-        """Takes `workers` and its kin out of the arguments; makes batches ahead if they say so, in order or shuffled."""
-        rest, threads = _queue(given)
-        if threads.pop("use_multiprocessing", False):
-            raise ValueError("use_multiprocessing must be False: threads (workers=4) make batches. Received: True")
-        if threads:
-            workers = arguments.integer("workers", threads.get("workers", 1), 0)
-            size = arguments.integer("max_queue_size", threads.get("max_queue_size", 10))
-            source = rest["x"]
-            if not streams.is_stream(source):
-                raise ValueError(f"{', '.join(threads)} speak of a source of batches. Received: {type(source).__name__}")
-            if not hasattr(source, "__len__"):
-                if workers > 1:
-                    raise ValueError(f"workers must be 1 for a source without length: one thread runs it. "
-                                     f"Received: {workers}")
-                rest["x"] = AheadOfIterator(source, size) if workers else source
-            elif workers:
-                shuffle = not ordered and arguments.flag("shuffle", rest.pop("shuffle", True))
-                rest["x"] = Ahead(source, workers, size, self.seed if shuffle else None)
-        return rest
+        return super().fit(**known("fit", super().fit, threaded(given, self.seed)))
 
     def fit_generator(self, *args, **given):
         """Training on batches, which `fit` does today.
@@ -155,15 +121,7 @@ class Sequential(fastcnn.Sequential):
         Returns:
             History.
         """
-        given = _named("fit_generator", _fit_generator, args, given, {
-            **_GENERATOR, "samples_per_epoch": _samples("generator", "steps_per_epoch"),
-            "nb_val_samples": _samples("validation_data", "validation_steps")})
-        warn("fit_generator(generator, …)", "fit(generator, …)")
-        generator = given.pop("generator")
-        _need_end("steps_per_epoch", generator, given)
-        if given.get("validation_data") is not None:
-            _need_end("validation_steps", given["validation_data"], given)
-        return super().fit(**self._threaded({"x": generator, **given}))
+        return super().fit(**threaded(fit_over_batches(args, given), self.seed))
 
     def evaluate(self, *args, **given):
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
@@ -178,8 +136,8 @@ class Sequential(fastcnn.Sequential):
             generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
             val_samples: old spelling of `steps`.
         """
-        given = _over_batches("evaluate", args, given)
-        return super().evaluate(**self._threaded({"verbose": 0, **given}, ordered=True))
+        given = over_batches("evaluate", args, given)
+        return super().evaluate(**threaded({"verbose": 0, **given}, self.seed, ordered=True))
 
     # Predicting
 
@@ -190,7 +148,7 @@ class Sequential(fastcnn.Sequential):
             generator, steps, max_queue_size, workers, use_multiprocessing, verbose: as in `fit_generator`.
             val_samples: old spelling of `steps`.
         """
-        return super().predict(**self._threaded(_over_batches("predict", args, given), ordered=True))
+        return super().predict(**threaded(over_batches("predict", args, given), self.seed, ordered=True))
 
     def predict_classes(self, x, batch_size=None, verbose=0):
         """As `fastcnn.Sequential.predict_classes`, but of a single output a column.
@@ -216,11 +174,11 @@ class Sequential(fastcnn.Sequential):
             filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
             overwrite: False: a file that exists is an error.
         """
-        super().save(_target("save", filepath, overwrite))
+        super().save(target("save", filepath, overwrite))
 
     def save_weights(self, filepath, overwrite=True):
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
-        path = _target("save_weights", filepath, overwrite)
+        path = target("save_weights", filepath, overwrite)
         self._need_built()
         save_file({name: parameter.value for name, parameter in self._named_parameters()}, path, {"format": _WEIGHTS})
 
@@ -231,7 +189,7 @@ class Sequential(fastcnn.Sequential):
             FileFormatError: no such file, or one that lacks a parameter of this model.
         """
         self._need_built()
-        path = _source(filepath)
+        path = source(filepath)
         tensors, _ = load_file(path)
         missing = [name for name, _ in self._named_parameters() if name not in tensors]
         if missing:
@@ -327,7 +285,7 @@ def load_model(filepath, custom_objects=None, compile=True):
         >>> load_model("model.safetensors").count_params()
         8
     """
-    return load_as(Sequential, _source(filepath), custom_objects, compile)
+    return load_as(Sequential, source(filepath), custom_objects, compile)
 
 
 def model_from_json(json_string, custom_objects=None):
@@ -339,97 +297,3 @@ def model_from_json(json_string, custom_objects=None):
         (None, 2)
     """
     return Sequential.from_config(json.loads(json_string)["config"], custom_objects)
-
-
-# Arguments of the methods of early days
-
-
-def _fit_generator(generator, steps_per_epoch=None, epochs=1, verbose="auto", callbacks=None, validation_data=None,
-                   validation_steps=None, class_weight=None, max_queue_size=10, workers=1, use_multiprocessing=False,
-                   shuffle=True, initial_epoch=0):
-    """The order of fit_generator's arguments."""
-
-
-def _over_generator(generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
-    """The order of evaluate_generator's and predict_generator's arguments."""
-
-
-def _over_batches(today, args, given):
-    """Arguments of evaluate_generator or predict_generator as `today`, evaluate or predict, takes them."""
-    rules = {**_THREADS, "val_samples": _samples("generator", "steps")}
-    given = _named(f"{today}_generator", _over_generator, args, given, rules)
-    warn(f"{today}_generator(generator, …)", f"{today}(generator, …)")
-    generator = given.pop("generator")
-    _need_end("steps", generator, given)
-    return {"x": generator, **given}
-
-
-def _named(name, order, args, given, rules):
-    """Arguments by their modern names; unknown ones are refused."""
-    given = known(name, order, translate(name, bound(order, args, given), rules))
-    if "generator" not in given:
-        raise TypeError(f"{name} takes a generator. Received: none")
-    return given
-
-
-def _queue(given):
-    """(other arguments, those that speak of threads)"""
-    names = {"workers", "max_queue_size", "use_multiprocessing"}
-    return ({k: v for k, v in given.items() if k not in names}, {k: v for k, v in given.items() if k in names})
-
-
-def _samples(source, steps):
-    """A rule for a number of samples that is a number of batches today."""
-
-    def rule(what, old, given):
-        samples = arguments.integer(old, given.pop(old))
-        size = getattr(given.get(source), "batch_size", None)
-        if not isinstance(size, int):
-            if not streams.is_stream(given.get(source)):
-                raise ValueError(f"{old} needs batches in {source}. Received: {type(given.get(source)).__name__}")
-            given[source], size = _first_size(given[source])
-        place(what, given, steps, -(-samples // size), old)
-        return f"{old}={samples}", f"{steps}={given[steps]}"
-
-    return rule
-
-
-def _first_size(source):
-    """(the source, the number of samples in its first batch)"""
-    if hasattr(source, "__getitem__"):
-        return source, len(source[0][0])
-    items = iter(source)
-    first = next(items)
-    whole = itertools.chain([first], items) if items is source else source
-    return whole, len(first[0] if isinstance(first, tuple) else first)
-
-
-def _need_end(name, source, given):
-    """An endless source needs a number of steps."""
-    if given.get(name) is None and streams.is_stream(source) and not hasattr(source, "__len__"):
-        raise ValueError(f"{name} must be given for a generator, which has no length. Received: None")
-
-
-# Files
-
-
-def _target(what, path, overwrite):
-    path = os.fspath(path)
-    if not arguments.flag("overwrite", overwrite) and os.path.exists(path):
-        raise FileExistsError(f"overwrite=False, and the file exists. Received: {path!r}")
-    if os.fsdecode(path).lower().endswith(_FOREIGN):
-        stem = os.path.splitext(os.fsdecode(path))[0]
-        warn(f"{what}({os.fsdecode(path)!r})",
-             f"{what}({stem + '.safetensors'!r}): that is its format under either name, not HDF5 or Keras' archive")
-    return path
-
-
-def _source(path):
-    path = os.fspath(path)
-    with open(path, "rb") as file:
-        head = file.read(8)
-    if head == _HDF5 or head[:4] == _ZIP:
-        raise FileFormatError(f"{os.fsdecode(path)} must be a file of fastcnn. Received: one of Keras, "
-                              f"{'HDF5' if head == _HDF5 else 'a .keras archive'}; in Keras, "
-                              "np.savez('weights.npz', *model.get_weights()) writes what set_weights takes here")
-    return path
