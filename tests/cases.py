@@ -158,6 +158,9 @@ CONV2D = [
     Conv2DCase("odd.heavy", (6, 5, 131), 67, (3, 3), padding="same"),
     Conv2DCase("odd.heavy_groups", (7, 6, 134), 66, (5, 5), strides=(2, 1), padding="same", groups=2),
     Conv2DCase("odd.heavy_one_by_one", (3, 7, 300), 257, (1, 1)),
+    # channels that leave each remainder by the rows of a tile, 6 or 12: the last panel of WEIGHTS is that wide
+    *(Conv2DCase(f"odd.panel_{c}", (5, 4, c), 20, (3, 3), padding="same") for c in range(30, 42)),
+    Conv2DCase("odd.panel_groups", (4, 5, 60), 10, (3, 3), padding="same", groups=2),
 ]
 
 POOL2D = [

@@ -58,6 +58,14 @@ fc_status fc_conv2d_size_weights(fc_op *op)
 
 ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op) { return op->u.conv2d.groups * fc_ceil_div(panels(op), PANELS); }
 
+/* n floats, fewer than a panel is wide: in registers, where memcpy would be called. */
+static inline void copy_few(ptrdiff_t n, const float *from, float *to)
+{
+    for (; n >= 4; n -= 4, from += 4, to += 4) memcpy(to, from, 4 * sizeof *to);
+    if (n & 2) memcpy(to, from, 2 * sizeof *to), from += 2, to += 2;
+    if (n & 1) *to = *from;
+}
+
 /* One panel of `width` channels of rows [row0, row0 + rows) of x, zero edged: to[row][column][MR]. */
 static void pack_panel(const fc_op *op, const float *x, ptrdiff_t channel, ptrdiff_t width, ptrdiff_t row0, ptrdiff_t rows,
                        float *to)
@@ -69,10 +77,7 @@ static void pack_panel(const fc_op *op, const float *x, ptrdiff_t channel, ptrdi
         if (row0 + r < 0 || row0 + r >= op->in_h) continue;
         const float *from = x + (row0 + r) * op->in_w * op->in_c + channel;
         float *d = to + left * mr;
-        if (width == 6) /* the panel of AVX2 and NEON: let the compiler copy it in registers */
-            for (ptrdiff_t i = 0; i < inside; i++) memcpy(d + i * 6, from + i * op->in_c, 6 * sizeof *d);
-        else
-            for (ptrdiff_t i = 0; i < inside; i++) memcpy(d + i * mr, from + i * op->in_c, (size_t)width * sizeof *d);
+        for (ptrdiff_t i = 0; i < inside; i++) copy_few(width, from + i * op->in_c, d + i * mr);
     }
 }
 
