@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         self.openmp = os.environ.get("FASTCNN_OPENMP", "1") != "0" and self.try_openmp()
+        self.library = self.compile_library()
+        self.parallel = os.cpu_count()
         super().build_extensions()
 
     def try_openmp(self):
@@ -63,26 +66,32 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         if ext.name == "fastcnn._ops":
-            ext.extra_objects = self.compile_library()
+            ext.extra_objects = self.library
             ext.extra_link_args = ["-pthread", *(["-fopenmp"] if self.openmp else [])]
         super().build_extension(ext)
 
     def compile_library(self):
+        """The objects of the C library, on all cores, and only those that are older than what they are made of."""
         levels = isa_levels()
         macros = [(f"FC_HAVE_{isa.upper()}", None) for isa in levels if isa != "scalar"]
         flags = FLAGS + (WARNINGS if os.environ.get("FASTCNN_WERROR") == "1" else [])
+        threads = ["-pthread", *(["-fopenmp"] if self.openmp else [])]
+        kernels = ["csrc/*.h", "csrc/kernels/*.h", "csrc/isa/*.h"]
+        jobs = [(f"csrc/isa/{isa}.c", ISA_FLAGS[isa], kernels) for isa in reversed(levels)]  # first: they take longest
+        jobs += [(path, threads, ["csrc/*.h", "csrc/ops/*.h"]) for path in sorted(glob("csrc/*.c") + glob("csrc/ops/*.c"))]
+        folder = os.path.join(self.build_temp, "openmp" if self.openmp else "no-openmp")
 
-        def compile_files(files, more):
-            return self.compiler.compile(
-                sorted(files), output_dir=self.build_temp, macros=macros, depends=glob("csrc/**/*.h", recursive=True),
-                extra_postargs=flags + more,
-            )
+        def compile_file(job):
+            path, more, headers = job
+            (made,) = self.compiler.object_filenames([path], output_dir=folder)
+            sources = [path, "setup.py", *(header for pattern in headers for header in glob(pattern))]
+            if not self.force and os.path.exists(made) and os.path.getmtime(made) > max(map(os.path.getmtime, sources)):
+                return made
+            (made,) = self.compiler.compile([path], output_dir=folder, macros=macros, extra_postargs=flags + more)
+            return made
 
-        common = glob("csrc/*.c") + glob("csrc/ops/*.c")
-        objects = compile_files(common, ["-pthread", *(["-fopenmp"] if self.openmp else [])])
-        for isa in levels:
-            objects += compile_files([f"csrc/isa/{isa}.c"], ISA_FLAGS[isa])
-        return objects
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_file, jobs))
 
 
 def extension(name):
