@@ -9,13 +9,13 @@ Example:
 
 from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
 from fastcnn.importing import on_demand
-from fastcnn.model import Sequential
+from fastcnn.model.sequential import Sequential
 from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
 __all__, __getattr__, __dir__ = on_demand(__name__, {
-    "comparison": ["compare"],
-    "io.model_file": ["load_model"],
+    "reference.compare": ["compare"],
+    "model.loading": ["load_model"],
     "layers.input": ["Input"],
 }, ["callbacks", "compat", "constraints", "convnetjs", "datasets", "images", "initializers", "io", "layers", "losses",
     "metrics", "networks", "ops", "optimizers", "recipes", "reference", "regularizers", "vis"])

@@ -6,14 +6,14 @@ from fastcnn import (
     networks as networks, ops as ops, optimizers as optimizers, recipes as recipes, reference as reference,
     regularizers as regularizers, vis as vis,
 )
-from fastcnn.comparison import compare as compare
+from fastcnn.reference.compare import compare as compare
 from fastcnn.configuration import (
     __version__ as __version__, config_context as config_context, get_config as get_config, set_config as set_config,
     show_config as show_config,
 )
-from fastcnn.io.model_file import load_model as load_model
+from fastcnn.model.loading import load_model as load_model
 from fastcnn.layers.input import Input as Input
-from fastcnn.model import Sequential as Sequential
+from fastcnn.model.sequential import Sequential as Sequential
 from fastcnn.random import set_random_seed as set_random_seed
 from fastcnn.threads import (
     get_num_threads as get_num_threads, num_threads as num_threads, set_num_threads as set_num_threads,

@@ -12,7 +12,7 @@ def on_demand(package, homes, modules=()):
 
     Args:
         package: its `__name__`.
-        homes: {module in it: names of that module that the package offers}; no module has such a name itself.
+        homes: {module, relative to it: names of that module that the package offers}; no module in it has such a name.
         modules: modules in it that it offers as a whole.
 
     Example:
@@ -25,7 +25,7 @@ def on_demand(package, homes, modules=()):
     def __getattr__(name):
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
-        value = import_module(f"{package}.{home[name] or name}")
+        value = import_module(f".{home[name] or name}", package)
         if home[name]:
             value = getattr(value, name)
         setattr(sys.modules[package], name, value)  # from here on nobody asks again

@@ -5,8 +5,9 @@ import pytest
 from buffers import assert_same, poisoned
 
 import fastcnn
-from fastcnn import _ops, arguments, plan
+from fastcnn import _ops, arguments
 from fastcnn import layers as L
+from fastcnn.engine import plan
 from fastcnn.optimizers import SGD
 
 SPARSE = "sparse_categorical_crossentropy"

@@ -5,8 +5,9 @@ import pytest
 from twin import Twin, assert_trained_alike, clear_batch, targets
 
 import fastcnn
-from fastcnn import _ops, lanes
+from fastcnn import _ops
 from fastcnn import layers as L
+from fastcnn.engine import lanes
 from fastcnn.optimizers import SGD
 
 SPARSE = "sparse_categorical_crossentropy"
@@ -38,7 +39,7 @@ def stages(model, batch=None):
 
 
 def without(monkeypatch):
-    monkeypatch.setattr("fastcnn.plan.in_lanes", lambda entries, batch: entries)
+    monkeypatch.setattr("fastcnn.engine.plan.in_lanes", lambda entries, batch: entries)
 
 
 # Where

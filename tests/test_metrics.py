@@ -9,8 +9,8 @@ import pytest
 
 import fastcnn
 from fastcnn import metrics as M
-from fastcnn import resuming
 from fastcnn.metrics import accuracy, base, confusion, names, regression
+from fastcnn.model import resuming
 
 BATCHES = (32, 1, 7, 24)
 TOTAL = sum(BATCHES)

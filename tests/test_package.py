@@ -61,9 +61,9 @@ model.fit(numpy.zeros((2, 28, 28, 1)), numpy.zeros(2), verbose=0)
 """
 SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take their time
     "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
-    "fastcnn.comparison", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.curvature", "fastcnn.datasets",
-    "fastcnn.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.layers.depthwise", "fastcnn.layers.rescaling",
-    "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference", "fastcnn.summary", "fastcnn.vis",
+    "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
+    "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.layers.depthwise", "fastcnn.layers.rescaling",
+    "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference", "fastcnn.model.summary", "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]
@@ -80,7 +80,7 @@ def test_what_is_seldom_needed_is_not_imported(code, left_out, run_python):
                      + "print(sorted(set(sys.modules) - before))")
     assert run.returncode == 0, run.stderr
     found = ast.literal_eval(run.stdout)
-    assert "fastcnn.plan" in found and ("fastcnn.layers.conv2d" in found) == bool(code)
+    assert "fastcnn.engine.plan" in found and ("fastcnn.layers.conv2d" in found) == bool(code)
     assert [name for name in found if any(f"{name}.".startswith(f"{other}.") for other in left_out)] == []
 
 

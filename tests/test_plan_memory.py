@@ -9,7 +9,7 @@ from twin import targets
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn.plan import Plan
+from fastcnn.engine.plan import Plan
 
 
 class Memory:

@@ -5,11 +5,12 @@ import pytest
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
-from fastcnn import _ops, ops, plan
+from fastcnn import _ops, ops
 from fastcnn import layers as L
-from fastcnn.buffers import Buffer, pack_lives
+from fastcnn.engine import plan
+from fastcnn.engine.buffers import Buffer, pack_lives
+from fastcnn.engine.schedule import thrifty
 from fastcnn.optimizers import SGD
-from fastcnn.schedule import thrifty
 
 SPARSE = "sparse_categorical_crossentropy"
 

@@ -10,7 +10,7 @@ from test_model_fit import classifier, same, samples
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import streams
+from fastcnn.batches import streams
 from fastcnn.callbacks import Callback, CSVLogger, Progress
 from fastcnn.optimizers import SGD
 

@@ -5,7 +5,7 @@ Imported on first use."""
 from fastcnn.importing import on_demand
 
 __all__, __getattr__, __dir__ = on_demand(__name__, {
-    "image_array": ["ImageArray"],
+    ".images.image_array": ["ImageArray"],
     "image_files": ["ImageFiles"],
     "image_folder": ["ImageFolder", "find_parts"],
     "subset": ["Subset", "split"],

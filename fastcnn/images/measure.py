@@ -64,7 +64,7 @@ def statistics(source, workers=None):
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from fastcnn.datasets.image_array import ImageArray
+    from fastcnn.images.image_array import ImageArray
 
     source = ImageArray(source) if isinstance(source, np.ndarray) else source
     workers = get_num_threads() if workers is None else arguments.integer("workers", workers, 1, 256)

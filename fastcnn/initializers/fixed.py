@@ -4,7 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.initializers.base import Initializer, sizes
-from fastcnn.prototypes import rbf_prototypes
+from fastcnn.initializers.prototypes import rbf_prototypes
 
 
 class Constant(Initializer):

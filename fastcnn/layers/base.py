@@ -1,37 +1,10 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
-import copy
-
 import numpy as np
 
 from fastcnn import activations, arguments, constraints, initializers, registry, regularizers
-from fastcnn.parameters import Multiplier, Parameter
+from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.random import new_seed
-
-
-class Node:
-    """One op of a layer for the plan, with its weights; `constant`: an array in their place that training leaves alone;
-    `moving`: the moving mean and variance of a normalization."""
-
-    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number")
-
-    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None, moving=None):
-        self.op, self.w, self.b, self.seed, self.constant, self.table, self.moving = op, w, b, seed, constant, table, moving
-        self.layer = self.number = None
-        self.fold = None  # (w, b, node of a normalization) that the plan makes this node's w and b of
-
-    def with_op(self, op):
-        """The same node with another op."""
-        other = copy.copy(self)
-        other.op = op
-        return other
-
-
-def activated(activation, op, w=None, b=None, table=None):
-    """The nodes of an op with an activation behind it, fused where it can be; activation: as `activations.get` gives it."""
-    if activations.fusable(activation):
-        return [Node(op.with_activation(*activation), w, b, table=table)]
-    return [Node(op, w, b, table=table), Node(activations.op(activation, op.out_size, op.out_shape[2]))]
 
 
 class Layer:
@@ -223,7 +196,7 @@ class Layer:
 
     def __call__(self, x):
         """The layer's output for a batch `x`; builds the layer if need be."""
-        from fastcnn.eager import Eager
+        from fastcnn.engine.eager import Eager
 
         x = arguments.array("x", x)
         if x.ndim < 2:

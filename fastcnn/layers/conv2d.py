@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
-from fastcnn.layers.base import activated
+from fastcnn.engine.nodes import activated
 from fastcnn.layers.windowed import Windowed
 
 

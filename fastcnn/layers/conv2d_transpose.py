@@ -1,7 +1,7 @@
 """Transposed two-dimensional convolution."""
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
-from fastcnn.layers.base import activated
+from fastcnn.engine.nodes import activated
 from fastcnn.layers.windowed import Windowed
 
 

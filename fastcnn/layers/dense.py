@@ -3,7 +3,8 @@
 import math
 
 from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers
-from fastcnn.layers.base import Layer, activated
+from fastcnn.engine.nodes import activated
+from fastcnn.layers.base import Layer
 
 
 class Dense(Layer):

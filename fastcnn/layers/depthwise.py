@@ -1,7 +1,7 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers
-from fastcnn.layers.base import Node, activated
+from fastcnn.engine.nodes import Node, activated
 from fastcnn.layers.windowed import Windowed
 
 

@@ -3,7 +3,8 @@
 import math
 
 from fastcnn import _ops, arguments
-from fastcnn.layers.base import Layer, Node
+from fastcnn.engine.nodes import Node
+from fastcnn.layers.base import Layer
 
 
 class Dropout(Layer):

@@ -1,7 +1,8 @@
 """Pooling: the maximum, a mean or a norm of windows; the maximum or the mean of whole images."""
 
 from fastcnn import _ops, arguments
-from fastcnn.layers.base import Layer, Node
+from fastcnn.engine.nodes import Node
+from fastcnn.layers.base import Layer
 
 
 class _Pooling2D(Layer):

@@ -1,7 +1,8 @@
 """PReLU."""
 
 from fastcnn import activations, arguments, initializers
-from fastcnn.layers.base import Layer, Node
+from fastcnn.engine.nodes import Node
+from fastcnn.layers.base import Layer
 
 
 class PReLU(Layer):

@@ -1,7 +1,8 @@
 """Euclidean radial basis functions: LeNet-5's output."""
 
 from fastcnn import _ops, arguments, initializers
-from fastcnn.layers.base import Layer, Node
+from fastcnn.engine.nodes import Node
+from fastcnn.layers.base import Layer
 
 
 class RBF(Layer):

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-from fastcnn import _ops, arguments, data, streams
-from fastcnn.layers.base import Layer, Node
+from fastcnn import _ops, arguments
+from fastcnn.batches import data, streams
+from fastcnn.engine.nodes import Node
+from fastcnn.layers.base import Layer
 from fastcnn.ops.rescale import constants
 
 _LEAST = 1e-7       # standard deviation that values are divided by, as in Keras

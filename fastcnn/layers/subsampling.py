@@ -1,7 +1,8 @@
 """LeNet-5's subsampling: sums of windows times a trainable coefficient, plus a trainable bias, then squashed."""
 
 from fastcnn import _ops, activations, arguments, initializers
-from fastcnn.layers.base import Layer, Node, activated
+from fastcnn.engine.nodes import Node, activated
+from fastcnn.layers.base import Layer
 
 
 class Subsampling2D(Layer):

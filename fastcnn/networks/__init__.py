@@ -1,8 +1,8 @@
 """Well-known networks, ready built."""
 
+from fastcnn.initializers.prototypes import rbf_prototypes
 from fastcnn.networks.alexnet import alexnet
 from fastcnn.networks.cifar import cifar10
 from fastcnn.networks.lenet import lenet5
-from fastcnn.prototypes import rbf_prototypes
 
 __all__ = ["alexnet", "cifar10", "lenet5", "rbf_prototypes"]

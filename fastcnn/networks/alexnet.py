@@ -4,7 +4,7 @@ from itertools import count
 
 from fastcnn import arguments, initializers
 from fastcnn.layers import Conv2D, Dense, Dropout, Flatten, LocalResponseNormalization, MaxPooling2D
-from fastcnn.model import Sequential
+from fastcnn.model.sequential import Sequential
 
 _KERNELS = 11, 5, 3, 3, 3
 _PAPER = {"filters": (96, 256, 384, 384, 256), "groups": (1, 2, 1, 2, 2), "size": 227, "padding": 0, "last_pool": 3}

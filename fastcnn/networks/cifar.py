@@ -2,7 +2,7 @@
 
 from fastcnn.initializers import RandomNormal
 from fastcnn.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D
-from fastcnn.model import Sequential
+from fastcnn.model.sequential import Sequential
 
 
 def cifar10(classes=10, activation="relu", seed=None, initializer=None):

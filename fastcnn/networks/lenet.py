@@ -3,7 +3,7 @@
 from fastcnn import arguments
 from fastcnn.initializers import FanInUniform
 from fastcnn.layers import RBF, AveragePooling2D, Conv2D, Dense, Flatten, Subsampling2D
-from fastcnn.model import Sequential
+from fastcnn.model.sequential import Sequential
 
 C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 that it sees
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),

@@ -27,7 +27,7 @@ def samples(model, x):
     Raises:
         ValueError: samples of another shape, or none.
     """
-    from fastcnn import data
+    from fastcnn.batches import data
 
     x = data.dense(model._samples("x", x))
     if not len(x):
@@ -46,7 +46,7 @@ def one_sample(model, x):
 
 def outputs(model, x):
     """[(layer, its output)] for a batch as `samples` returns it, channels last, computed as in prediction."""
-    from fastcnn.eager import Eager
+    from fastcnn.engine.eager import Eager
 
     found = []
     for layer in model.layers:
@@ -138,7 +138,7 @@ class Gradients:
 
     def __init__(self, model, x, y, loss, scores=False):
         from fastcnn import optimizers
-        from fastcnn.model import Sequential
+        from fastcnn.model.sequential import Sequential
 
         layers = [layer for layer in model.layers if not layer.training_only]
         twins = _twins(layers, scores)
@@ -163,7 +163,7 @@ class Gradients:
 
 def _twins(layers, scores):
     """Copies of layers, of the same configuration but for what changes no gradient."""
-    from fastcnn.io.model_file import layer_from_config
+    from fastcnn.layers.building import layer_from_config
     from fastcnn.registry import custom_objects
 
     twins = []

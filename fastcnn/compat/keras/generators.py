@@ -2,7 +2,8 @@
 
 import itertools
 
-from fastcnn import arguments, streams
+from fastcnn import arguments
+from fastcnn.batches import streams
 from fastcnn.compat.keras.ahead import Ahead, AheadOfIterator
 from fastcnn.compat.spellings import bound, known, place, renamed, translate, warn
 

@@ -16,8 +16,8 @@ from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, translate, warn
-from fastcnn.io.model_file import load_as
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+from fastcnn.model.loading import load_as
 
 __all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
 

@@ -6,8 +6,7 @@ of a first convolution too, and ends with `from_lanes`.
 """
 
 from fastcnn import _ops
-from fastcnn.fusion import PythonEntry
-from fastcnn.layers.base import Node
+from fastcnn.engine.nodes import Node, PythonEntry
 
 _NARROW = 16        # channels: a convolution with fewer on one side leaves vectors of channels partly empty
 _LARGEST = 1 << 18  # floats: input and output of an op for a chunk; 8 and 12 channels of 32 × 32 gain a third, beyond L2

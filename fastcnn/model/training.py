@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from fastcnn import arguments, callbacks, data, losses, metrics, optimizers, resuming, streams
-from fastcnn.feeding import Feeding
-from fastcnn.loops import Loops
+from fastcnn import arguments, callbacks, losses, metrics, optimizers
+from fastcnn.batches import data, streams
+from fastcnn.model import resuming
+from fastcnn.model.feeding import Feeding
+from fastcnn.model.loops import Loops
 from fastcnn.threads import get_num_threads
 
 

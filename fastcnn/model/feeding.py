@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from fastcnn import arguments, data, streams
+from fastcnn import arguments
+from fastcnn.batches import data, streams
 
 
 class Feeding:

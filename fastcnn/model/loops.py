@@ -7,8 +7,10 @@ from contextlib import closing, contextmanager
 
 import numpy as np
 
-from fastcnn import callbacks, data, resuming
-from fastcnn.plan import Plan
+from fastcnn import callbacks
+from fastcnn.batches import data
+from fastcnn.engine.plan import Plan
+from fastcnn.model import resuming
 from fastcnn.threads import get_num_threads
 
 _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
@@ -57,14 +59,14 @@ class Loops:
     def set_curvature(self, batches, epoch, count, more=0.0):
         """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
         `more` on top of it."""
-        from fastcnn.curvature import first_samples
+        from fastcnn.engine.curvature import first_samples
 
         self._flat.prepare_training(1)
         self._flat.state[0] = self._curvature(*first_samples(batches, epoch, count)) + np.float32(more)
 
     def _curvature(self, x, target, weight, sparse):
         """The Hessian's diagonal over some samples, flat."""
-        from fastcnn.curvature import Curvature  # for SDLM and whoever asks for second derivatives
+        from fastcnn.engine.curvature import Curvature  # for SDLM and whoever asks for second derivatives
 
         plan = self._plans.get("curvature")
         if plan is None or plan.sparse != sparse:

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from fastcnn.fusion import entries_of
-from fastcnn.plan import Plan
+from fastcnn.engine.nodes import entries_of
+from fastcnn.engine.plan import Plan
 from fastcnn.threads import get_num_threads
 
 

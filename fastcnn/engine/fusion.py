@@ -1,39 +1,10 @@
 """From layers to the list of ops that a plan runs: pure functions, list to list."""
 
 from fastcnn import _ops
-from fastcnn.layers.base import Node
+from fastcnn.engine.nodes import Computed, Node, PythonEntry
 
 _ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
 _FOLDED = "conv2d", "dense"  # ops whose weights take a normalization along: their last axis is the output's channels
-
-
-class PythonEntry:
-    """A layer that computes in Python."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-
-class Computed:
-    """In place of a parameter: an array that a plan computes of others before it runs."""
-
-    def __init__(self, size):
-        self.size, self.value = size, None
-
-
-def entries_of(layers, training):
-    """The nodes of the layers, in order; layers that compute in Python as one entry each."""
-    entries = []
-    for layer in layers:
-        if layer.training_only and not training:
-            continue
-        nodes = layer.training_nodes() if training else layer.nodes()
-        if nodes is None:
-            entries.append(PythonEntry(layer))
-        for node in nodes or ():
-            node.layer = layer
-            entries.append(node)
-    return entries
 
 
 def fuse(entries, training):

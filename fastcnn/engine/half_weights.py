@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.fusion import PythonEntry, entries_of
+from fastcnn.engine.nodes import PythonEntry, entries_of
 from fastcnn.ops.half_weights import DTYPES, arrays, check, restore, store
 
 

@@ -11,8 +11,9 @@ The backward pass is scheduled for speed and memory:
 - The optimizer changes a large dense kernel while its gradient's tiles are in cache, once nothing else reads the kernel.
 """
 
-from fastcnn.buffers import Buffer, arrange
-from fastcnn.fusion import PythonEntry, masks
+from fastcnn.engine.buffers import Buffer, arrange
+from fastcnn.engine.fusion import masks
+from fastcnn.engine.nodes import PythonEntry
 
 _READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
             "prelu", "maxout", "rbf", "batch_norm")

@@ -1,45 +1,8 @@
-"""Models as files: architecture and training state as JSON in the metadata, arrays as tensors."""
+"""Reading models that `saving` wrote."""
 
-from fastcnn.io.safetensors import FileFormatError, load_file, save_file
-
-_FORMAT = "fastcnn model 1"
-_STATE = "optimizer/"  # then the name of the optimizer's array, of the layer and of the parameter
-_STANDING = "training/"
-
-
-def save_model(model, path):
-    """Writes a model, see `Sequential.save`."""
-    import json
-
-    from fastcnn import losses, optimizers, registry
-    from fastcnn.resuming import json_types
-
-    if not isinstance(model.metadata, dict):
-        raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
-    notes = json.dumps(json_types("metadata", model.metadata))
-    tensors = {}
-    for name, parameter in _parameters(model):
-        tensors[name] = parameter.value
-    training = None
-    if model.optimizer is not None:
-        standing, arrays = model._standing.get_state(model._metrics)
-        tensors.update({_STANDING + name: array for name, array in arrays.items()})
-        training = {
-            "optimizer": optimizers.serialize(model.optimizer),
-            "iterations": model.optimizer.iterations,
-            "loss": None if model.loss is None else losses.serialize(model.loss),
-            "python_loss": None if model.loss is None or model.loss.kind is not None else registry.serialize(model.loss),
-            "metrics": [given if isinstance(given, str) else registry.serialize(metric)
-                        for given, metric in zip(model._given_metrics, model._metrics)],
-            "epochs_seen": model.epochs_seen,
-            "standing": standing,
-        }
-        if model._flat.state is not None:
-            for name, parameter in _trained(model):
-                for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
-                    tensors[f"{_STATE}{state}/{name}"] = array
-    save_file(tensors, path, {"format": _FORMAT, "model": json.dumps(model.get_config()),
-                              "training": json.dumps(training), "metadata": notes})
+from fastcnn.io.safetensors import FileFormatError, load_file
+from fastcnn.model.saving import FORMAT, STANDING, STATE, named_parameters, trained_parameters
+from fastcnn.model.sequential import Sequential
 
 
 def load_model(path, custom_objects=None, compile=True):
@@ -61,8 +24,6 @@ def load_model(path, custom_objects=None, compile=True):
         >>> fastcnn.load_model("lenet5.safetensors").count_params()
         61706
     """
-    from fastcnn.model import Sequential
-
     return load_as(Sequential, path, custom_objects, compile)
 
 
@@ -73,9 +34,9 @@ def load_as(cls, path, custom_objects=None, compile=True):
     from fastcnn import registry
 
     tensors, metadata = load_file(path)
-    if metadata.get("format") != _FORMAT:
+    if metadata.get("format") != FORMAT:
         raise FileFormatError(f"{path} holds no model of this version. Received: format {metadata.get('format')!r}, "
-                              f"accepted: {_FORMAT!r}")
+                              f"accepted: {FORMAT!r}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):
@@ -87,7 +48,7 @@ def load_as(cls, path, custom_objects=None, compile=True):
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
-    for name, parameter in _parameters(model):
+    for name, parameter in named_parameters(model):
         parameter.value[...] = tensors[name]
     model.touch()
     if compile and training is not None:
@@ -106,32 +67,24 @@ def _restored_loss(training):
     return losses.get(own) if own["class_name"] in registry.custom() else None
 
 
-def _parameters(model):
-    return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
-
-
-def _trained(model):
-    """Those that optimizers keep states of."""
-    return [(name, parameter) for name, parameter in _parameters(model) if parameter.trainable]
-
-
 def _states(tensors):
     """Names of the arrays that the optimizer kept."""
-    parts = [name.split("/", 2) for name in tensors if name.startswith(_STATE)]
+    parts = [name.split("/", 2) for name in tensors if name.startswith(STATE)]
     return sorted({part[1] for part in parts if len(part) == 3 and "/" in part[2]})
 
 
 def _check(path, model, tensors, training):
     """Refuses a file whose arrays are not the model's, before the model takes any memory."""
-    wanted = {name: parameter.shape for name, parameter in _parameters(model)}
+    wanted = {name: parameter.shape for name, parameter in named_parameters(model)}
     states = _states(tensors) if training is not None else []
-    wanted.update({f"{_STATE}{state}/{name}": parameter.shape for state in states for name, parameter in _trained(model)})
+    wanted.update({f"{STATE}{state}/{name}": parameter.shape
+                   for state in states for name, parameter in trained_parameters(model)})
     for name, shape in wanted.items():
         value = tensors.get(name)
         if value is None or value.shape != shape or value.dtype != "float32":
             received = None if value is None else f"{value.dtype} of shape {value.shape}"
             raise FileFormatError(f"{path}: {name} must be float32 of shape {shape}. Received: {received}")
-    standing = {name for name in tensors if training is not None and name.startswith(_STANDING)}
+    standing = {name for name in tensors if training is not None and name.startswith(STANDING)}
     foreign = sorted(set(tensors) - set(wanted) - standing)
     if foreign:
         raise FileFormatError(f"{path} holds arrays that are not the model's. Received: {', '.join(foreign[:5])}")
@@ -148,23 +101,12 @@ def _restore_training(path, model, training, tensors):
         model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
         model.epochs_seen = arguments.integer("epochs_seen", training["epochs_seen"], 0)
         if "standing" in training:  # older files have none
-            arrays = {name[len(_STANDING):]: value for name, value in tensors.items() if name.startswith(_STANDING)}
+            arrays = {name[len(STANDING):]: value for name, value in tensors.items() if name.startswith(STANDING)}
             model._standing.set_state(training["standing"], arrays, model._metrics)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
     if states:
         model._flat.prepare_training(len(states), model.optimizer.initial)
-        for name, parameter in _trained(model):
+        for name, parameter in trained_parameters(model):
             for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
-                array[...] = tensors[f"{_STATE}{state}/{name}"]
-
-
-def layer_from_config(entry):
-    """A layer from {"class_name", "config"}; only fastcnn's own classes and those of `registry.custom_objects`."""
-    from fastcnn import layers, registry
-
-    name, custom = entry["class_name"], registry.custom()
-    if name not in custom and (name not in layers.__all__ or name == "Layer"):
-        raise ValueError(f"layers of class {name!r} are not fastcnn's own; give custom_objects={{{name!r}: its class}}")
-    cls = custom[name] if name in custom else getattr(layers, name)
-    return cls.from_config(entry["config"])
+                array[...] = tensors[f"{STATE}{state}/{name}"]

@@ -11,7 +11,8 @@ from itertools import islice
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss
+from fastcnn.engine.fusion import fuse, fuse_loss
+from fastcnn.engine.nodes import PythonEntry, entries_of
 
 _BATCH = 50  # samples at a time: LeNet-5's values for them are 2 MB
 _OWN = ("rbf",)  # takes weights and inputs as they are

@@ -12,11 +12,11 @@ import threading
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.buffers import arrange
-from fastcnn.fusion import PythonEntry, entries_of, fuse, fuse_loss, fuse_passes
-from fastcnn.lanes import in_lanes
-from fastcnn.layers.base import Node
-from fastcnn.schedule import Schedule, thrifty
+from fastcnn.engine.buffers import arrange
+from fastcnn.engine.fusion import fuse, fuse_loss, fuse_passes
+from fastcnn.engine.lanes import in_lanes
+from fastcnn.engine.nodes import Node, PythonEntry, entries_of
+from fastcnn.engine.schedule import Schedule, thrifty
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
 _MOST = 8        # images per chunk

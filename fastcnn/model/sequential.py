@@ -1,10 +1,10 @@
 """The model: a chain of layers."""
 
 from fastcnn import arguments
+from fastcnn.engine.parameters import Flat
 from fastcnn.layers.base import Layer
-from fastcnn.parameters import Flat
+from fastcnn.model.training import Training
 from fastcnn.random import new_seed
-from fastcnn.training import Training
 
 
 class Sequential(Training):
@@ -240,7 +240,7 @@ class Sequential(Training):
             >>> model.dense_dtype
             'float16'
         """
-        from fastcnn.half_weights import set_half_weights
+        from fastcnn.engine.half_weights import set_half_weights
 
         self._need_built()
         set_half_weights(self, dtype, free)
@@ -275,7 +275,7 @@ class Sequential(Training):
             algorithms: also say how convolutions are computed: "direct", or Winograd's "F(4×4, 3×3)" and the like, where
                 the passes differ for each of them.
         """
-        from fastcnn.summary import lines
+        from fastcnn.model.summary import lines
 
         self._need_built()
         for line in lines(self, arguments.flag("algorithms", algorithms)):
@@ -300,7 +300,7 @@ class Sequential(Training):
             custom_objects: {name: class} of layers that are not fastcnn's own.
             check: called with the model when its shapes are known and no array has been made yet.
         """
-        from fastcnn.io.model_file import layer_from_config
+        from fastcnn.layers.building import layer_from_config
         from fastcnn.registry import custom_objects as scope
 
         with scope(custom_objects):
@@ -312,7 +312,7 @@ class Sequential(Training):
             model.build(config["input_shape"])
         model._checker = None
         if "half_weights" in config:
-            from fastcnn.half_weights import DTYPES, HalfWeights
+            from fastcnn.engine.half_weights import DTYPES, HalfWeights
 
             model._half = HalfWeights(arguments.choice("half_weights", config["half_weights"], DTYPES), model.layers)
         return model
@@ -329,7 +329,7 @@ class Sequential(Training):
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
         """
-        from fastcnn.io.model_file import save_model
+        from fastcnn.model.saving import save_model
 
         self._need_built()
         save_model(self, path)

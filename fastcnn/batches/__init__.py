@@ -1,0 +1,1 @@
+"""Batches: of arrays, and of any other source."""

@@ -1,0 +1,1 @@
+"""Models: layers and how they are connected, trained, evaluated, kept in files."""
