@@ -145,7 +145,7 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 # Python: rooms, and which of them a room may look into
 
 GROUND = {"_ops", "activations", "arguments", "configuration", "constraints", "importing", "random", "registry",
-          "regularizers", "settings", "threads"}
+          "regularizers", "settings", "tables", "threads"}
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     "batches": set(),
     "io": set(),
