@@ -7,12 +7,8 @@ from numpy.typing import NDArray
 
 PASSES: dict[str, int]
 ACTIVATIONS: dict[str, int]
-PLAIN: dict[str, int]
 FORMATS: dict[str, int]
-POOLS: dict[str, int]
 OF_X: set[str]
-LOSSES: dict[str, int]
-OPTIMIZERS: dict[str, int]
 POSITIONS: dict[str, int]
 FLIPS: dict[str, int]
 

@@ -11,10 +11,7 @@ cnp.import_array()
 
 PASSES = {"pack": FC_PACK, "statistics": FC_STATISTICS, "combine": FC_COMBINE, "forward": FC_FORWARD, "mask": FC_MASK,
           "data": FC_DATA, "weights": FC_WEIGHTS, "reduce": FC_REDUCE, "update": FC_UPDATE}
-ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
-               "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS, "softsign": FC_SOFTSIGN,
-               "hard_sigmoid": FC_HARD_SIGMOID, "selu": FC_SELU, "exponential": FC_EXPONENTIAL, "relu6": FC_RELU6,
-               "silu": FC_SILU, "gelu": FC_GELU}
+ACTIVATIONS = {fc_activation_name(<fc_activation>i).decode(): i for i in range(FC_ACTIVATIONS)}
 OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 
@@ -64,7 +61,7 @@ cdef class Op:
     @property
     def alpha(self): return self.op.alpha
     @property
-    def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
+    def activation(self): return fc_activation_name(self.op.activation).decode()
 
     cdef Op copy(self):
         cdef Op other = Op.__new__(Op)

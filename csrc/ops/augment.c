@@ -132,4 +132,4 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_augment_class = {"augment", {[FC_FORWARD] = forward}, fc_by_image, fc_one_item};
+const fc_op_class fc_augment_class = {{[FC_FORWARD] = forward}, fc_by_image, fc_one_item};

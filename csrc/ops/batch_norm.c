@@ -21,13 +21,13 @@
 #define BLOCK 64    /* rows whose sums are taken in float */
 #define CHANNELS 64 /* of a block */
 
-fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
-                             int scale, int center)
+fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
+                             int center)
 {
     memset(op, 0, sizeof *op);
     if (pixels < 1 || c < 1 || c >= (ptrdiff_t)1 << 40) return FC_INVALID;
     if (!(epsilon >= 0) || !(momentum >= 0 && momentum <= 1)) return FC_INVALID;
-    op->kind = kind;
+    op->kind = fixed ? FC_FIXED_NORM : FC_BATCH_NORM;
     op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, c)) return FC_OVERFLOW;
@@ -245,14 +245,12 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_batch_norm_class = {
-    "batch_norm",
     {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
      [FC_REDUCE] = reduce, [FC_DATA] = data},
     cut, items,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    "fixed_norm",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
     cut, items,
 };

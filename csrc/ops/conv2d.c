@@ -266,7 +266,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_conv2d_class = {
-    "conv2d",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
      [FC_REDUCE] = fc_reduce},
     fc_conv2d_cut, items,

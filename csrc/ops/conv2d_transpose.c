@@ -97,7 +97,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_conv2d_transpose_class = {
-    "conv2d_transpose",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
      [FC_REDUCE] = fc_reduce},
     fc_conv2d_cut, items,

@@ -63,4 +63,4 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_square_class = {"square", {[FC_FORWARD] = forward}, fc_by_image, fc_plain_items};
+const fc_op_class fc_square_class = {{[FC_FORWARD] = forward}, fc_by_image, fc_plain_items};

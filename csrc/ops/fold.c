@@ -39,4 +39,4 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->in_h, block(op));
 }
 
-const fc_op_class fc_fold_class = {"fold", {[FC_PACK] = pack}, fc_by_block, items};
+const fc_op_class fc_fold_class = {{[FC_PACK] = pack}, fc_by_block, items};

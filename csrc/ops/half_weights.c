@@ -43,5 +43,5 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_half_weights_class = {
-    "half_weights", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_block, items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_block, items,
 };

@@ -11,6 +11,6 @@ static inline int32_t fc_label(const fc_io *io, ptrdiff_t image) { return ((cons
 
 /* The class of a loss whose file has `forward` and `data`. */
 #define FC_LOSS(op) \
-    const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item}
+    const fc_op_class fc_##op##_class = {{[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item}
 
 #endif

@@ -76,6 +76,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->in_h : 1; }
 
-const fc_op_class fc_lrn_within_class = {
-    "local_response_norm_within", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+const fc_op_class fc_local_response_norm_within_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
 };

@@ -22,25 +22,15 @@ typedef struct {
 typedef void fc_pass_fn(const fc_op *op, const fc_io *io, const fc_work *work);
 
 typedef struct {
-    const char *name;
     fc_pass_fn *pass[FC_PASSES];
     fc_cut (*cut)(const fc_op *op, fc_pass pass);
     ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
 } fc_op_class;
 
 extern const fc_op_class *const fc_op_classes[FC_KINDS];
-extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_class, fc_soft_pool2d_class,
-    fc_lp_pool2d_class, fc_lrn_class, fc_lrn_pool_class, fc_lrn_within_class, fc_batch_norm_class, fc_fixed_norm_class,
-    fc_fold_class, fc_dense_class, fc_activation_class,
-    fc_activation_of_x_class, fc_prelu_class, fc_maxout_class, fc_softmax_class, fc_log_softmax_class,
-    fc_dropout_class, fc_softmax_cross_entropy_class, fc_categorical_cross_entropy_class,
-    fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class, fc_rmsprop_class, fc_adagrad_class,
-    fc_adadelta_class, fc_adam_class, fc_augment_class, fc_to_lanes_class, fc_from_lanes_class, fc_half_weights_class,
-    fc_pad2d_class, fc_upsample2d_class, fc_permute_class, fc_gaussian_noise_class, fc_rescale_class,
-    fc_mean_absolute_error_class, fc_huber_class, fc_hinge_class, fc_squared_hinge_class, fc_categorical_hinge_class,
-    fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class, fc_sum_pool2d_class, fc_scale_class,
-    fc_rbf_class, fc_rbf_mean_squared_error_class, fc_rbf_maximum_a_posteriori_class, fc_square_class, fc_sdlm_class,
-    fc_distort_class;
+#define X(kind, name) extern const fc_op_class fc_##name##_class;
+FC_OP_LIST(X)
+#undef X
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)

@@ -119,7 +119,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
-#define POOL(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items}
+#define POOL(op) const fc_op_class fc_##op##_class = {{[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items}
 POOL(max_pool2d);
 POOL(avg_pool2d);
 POOL(soft_pool2d);

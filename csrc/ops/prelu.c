@@ -111,7 +111,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_prelu_class = {
-    "prelu",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
     cut, items,
 };

@@ -84,4 +84,4 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_WEIGHTS ? op->out_c : 1; }
 
-const fc_op_class fc_rbf_class = {"rbf", {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items};
+const fc_op_class fc_rbf_class = {{[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items};

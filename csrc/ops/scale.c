@@ -110,7 +110,6 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_REDUCE ? fc_reduce_items(op) : 1; }
 
 const fc_op_class fc_scale_class = {
-    "scale",
     {[FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
     cut, items,
 };
