@@ -276,7 +276,7 @@ typedef struct {
     ptrdiff_t size, offset, stride, slots;
 } fc_buf;
 
-/* The buffers of one op. What a pass does not use may be NULL. */
+/* The buffers of one op. What a pass does not use (fc_needs) may be NULL. */
 typedef struct {
     fc_buf x, y, dy, dx;
     float *w, *b, *dw, *db;   /* rescale: w is constant */
@@ -299,6 +299,16 @@ typedef struct {
     const int32_t *partner;   /* augment: [batch], the images' places that are mixed in; NULL: none */
     const float *mean;        /* augment: [in_h][in_w][in_c] */
 } fc_io;
+
+/* Fields by name and by number. fc_field_bytes: of an item; 0: the field is an fc_buf. */
+int fc_field(const char *name); /* −1: no such field */
+const char *fc_field_name(int field);
+int fc_field_bytes(int field);
+void fc_bind(fc_io *io, int field, const void *p);
+void fc_bind_rows(fc_io *io, int field, const fc_buf *rows);
+/* The fields, as bits of their numbers, that a pass reads or writes on a batch; and the first of them that is NULL, or −1. */
+unsigned fc_needs(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch);
+int fc_unbound(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch);
 
 typedef struct {
     int op;
@@ -391,6 +401,8 @@ const char *fc_op_name(fc_kind kind);
 fc_kind fc_op_kind(const char *name, fc_family family); /* FC_KINDS: there is none */
 const char *fc_activation_name(fc_activation activation);
 int fc_op_has(const fc_op *op, fc_pass pass); /* does it have this pass? */
+int fc_op_cheap(const fc_op *op); /* is FORWARD done again sooner than its result is kept? */
+int fc_op_folds(const fc_op *op); /* do its weights take a normalization along that follows? */
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass); /* "direct", "F(4×4, 3×3)", … */
 
 /* ISA: the table is chosen once, by fc_select_isa(NULL) at import. */

@@ -1,5 +1,5 @@
 # The C API as Cython sees it: csrc/fastcnn.h, word for word, but for what fills descriptors, which _makers.pxi declares.
-from libc.stdint cimport int32_t, uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 
 
 cdef extern from "fastcnn.h" nogil:
@@ -18,8 +18,6 @@ cdef extern from "fastcnn.h" nogil:
     ctypedef enum fc_pass:
         FC_PACK, FC_STATISTICS, FC_COMBINE, FC_FORWARD, FC_MASK, FC_DATA, FC_WEIGHTS, FC_REDUCE, FC_UPDATE, FC_PASSES
 
-    int FC_STATES
-
     ctypedef struct fc_op:
         fc_kind kind
         fc_activation activation
@@ -37,31 +35,11 @@ cdef extern from "fastcnn.h" nogil:
         float *p
         Py_ssize_t size, offset, stride, slots
 
-    ctypedef struct fc_io:
-        fc_buf x, y, dy, dx
-        float *w
-        float *b
-        float *dw
-        float *db
-        float *packed
-        float *packed_t
-        void *half
-        float *scales
-        float *partial
-        const int32_t *table
-        float *moving_mean
-        float *moving_variance
-        float *state[3]
-        const void *target
-        const float *sample_weight
+    ctypedef struct fc_io:  # its other fields are bound by name: fc_field
+        fc_buf x, y
         const fc_op *update
-        float *loss
         float scale, correction
         uint64_t seed, step
-        const uint8_t *pixels
-        const int32_t *index
-        const int32_t *partner
-        const float *mean
 
     ctypedef struct fc_step:
         int op
@@ -90,6 +68,15 @@ cdef extern from "fastcnn.h" nogil:
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)
+    int fc_op_cheap(const fc_op *op)
+    int fc_op_folds(const fc_op *op)
+    int fc_field(const char *name)
+    const char *fc_field_name(int field)
+    int fc_field_bytes(int field)
+    void fc_bind(fc_io *io, int field, const void *p)
+    void fc_bind_rows(fc_io *io, int field, const fc_buf *rows)
+    unsigned fc_needs(const fc_op *op, const fc_io *io, fc_pass pass_, Py_ssize_t batch)
+    int fc_unbound(const fc_op *op, const fc_io *io, fc_pass pass_, Py_ssize_t batch)
     int fc_isa_count()
     const char *fc_isa_name(int i)
     int fc_isa_usable(int i)

@@ -244,13 +244,25 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)pass, (void)batch;
+    return op->w_size ? needs : needs & ~(unsigned)FC_W;
+}
+
 const fc_op_class fc_batch_norm_class = {
     {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = reduce, [FC_DATA] = data},
-    cut, items,
+     [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
+    .needs = {[FC_STATISTICS] = FC_X | FC_PARTIAL, [FC_COMBINE] = FC_PARTIAL | FC_W | FC_B | FC_PACKED,
+              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
+              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
+    .correct = correct, .cheap = 1,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data}, cut, items,
+    .needs = {[FC_PACK] = FC_MOVING_MEAN | FC_MOVING_VARIANCE | FC_W | FC_B | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
+    .correct = correct,
 };

@@ -265,8 +265,37 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     }
 }
 
+/* By direct sums: Winograd's of both signs would leave small second derivatives negative. */
+static fc_status set_curvature(fc_op *op)
+{
+    if (op->u.conv2d.winograd) {
+        fc_conv2d window = op->u.conv2d;
+        const fc_activation activation = op->activation;
+        const float alpha = op->alpha;
+        const ptrdiff_t down = (op->out_h - 1) * window.stride_h + (window.filter_h - 1) * window.dilation_h + 1;
+        const ptrdiff_t across = (op->out_w - 1) * window.stride_w + (window.filter_w - 1) * window.dilation_w + 1;
+        window.exact = 1;
+        const fc_status status = fc_conv2d_init(op, op->in_h, op->in_w, op->in_c, op->out_c, &window,
+                                                fc_max(0, down - window.pad_top - op->in_h),
+                                                fc_max(0, across - window.pad_left - op->in_w), op->b_size > 0);
+        if (status != FC_OK) return status;
+        op->activation = activation, op->alpha = alpha;
+    }
+    return fc_of_curvature(op);
+}
+
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)batch;
+    if (pass == FC_FORWARD && is_planar(op)) needs |= FC_W;
+    return op->u.conv2d.connections ? needs : needs & ~(unsigned)FC_TABLE;
+}
+
 const fc_op_class fc_conv2d_class = {
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = fc_conv2d_weights,
-     [FC_REDUCE] = fc_reduce},
-    fc_conv2d_cut, items,
+     [FC_REDUCE] = fc_reduce}, fc_conv2d_cut, items,
+    .needs = {[FC_PACK] = FC_W | FC_TABLE, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED | FC_B | FC_TABLE, [FC_MASK] = FC_Y | FC_DY,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T | FC_TABLE,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB | FC_TABLE, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
+    .correct = correct, .set_lanes = fc_conv2d_set_lanes, .set_curvature = set_curvature, .folds = 1,
 };

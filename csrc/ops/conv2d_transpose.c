@@ -98,6 +98,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 
 const fc_op_class fc_conv2d_transpose_class = {
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = fc_reduce},
-    fc_conv2d_cut, items,
+     [FC_REDUCE] = fc_reduce}, fc_conv2d_cut, items,
+    .needs = {[FC_PACK] = FC_W, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED | FC_B, [FC_MASK] = FC_Y | FC_DY,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
 };

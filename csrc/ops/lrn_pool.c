@@ -98,4 +98,5 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWAR
 
 const fc_op_class fc_lrn_max_pool2d_class = {
     {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_Y | FC_DX | FC_DY},
 };

@@ -78,4 +78,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWAR
 
 const fc_op_class fc_local_response_norm_within_class = {
     {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_DX | FC_DY},
+    .cheap = 1,
 };

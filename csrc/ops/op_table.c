@@ -1,5 +1,5 @@
 /* The tables of ops: kind -> name and class, name -> kind; and the descriptor of ops without parameters. */
-#include "in_lanes.h"
+#include "ops.h"
 
 const fc_op_class *const fc_op_classes[FC_KINDS] = {
 #define X(kind, name) [kind] = &fc_##name##_class,
@@ -62,22 +62,31 @@ fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c)
     return FC_OK;
 }
 
+fc_status fc_in_lanes(fc_op *op)
+{
+    op->lanes = 1;
+    return FC_OK;
+}
+
+fc_status fc_of_curvature(fc_op *op)
+{
+    op->curvature = 1;
+    return FC_OK;
+}
+
 fc_status fc_set_lanes(fc_op *op)
 {
-    switch (op->kind) {
-    case FC_CONV2D: return fc_conv2d_set_lanes(op);
-    case FC_DENSE: return fc_dense_set_lanes(op);
-    case FC_SCALE:
-    case FC_MAX_POOL2D:
-    case FC_AVG_POOL2D:
-    case FC_SOFT_POOL2D:
-    case FC_LP_POOL2D:
-    case FC_SUM_POOL2D:
-    case FC_ACTIVATION:
-    case FC_ACTIVATION_OF_X:
-    case FC_MAXOUT: op->lanes = 1; return FC_OK;
-    default: return FC_INVALID;
-    }
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_lanes;
+    return set ? set(op) : FC_INVALID;
 }
+
+fc_status fc_set_curvature(fc_op *op)
+{
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_curvature;
+    return set && !op->lanes ? set(op) : FC_INVALID;
+}
+
+int fc_op_cheap(const fc_op *op) { return fc_op_classes[op->kind]->cheap; }
+int fc_op_folds(const fc_op *op) { return fc_op_classes[op->kind]->folds; }
 
 ptrdiff_t fc_lanes_width(void) { return fc_k->v; }

@@ -21,10 +21,32 @@ typedef struct {
 
 typedef void fc_pass_fn(const fc_op *op, const fc_io *io, const fc_work *work);
 
+/* The fields of fc_io, those with rows first: name, and bytes of an item. FC_X … are bits of sets of them. */
+#define FC_FIELD_LIST(F)                                                                                              \
+    F(X, x, 0) F(Y, y, 0) F(DY, dy, 0) F(DX, dx, 0) F(W, w, 4) F(B, b, 4) F(DW, dw, 4) F(DB, db, 4)                   \
+    F(PACKED, packed, 4) F(PACKED_T, packed_t, 4) F(HALF, half, 4) F(SCALES, scales, 4) F(PARTIAL, partial, 4)        \
+    F(TABLE, table, 4) F(MOVING_MEAN, moving_mean, 4) F(MOVING_VARIANCE, moving_variance, 4)                          \
+    F(STATE, state[0], 4) F(STATE_1, state[1], 4) F(STATE_2, state[2], 4)                                             \
+    F(TARGET, target, 4) F(SAMPLE_WEIGHT, sample_weight, 4) F(LOSS, loss, 4)                                          \
+    F(PIXELS, pixels, 1) F(INDEX, index, 4) F(PARTNER, partner, 4) F(MEAN, mean, 4)
+#define F(bit, field, bytes) FC_FIELD_##bit,
+enum { FC_FIELD_LIST(F) FC_FIELDS };
+#undef F
+#define F(bit, field, bytes) FC_##bit = 1 << FC_FIELD_##bit,
+enum { FC_FIELD_LIST(F) };
+#undef F
+
+/* What there is to know of all ops of a kind. */
 typedef struct {
     fc_pass_fn *pass[FC_PASSES];
     fc_cut (*cut)(const fc_op *op, fc_pass pass);
     ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
+    unsigned needs[FC_PASSES]; /* fields that a pass reads or writes; fc_needs leaves out those of no size */
+    unsigned (*correct)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs); /* NULL: needs is all */
+    fc_status (*set_lanes)(fc_op *op);     /* turns an op into one in lanes (lanes.c); NULL: it has no such form */
+    fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
+    int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
+    int folds;                 /* weights [rows][out_c], into which a normalization that follows can be folded (fold.c) */
 } fc_op_class;
 
 extern const fc_op_class *const fc_op_classes[FC_KINDS];
@@ -72,6 +94,10 @@ fc_cut fc_by_lanes(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_one_item(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
+
+/* For classes whose ops need no more than the flag (op_table.c). */
+fc_status fc_in_lanes(fc_op *op);
+fc_status fc_of_curvature(fc_op *op);
 
 /* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);

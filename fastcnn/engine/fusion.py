@@ -3,9 +3,6 @@
 from fastcnn import _ops
 from fastcnn.engine.nodes import Computed, Node, PythonEntry
 
-_ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
-_FOLDED = "conv2d", "dense"  # ops whose weights take a normalization along: their last axis is the output's channels
-
 
 def fuse(entries, training):
     """The same list with activations fused behind convolutions and dense layers; and, where nothing is trained,
@@ -14,7 +11,7 @@ def fuse(entries, training):
     for entry in entries:
         before = fused[-1] if fused else None
         if isinstance(before, Node) and before.op.activation == "linear" and not isinstance(entry, PythonEntry):
-            if entry.op.name == "activation" and before.op.name in _ACTIVATED:
+            if entry.op.name == "activation" and before.op.takes_activation:
                 fused[-1] = before.with_op(before.op.with_activation(entry.op.activation, entry.op.alpha))
                 continue
             if not training and before.fold is None and before.table is None and _folds(before.op, entry.op):
@@ -26,7 +23,7 @@ def fuse(entries, training):
 
 def _folds(op, norm):
     """Are both about the same channels? A copy of large dense weights would cost more than the normalization does."""
-    return op.name in _FOLDED and norm.name == "fixed_norm" and norm.in_shape[2] == op.out_shape[2] and not op.wide
+    return op.folds and norm.name == "fixed_norm" and norm.in_shape[2] == op.out_shape[2] and not op.wide
 
 
 def _folded(node, norm):
@@ -79,5 +76,5 @@ def _dropped(dense, dropout):
 
 def masks(entry):
     """Does the entry have an activation fused behind it, whose derivative its gradient is to be masked by?"""
-    return (entry is not None and not isinstance(entry, PythonEntry) and entry.op.name in _ACTIVATED
+    return (entry is not None and not isinstance(entry, PythonEntry) and entry.op.takes_activation
             and entry.op.activation != "linear")

@@ -2,7 +2,7 @@
 
 The backward pass is scheduled for speed and memory:
 
-- What is cheap to compute is not kept (`_AGAIN`): a normalization that the backward pass reads in a chunk is computed
+- What is cheap to compute is not kept: a normalization that the backward pass reads in a chunk is computed
   again there, from the input that is kept for its own gradient.
 - Weight gradients that sum over the whole batch need dy of the whole batch. They wait until the end, where they share the
   threads' time best, unless running some of them earlier saves memory (`thrifty`).
@@ -15,11 +15,6 @@ from fastcnn.engine.buffers import Buffer, arrange
 from fastcnn.engine.fusion import masks
 from fastcnn.engine.nodes import PythonEntry
 
-_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf", "batch_norm")
-_READS_Y = ("activation", "softmax", "log_softmax")
-_READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
 
@@ -148,8 +143,7 @@ class Schedule:
             return [x, dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
-        reads = _READS_IN_DATA.get(self.ops[i].name, "")
-        return [dy, *(buffer for which, buffer in (("x", x), ("y", y)) if which in reads)], [dx]
+        return [dy, *(buffer for which, buffer in (("x", x), ("y", y)) if which in self.ops[i].data_reads)], [dx]
 
     # Forward and backward
 
@@ -206,14 +200,14 @@ class Schedule:
 
     def _renew(self, i, needs_dx):
         """Computes value i again before entry i's backward steps, if they read it and that spares keeping it."""
-        reads = self._learns(i) or needs_dx and "x" in _READS_IN_DATA.get(self.ops[i].name, "")
+        reads = self._learns(i) or needs_dx and "x" in self.ops[i].data_reads
         here = self.open[3] if self.open else None
         if reads and self._cheap(i) and self.values[i].times[-1][0] != here:
             self._phase([(i - 1, "forward")], parts=False)
 
     def _cheap(self, i):
         """Is value i made by a cheap op, from a value that the backward pass reads in any case, and read in chunks only?"""
-        if i == 0 or self.ops[i - 1] is None or self.ops[i - 1].name not in _AGAIN or self.ops[i].has("statistics"):
+        if i == 0 or self.ops[i - 1] is None or not self.ops[i - 1].cheap or self.ops[i].has("statistics"):
             return False
         in_chunks = self.ops[i].partial or not self._learns(i)
         return in_chunks and (i == 1 or i - 1 > self.lowest and not self._cheap(i - 1))
