@@ -123,8 +123,7 @@ typedef struct {
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
     int exact;             /* direct sums only */
-    int depthwise;         /* passes that conv2d_depthwise.c takes: bits 1 << pass */
-    int winograd;          /* those that Winograd's algorithm takes */
+    unsigned char algorithm[FC_PASSES]; /* that computes FORWARD, DATA, WEIGHTS: its place in the list of conv2d.c */
 } fc_conv2d;
 
 typedef struct {

@@ -37,7 +37,7 @@ fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c
     op->u.batch_norm = (fc_batch_norm){row, momentum, epsilon};
     op->packed_size = 3 * row + c, op->packed_t_size = 2 * row;
     op->partial = 2 * c;
-    op->scratch = 4 * c + 3 * row + 64;
+    op->scratch = 4 * c + 3 * row + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }

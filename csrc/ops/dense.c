@@ -38,7 +38,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
     op->scratch = fc_max(WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
-                         op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + 64;
+                         op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + FC_MARGIN;
     op->cost = (double)op->w_size;
     return FC_OK;
 }

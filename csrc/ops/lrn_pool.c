@@ -23,7 +23,7 @@ fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     op->kind = FC_LRN_POOL;
     op->u.lrn_pool = (fc_lrn_pool){lrn->u.lrn, pool->u.pool2d};
     op->cost = lrn->cost + pool->cost;
-    op->scratch = lrn->scratch + (4 * op->in_w + windows(&pool->u.pool2d) * op->out_w) * op->in_c + 64;
+    op->scratch = lrn->scratch + (4 * op->in_w + windows(&pool->u.pool2d) * op->out_w) * op->in_c + FC_MARGIN;
     return op->scratch > LARGEST ? FC_INVALID : FC_OK;
 }
 

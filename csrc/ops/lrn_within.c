@@ -25,7 +25,7 @@ fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, p
     op->u.lrn = (fc_lrn){.below = fc_min(size / 2, w), .above = fc_min((size - 1) / 2, w),
                          .rows_below = fc_min(size / 2, h), .rows_above = fc_min((size - 1) / 2, h),
                          .scale = mean ? (float)((double)alpha / ((double)size * (double)size)) : alpha, .beta = beta, .k = k};
-    op->scratch = op->in_size + edged(op) + 64;
+    op->scratch = op->in_size + edged(op) + FC_MARGIN;
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;
 }

@@ -49,6 +49,12 @@ const char *fc_activation_name(fc_activation activation)
 
 int fc_op_has(const fc_op *op, fc_pass pass) { return fc_op_classes[op->kind]->pass[pass] != NULL; }
 
+const char *fc_op_algorithm(const fc_op *op, fc_pass pass)
+{
+    const char *(*algorithm)(const fc_op *, fc_pass) = fc_op_classes[op->kind]->algorithm;
+    return algorithm ? algorithm(op, pass) : "direct";
+}
+
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c)
 {
     memset(op, 0, sizeof *op);

@@ -42,7 +42,9 @@ typedef struct {
     fc_cut (*cut)(const fc_op *op, fc_pass pass);
     ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
     unsigned needs[FC_PASSES]; /* fields that a pass reads or writes; fc_needs leaves out those of no size */
-    unsigned (*correct)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs); /* NULL: needs is all */
+    /* What else, or less, an op needs as it is and is bound; NULL: needs is all there is to say. */
+    unsigned (*correct)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs);
+    const char *(*algorithm)(const fc_op *op, fc_pass pass); /* how it is computed; NULL: there is but one way */
     fc_status (*set_lanes)(fc_op *op);     /* turns an op into one in lanes (lanes.c); NULL: it has no such form */
     fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
     int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
@@ -79,6 +81,10 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 {
     return !__builtin_mul_overflow(*product, factor, product) && *product >= 0 && *product < (ptrdiff_t)1 << 44;
 }
+
+/* Floats of scratch beyond the sum of its parts, of which there are up to four: each begins at a line of the cache, so up to 15
+ * are lost before it. */
+#define FC_MARGIN 64
 
 /* Ops without parameters, cut by image into items of about this many floats. */
 #define FC_PLAIN_ITEM 4096

@@ -7,8 +7,6 @@
 
 #include "ops.h"
 
-ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, FC_BLOCK); }
-
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants)
 {
     memset(op, 0, sizeof *op);

@@ -92,6 +92,7 @@ static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_
 
 const fc_op_class fc_rbf_class = {
     {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items,
-    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W, [FC_WEIGHTS] = FC_X | FC_DY | FC_W | FC_DW},
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_W | FC_DW},
     .correct = correct, .set_curvature = fc_of_curvature,
 };

@@ -17,7 +17,7 @@ fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bi
     op->in_h = op->out_h = h, op->in_w = op->out_w = w;
     op->w_size = c, op->b_size = bias ? c : 0;
     op->partial = op->w_size + op->b_size;
-    op->scratch = 4 * fc_round_up(c * fc_k->v, 16) + 64;
+    op->scratch = 4 * fc_round_up(c * fc_k->v, 16) + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
