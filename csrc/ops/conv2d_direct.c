@@ -76,16 +76,15 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
         };
         fc_correlate(&c);
     }
-    if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, rows * op->out_w * op->out_c, y, y);
 }
 
 void fc_direct_forward(const fc_op *op, const fc_io *io, const fc_work *work, fc_direct_rows *compute)
 {
-    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block);
+    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block), line = op->out_w * op->out_c;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = item / blocks, row = item % blocks * block;
-        compute(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work) + row * op->out_w * op->out_c, row,
-                fc_min(block, op->out_h - row), work->scratch);
+        const ptrdiff_t image = item / blocks, row = item % blocks * block, rows = fc_min(block, op->out_h - row);
+        compute(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work) + row * line, row, rows, work->scratch);
+        fc_finish(op, io, work, image, row * line, rows * line);
     }
 }
 
