@@ -135,6 +135,11 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_sum(&other.op) == FC_OK else None
 
+    def with_join(self, Op join):
+        """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_join(&other.op, &join.op) == FC_OK else None
+
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
         cdef Op other = self.copy()

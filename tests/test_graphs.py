@@ -497,3 +497,25 @@ def test_a_sum_is_done_where_its_term_is_made(kind, bend, isa):
         for p in layer.parameters:
             if p.trainable:
                 close(gradients[f"{name}/{p.name}"], expected[p].reshape(p.shape), 1e-4)
+
+
+@pytest.mark.parametrize("bend", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("shape, groups", [((9, 10, 6), 1), ((9, 10, 6), 2), ((12, 13, 32), 1), ((7, 6, 1), 1)])
+def test_convolutions_write_into_a_concatenation(shape, groups, bend, isa):
+    """Direct ones, in groups, strided, Winograd's, folded ones; what reads them, or cannot, stays as it is."""
+    x = start = fastcnn.Input(shape)
+    many = 32 if shape[-1] == 32 else 6
+    ys = [L.Conv2D(many, 1, activation=bend)(x),
+          L.Conv2D(many + 2, 3, padding="same", groups=groups if shape[-1] % groups == 0 else 1, activation=bend)(x),
+          L.MaxPooling2D(3, 1, padding="same")(x),
+          L.Activation(bend)(L.BatchNormalization(beta_initializer="ones")(L.Conv2D(many, 3, padding="same")(x)))]
+    two = L.Conv2D(many, 3, padding="same", activation=bend)(x)
+    model = fastcnn.Model(start, [L.Concatenate()([*ys, two]), L.Conv2D(3, 1)(two)], seed=0)
+    apart = fastcnn.Model(start, [*ys, two])
+    for n in (1, 17, 5):  # with lanes, and without
+        images = RNG.standard_normal((n, *shape)).astype(np.float32)
+        found = model.predict(images, batch_size=n)[0]
+        np.testing.assert_array_equal(found, np.concatenate(apart.predict(images, batch_size=n), axis=-1))
+    names = [op.name for op in model._plans["predict"].ops]
+    if shape[-1] > 1:  # those of one plane have algorithms of their own
+        assert names.count("join") == 2, names

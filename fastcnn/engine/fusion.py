@@ -66,6 +66,22 @@ def _summed(network):
                 nodes[place] = before.with_op(op, xs=(*before.xs, other), y=node.y)
                 gone.add(maker)
                 break
+    return _without(network, nodes, gone)
+
+
+def fuse_joins(network):
+    """The network, of which only the forward pass is wanted, with convolutions that write into a concatenation themselves."""
+    wiring, nodes, gone = network.wiring(), list(network.nodes), set()
+    for place, node in enumerate(network.nodes):
+        maker = wiring.before(node) if node.op is not None and node.op.name == "join" else None
+        op = nodes[maker].op.with_join(node.op) if maker is not None and nodes[maker].op is not None else None
+        if op is not None:
+            nodes[place] = nodes[maker].with_op(op, y=node.y, same=node.same)
+            gone.add(maker)
+    return _without(network, nodes, gone)
+
+
+def _without(network, nodes, gone):
     return network.with_nodes([node for place, node in enumerate(nodes) if place not in gone])
 
 
