@@ -180,7 +180,7 @@ def folder(tmp_path):
         image = picture(30 + seed, 70 - seed, seed)
         path.write_bytes(encoded(image, "JPEG" if name.endswith("jpg") else "PNG"))
     for name in ("train/daisy/.hidden.jpg", "train/daisy/notes.txt", "train/.git/x/a.jpg", "readme.md", "train/list.csv",
-                 "train/daisy/deeper/x.jpg", "__MACOSX/train/daisy/x.jpg"):
+                 "train/daisy/deeper/x.txt", "__MACOSX/train/daisy/x.jpg"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"nothing")
     return root
@@ -240,7 +240,7 @@ def test_threads_read_an_archive_at_once(folder, cache):
 
 def test_the_folder_is_to_be_chosen(folder):
     for path in (folder, zipped(folder)):
-        with pytest.raises(ValueError, match="choose folder= among 'train', 'val'. Received: folder=None"):
+        with pytest.raises(ValueError, match="folder must say where in .*photos.* lie: 'train', 'val'. Received: None"):
             ImageFolder(path)
         with pytest.raises(ValueError, match="which holds .*'train', 'val'. Received: 'test'"):
             ImageFolder(path, "test")
@@ -248,24 +248,28 @@ def test_the_folder_is_to_be_chosen(folder):
     with pytest.raises(ValueError, match="Received: 4 images outside of class folders"):
         ImageFolder(folder / "val/rose")
     os.mkdir(folder / "nothing")
-    with pytest.raises(ValueError, match="Received: no images"):
+    with pytest.raises(ValueError, match="Received: no files"):
         ImageFolder(folder / "nothing")
     with pytest.raises(FileNotFoundError):
         ImageFolder(folder / "missing.zip")
-    with pytest.raises(ValueError, match=r"readme.md: must be an intact zip archive. Received: "):
+    with pytest.raises(ValueError, match=r"readme.md: must be a folder, or an intact zip or tar archive. Received: a file"):
         ImageFolder(folder / "readme.md")
 
 
 def test_classes_can_be_given(folder):
     os.mkdir(folder / "val" / "aster")
-    with pytest.raises(ValueError, match="class_names.*Received: none in aster"):
+    with pytest.raises(ValueError, match="the wanted classes be named.*Received: none in aster: no files"):
         ImageFolder(folder, "val")
     source = ImageFolder(folder, "val", 8, class_names=["rose", "aster", "daisy"])
     assert source.class_names == ["rose", "aster", "daisy"] and source.labels.tolist() == [0] * 4 + [2] * 4
     with pytest.raises(ValueError, match=r"'aster', 'daisy', 'rose', 'tulip'\]. Received: \['rsoe'\]"):
         ImageFolder(folder, "val", class_names=["rsoe"])
-    with pytest.raises(ValueError, match=r"Received: \['aster'\]"):
+    with pytest.raises(ValueError, match=r"must hold images of aster.*Received: none"):
         ImageFolder(folder, "val", class_names=["aster"])
+    for wanted in None, ["rose", "lily", "daisy"]:
+        source = ImageFolder(folder, "val", 8, class_names=wanted, allow_empty=True)
+        assert source.class_names == (wanted or ["daisy", "rose", "tulip"]) and len(source) == (8 if wanted else 12)
+        assert source.left_out["aster/"] == "without images"
 
 
 def test_broken_images(folder):
@@ -328,8 +332,9 @@ def test_statistics_are_numpys(folder):
         assert (np.diff(s.eigenvalues) <= 0).all() and (s.eigenvectors.sum(0) >= 0).all()
     again = statistics(x.astype(np.uint8))
     assert np.array_equal(again.mean, s.mean) and np.array_equal(again.eigenvalues, s.eigenvalues)
+    (folder / "train/daisy/1.jpg").write_bytes((folder / "train/daisy/2.jpg").read_bytes())
     for name in source.paths:
-        (folder / "train" / name).write_bytes(b"no image")
+        (folder / "train" / name).write_bytes((folder / "train" / name).read_bytes()[:60])
     with pytest.raises(ValueError, match="18 images, none of them readable"):
         statistics(ImageFolder(folder, "train", 16))
 

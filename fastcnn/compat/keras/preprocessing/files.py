@@ -5,7 +5,8 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.compat.keras import backend
 from fastcnn.compat.spellings import renamed, translate
-from fastcnn.images.decode import flatten, open_image, pillow
+from fastcnn.images.decode import flatten, open_image
+from fastcnn.images.openers import pillow
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 _CHANNELS = {"rgb": 3, "grayscale": 1}
