@@ -108,6 +108,89 @@ def test_transparent_parts_show_the_ground(ground, value):
     assert np.array_equal(y[indices != indices[0, 0]], np.asarray(palette.convert("RGB"))[indices != indices[0, 0]])
 
 
+def png(x, depth, kind, transparent=None):
+    """A PNG of packed samples; kind 0: grey, 2: RGB, 4: grey and alpha, 6: RGB and alpha."""
+    rows = b"".join(b"\0" + row for row in x)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", WIDTH, len(x), depth, kind, 0, 0, 0)),
+              *([(b"tRNS", transparent)] if transparent else []), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+WIDTH = 4
+DEEP = np.array([[0, 257, 1000, 65535], [1000, 1001, 40000, 999]], ">u2")
+
+
+@pytest.mark.parametrize("ground, value", [("white", 255), ("black", 0)])
+def test_transparency_of_deep_and_shallow_pngs(ground, value):
+    """A transparent colour is written in samples of the file's depth."""
+    grey = decode_image(png([row.tobytes() for row in DEEP], 16, 0, struct.pack(">H", 1000)), (2, 4), 1, ground)
+    expected = np.where(DEEP == 1000, value, DEEP // 257)
+    assert (grey[..., 0] == expected).all()
+    rgb = np.stack([DEEP, DEEP[::-1], DEEP[:, ::-1]], axis=-1).astype(">u2")
+    clear = rgb[0, 2]
+    y = decode_image(png([row.tobytes() for row in rgb], 16, 2, clear.tobytes()), (2, 4), 3, ground)
+    assert (y[0, 2] == value).all() and (y[1, 2] == rgb[1, 2] >> 8).all() and (y[0, 0] == rgb[0, 0] >> 8).all()
+    for kind, channels in (4, 1), (6, 3):
+        x = np.concatenate([rgb[..., :channels], np.where(DEEP == 1000, 0, 65535)[..., None]], axis=-1).astype(">u2")
+        y = decode_image(png([row.tobytes() for row in x], 16, kind), (2, 4), channels, ground)
+        assert (y[DEEP == 1000] == value).all() and (y[DEEP == 40000] == x[1, 2, :channels] >> 8).all()
+    for depth, row in (1, 0b01010000), (2, 0b00011011):
+        samples = [row >> 8 - depth - depth * i & 2**depth - 1 for i in range(4)]
+        y = decode_image(png([bytes([row])], depth, 0, struct.pack(">H", 1)), (1, 4), 1, ground)
+        assert y[0, :, 0].tolist() == [value if s == 1 else s * 255 // (2**depth - 1) for s in samples]
+
+
+def tiff(bits, photometric, data, sample=1):
+    """A TIFF of one row of grey; sample 1: unsigned, 2: signed, 3: floats."""
+    tags = [(256, WIDTH), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1), (279, len(data)),
+            (339, sample)]
+    data += bytes(len(data) % 2)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + b"".join(
+        struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags) + bytes(4)
+
+
+def test_depths_of_tiffs():
+    """8, 12 and 16 bits become 8, dark or light ground; of 32 bits nobody knows the range."""
+    values = [0, 1000, 32768, 65535]
+    for photometric, turned in (1, False), (0, True):
+        y = decode_image(tiff(16, photometric, struct.pack("<4H", *values)), (1, 4), 1)[0, :, 0]
+        assert y.tolist() == [(65535 - v if turned else v) * 255 // 65535 for v in values]
+        y = decode_image(tiff(8, photometric, bytes([0, 1, 128, 255])), (1, 4), 1)[0, :, 0]
+        assert y.tolist() == [255 - v if turned else v for v in (0, 1, 128, 255)]
+    y = decode_image(tiff(12, 1, bytes([0x00, 0x08, 0x00, 0xff, 0xf0, 0x10])), (1, 4), 1)[0, :, 0]
+    assert y.tolist() == [0, 2048 * 255 // 4095, 255, 16 * 255 // 4095]
+    for bits, code, sample in (32, "I", 1), (32, "i", 2), (16, "h", 2), (32, "f", 3):
+        with pytest.raises(ImageError, match="whose range is unknown"):
+            decode_image(tiff(bits, 1, struct.pack(f"<4{code}", 0, 1, 200, 255), sample), (1, 4), 1)
+
+
+def test_a_whole_image_is_stretched():
+    x = picture(20, 30)
+    assert np.array_equal(decode_image(encoded(x), (20, 30)), x)
+    assert decode_image(encoded(x), (7, 9), channels=1).shape == (7, 9, 1)
+    y = decode_image(encoded(x.repeat(2, axis=0)), [20, 30])
+    close(y[2:-2], x[2:-2], 12)
+    for bad in (0, 5), (5,), (5, 2**16), 2**16, "5", 1.5:
+        with pytest.raises((TypeError, ValueError), match="size must be"):
+            decode_image(encoded(x), bad)
+
+
+def test_jpegs_of_108_megapixels(tmp_path, run_python):
+    """They are shrunk while they are decoded: never more than a part of their 324 MB is in memory."""
+    pytest.importorskip("resource", reason="no limits of memory here")
+    code = (
+        "import sys, resource, numpy as np\nfrom fastcnn.images import decode_image\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\nx = decode_image(sys.argv[1], 256)\n"
+        "print(x[0, 0], x[-1, -1], x.shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 60_000)")
+    image = Image.new("RGB", (12000, 9000), (10, 200, 30))
+    for name, options in {"baseline": {}, "progressive": {"progressive": True}}.items():
+        image.save(tmp_path / name, "JPEG", **options)
+        run = run_python("-c", code, tmp_path / name)
+        assert run.stdout.startswith("[ 10 200  30] [ 10 200  30] (256, 256, 3)") and not run.stderr, run.stderr
+        assert run.stdout.endswith("True\n") or name == "progressive", "those keep all coefficients"
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_exif_orientation():
     """What EXIF says of each of its eight values: how the rows and columns in the file become those to look at."""
