@@ -357,9 +357,8 @@ def test_damaged_tars(photos, tmp_path):
     third = whole.index(b"dog/old/2.jpg")
     cases = {"cut.tar": whole[:third + 600], "head.tar": whole[:third + 100] + b"??" + whole[third + 102:],
              "cut.tgz": packed[:-30], "crc.tgz": packed[:-6] + b"????" + packed[-2:],
-             "byte.tgz": packed[:200] + b"?" + packed[201:], "text.gz": gzip.compress(b"no archive" * 99),
-             "7z": b"7z\xbc\xaf\x27\x1c" + bytes(99), "empty": b"",
-             "rar": b"Rar!\x1a\7\1", "jpeg": content(1)}
+             "byte.tgz": packed[:200] + bytes([packed[200] ^ 1]) + packed[201:], "t.gz": gzip.compress(b"no archive" * 99),
+             "7z": b"7z\xbc\xaf\x27\x1c" + bytes(99), "empty": b"", "rar": b"Rar!\x1a\7\1", "jpeg": content(1)}
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ValueError, match=rf"{name}: must be .*intact.* archive.*Received: .*"):

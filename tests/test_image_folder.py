@@ -143,8 +143,8 @@ def test_transparency_of_deep_and_shallow_pngs(ground, value):
 
 def tiff(bits, photometric, data, sample=1):
     """A TIFF of one row of grey; sample 1: unsigned, 2: signed, 3: floats."""
-    tags = [(256, WIDTH), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1), (279, len(data)),
-            (339, sample)]
+    tags = [(256, WIDTH), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1),
+            (279, len(data)), (339, sample)]
     data += bytes(len(data) % 2)
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + b"".join(
         struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags) + bytes(4)

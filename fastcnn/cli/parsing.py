@@ -21,10 +21,15 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         """As argparse's, but what is not known is an error of the command that it was written behind."""
+        options = [name for action in self._actions for name in action.option_strings]
+        if not any(action.nargs == argparse.PARSER for action in self._actions):  # said before what is missing for it
+            for word in args or ():
+                name = word.partition("=")[0]
+                if word.startswith("--") and not any(option.startswith(name) for option in options):
+                    self.error(f"unrecognized arguments: {word}{meant(name, options)}")
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            options = [name for action in self._actions for name in action.option_strings]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}" + meant(unknown[0].partition("=")[0], options))
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return namespace, unknown
 
     def _check_value(self, action, value):

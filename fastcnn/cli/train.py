@@ -52,7 +52,7 @@ def add(commands):
         "train", help="train a network",
         description="Train LeNet-5 on MNIST or digits of your own, or AlexNet on photographs of your own, and evaluate it. "
                     "Ctrl-C stops early; with --save, what was learnt so far is kept, and alexnet can go on from there.")
-    train.add_argument("network", choices=_BOTH, help="which network")
+    train.add_argument("network", metavar="NETWORK", choices=_BOTH, help="lenet5 or alexnet")
     groups = {2: train, "lenet5": train.add_argument_group("of lenet5 alone"),
               "alexnet": train.add_argument_group("of alexnet alone")}
     defaults = {network: _defaults(network) for network in _BOTH}

@@ -36,6 +36,8 @@ def read_digits_csv(path):
             separator = max(",;\t", key=first.count)
             cells = [cell.strip().strip('"').lower() for cell in first.rstrip("\r\n").split(separator)]
             named = not all(cell.lstrip("-").isdecimal() for cell in cells)
+            if not first:
+                raise ValueError("an empty file")
             if not named:
                 file.seek(0)
             rows = np.loadtxt(file, np.int32, delimiter=separator, ndmin=2, comments=None)
