@@ -21,6 +21,9 @@ from fastcnn.datasets import ImageFolder
 from fastcnn.images import Preparation, predict
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+import odd_photographs  # noqa: E402  needs Pillow
+
 TINY = ["--size", 12, "--crop", 9, "--batch-size", 8, "--learning-rate", 0.05]
 
 
@@ -342,6 +345,25 @@ def test_evaluate(main, trained, photos, tmp_path):
     for words in ["--data", "cifar"], ["--crops", 1]:
         code, _, err = main("evaluate", tmp_path / "lenet", *words)
         assert code == 1 and "does not say how its images are prepared" in err and "Received" in err
+
+
+def test_a_folder_of_oddities(main, tmp_path, monkeypatch):
+    """200 photographs with one of each oddity: one line says what became of every file, and training takes the rest."""
+    monkeypatch.chdir(tmp_path)
+    expected = odd_photographs.write(tmp_path / "photos")
+    code, out, err = main("train", "alexnet", "--data", "photos", "--epochs", 1, "--save", "m", *TINY)
+    line, *rest = out.splitlines()
+    assert code == 0 and line.startswith(
+        f"photos: {expected.files} files, 150 images to train on and 50 to validate on (the folder val); 3 classes: ")
+    left = line.partition("left out: ")[2].partition("; folders: ")[0]
+    assert 200 + sum(map(int, re.findall(r"(\d+) × ", left))) == expected.files
+    assert rest[0].startswith("Epoch 1/1") and "(50 images in " in out and Preparation.of(fastcnn.load_model("m"))
+    assert err.count("\n") == 1 and "3 of 153 images cannot be decoded" in err, "those that promise an image and are none"
+    code, out, _ = main("classify", "photos/train", "--model", "m")
+    rows = list(csv.DictReader(open("train.csv", encoding="utf-8")))
+    assert code == 0 and len(rows) == 154 and sum(bool(row["class"]) for row in rows) == 151
+    assert "left out: 2 × hidden" in out and {row["error"].rpartition(": ")[2] for row in rows if row["error"]} == {
+        "empty", "no image", "HEIC (pip install pillow-heif)"}
 
 
 # The real network, and the page

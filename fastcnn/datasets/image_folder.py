@@ -60,9 +60,9 @@ class ImageFolder(ImageFiles):
                              f"{len(outside)} images outside of class folders")
         folders = sorted({name.split("/")[0] for name in listing.folders} | set(classes.values()))
         full = {kind for name, kind in classes.items() if name not in listing.damaged}
-        if self.class_names is None:
+        if self.class_names is None and self._strict:
             self._check_level(listing)
-        elif absent := [name for name in self.class_names if name not in folders]:
+        elif absent := [name for name in self.class_names or () if name not in folders]:
             if self._strict or len(absent) == len(self.class_names):
                 raise ValueError(f"classes must be folders of {self._where()}, which holds {folders}. Received: {absent}")
         empty = [name for name in folders if name not in full and name not in (self.class_names or ())]

@@ -68,7 +68,7 @@ def summary(accounts, purposes, whence, labels, class_names):
     what = " and ".join(f"{len(part):,} {'' if i else 'images '}{purpose}"
                         for i, (part, purpose) in enumerate(zip(labels, purposes)))
     what += f" ({whence})" if whence else ""
-    shown = [f"{name} ({' + '.join(map(str, row))})" for name, row in zip(class_names, counts[:_NAMED].tolist())]
+    shown = [f"{name} ({' + '.join(f'{n:,}' for n in row)})" for name, row in zip(class_names, counts[:_NAMED].tolist())]
     more = f" and {len(class_names) - _NAMED:,} more" if len(class_names) > _NAMED else ""
     line = f"{what}; {len(class_names):,} classes: {', '.join(shown)}{more}"
     if not accounts:

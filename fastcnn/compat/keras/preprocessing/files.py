@@ -93,7 +93,10 @@ def array_to_img(x, data_format=None, scale=True):
 
 def save_img(path, x, data_format=None, scale=True):
     """Writes an array as an image file; arguments as `array_to_img`."""
-    array_to_img(x, data_format, scale).save(path)
+    from fastcnn.io.atomic import naming
+
+    with naming(path):
+        array_to_img(x, data_format, scale).save(path)
 
 
 def _first(data_format):
