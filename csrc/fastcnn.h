@@ -61,6 +61,12 @@ typedef enum {
     FC_SQUARE,
     FC_SDLM,
     FC_DISTORT,
+    FC_ADD,
+    FC_MULTIPLY,
+    FC_MAXIMUM,
+    FC_MINIMUM,
+    FC_JOIN,
+    FC_GRADIENT_SUM,
     FC_KINDS
 } fc_kind;
 
@@ -178,6 +184,15 @@ typedef struct {
 } fc_distort;
 
 typedef struct {
+    float first, second; /* factors of the two inputs of a sum */
+} fc_merge;
+
+typedef struct {
+    ptrdiff_t at; /* the first channel of y that x goes to */
+    int add;      /* FORWARD: to what y holds */
+} fc_join;
+
+typedef struct {
     ptrdiff_t pad_top, pad_left; /* zero pixels around the image */
 } fc_to_lanes;
 
@@ -243,6 +258,8 @@ typedef struct {
         fc_upsample2d upsample2d;
         fc_permute permute;
         fc_rescale rescale;
+        fc_merge merge;
+        fc_join join;
     } u;
 } fc_op;
 
@@ -256,6 +273,7 @@ typedef struct {
 /* The buffers of one op. What a pass does not use may be NULL. */
 typedef struct {
     fc_buf x, y, dy, dx;
+    fc_buf x2, dx2;           /* of ops with a second input; of the gradients either may be absent */
     float *w, *b, *dw, *db;   /* rescale: w is constant */
     float *packed, *packed_t; /* weights as the microkernel reads them */
     void *half;               /* weights in panels (ops/panels.h), and the scales of int8, [blocks of rows][columns] */
@@ -344,6 +362,13 @@ fc_status fc_rescale_init(fc_op *op, ptrdiff_t size, ptrdiff_t period);
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *constants);
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
+/* Two images of `size` floats become one, by FC_ADD with factors, FC_MULTIPLY, FC_MAXIMUM or FC_MINIMUM. */
+fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, float second);
+/* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
+int fc_op_passes_on(const fc_op *op, int number);
+/* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */
+fc_status fc_join_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t c, ptrdiff_t out_c, ptrdiff_t at, int add);
+fc_status fc_gradient_sum_init(fc_op *op, ptrdiff_t size);
 fc_status fc_penalty_init(fc_op *op, ptrdiff_t size, float l1, float l2);
 ptrdiff_t fc_norm_blocks(ptrdiff_t size); /* blocks of that many parameters, each with a partial sum */
 

@@ -121,6 +121,9 @@ typedef struct {
     X(void, maxout, (ptrdiff_t n, ptrdiff_t group, const float *x, float *y))                                         \
     X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
+    X(void, merge, (fc_kind kind, const fc_merge *by, ptrdiff_t n, const float *x, const float *z, float *y))         \
+    X(void, merge_backward, (fc_kind kind, float factor, int second, ptrdiff_t n, const float *x, const float *z,     \
+                             const float *dy, float *dx))                                                             \
     X(void, blend, (ptrdiff_t n, float a, const float *x, float b, const float *z, float *y))                         \
     X(void, rescale, (ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset,        \
                       float *y))                                                                                      \

@@ -14,7 +14,8 @@ cdef extern from "fastcnn.h" nogil:
         FC_AUGMENT, FC_TO_LANES, FC_FROM_LANES, FC_HALF_WEIGHTS, FC_PAD2D, FC_UPSAMPLE2D, FC_PERMUTE
         FC_CONV2D_TRANSPOSE, FC_GAUSSIAN_NOISE, FC_RESCALE, FC_MEAN_ABSOLUTE_ERROR, FC_HUBER, FC_HINGE
         FC_SQUARED_HINGE, FC_CATEGORICAL_HINGE, FC_MULTICLASS_HINGE, FC_PENALTY, FC_SUM_POOL2D, FC_SCALE, FC_RBF
-        FC_RBF_MEAN_SQUARED_ERROR, FC_RBF_MAXIMUM_A_POSTERIORI, FC_SQUARE, FC_SDLM, FC_DISTORT, FC_KINDS
+        FC_RBF_MEAN_SQUARED_ERROR, FC_RBF_MAXIMUM_A_POSTERIORI, FC_SQUARE, FC_SDLM, FC_DISTORT, FC_ADD
+        FC_MULTIPLY, FC_MAXIMUM, FC_MINIMUM, FC_JOIN, FC_GRADIENT_SUM, FC_KINDS
 
     ctypedef enum fc_activation:
         FC_LINEAR, FC_RELU, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SCALED_TANH, FC_SOFTPLUS, FC_SOFTSIGN
@@ -85,7 +86,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t size, offset, stride, slots
 
     ctypedef struct fc_io:
-        fc_buf x, y, dy, dx
+        fc_buf x, y, dy, dx, x2, dx2
         float *w
         float *b
         float *dw
@@ -167,6 +168,10 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
     fc_status fc_loss_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_loss *constants)
     fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
+    fc_status fc_merge_init(fc_op *op, fc_kind kind, Py_ssize_t size, float first, float second)
+    int fc_op_passes_on(const fc_op *op, int number)
+    fc_status fc_join_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t c, Py_ssize_t out_c, Py_ssize_t at, int add)
+    fc_status fc_gradient_sum_init(fc_op *op, Py_ssize_t size)
     fc_status fc_penalty_init(fc_op *op, Py_ssize_t size, float l1, float l2)
     Py_ssize_t fc_norm_blocks(Py_ssize_t size)
     fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,

@@ -2,6 +2,7 @@
 
 PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
          "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "square": FC_SQUARE}
+MERGES = {"add": FC_ADD, "multiply": FC_MULTIPLY, "maximum": FC_MAXIMUM, "minimum": FC_MINIMUM}
 LOSSES = {"softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
           "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR,
           "mean_absolute_error": FC_MEAN_ABSOLUTE_ERROR, "huber": FC_HUBER, "hinge": FC_HINGE,
@@ -236,6 +237,27 @@ def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, 
     o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
     o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
     check(fc_optimizer_init(&op.op, OPTIMIZERS[kind], size, &o), f"{kind} of {size} parameters")
+    return op
+
+
+def merge(str kind, Py_ssize_t size, float first=1, float second=1):
+    """Two samples of `size` values become one: "add" (first·x + second·x2), "multiply", "maximum" or "minimum"."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_merge_init(&op.op, MERGES[kind], size, first, second), f"{kind} of {size} values")
+    return op
+
+
+def join(Py_ssize_t pixels, Py_ssize_t c, Py_ssize_t out_c, Py_ssize_t at, bint add=False):
+    """An image of `pixels` pixels becomes channels `at` … of one with out_c channels, or is added to them."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_join_init(&op.op, pixels, c, out_c, at, add), f"join of {c} channels at {at} of {out_c}")
+    return op
+
+
+def gradient_sum(Py_ssize_t size):
+    """Adds one part of the gradient of `size` parameters to the others."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_gradient_sum_init(&op.op, size), f"gradient_sum of {size} parameters")
     return op
 
 

@@ -75,6 +75,10 @@ cdef class Op:
         """Does the op have this pass?"""
         return bool(fc_op_has(&self.op, PASSES[name]))
 
+    def passes_on(self, int number):
+        """Is the gradient of input `number` that of the output, as it is?"""
+        return bool(fc_op_passes_on(&self.op, number))
+
     def algorithm(self, str name):
         """How a pass is computed: "direct", or Winograd's "F(4×4, 3×3)" and the like."""
         return fc_op_algorithm(&self.op, PASSES[name]).decode()
@@ -189,7 +193,7 @@ cdef class Program:
 
     def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, Py_ssize_t offset=0,
                   Py_ssize_t stride=0, Py_ssize_t slots=0):
-        """Sets x, y, dy or dx: `size` floats per image. With a stride: a local buffer, which lives within a chunk, at
+        """Sets x, y, dy, dx, x2 or dx2: `size` floats per image. With a stride: a local buffer, which lives within a chunk, at
         `offset` of each of the `slots` threads' `stride` floats of `array`."""
         cdef fc_buf buf
         buf.p, buf.size, buf.offset, buf.stride, buf.slots = self.pointer(op, field, array), size, offset, stride, slots
@@ -201,6 +205,10 @@ cdef class Program:
             self.io[op].dy = buf
         elif field == "dx":
             self.io[op].dx = buf
+        elif field == "x2":
+            self.io[op].x2 = buf
+        elif field == "dx2":
+            self.io[op].dx2 = buf
         else:
             raise KeyError(field)
 

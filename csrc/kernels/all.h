@@ -10,6 +10,7 @@
 #include "winograd.h"
 #include "eltwise.h"
 #include "depthwise.h"
+#include "merge.h"
 #include "pool.h"
 #include "pool_smooth.h"
 #include "prelu.h"

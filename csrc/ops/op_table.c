@@ -55,6 +55,12 @@ const fc_op_class *const fc_op_classes[FC_KINDS] = {
     [FC_SQUARE] = &fc_square_class,
     [FC_SDLM] = &fc_sdlm_class,
     [FC_DISTORT] = &fc_distort_class,
+    [FC_ADD] = &fc_add_class,
+    [FC_MULTIPLY] = &fc_multiply_class,
+    [FC_MAXIMUM] = &fc_maximum_class,
+    [FC_MINIMUM] = &fc_minimum_class,
+    [FC_JOIN] = &fc_join_class,
+    [FC_GRADIENT_SUM] = &fc_gradient_sum_class,
 };
 
 const char *fc_op_name(fc_kind kind) { return fc_op_classes[kind]->name; }
