@@ -83,6 +83,23 @@ def test_a_model_that_rescales_takes_bytes(main, digits, tmp_path, name, loss):
     assert [row[2] for row in rows] == pytest.approx(y.max(1), abs=1e-4)
 
 
+def test_graphs_that_rescale(main, tmp_path):
+    """Every branch has to, and a model within the model may."""
+    def end(*branches):
+        flat = [layers.Flatten()(branch) for branch in branches]
+        return layers.Dense(10, "softmax")(layers.Concatenate()(flat) if len(flat) > 1 else flat[0])
+
+    x, inner = fastcnn.Input((28, 28, 1)), fastcnn.Input((28, 28, 1))
+    scaled, within = layers.Rescaling(1 / 255), fastcnn.Model(inner, layers.Rescaling(1 / 127.5, offset=-1)(inner))
+    for outputs, known in (end(scaled(x)), True), (end(within(x)), True), (end(scaled(x), within(x)), True), \
+            (end(scaled(x), x), False), (end(layers.Rescaling(1 / 255)(layers.Conv2D(1, 3)(x))), False):
+        fastcnn.Model(x, outputs).save(tmp_path / "m")
+        assert main("evaluate", tmp_path / "m", "--limit", 5)[0] == (0 if known else 1)
+    fastcnn.Model([x, inner], end(scaled(x), within(inner))).save(tmp_path / "m")
+    code, _, err = main("evaluate", tmp_path / "m")
+    assert code == 1 and "one input and one output. Received: a model of [(None, 28, 28, 1), (None, 28, 28, 1)]" in err
+
+
 @pytest.mark.parametrize("first", [
     layers.Conv2D(2, 5, input_shape=(28, 28, 1)), layers.Normalization(mean=0.0, variance=1.0, input_shape=(28, 28, 1)),
     layers.Rescaling(2.0, offset=-1.0, input_shape=(28, 28, 1)), layers.BatchNormalization(input_shape=(28, 28, 1)),

@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+
 from fastcnn.cli.messages import Failure
 
 
@@ -93,6 +95,9 @@ def load(options):
     import fastcnn
 
     model = fastcnn.load_model(options.model)
+    if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
+        raise Failure(f"{options.model} must have one input and one output. Received: a model of {model.input_shape} → "
+                      f"{model.output_shape}")
     if options.half_weights:
         model.half_weights(options.half_weights)
     return model
@@ -152,21 +157,23 @@ def preparation(model, options):
 
 
 def _takes_bytes(model):
-    """Whether the first layer that computes is a Rescaling which makes small numbers of bytes."""
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "Rescaling":
-            scales = layer.scale if isinstance(layer.scale, tuple) else (layer.scale,)
-            return all(0 < 255 * abs(scale) <= 16 for scale in scales)
-        if kind not in ("Flatten", "Reshape", "Permute"):
-            return False
-    return False
+    """Whether all that computes with the model's input at first is Rescaling, which makes small numbers of bytes."""
+    calls, front, *_ = model.graph.leaves()
+    rescaled = False
+    while front:
+        takers, front = [(layer, key) for layer, taken, key in calls if set(front) & set(taken)], []
+        for layer, key in takers:
+            kind = type(layer).__name__
+            if kind in ("Flatten", "Permute", "Reshape"):
+                front.append(key)
+            elif kind != "Rescaling" or not all(0 < 255 * abs(scale) <= 16 for scale in np.atleast_1d(layer.scale)):
+                return False
+            rescaled |= kind == "Rescaling"
+    return rescaled
 
 
 def probabilities(model, y):
     """A model's outputs as it is asked for them: of logits probabilities, of one output those of both classes."""
-    import numpy as np
-
     if getattr(model.loss, "from_logits", False):
         both = np.concatenate([np.zeros_like(y), y], axis=1) if y.shape[1] == 1 else y
         powers = np.exp(both.astype(np.float64) - both.max(axis=1, keepdims=True))

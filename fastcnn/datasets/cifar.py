@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcnn.datasets.download import RemoteFile, fetch
+from fastcnn.datasets.download import RemoteFile, data_folder, fetch
 from fastcnn.datasets.files import MAX_FILE
 from fastcnn.datasets.opening import open_files
 
@@ -45,13 +45,26 @@ class Version:
         return (*self.train, *self.test)
 
 
-def located(folder, versions):
-    """What a folder holds under an official name: an unpacked folder, or an archive, checked; None: neither.
+def located(path, versions):
+    """Where the files are: a path as it is given, or what the folder there holds under an official name.
+
+    Args:
+        path: None: the folder for data sets, to which the last version's archive is downloaded if it holds none.
+        versions: what may be there.
 
     Example:
-        >>> located(".", ()) is None
-        True
+        >>> located("photos.zip", ())
+        'photos.zip'
     """
+    folder = data_folder() if path is None else os.fsdecode(path)
+    found = _inside(folder, versions) if os.path.isdir(folder) else None
+    if found is None and path is None:
+        return fetch(versions[-1].archive, folder)
+    return found or folder
+
+
+def _inside(folder, versions):
+    """An unpacked folder, or an archive, checked; None: neither."""
     for version in versions:
         if os.path.isdir(os.path.join(folder, version.folder)):
             return os.path.join(folder, version.folder)

@@ -1,11 +1,9 @@
 """CIFAR-10: 60,000 colour photographs of ten kinds of things, 32 × 32 pixels, in every form that it comes in."""
 
-import os
-
 import numpy as np
 
 from fastcnn.datasets.cifar import MIRRORS, Version, located, official
-from fastcnn.datasets.download import RemoteFile, data_folder, fetch
+from fastcnn.datasets.download import RemoteFile
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -63,12 +61,7 @@ def load_data(path=None):
     https://www.cs.toronto.edu/~kriz/cifar.html
     """
     versions = _versions()
-    if path is None:
-        folder = data_folder()
-        path = located(folder, versions) or fetch(_ARCHIVES[1], folder)
-    path = os.fsdecode(path)
-    if os.path.isdir(path):
-        path = located(path, versions) or path
+    path = located(path, versions)
     found = official(path, versions, (_PER_BATCH, _PER_BATCH), "labels", len(CLASS_NAMES))
     return _images(path, versions[0].names) if found is None else found
 

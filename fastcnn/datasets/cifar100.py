@@ -1,10 +1,8 @@
 """CIFAR-100: 60,000 colour photographs of a hundred kinds of things, in twenty groups, 32 × 32 pixels."""
 
-import os
-
 from fastcnn import arguments
 from fastcnn.datasets.cifar import MIRRORS, Version, located, official
-from fastcnn.datasets.download import RemoteFile, data_folder, fetch
+from fastcnn.datasets.download import RemoteFile
 
 CLASS_NAMES = tuple("""
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
@@ -64,12 +62,7 @@ def load_data(path=None, label_mode="fine"):
     keys = "coarse_labels", "fine_labels"  # in the order of a binary row
     versions = [Version(folder, (f"train{suffix}",), (f"test{suffix}",), archive, keys, not suffix)
                 for (folder, suffix), archive in zip((("cifar-100-binary", ".bin"), ("cifar-100-python", "")), _ARCHIVES)]
-    if path is None:
-        folder = data_folder()
-        path = located(folder, versions) or fetch(_ARCHIVES[1], folder)
-    path = os.fsdecode(path)
-    if os.path.isdir(path):
-        path = located(path, versions) or path
+    path = located(path, versions)
     classes = len(CLASS_NAMES if label_mode == "fine" else COARSE_NAMES)
     found = official(path, versions, _COUNTS, f"{label_mode}_labels", classes)
     if found is None:
