@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -293,6 +294,10 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     assert main("predict", trained[0], path, "--top", 1, "--half-weights", "int8")[1] == f"{path}\tdark\t{y[0, 0]:.4f}\n"
     code, out, err = main("classify", photos)
     assert code == 2 and "--model" in err
+    archive = shutil.make_archive(tmp_path / "x.y", "gztar", photos)
+    assert main("classify", archive, "--model", trained[0])[1].splitlines()[0].endswith(": x.y.csv")
+    assert main("classify", photos, "--model", trained[0])[1].splitlines()[0].endswith(": photos.csv")
+    os.remove("photos.csv")
     fastcnn.networks.lenet5().save("lenet")
     for words, message in [
         ([photos, "--model", "lenet"], "lenet does not say how its images are prepared"),

@@ -157,6 +157,15 @@ def test_folders_one_level_further_in_do_not_pass_for_classes(photos):
         training_sources(photos({"cat/1.png": 1, "cat/2.png": 2}, "one"))
 
 
+def test_classes_that_are_chosen(photos):
+    folder = photos()
+    training, validation, _, line = training_sources(folder, size=8, classes=["fish", "cat"], validation_split=0.5)
+    assert training.class_names == ["fish", "cat"] and "2 × of another class (dog) (dog/1.jpg …)" in line
+    for labels in None, {name: name.split("/")[0] for name in TREE}:
+        with pytest.raises(ValueError, match="classes must have images to train on. Received: dgo"):
+            training_sources(folder, size=8, classes=["cat", "dgo"], labels=labels)
+
+
 def test_empty_class_folders(photos):
     folder = photos()
     (folder / "bird").mkdir()
@@ -427,6 +436,15 @@ def test_labels_from_a_table(photos, tmp_path, table):
     assert source.class_names == ["x", "y"] and source.labels.tolist() == [0, 0, 0, 1, 1]
     training, validation, notes, line = training_sources(tmp_path / "photos", size=8, labels=str(tmp_path / "labels.csv"))
     assert (len(training), len(validation), training.class_names) == (3, 2, ["x", "y"]) and "left out: nothing" in line
+
+
+def test_one_table_for_two_folders(photos):
+    a, b = photos(), photos({"x/7.png": 7, "8.png": 8}, "more")
+    labels = {**{name: str(i % 2) for name, i in TREE.items()}, "7": "0", "8": "1", "9": "1"}
+    training, validation, _, line = training_sources(a, b, size=8, labels=labels)
+    assert found(validation) == {"8.png": "1", "x/7.png": "0"} and len(training) == 5
+    assert line.startswith(f"{a} and {b}: 7 files, 5 images to train on and 2 to validate on (given as val); 2 classes: ")
+    assert line.endswith("left out: labels: 1 × label without an image (9*)")
 
 
 def test_labels_that_do_not_fit(photos, tmp_path):

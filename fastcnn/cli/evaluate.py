@@ -36,7 +36,7 @@ def run(options):
     digits = preparation.shape == (SIDE, SIDE, 1)
     if options.data is None and not digits:
         raise Failure(f"{options.model} is a model of photographs: --data must say which. Received: no --data")
-    arrays = options.data in (None, "mnist") or not options.labels and holds_arrays(options.data)
+    arrays = options.data in (None, "mnist") or digits and not options.labels and holds_arrays(options.data)
     if arrays and not digits:
         raise Failure(f"digits are images of shape {(SIDE, SIDE, 1)}. Received: a model of images of {preparation.shape}")
     return (_evaluate_arrays if arrays else _evaluate_files)(options, model, preparation)

@@ -110,7 +110,7 @@ def _array(model, preparation, path, options):
     if x.dtype != np.uint8 and (x.dtype.kind != "f" or options.invert):
         raise Failure(f"must be uint8{'' if options.invert else ' or floats'}. Received: {x.dtype}")
     if x.dtype == np.uint8 and _of_photographs(preparation):
-        crop = preparation.augmentation.crop or (1, 1)
+        crop = getattr(preparation.augmentation, "crop", None) or (1, 1)
         if x.ndim not in (3, 4) or x.shape[-1] != preparation.channels or any(n < m for n, m in zip(x.shape[-3:-1], crop)):
             raise Failure(f"must hold one or several images of {preparation.channels} channels, at least {crop} pixels. "
                           f"Received: shape {x.shape}")

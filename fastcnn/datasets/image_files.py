@@ -4,6 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.datasets.listing import Listing
+from fastcnn.datasets.opening import open_files
 from fastcnn.images.decode import ImageError, decode_image, frame
 
 
@@ -61,7 +62,7 @@ class ImageFiles:
         self._remember()
 
     def _refuse_nothing(self, listing):
-        tops = sorted({name.split("/")[0] for name in Listing(self.path).folders}) if self.folder else []
+        tops = sorted({name.split("/")[0] for name in open_files(self.path).folders}) if self.folder else []
         if self.folder and self.folder.split("/")[0] not in tops:
             raise ValueError(f"folder must be within {self.path}, which holds {', '.join(map(repr, tops[:5])) or 'none'}. "
                              f"Received: {self.folder!r}")

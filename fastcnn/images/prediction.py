@@ -112,7 +112,7 @@ def as_input(model, x):
         >>> as_input(model, np.zeros((2, 28, 28, 1), np.float32)).shape
         (2, 784)
     """
-    shape = tuple(model.input_shape[1:])
+    shape = tuple(model.input_shape[1:]) if model.built else ()  # its first samples build it
     return x.reshape(len(x), *shape) if math.prod(shape) == math.prod(x.shape[1:]) else x
 
 

@@ -76,7 +76,8 @@ def summary(accounts, purposes, whence, labels, class_names):
     left = {}
     for account in accounts:
         prefix = f"{account.where}/" if len(accounts) > 1 else ""
-        left.update((prefix + name, why) for name, why in account.left_out.items())
+        left.update((name if name[-1] == "*" else prefix + name, why) for name, why in account.left_out.items()
+                    if name[-1] != "*" or all(name in other.left_out for other in accounts))  # one table for all
     line = f"{' and '.join(a.where for a in accounts)}: {sum(a.files for a in accounts):,} files, {line}"
     kinds = {"": lambda name: name[-1] not in "/*", "folders: ": lambda name: name[-1] == "/",
              "labels: ": lambda name: name[-1] == "*"}

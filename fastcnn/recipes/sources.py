@@ -4,6 +4,8 @@ import hashlib
 import os
 from collections import namedtuple
 
+import numpy as np
+
 from fastcnn import arguments
 
 FRACTION = 0.2  # of the training images, held out where there are no others
@@ -41,48 +43,65 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
         (8, 2)
     """
     from fastcnn.datasets import split
-    from fastcnn.recipes.account import Account, readable, summary
+    from fastcnn.recipes.account import readable, summary
 
     options = {"size": 256 if size is None else size, "cache": cache, "labels": labels, "channels": channels,
                "ground": ground}
-    listing = _listing(data, "data", size, cache, folder, classes, labels)
-    if listing is None:
-        training, inner = data, None
-    else:
+    listing, training, inner = _listing(data, "data", size, cache, folder, classes, labels), data, None
+    if listing is not None:
         first, inner = (None, None) if labels is not None else listing.parts()
         training = _source(listing, first, names=classes, **options)
-    if training.labels is None:
-        raise ValueError("data must have labels. Received: a source without")
-    names = class_names(training)
-    if len(names) < 2:
-        raise ValueError(f"data must hold images of two classes or more. Received: {', '.join(names)} alone")
-    inner = _known(listing, inner, names)
-    if val is not None or inner is not None:
+    names = _checked_names(training, classes)
+    inner, places = _known(listing, inner, names), [(listing, training)]
+    if val is None and inner is None:
+        fraction = arguments.number("validation_split", FRACTION if validation_split is None else validation_split, 0, 1)
+        notes, whence = {"validation_split": fraction, "whole": digest(training)}, f"{fraction:g} of each class, held out"
+        training, validation = split(training, fraction, SPLIT_SEED)
+    else:
+        notes, whence = {"validation_split": None, "whole": None}, f"the folder {inner}"
         if validation_split is not None:
             where = "val" if val is not None else f"{data}, which holds {inner!r} to validate on"
             raise ValueError(f"validation_split must not be given with {where}. Received: {validation_split!r}")
-        other, whence = listing, f"the folder {inner}"
         if val is not None:
-            other, whence = _listing(val, "val", size, cache), "given as val"
-            inner = None if other is None or labels is not None else _validation_folder(other, names)
-        validation = val if other is None else _source(other, inner, names=names, **options)
-        if validation.labels is None or validation.labels.max(initial=0) >= len(names):
-            raise ValueError(f"val must have labels below {len(names)}, as the training images. Received: "
-                             f"{'none' if validation.labels is None else int(validation.labels.max())}")
-        if validation.shape != training.shape:
-            raise ValueError(f"val must have images of {training.shape}, as data. Received: {validation.shape}")
-        places = (listing, training), (other, validation)
-        accounts = [Account(place, [source for where, source in places if where is place])
-                    for place in dict.fromkeys((listing, other)) if place is not None]
-        notes = {"validation_split": None, "whole": None}
-    else:
-        fraction = arguments.number("validation_split", FRACTION if validation_split is None else validation_split, 0, 1)
-        notes, whence = {"validation_split": fraction, "whole": digest(training)}, f"{fraction:g} of each class, held out"
-        accounts = [Account(listing, [training])] if listing else []
-        training, validation = split(training, fraction, SPLIT_SEED)
+            listing, whence = _listing(val, "val", size, cache), "given as val"
+            inner = None if listing is None or labels is not None else _validation_folder(listing, names)
+        validation = val if listing is None else _source(listing, inner, names=names, **options)
+        _check_validation(validation, training, names)
+        places.append((listing, validation))
     notes = {**notes, "training": digest(training), "validation": digest(validation)}
-    line = summary(accounts, ["to train on", "to validate on"], whence, [readable(training), readable(validation)], names)
+    line = summary(_accounts(places), ["to train on", "to validate on"], whence, [readable(training), readable(validation)],
+                   names)
     return Sources(training, validation, notes, line)
+
+
+def _checked_names(training, classes):
+    """Names of the classes of what is to be trained on."""
+    if training.labels is None:
+        raise ValueError("data must have labels. Received: a source without")
+    names = class_names(training)
+    counts = np.bincount(training.labels, minlength=len(names))
+    without = [name for name, n in zip(names, counts) if classes and not n]
+    if without:
+        raise ValueError(f"classes must have images to train on. Received: {', '.join(without)}")
+    if len(names) < 2:
+        raise ValueError(f"data must hold images of two classes or more. Received: {', '.join(names)} alone")
+    return names
+
+
+def _check_validation(validation, training, names):
+    if validation.labels is None or validation.labels.max(initial=0) >= len(names):
+        raise ValueError(f"val must have labels below {len(names)}, as the training images. Received: "
+                         f"{'none' if validation.labels is None else int(validation.labels.max())}")
+    if validation.shape != training.shape:
+        raise ValueError(f"val must have images of {training.shape}, as data. Received: {validation.shape}")
+
+
+def _accounts(places):
+    """Of each listing among (listing, source)."""
+    from fastcnn.recipes.account import Account
+
+    return [Account(listing, [source for place, source in places if place is listing])
+            for listing in dict.fromkeys(listing for listing, _ in places) if listing is not None]
 
 
 def evaluation_source(data, preparation, notes=None, folder=None, labels=None):
@@ -102,18 +121,18 @@ def evaluation_source(data, preparation, notes=None, folder=None, labels=None):
         >>> evaluation_source("flowers.zip", preparation)  # doctest: +SKIP
     """
     from fastcnn.datasets import split
-    from fastcnn.recipes.account import Account, readable, summary
+    from fastcnn.recipes.account import readable, summary
 
     p = preparation
     listing = _listing(data, "data", folder=folder)
     inner = None if labels is not None else _validation_folder(listing, p.class_names)
     source = _source(listing, inner, p.size, False, labels, p.class_names, channels=p.channels, ground=p.ground)
-    account, parts = [Account(listing, [source])], [source]
+    accounts, parts = _accounts([(listing, source)]), [source]
     held_out = bool(notes and notes.get("validation_split") and digest(source) == notes["whole"])
     if held_out:
         rest, source = split(source, notes["validation_split"], SPLIT_SEED)
         parts = [source, rest]
-    line = summary(account, ["to test on", "that training had"], None, list(map(readable, parts)), p.class_names)
+    line = summary(accounts, ["to test on", "that training had"], None, list(map(readable, parts)), p.class_names)
     return source, held_out, line
 
 
