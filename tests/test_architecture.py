@@ -113,6 +113,21 @@ def test_kernels_are_not_called_past_the_table():
     assert [path for path in takers if not path.startswith(("csrc/isa/", "csrc/kernels/"))] == []
 
 
+# A name that a file defines for others
+DEFINED = re.compile(r"^(?!static|extern|typedef)(?=[a-z])[\w ]+?[ *](fc_\w+)(?:\([^;{]*?\)\s*\{| = \{)", re.MULTILINE)
+
+
+def test_no_op_calls_itself_by_a_detour():
+    """The files of conv2d are a list of algorithms and what is below it, not a heap."""
+    texts = {path: code(path) for path in C_FILES if path.startswith("csrc/ops/") and path.endswith(".c")}
+    home = {name: path for path, text in texts.items() for name in DEFINED.findall(text)}
+    assert {"fc_conv2d_init", "fc_conv2d_direct", "fc_conv2d_padded", "fc_mask"} <= set(home)
+    graph = {path: {home[name] for name in re.findall(r"\bfc_\w+", text) if name in home} - {path}
+             for path, text in texts.items()}
+    assert {"csrc/ops/conv2d_direct.c", "csrc/ops/conv2d_winograd.c"} <= graph["csrc/ops/conv2d.c"]
+    assert circle(graph) is None
+
+
 FLAGS = {
     "scalar": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],

@@ -57,8 +57,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-#define MERGE_CLASS(NAME) {NAME, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_plain_items}
-const fc_op_class fc_add_class = MERGE_CLASS("add");
-const fc_op_class fc_multiply_class = MERGE_CLASS("multiply");
-const fc_op_class fc_maximum_class = MERGE_CLASS("maximum");
-const fc_op_class fc_minimum_class = MERGE_CLASS("minimum");
+#define MERGE_CLASS(READS) { \
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_plain_items, \
+    .needs = {[FC_FORWARD] = FC_X | FC_X2 | FC_Y, [FC_DATA] = FC_DY | READS}, \
+}
+const fc_op_class fc_add_class = MERGE_CLASS(0);
+const fc_op_class fc_multiply_class = MERGE_CLASS(FC_X | FC_X2);
+const fc_op_class fc_maximum_class = MERGE_CLASS(FC_X | FC_X2);
+const fc_op_class fc_minimum_class = MERGE_CLASS(FC_X | FC_X2);

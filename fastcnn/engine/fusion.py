@@ -6,9 +6,6 @@ A node is fused behind another only if it is the one reader of what that one alo
 from fastcnn import _ops
 from fastcnn.engine.nodes import Computed, Node
 
-_ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
-_FOLDED = "conv2d", "dense"  # ops whose weights take a normalization along: their last axis is the output's channels
-
 
 def fuse(network, fold):
     """The same network with activations fused behind convolutions and dense layers; and, with fold, where nothing is
@@ -47,7 +44,7 @@ def _each(network, join):
 
 
 def _activated(before, node):
-    if node.op.name == "activation" and before.op.name in _ACTIVATED and before.op.activation == "linear":
+    if node.op.name == "activation" and before.op.takes_activation and before.op.activation == "linear":
         return before.with_op(before.op.with_activation(node.op.activation, node.op.alpha))
     return None
 
@@ -55,7 +52,7 @@ def _activated(before, node):
 def _folds(before, node):
     """Are both about the same channels? A copy of large dense weights would cost more than the normalization does."""
     op, norm = before.op, node.op
-    return (norm.name == "fixed_norm" and op.name in _FOLDED and op.activation == "linear" and before.fold is None
+    return (norm.name == "fixed_norm" and op.folds and op.activation == "linear" and before.fold is None
             and before.table is None and norm.in_shape[2] == op.out_shape[2] and not op.wide)
 
 
@@ -87,4 +84,4 @@ def _in_place_of(node, first, second):
 
 def masks(node):
     """Does the node have an activation fused behind it, whose derivative its gradient is to be masked by?"""
-    return node is not None and node.op is not None and node.op.name in _ACTIVATED and node.op.activation != "linear"
+    return node is not None and node.op is not None and node.op.takes_activation and node.op.activation != "linear"
