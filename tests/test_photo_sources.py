@@ -236,6 +236,8 @@ def test_the_preparation_stays_with_the_model(model, tmp_path):
         loaded.metadata["images"] = {**model.metadata["images"], **damage}
         with pytest.raises(ValueError, match="metadata must"):
             Preparation.of(loaded)
+    with pytest.raises(ValueError, match="text that can be kept in a file. Received: .*udcff"):
+        Preparation(8, augmentation, ["x", "y", "\udcff"])  # a folder whose name is no text: before training
     loaded.metadata = {**model.metadata, "class_names": ["x"]}
     with pytest.raises(ValueError, match="1 class names"):
         Preparation.of(loaded)

@@ -5,8 +5,9 @@ import os
 from fastcnn.datasets.archives import Tar, Zip
 from fastcnn.datasets.files import Folder
 
-_KINDS = {b"Rar!": "a rar archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x89HDF": "an HDF5 file", b"%PDF": "a PDF file",
-          b"\xff\xd8\xff": "a single JPEG image", b"\x89PNG": "a single PNG image"}
+_KINDS = {b"Rar!": "a rar archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"(\xb5/\xfd": "a zstd archive",
+          b"\x89HDF": "an HDF5 file", b"%PDF": "a PDF file", b"\xff\xd8\xff": "a single JPEG image",
+          b"\x89PNG": "a single PNG image"}
 
 
 def open_files(path, folder=None, most=None):

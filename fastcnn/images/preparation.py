@@ -51,6 +51,8 @@ class Preparation:
         names = self.class_names
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"class_names must be a list of strings. Received: {names!r}")
+        if unwritable := [name for name in names if not name.isascii() and name != name.encode(errors="replace").decode()]:
+            raise ValueError(f"class_names must be text that can be kept in a file. Received: {unwritable}")
 
     @property
     def shape(self):
