@@ -18,4 +18,5 @@ def load_data(path="mnist.npz"):
         (60000, 28, 28)
     """
     folder = os.path.expanduser(os.path.join("~", ".keras", "datasets"))
-    return mnist.load_data(next(filter(os.path.exists, (path, os.path.join(folder, path))), None))
+    found = next(filter(os.path.exists, (path, os.path.join(folder, path))), None)
+    return mnist.load_data() if found is None else mnist.load_data(found)
