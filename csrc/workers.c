@@ -1,11 +1,11 @@
 /* Workers are the threads of one OpenMP region, which lasts as long as the crew.
  *
  * A thread made for that purpose opens the region, so that the caller is free meanwhile. A forked child lacks that thread, and
- * the pool that libgomp keeps for it, and opens a region of its own. The opener is thread 0 of the region. It stands for
- * the caller, whose slot is 0: it computes nothing and sleeps. If threads are bound (OMP_PROC_BIND, OMP_PLACES,
- * GOMP_CPU_AFFINITY), thread 0 has the place of the thread that loaded libgomp, and each worker has its own.
- * Workers are created by OpenMP, with its stack size. They end when the region has ended, since the opener then ends.
- * OpenMP may grant fewer threads than asked for (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). */
+ * the pool that libgomp keeps for it, and opens a region of its own. OpenMP may grant fewer threads than asked for
+ * (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). Its threads end with the region, since the opener then ends.
+ * One of the region's threads sleeps: it stands for the caller. It is thread 0, the opener, so that workers are threads that
+ * OpenMP created, with its stack size. If threads are bound (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), it must be one in
+ * the caller's place. With libgomp that is thread 0, with LLVM's library another. */
 #include "workers.h"
 
 #include <limits.h>
@@ -19,6 +19,7 @@
 
 static struct {
     void (*work)(int slot);
+    int place;             /* the caller's; -1: threads are not bound */
     int started, returned; /* threads, with the opener */
     pthread_mutex_t mutex; /* of the two counts */
     pthread_cond_t changed;
@@ -53,14 +54,26 @@ static int start_thread(void *(*run)(void *), int argument)
 #ifdef _OPENMP
 static void *open_region(void *workers)
 {
+    const int place = crew.place, elsewhere = place >= 0 && omp_get_place_num() != place;
+    int spare = 0; /* the thread that sleeps */
     omp_set_dynamic(0); /* the load of this moment is no measure for a region that lasts */
 #pragma omp parallel num_threads((int)(intptr_t)workers + 1)
-    if (omp_get_thread_num()) {
-        crew.work(omp_get_thread_num());
-        add(&crew.returned, 1);
-    } else {
-        add(&crew.started, omp_get_num_threads());
-        wait_for(&crew.returned, omp_get_num_threads() - 1); /* not at the region's end, where OMP_WAIT_POLICY may spin */
+    {
+        const int thread = omp_get_thread_num();
+        if (elsewhere) {
+            if (omp_get_place_num() == place) {
+#pragma omp atomic write
+                spare = thread;
+            }
+#pragma omp barrier
+        }
+        if (thread != spare) {
+            crew.work(thread ? thread : spare);
+            add(&crew.returned, 1);
+        } else {
+            add(&crew.started, omp_get_num_threads());
+            wait_for(&crew.returned, omp_get_num_threads() - 1); /* at the region's end it might spin */
+        }
     }
     add(&crew.returned, 1);
     return NULL;
@@ -79,6 +92,7 @@ void fc_start_workers(int count, void (*work)(int slot))
     crew.work = work;
     crew.started = crew.returned = 0;
 #ifdef _OPENMP
+    crew.place = omp_get_place_num();
     if (start_thread(open_region, count)) wait_for(&crew.started, 1);
 #else
     while (crew.started < count && start_thread(be_worker, crew.started + 1)) crew.started++;
