@@ -58,8 +58,8 @@ _count = _default()
 def get_num_threads():
     """The number of threads that operations called from here will use.
 
-    The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS and its OMP_NUM_THREADS,
-    and by default the CPUs that affinity and the control group's quota grant. OMP_THREAD_LIMIT and threadpoolctl's limits
+    The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, OMP_NUM_THREADS, and
+    by default the CPUs that affinity and the control group's quota grant. OMP_THREAD_LIMIT and threadpoolctl's limits
     on OpenMP apply on top.
 
     Example:

@@ -23,12 +23,10 @@ typedef struct {
     _Atomic int slots[THREADS], first_half;
 } counted;
 
-static _Atomic int by_workers; /* units */
-
 static void check(int holds, const char *what)
 {
     if (holds) return;
-    printf("wrong: %s\n", what);
+    fprintf(stderr, "wrong: %s\n", what);
     _exit(1);
 }
 
@@ -48,7 +46,6 @@ static void count_unit(const void *job, ptrdiff_t unit, int slot, fc_cursor *cur
     }
     for (volatile int i = 0; i < 2000; i++) continue;
     c->runs[unit]++;
-    by_workers += slot > 0;
     if (unit < UNITS / 2) atomic_fetch_add(&c->first_half, 1);
     atomic_store(&c->slots[slot], 0);
 }
@@ -58,6 +55,22 @@ static void share(int threads)
     counted c = {.threads = threads};
     fc_share(threads, UNITS, count_unit, &c);
     for (int i = 0; i < UNITS; i++) check(c.runs[i] == 1, "each unit once");
+}
+
+static void meet(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor)
+{
+    _Atomic int *missing = (_Atomic int *)job;
+    (void)unit, (void)slot, (void)cursor;
+    atomic_fetch_sub(missing, 1);
+    for (int i = 0; i < 30000 && atomic_load(missing); i++) usleep(1000);
+    check(!atomic_load(missing), "all threads take part");
+}
+
+/* Units that wait for each other, one for each thread. */
+static void share_by_all(int threads)
+{
+    _Atomic int missing = threads;
+    fc_share(threads, threads, meet, &missing);
 }
 
 /* Jobs of ever other numbers of threads, which now and then are ended. */
@@ -82,6 +95,7 @@ static void in_a_child(int jobs)
     const pid_t child = fork();
     if (!child) {
         alarm(60); /* ends a child that hangs */
+        share_by_all(2);
         share_often(&jobs);
         share_by_eight(jobs / 4);
         _exit(0);
@@ -99,11 +113,12 @@ int main(int count, char **arguments)
     pthread_t other;
     fc_init_threads();
     if (forks) in_a_child(jobs); /* before its parent has threads */
+    for (int threads = 2; threads <= THREADS; threads++) share_by_all(threads);
     share_often(&jobs);
+    fc_end_threads(1);
+    share_by_all(2);
     if (forks) in_a_child(jobs);
     share_by_eight(jobs);
-    for (int i = 0; i < 100 && !by_workers; i++) share(THREADS), usleep(1000);
-    check(by_workers > 0, "workers take part");
     check(!pthread_create(&other, NULL, share_often, &forever), "pthread_create");
     for (int i = 0; i < forks; i++) in_a_child(20);
     printf("done, %s OpenMP\n", fc_openmp() ? "with" : "without");
