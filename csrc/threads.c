@@ -35,6 +35,7 @@ static struct {
     fc_unit_fn *run;
     const void *job;
     _Atomic int size;           /* threads asked for when the workers were started, the caller among them; 1: no workers */
+    _Atomic int too_many;       /* are the workers to end after this job? */
     pthread_mutex_t busy;       /* held for a job */
     pthread_mutex_t mutex;      /* of those who sleep */
     pthread_cond_t started, finished;
@@ -163,11 +164,14 @@ static void resize(int threads)
     atomic_store(&team.threads, threads);
     if (threads > 1) fc_start_workers(threads - 1, work);
     atomic_store(&team.size, threads);
+    atomic_store(&team.too_many, 0);
 }
 
 void fc_end_threads(int most)
 {
-    if (atomic_load(&team.size) <= most || pthread_mutex_trylock(&team.busy)) return;
+    if (atomic_load(&team.size) <= most) return;
+    atomic_store(&team.too_many, 1);
+    if (pthread_mutex_trylock(&team.busy)) return;
     resize(1);
     pthread_mutex_unlock(&team.busy);
 }
@@ -187,6 +191,7 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
     take_units(next, 0);
     wait_until_done(units);
     atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
+    if (atomic_load(&team.too_many)) resize(1);
     pthread_mutex_unlock(&team.busy);
 }
 

@@ -165,7 +165,7 @@ def test_threads_beyond_the_number_asked_for_end(run):
     if _ops.openmp() and _ops.compiler().startswith("clang"):
         pytest.skip("LLVM's OpenMP keeps its threads for later regions")
     code = """
-import time
+import threading, time
 before, expected = tasks(), work(1)
 
 def others(most):  # threads; those that end are waited for
@@ -182,8 +182,18 @@ print(work(3) == expected, others(5))
 with fastcnn.num_threads(4):
     print(work(4) == expected, others(3 + OPENER))
 print(others(0))
+
+fastcnn.set_num_threads(5)
+stop = threading.Event()
+thread = threading.Thread(target=lambda: [fastcnn.ops.conv2d(x, kernel) for _ in iter(stop.is_set, True)])
+thread.start()
+time.sleep(0.1)
+fastcnn.set_num_threads(1)  # most likely during a job
+stop.set()
+thread.join()
+print(others(0))
 """
-    expected = f"True {4 + OPENER}\n0\nTrue {2 + OPENER}\nTrue {3 + OPENER}\n0\n"
+    expected = f"True {4 + OPENER}\n0\nTrue {2 + OPENER}\nTrue {3 + OPENER}\n0\n0\n"
     assert run(f"OPENER = {OPENER}\n" + code) == expected
 
 
