@@ -92,7 +92,7 @@ void fc_start_workers(int count, void (*work)(int slot))
     crew.work = work;
     crew.started = crew.returned = 0;
 #ifdef _OPENMP
-    crew.place = omp_get_place_num();
+    crew.place = omp_get_proc_bind() == omp_proc_bind_false ? -1 : omp_get_place_num();
     if (start_thread(open_region, count)) wait_for(&crew.started, 1);
 #else
     while (crew.started < count && start_thread(be_worker, crew.started + 1)) crew.started++;

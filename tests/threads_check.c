@@ -38,7 +38,7 @@ static void count_unit(const void *job, ptrdiff_t unit, int slot, fc_cursor *cur
     check(slot >= 0 && slot < c->threads, "slot");
     check(!atomic_exchange(&c->slots[slot], 1), "one thread a slot");
 #ifdef _OPENMP
-    check(!slot || (omp_get_level() == 1 && omp_get_thread_num() == slot), "workers are an OpenMP region's threads");
+    check(!slot || (omp_get_level() == 1 && omp_get_num_threads() > slot), "workers are threads of an OpenMP region");
 #endif
     if (unit >= UNITS / 2) {
         fc_wait_for(UNITS / 2);
