@@ -445,9 +445,12 @@ const char *fc_active_isa(void);
 const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
 
 /* Threads. */
-int fc_openmp(void);                   /* built with OpenMP, whose limits are then heeded? */
-int fc_openmp_threads(void);           /* omp_get_max_threads(), or more than anyone asks for */
+int fc_openmp(void);                   /* built with OpenMP? Else the next three are INT_MAX */
+int fc_openmp_threads(void);           /* omp_get_max_threads(): OMP_NUM_THREADS, omp_set_num_threads */
+int fc_openmp_limit(void);             /* omp_get_thread_limit(): OMP_THREAD_LIMIT */
+int fc_openmp_processors(void);        /* omp_get_num_procs(): those of all places, even if this thread is bound to one */
 void fc_init_threads(void);            /* registers the fork handler; call once */
+void fc_end_threads(int most);         /* ends the waiting threads if there are more, with the caller, than `most` */
 const char *fc_compiler(void);
 
 #endif
