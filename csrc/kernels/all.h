@@ -36,4 +36,7 @@ const fc_kernels FC_ISA_TABLE = {
 #define X(type, name, args) .name = name,
     FC_KERNEL_LIST(X)
 #undef X
+#define X(kind, name) .name = name,
+    FC_OPTIMIZER_LIST(X)
+#undef X
 };

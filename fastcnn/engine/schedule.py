@@ -21,11 +21,6 @@ from fastcnn import _ops
 from fastcnn.engine.buffers import Buffer, peak
 from fastcnn.engine.fusion import masks
 
-_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf", "batch_norm", "multiply", "maximum", "minimum")
-_READS_Y = ("activation", "softmax", "log_softmax")
-_READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
 
@@ -200,7 +195,7 @@ class Schedule:
             return [xs[0], dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
-        reads = _READS_IN_DATA.get(self.ops[i].name, "")
+        reads = self.ops[i].data_reads
         return [dy, *(xs if "x" in reads else ()), *([y] if "y" in reads else ())], self.dxs[i]
 
     # Forward
@@ -365,7 +360,7 @@ class Schedule:
 
     def _renew(self, i, needs_dx):
         """Computes what node i reads again before its backward steps, if they read it and that spares keeping it."""
-        reads = self._learns(i) or needs_dx and "x" in _READS_IN_DATA.get(self.ops[i].name, "")
+        reads = self._learns(i) or needs_dx and "x" in self.ops[i].data_reads
         here = self.open[3] if self.open else None
         value = self.nodes[i].xs[0]
         if reads and self._cheap(i) and self.values[value].times[-1][0] != here:
@@ -375,7 +370,7 @@ class Schedule:
         """Is what node i reads made for it alone, by a cheap op, from a value that the backward pass reads in any case, and
         read in chunks only?"""
         maker = self.wiring.before(self.nodes[i])
-        if maker is None or self.ops[maker] is None or self.ops[maker].name not in _AGAIN or self.ops[i].has("statistics"):
+        if maker is None or self.ops[maker] is None or not self.ops[maker].cheap or self.ops[i].has("statistics"):
             return False
         source = self.nodes[maker].xs[0]
         in_chunks = self.ops[i].partial or not self._learns(i)

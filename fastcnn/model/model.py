@@ -389,7 +389,7 @@ class Model(Machine):
         """The arrays of samples for each input as layers see them, channels last, of any dtype; `name`: the argument's."""
         return feeding.samples(self, name, x)
 
-    def _probed(self, x, y, loss, change=None):
+    def _derive(self, x, y, loss, change=None):
         """What plots are drawn from: (mean loss, {name: gradient}) of a loss of one's own at the first output, as the model
         predicts, penalties left out; with respect to weights, inputs and all layers.
 

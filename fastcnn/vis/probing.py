@@ -91,7 +91,7 @@ class Gradients:
     """
 
     def __init__(self, model, x, y, loss, scores=False):
-        self.loss, found = model._probed(x, y, loss, unsquashed if scores else None)
+        self.loss, found = model._derive(x, y, loss, unsquashed if scores else None)
         count, last = len(x), {symbol.layer.name for symbol in model.outputs}
         self.input = count * found[model.input_names[0]]
         self.outputs = {layer.name: count * found[layer.name] for layer in model.layers
