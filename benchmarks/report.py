@@ -37,7 +37,7 @@ def check_plots():
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError("--report plots with matplotlib, which is not installed: pip install 'fastcnn[plot]'. "
+        raise ImportError("--report plots with matplotlib, which is not installed: pip install matplotlib. "
                           f"Received: {error}") from None
 
 

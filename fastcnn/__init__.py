@@ -7,6 +7,14 @@ Example:
     >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
+try:
+    from fastcnn import _ops as _ops
+except ImportError:
+    from fastcnn.importing import refuse_unbuilt
+
+    refuse_unbuilt(__path__[0])
+    raise
+from fastcnn.arguments import name_methods
 from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
 from fastcnn.importing import on_demand
 from fastcnn.model.sequential import Sequential
@@ -21,3 +29,5 @@ __all__, __getattr__, __dir__ = on_demand(__name__, {
     "metrics", "networks", "ops", "optimizers", "recipes", "reference", "regularizers", "vis"])
 __all__ += ["Sequential", "__version__", "config_context", "get_config", "get_num_threads", "num_threads", "set_config",
             "set_num_threads", "set_random_seed", "show_config"]
+for _cls in Sequential.__mro__[:-1]:
+    name_methods(_cls)

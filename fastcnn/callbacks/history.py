@@ -42,7 +42,7 @@ class History(Callback):
             the matplotlib figure, which nothing has shown yet.
 
         Raises:
-            ImportError: matplotlib is missing: pip install 'fastcnn[plot]'.
+            ImportError: matplotlib is missing: pip install matplotlib.
 
         Example:
             >>> history = model.fit(x, y, epochs=5)  # doctest: +SKIP

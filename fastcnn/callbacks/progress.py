@@ -3,6 +3,7 @@
 import math
 from time import perf_counter
 
+from fastcnn import arguments
 from fastcnn.callbacks import terminal
 from fastcnn.callbacks.base import Callback
 
@@ -34,7 +35,7 @@ class Progress(Callback):
 
     def __init__(self, verbose="auto"):
         if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {verbose!r}')
+            raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {arguments.shown(verbose)}')
         self.verbose = verbose
         self._fitting = self._live = False
         self._epochs_left = self._count = 0  # epochs after this one; batches since this phase began

@@ -13,7 +13,7 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("save", str, "FILE", _BOTH, "write the model to FILE; alexnet: after each epoch, with all that is needed to go on"),
     ("limit", common.positive, "N", ["lenet5"], "use only the first N images of the training set and of the test set"),
     ("data", str, "DIR_OR_ZIP", ["alexnet"], "photographs: class folders, or train and val (or test) with class folders in "
-                                             "them (needs Pillow: pip install 'fastcnn[image]')"),
+                                             "them (needs Pillow: pip install pillow)"),
     ("val", str, "DIR_OR_ZIP", ["alexnet"], "photographs to validate on (those in --data, else a part held out)"),
     ("validation-split", common.part, "X", ["alexnet"], "the part of each class that is held out (0.2)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},

@@ -29,7 +29,7 @@ class ImageFiles:
     Raises:
         OSError: the path does not exist.
         ValueError: no zip archive, or no images.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> ImageFiles("holiday", size=256).paths  # doctest: +SKIP

@@ -36,7 +36,7 @@ def decode_image(source, size, channels=3, ground="white", name=None):
     Raises:
         ImageError: no image, damaged, truncated, or more than 89,478,485 pixels.
         OSError: the file cannot be opened.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> decode_image("kitten.jpg", 256).shape  # doctest: +SKIP
@@ -150,5 +150,7 @@ def pillow():
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("decoding images needs Pillow: pip install 'fastcnn[image]'. Received: no module PIL") from None
+        from fastcnn.importing import extra
+
+        raise extra("PIL", "decoding images") from None
     return Image

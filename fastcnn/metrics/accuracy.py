@@ -74,7 +74,7 @@ class BinaryAccuracy(_Accuracy):
         super().__init__(name)
         self.threshold = arguments.number("threshold", threshold)
         if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold must lie between 0 and 1. Received: {threshold!r}")
+            raise ValueError(f"threshold must lie between 0 and 1. Received: {arguments.shown(threshold)}")
 
     def _values(self, y_true, y_pred):
         return (y_pred > self.threshold) == aligned(y_true, y_pred)

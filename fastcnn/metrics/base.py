@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import registry
+from fastcnn import arguments, registry
 
 
 class Metric(registry.Configurable):
@@ -28,7 +28,7 @@ class Metric(registry.Configurable):
 
     def __init__(self, name=None):
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a string. Received: {name!r}")
+            raise TypeError(f"name must be a string. Received: {arguments.shown(name)}")
         self.name = registry.snake(type(self).__name__) if name is None else name
         self.reset_state()
 

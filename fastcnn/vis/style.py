@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 
+from fastcnn.importing import extra
+
 INK, GREY, PALE, PAPER = "#222222", "#777777", "#d9d9d9", "#ffffff"
 BLUE, RED = "#2b5c8a", "#c8442b"  # below and above zero; training and validation
 
@@ -30,7 +32,7 @@ def matplotlib():
     try:
         import matplotlib
     except ImportError:
-        raise ImportError("plots need matplotlib: pip install 'fastcnn[plot]'. Received: no module matplotlib") from None
+        raise extra("matplotlib", "plotting") from None
     return matplotlib
 
 

@@ -111,7 +111,8 @@ def set_value(x, value):
         TypeError: something that is no variable; weights are set by `layer.set_weights`.
     """
     if not isinstance(x, Variable):
-        raise TypeError(f"x must be an optimizer's learning rate; weights are set by set_weights. Received: {x!r}")
+        raise TypeError("x must be an optimizer's learning rate; weights are set by set_weights. "
+                        f"Received: {arguments.shown(x)}")
     x.assign(value)
 
 

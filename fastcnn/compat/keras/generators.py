@@ -12,7 +12,8 @@ def every_epoch(what, old, given):
     """A rule for validation_freq, which must be what it is by default."""
     value = given.pop(old)
     if value != 1:
-        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. Received: {value!r}")
+        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. "
+                         f"Received: {arguments.shown(value)}")
 
 
 def _samples(source, steps):

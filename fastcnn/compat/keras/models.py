@@ -53,7 +53,8 @@ class Sequential(fastcnn.Sequential):
     def __call__(self, x):
         """The model's output for a batch; a model is no layer of another."""
         if isinstance(x, (Chain, fastcnn.Input)):
-            raise TypeError(f"x must be a batch; a model's layers are called on an Input, not the model. Received: {x!r}")
+            raise TypeError("x must be a batch; a model's layers are called on an Input, not the model. "
+                            f"Received: {arguments.shown(x)}")
         return super().__call__(x)
 
     # Compiling
@@ -236,7 +237,8 @@ class Model(Sequential):
         given = known("Model", _model, translate("Model", bound(_model, args, given), rules))
         start, chain = _end("inputs", fastcnn.Input, given), _end("outputs", Chain, given)
         if chain.start is not start:
-            raise ValueError(f"inputs must be the Input that outputs began with. Received: {start!r} and {chain.start!r}")
+            raise ValueError("inputs must be the Input that outputs began with. "
+                             f"Received: {arguments.shown(start)} and {arguments.shown(chain.start)}")
         super().__init__([start, *chain.layers], given.get("name", "model"), given.get("seed"))
 
     @classmethod
@@ -259,7 +261,8 @@ def _end(name, kind, given):
     if not isinstance(value, kind):
         what = "an Input" if name == "inputs" else "what a layer gave, called on an Input or on what another layer gave"
         raise TypeError(f"{name} must be {what}. Networks are chains of layers: Sequential([…]), or Model(inputs, outputs); "
-                        f"a layer of one's own is a subclass of Layer with forward and backward. Received: {value!r}")
+                        "a layer of one's own is a subclass of Layer with forward and backward. "
+                        f"Received: {arguments.shown(value)}")
     return value
 
 
