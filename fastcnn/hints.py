@@ -43,8 +43,9 @@ def nearest(name, known, meant=(), alike=0.6):
     parts = [other for key, other in spelled.items() if key.startswith(whole) or len(whole) > 5 and whole in key]
     parts = parts if len(whole) > 2 else []
     if not parts:
-        parts = [spelled[key] for key in get_close_matches(whole, spelled, 1, alike)]
-    return listed(sorted(parts)[:5]) if parts else None
+        near = get_close_matches(whole, [*spelled, *meant], 1, alike)
+        return (repr(spelled[near[0]]) if near[0] in spelled else meant[near[0]]) if near else None
+    return listed(sorted(parts)[:5])
 
 
 def listed(names):
