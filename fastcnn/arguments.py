@@ -221,10 +221,10 @@ def shown(value):
     Example:
         >>> shown(len), shown(int), shown(object()), shown([1, None])
         ('the function len', 'the class int', '<object object>', '[1, None]')
-        >>> shown(np.zeros((2, 3)))
-        'an array of float64, shape (2, 3)'
+        >>> shown(np.zeros((20, 30)))
+        'an array of float64, shape (20, 30)'
     """
-    if isinstance(value, np.ndarray) and value.size > 1:
+    if isinstance(value, np.ndarray) and value.size > 8:
         return f"an array of {value.dtype}, shape {value.shape}"
     if isinstance(value, type):
         return f"the class {value.__name__}"

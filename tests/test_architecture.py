@@ -150,7 +150,7 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
     "batches": set(),
     "io": set(),
     "initializers": set(),
-    "metrics": set(),
+    "metrics": {"losses"},
     "optimizers": set(),
     "ops": set(),
     "reference": {"ops"},

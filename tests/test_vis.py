@@ -23,7 +23,7 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_without_matplotlib(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"plots need matplotlib: pip install 'fastcnn\[plot\]'. Received: no module"):
+    with pytest.raises(ImportError, match="plotting needs matplotlib: pip install matplotlib. Received: no module"):
         FUNCTIONS[name]()
 
 
@@ -392,7 +392,7 @@ def test_gradient_maps(plt, lenet, digits):
 
 def test_wrong_gradients(plt, lenet, digits):
     x, y = digits
-    with pytest.raises(ValueError, match="kind must be one of 'histograms', 'maps'. Received: 'map'"):
+    with pytest.raises(ValueError, match="kind must be one of 'histograms', 'maps'; did you mean 'maps'.? Received: 'map'"):
         vis.gradients(lenet, x, y, kind="map")
     with pytest.raises(ValueError, match="layers must be some that learn: c1, c3, c5, f6, output. Received: 's2'"):
         vis.gradients(lenet, x, y, layers="s2")
@@ -472,6 +472,27 @@ def test_confusion_matrix(plt):
     assert red > blue and pictures(figure)[0][2, 2][2] > pictures(figure)[0][2, 2][0]
 
 
+def test_red_is_deepest_at_the_most_frequent_mistake(plt):
+    """Not at the one that takes the largest part of its row; of percents it is that one."""
+    true, predicted = np.repeat([0, 0, 1, 1], [80, 20, 1, 4]), np.repeat([0, 1, 1, 0], [80, 20, 1, 4])
+
+    def depth(cell, **options):
+        return 1 - pictures(vis.confusion_matrix(true, predicted, **options))[0][cell][1]  # how little green is left
+
+    assert depth((0, 1)) > 3 * depth((1, 0)) > 0
+    assert depth((1, 0), normalize=True) > 3 * depth((0, 1), normalize=True) > 0
+
+
+def test_confusion_matrix_of_a_sigmoid(plt):
+    model = fastcnn.Sequential([fastcnn.layers.Dense(1, "sigmoid", input_shape=(3,))], seed=0)
+    x, y = np.random.default_rng(0).standard_normal((40, 3)), np.arange(40) % 2
+    p = model.predict(x)
+    right = ((p[:, 0] > 0.5) == y).sum()
+    assert p.shape == (40, 1) and 0 < right < 40
+    for given, options in ((p, {}), (np.log(p / (1 - p)), {"threshold": 0})):
+        assert titles(vis.confusion_matrix(y, given, **options)) == [f"{right} of 40 right ({100 * right / 40:.2f} %)"]
+
+
 def test_confusion_matrix_with_names(plt):
     rng = np.random.default_rng(0)
     true = rng.integers(0, 10, 40_000)
@@ -494,8 +515,9 @@ def test_wrong_confusion_matrices(plt):
             ([], [], ValueError, "y_true and y_pred must hold at least one sample. Received: 0"),
             (np.zeros((0, 3)), [], ValueError, "at least one sample"),
             ([0, -1], [0, 1], ValueError, "from 0 to 1. Received: -1 to 1"),
-            ([0, 1], [0.2, 0.7], TypeError, "y_pred must hold whole numbers as labels. Received: dtype float64"),
-            (["a"], ["b"], TypeError, "y_true must hold whole numbers as labels. Received: dtype <U1")):
+            ([0, 1], [-0.2, 0.7], TypeError, "y_pred must hold whole numbers as labels; of a single output's logits, thr"),
+            ([0, 1], [[0.2, 0.8], [np.nan, 0]], ValueError, "NaN is of no class. Received: NaN for 1 of 2 samples"),
+            (["a"], ["b"], TypeError, "y_true must be an array of real numbers. Received: dtype <U1")):
         with pytest.raises(error, match=reason):
             vis.confusion_matrix(true, predicted)
     with pytest.raises(ValueError, match="class_names must name all classes, 0 to 2. Received: 2 names"):
