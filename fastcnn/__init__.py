@@ -22,6 +22,7 @@ from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
 __all__, __getattr__, __dir__ = on_demand(__name__, {
+    "reference.check_gradients": ["check_gradients"],
     "reference.compare": ["compare"],
     "model.loading": ["load_model"],
     "layers.input": ["Input"],
