@@ -29,6 +29,9 @@ class Callback:
         super().__init_subclass__(**options)
         arguments.hinting(cls)
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "model"}  # copies wait for a `fit` of their own
+
     def set_model(self, model):
         """Called before all other hooks."""
         self.model = model

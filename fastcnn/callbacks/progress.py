@@ -113,6 +113,7 @@ class Progress(Callback):
         if self.verbose:
             parts = [self._title, _seconds(perf_counter() - self._began), self._rate(self._batch_seconds)]
             terminal.finish("  ".join([part for part in parts if part] + _entries(logs)))
+        self._batch_logs = None
 
     def _redraw(self, done, logs):
         seconds = perf_counter() - self._began

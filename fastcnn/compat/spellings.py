@@ -159,7 +159,8 @@ def accepting(cls, rules, module, bases=(), old_name=None, positions=None, settl
     spelled = ", ".join(f"`{old}`" for old in rules)
     once = f", once called {old_name}" if old_name else ""
     document = f"{line}{once}; takes old spellings{': ' + spelled if rules else ''}."
-    return type(name, (*bases, cls), {"__init__": __init__, "__doc__": document, "__module__": module})
+    return type(name, (*bases, cls), {"__init__": __init__, "__doc__": document, "__module__": module,
+                                      "__qualname__": old_name or name})  # where pickle finds it
 
 
 def reexport(namespace, module):

@@ -28,6 +28,9 @@ class Variable(float):
         self.assign = assign
         return self
 
+    def __reduce__(self):
+        return float, (float(self),)  # a copy sets nothing
+
     def numpy(self):
         """The number."""
         return float(self)
