@@ -1,6 +1,7 @@
 """Plots: what they show, that their letters neither overlap nor leave the figure, and that nothing is shown or changed."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import fastcnn
 from fastcnn import layers, vis
 from fastcnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastcnn.vis import style
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.1] * 3, "val_loss": [0.8, 0.5, 0.45],
@@ -450,6 +452,61 @@ def test_wrong_saliency(plt, lenet, digits):
         vis.saliency(lenet, np.zeros((33, 28, 28, 1)))
     with pytest.raises(ValueError, match=r"must take images of 1 or 3 channels.*Received: \(3,\) → \(2,\)"):
         vis.saliency(fastcnn.Sequential([Dense(2, input_shape=(3,))]), np.zeros((1, 3)))
+
+
+# Notebooks
+
+
+def test_what_the_first_figure_sets_stays(plt):
+    """pyplot turns interactive when it finds a notebook; were that taken back, users' own figures would not be shown."""
+    settings = plt.matplotlib.rcParams
+    before = settings["interactive"], settings["font.size"]
+
+    @style.drawing
+    def draw():
+        assert settings["font.size"] == 9
+        settings["interactive"] = not before[0]
+        return plt.figure()
+
+    try:
+        draw()
+        assert settings["interactive"] is not before[0] and settings["font.size"] == before[1]
+    finally:
+        settings["interactive"] = before[0]
+    with pytest.raises(ZeroDivisionError):
+        style.drawing(lambda: 1 / 0)()
+    assert settings["font.size"] == before[1]
+
+
+def test_a_cell_s_value_is_shown_once(plt, monkeypatch):
+    """IPython asks a figure to show itself; those that pyplot still has are shown when the cell ends."""
+    for backend, left in (("module://matplotlib_inline.backend_inline", 0), ("inline", 0), ("agg", 1)):
+        figure = vis.confusion_matrix([0, 1], [0, 1])
+        monkeypatch.setattr(plt, "get_backend", lambda backend=backend: backend)
+        with pytest.raises(NotImplementedError):  # then IPython shows it as ever
+            figure._ipython_display_()
+        assert plt.fignum_exists(figure.number) == bool(left)
+    own, axes = plt.subplots()
+    assert vis.confusion_matrix([0, 1], [0, 1], ax=axes)._ipython_display_ and plt.fignum_exists(own.number)
+
+
+CELLS = {  # what is run: how many figures the cell shows
+    "from fastcnn import networks, vis; model = networks.lenet5(seed=0); vis.filters(model)": 1, "vis.filters(model);": 1,
+    "import matplotlib.pyplot as plt; plt.plot([1, 2]);": 1, "vis.filters(model); vis.confusion_matrix([0, 1], [0, 1])": 2,
+    "figure, axes = plt.subplots(); vis.confusion_matrix([0], [0], ax=axes)": 1, "figure": 1,
+    "vis.history({'loss': [1.0, 0.5]})": 1, "plt.plot([1, 2])": 1,
+}
+
+
+def test_in_a_notebook(plt):
+    """With a kernel, where there is one."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel"), pytest.importorskip("matplotlib_inline")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    folder = str(Path(fastcnn.__file__).parents[1])
+    nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    for cell in book.cells:
+        assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == CELLS[cell.source], cell.source
 
 
 # Confusion matrix
