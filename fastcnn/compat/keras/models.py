@@ -11,7 +11,7 @@ from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
 from fastcnn.compat.keras.chain import Chain
 from fastcnn.compat.keras.files import source, target
-from fastcnn.compat.keras.generators import THREADS, every_epoch, fit_over_batches, over_batches, threaded
+from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
@@ -31,7 +31,7 @@ def _kept(new):
 
 
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": every_epoch}
+        "validation_freq": every_epoch, **STEPS}
 
 
 class Sequential(fastcnn.Sequential):
@@ -126,7 +126,8 @@ class Sequential(fastcnn.Sequential):
 
     def evaluate(self, *args, **given):
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
-        given = translate("evaluate", bound(super().evaluate, args, given), {"show_accuracy": _FIT["show_accuracy"]})
+        rules = {"show_accuracy": _FIT["show_accuracy"], **STEPS}
+        given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
 
@@ -141,6 +142,11 @@ class Sequential(fastcnn.Sequential):
         return super().evaluate(**threaded({"verbose": 0, **given}, self.seed, ordered=True))
 
     # Predicting
+
+    def predict(self, *args, **given):
+        """As `fastcnn.Sequential.predict`."""
+        given = translate("predict", bound(super().predict, args, given), STEPS)
+        return super().predict(**known("predict", super().predict, given))
 
     def predict_generator(self, *args, **given):
         """Predictions for batches, which `predict` makes today.
