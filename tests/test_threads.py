@@ -189,11 +189,12 @@ def test_environment_chooses_the_isa(run_python):
     assert usable == _ops.usable_isas() and best == usable[-1] and "scalar" in usable
     assert run_python("-c", PRINT_ISA, FASTCNN_ISA="").stdout.split()[0] == best
     for name in usable:
-        assert run_python("-c", PRINT_ISA, FASTCNN_ISA=name).stdout.split()[0] == name
+        for spelled in (name, name.upper(), f" {name.title()} "):
+            assert run_python("-c", PRINT_ISA, FASTCNN_ISA=spelled).stdout.split()[0] == name
 
 
 def test_unusable_isa_is_an_error(run_python):
-    for name in {"sse9", "AVX2", "scalar "} | set(_ops.built_isas()) - set(_ops.usable_isas()):
+    for name in {"sse9", "avx", "scalars", "avx2 avx512", " "} | set(_ops.built_isas()) - set(_ops.usable_isas()):
         result = run_python("-c", PRINT_ISA, FASTCNN_ISA=name)
         last = result.stderr.splitlines()[-1]
         assert result.returncode == 1 and last.startswith("ImportError") and repr(name) in last
@@ -433,4 +434,4 @@ def test_multiprocessing(method, run_python, tmp_path):
 def test_this_process_was_not_changed():
     """The tests above left no ISA or number of threads behind."""
     assert sys.modules["fastcnn"] is fastcnn
-    assert _ops.active_isa() == (os.environ.get("FASTCNN_ISA") or _ops.usable_isas()[-1])
+    assert _ops.active_isa() == (os.environ.get("FASTCNN_ISA", "").strip().lower() or _ops.usable_isas()[-1])
