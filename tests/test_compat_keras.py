@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -528,12 +529,14 @@ def test_weights_alone(tmp_path):
         foreign.load_weights(tmp_path / "w.safetensors")
 
 
-@pytest.mark.parametrize("head, what", [(b"\x89HDF\r\n\x1a\n0000", "HDF5"), (b"PK\3\00400000000", ".keras archive")])
-def test_files_of_keras_are_named(head, what, tmp_path):
-    (tmp_path / "model.h5").write_bytes(head)
-    for read in (load_model, network().load_weights):
-        with pytest.raises(fastcnn.io.FileFormatError, match=f"{what}.*set_weights"):
-            read(tmp_path / "model.h5")
+def test_files_of_keras_are_named(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n0000")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"")
+    for name, what in (("model.h5", "HDF5"), ("model.keras", "a Keras archive")):
+        for read in (load_model, network().load_weights):
+            with pytest.raises(fastcnn.io.FileFormatError, match=f"{what}.*set_weights"):
+                read(tmp_path / name)
 
 
 def test_json():

@@ -10,7 +10,7 @@ from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
 from fastcnn.compat.keras.chain import Chain
-from fastcnn.compat.keras.files import source, target
+from fastcnn.compat.keras.files import target
 from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
@@ -196,11 +196,11 @@ class Sequential(fastcnn.Sequential):
             FileFormatError: no such file, or one that lacks a parameter of this model.
         """
         self._need_built()
-        path = source(filepath)
-        tensors, _ = load_file(path)
+        tensors, _ = load_file(filepath)
         missing = [name for name, _ in self._named_parameters() if name not in tensors]
         if missing:
-            raise FileFormatError(f"{os.fsdecode(path)} must hold {missing[0]}. Received: {', '.join(list(tensors)[:5])} …")
+            found = ", ".join(list(tensors)[:5])
+            raise FileFormatError(f"{os.fsdecode(filepath)} must hold {missing[0]}. Received: {found} …")
         self.set_weights([tensors[name] for name, _ in self._named_parameters()])
 
     def _named_parameters(self):
@@ -294,7 +294,7 @@ def load_model(filepath, custom_objects=None, compile=True):
         >>> load_model("model.safetensors").count_params()
         8
     """
-    return load_as(Sequential, source(filepath), custom_objects, compile)
+    return load_as(Sequential, filepath, custom_objects, compile)
 
 
 def model_from_json(json_string, custom_objects=None):
