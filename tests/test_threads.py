@@ -249,12 +249,12 @@ def sgd():
 
 
 PROBLEMS = {  # each more than one thread takes on alone (1.5 million multiply-adds), but for the last two
-    "conv2d-lenet.conv2 37": lambda: conv2d("lenet.conv2", 37),
+    "conv2d-lenet5.conv2 37": lambda: conv2d("lenet5.conv2", 37),
     "conv2d-alexnet.conv1 1": lambda: conv2d("alexnet.conv1", 1),
     "conv2d-alexnet.conv2 2": lambda: conv2d("alexnet.conv2", 2),
     "conv2d-cifar.conv2 19": lambda: conv2d("cifar.conv2", 19),
     "conv2d-odd.strided_many_channels 100": lambda: conv2d("odd.strided_many_channels", 100),
-    "dense-lenet.f5 50": lambda: dense("lenet.f5", 50),
+    "dense-lenet5.f5 50": lambda: dense("lenet5.f5", 50),
     "dense-alexnet.fc6 1": lambda: dense("alexnet.fc6", 1),
     "dense-alexnet.fc6 3": lambda: dense("alexnet.fc6", 3),
     "dense-alexnet.fc6 20": lambda: dense("alexnet.fc6", 20),
@@ -266,7 +266,7 @@ PROBLEMS = {  # each more than one thread takes on alone (1.5 million multiply-a
     "tanh 30": lambda: elementwise("tanh", 30, 20_011),
     "dropout": lambda: elementwise("dropout", 7, 100_003, rate=0.3, seed=1),
     "sgd": sgd,
-    "conv2d-lenet.conv1 1": lambda: conv2d("lenet.conv1", 1),
+    "conv2d-lenet5.conv1 1": lambda: conv2d("lenet5.conv1", 1),
     "relu 3": lambda: elementwise("relu", 3, 5),
 }
 
@@ -285,7 +285,7 @@ def test_same_bits_at_any_number_of_threads(name, isa):
 def test_python_threads_at_once():
     """Eight of them, each with two threads of its own and other work at a time, get what one alone gets."""
     runs = [
-        conv2d("lenet.conv2", 20),
+        conv2d("lenet5.conv2", 20),
         conv2d("odd.heavy", 3),
         dense("alexnet.fc6", 5),
         PROBLEMS["lrn-alexnet.norm2 3"](),
