@@ -14,6 +14,7 @@ from fastcnn.configuration import (
 )
 from fastcnn.model.loading import load_model as load_model
 from fastcnn.layers.input import Input as Input
+from fastcnn.model.model import Model as Model
 from fastcnn.model.sequential import Sequential as Sequential
 from fastcnn.random import set_random_seed as set_random_seed
 from fastcnn.threads import (

@@ -1,5 +1,6 @@
 """Batch normalization: the op, its place in a plan, moving averages, folding into the weights before it, files."""
 
+import inside
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_same, assert_within, integers, normal, poisoned
@@ -179,7 +180,8 @@ def test_the_phases():
     names = [[name for i, name in steps if i == 1] for steps in phases]
     assert [n for n in names if n] == [["statistics"], ["combine"], ["forward", "weights"], ["reduce"], ["data"]]
     assert (0, "forward") in phases[1] and (2, "data") in phases[3], "depth first on both sides"
-    assert not p.values[1].local and not p.gradients[2].local and p.values[2].local and p.gradients[1].local
+    values, gradients = inside.values(p), inside.gradients(p)
+    assert not values[1].local and not gradients[2].local and values[2].local and gradients[1].local
 
 
 def test_sums_wait_where_nothing_below_learns():
@@ -318,7 +320,7 @@ def test_folded_weights_are_packed_once():
     model, x = chain(L.Conv2D(24, 3), norm()), np.ones((4, 9, 8, 3), np.float32)
     model.predict(x)
     plan = model._plans["predict"]
-    folded = plan.entries[0].w.value
+    folded = plan.nodes[0].w.value
     folded[...] = 0
     model.predict(x)
     assert not folded.any()

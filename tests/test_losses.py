@@ -78,7 +78,7 @@ def test_one_op_of_the_training_program(case):
     model = fastcnn.Sequential([L.Dense(4, CASES[case][2], input_shape=(5,))], seed=2)
     model.compile("sgd", CASES[case][0])
     plan = model._plan("train", 9, CASES[case][0].prepare(CASES[case][1], (4,))[1])
-    assert plan.loss_index is not None and len(plan.script) == 0, "no Python between its phases"
+    assert plan.loss_places[0] is not None and len(plan.script) == 0, "no Python between its phases"
 
 
 FUNCTIONS = {

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import inside
 import numpy as np
 import pytest
 
@@ -46,7 +47,7 @@ def train(data=None, val=None, **options):
 
 
 def state(model):
-    return [w.tobytes() for w in model.get_weights()], model._flat.state.tobytes(), model.optimizer.iterations
+    return [w.tobytes() for w in model.get_weights()], inside.state(model).tobytes(), model.optimizer.iterations
 
 
 def logs(history):

@@ -21,13 +21,13 @@
 #define BLOCK 64    /* rows whose sums are taken in float */
 #define CHANNELS 64 /* of a block */
 
-fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
-                             int scale, int center)
+fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
+                             int center)
 {
     memset(op, 0, sizeof *op);
     if (pixels < 1 || c < 1 || c >= (ptrdiff_t)1 << 40) return FC_INVALID;
     if (!(epsilon >= 0) || !(momentum >= 0 && momentum <= 1)) return FC_INVALID;
-    op->kind = kind;
+    op->kind = fixed ? FC_FIXED_NORM : FC_BATCH_NORM;
     op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, c)) return FC_OVERFLOW;
@@ -37,7 +37,7 @@ fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_
     op->u.batch_norm = (fc_batch_norm){row, momentum, epsilon};
     op->packed_size = 3 * row + c, op->packed_t_size = 2 * row;
     op->partial = 2 * c;
-    op->scratch = 4 * c + 3 * row + 64;
+    op->scratch = 4 * c + 3 * row + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
@@ -244,15 +244,25 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)pass, (void)batch;
+    return op->w_size ? needs : needs & ~(unsigned)FC_W;
+}
+
 const fc_op_class fc_batch_norm_class = {
-    "batch_norm",
     {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = reduce, [FC_DATA] = data},
-    cut, items,
+     [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
+    .needs = {[FC_STATISTICS] = FC_X | FC_PARTIAL, [FC_COMBINE] = FC_PARTIAL | FC_W | FC_B | FC_PACKED,
+              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
+              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
+    .correct = correct, .cheap = 1,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    "fixed_norm",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data}, cut, items,
+    .needs = {[FC_PACK] = FC_MOVING_MEAN | FC_MOVING_VARIANCE | FC_W | FC_B | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
+    .correct = correct,
 };

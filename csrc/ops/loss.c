@@ -262,13 +262,13 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-FC_LOSS(softmax_cross_entropy);
-FC_LOSS(categorical_cross_entropy);
-FC_LOSS(binary_cross_entropy);
-FC_LOSS(mean_squared_error);
-FC_LOSS(mean_absolute_error);
-FC_LOSS(huber);
-FC_LOSS(hinge);
-FC_LOSS(squared_hinge);
-FC_LOSS(categorical_hinge);
-FC_LOSS(multiclass_hinge);
+FC_LOSS_CLASS(softmax_cross_entropy, FC_Y, fc_of_curvature);
+FC_LOSS_CLASS(categorical_cross_entropy, 0, NULL);
+FC_LOSS_CLASS(binary_cross_entropy, 0, fc_of_curvature);
+FC_LOSS_CLASS(mean_squared_error, 0, fc_of_curvature);
+FC_LOSS_CLASS(mean_absolute_error, 0, NULL);
+FC_LOSS_CLASS(huber, 0, NULL);
+FC_LOSS_CLASS(hinge, 0, NULL);
+FC_LOSS_CLASS(squared_hinge, 0, NULL);
+FC_LOSS_CLASS(categorical_hinge, 0, NULL);
+FC_LOSS_CLASS(multiclass_hinge, 0, NULL);

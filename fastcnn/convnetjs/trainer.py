@@ -154,7 +154,7 @@ class Trainer:
             model.optimizer.iterations = before.iterations
             model._plans = {}
             if before.states != model.optimizer.states:
-                model._flat.drop_state()
+                model._states = None
         self._changed.clear()
         return model
 

@@ -103,6 +103,27 @@ class Optimizer(registry.Configurable):
         return _ops.optimizer(self.kind, size, *penalty, clip_value=self.clipvalue or 0.0, norms=norms,
                               clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
 
+    def apply(self, model, gradients):
+        """Takes one step on given gradients.
+
+        Args:
+            model: whose weights are changed; if it was compiled with another optimizer, this one is its own from now on.
+            gradients: {layer/parameter: array} of all that is trained, as `model.gradients` gives them, or sums of such.
+
+        Raises:
+            ValueError: missing or foreign names, another shape.
+
+        Example:
+            >>> model = fastcnn.Sequential([fastcnn.layers.Dense(1, use_bias=False, input_shape=(1,))], seed=0)
+            >>> model.compile(fastcnn.optimizers.SGD(0.25), "mse")
+            >>> for _ in range(20):
+            ...     loss, gradients = model.gradients([[1.0]], [[3.0]])
+            ...     model.optimizer.apply(model, gradients)
+            >>> model.predict([[1.0]]).round(3).tolist()
+            [[3.0]]
+        """
+        model._apply_gradients(self, gradients)
+
     def begin_epoch(self, model, batches, epoch):
         """Called by `fit` before the first step of an epoch, with the `data.Batches` or `streams.Stream` it will take."""
 
