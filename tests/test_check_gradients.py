@@ -32,6 +32,25 @@ class Relu(L.Layer):
         return dy * (self.y > 0)
 
 
+class Product(L.Layer):
+    """Of two inputs, times a factor."""
+
+    merges = True
+
+    def build(self, shapes):
+        self.factor = self.add_weight("factor", shapes[0][-1:], "ones")
+        self.output_size = shapes[0]
+
+    def forward(self, xs, training=False):
+        self.xs = xs
+        return xs[0] * xs[1] * self.factor.value
+
+    def backward(self, dy):
+        a, b = self.xs
+        self.factor.gradient[...] = (dy * a * b).sum(axis=0)
+        return [dy * b * self.factor.value, dy * a * self.factor.value]
+
+
 class Single(MyDense):
     """Computes in float32 whatever comes."""
 
@@ -58,6 +77,25 @@ def test_what_is_right_passes(layer, x, seed):
 ], ids=lambda value: type(value).__name__)
 def test_losses_that_are_right_pass(loss, y):
     assert set(fastcnn.check_gradients(loss, ROWS, y)) == {"x"}
+
+
+def test_a_layer_that_merges():
+    assert set(fastcnn.check_gradients(Product(), [ROWS, ROWS + 1])) == {"x[0]", "x[1]", "factor"}
+
+    class First(Product):
+        def backward(self, dy):
+            dxs = super().backward(dy)
+            return [dxs[0], dxs[0]]
+
+    with pytest.raises(ValueError, match=r"First.backward: the gradient of x\[1\] at "):
+        fastcnn.check_gradients(First(), [ROWS, ROWS + 1])
+
+    class One(Product):
+        def backward(self, dy):
+            return super().backward(dy)[:1]
+
+    with pytest.raises(ValueError, match="a gradient for each of 2 inputs. Received: 1"):
+        fastcnn.check_gradients(One(), [ROWS, ROWS + 1])
 
 
 class Wrong(MyDense):
@@ -90,12 +128,9 @@ class Wrong(MyDense):
             dx[2, 5] += 0.01
         elif self.fault == "shape":
             dx = dx[:, :1]
-        elif self.fault == "rebound":
-            self.kernel.gradient = kernel
         if self.fault == "added":
-            self.kernel.gradient += kernel
-        elif self.fault != "rebound":
-            self.kernel.gradient[...] = kernel
+            kernel = kernel + self.kernel.gradient
+        self.kernel.gradient[...] = kernel
         if self.fault != "unset":
             self.bias.gradient[...] = bias
         return dx
@@ -106,8 +141,8 @@ class Wrong(MyDense):
     ("transposed", r"the gradient of kernel at \[\d+, \d\], dy"),
     ("mean", r"the gradient of bias at \[\d\], dy random, .*Received: .*, 0.1429 of it"),
     ("x", r"the gradient of x at \[2, 5\], dy rand"),
-    ("shape", r"must return real numbers of shape \(7, 12\). Rec.*\(7, 1\)"),
-    ("rebound", "must write into the gradient of kernel"), ("added", "must set the gradient of kernel everywhere"),
+    ("shape", r"must return real numbers of shape \(7, 12\) for x. Rec.*\(7, 1\)"),
+    ("added", "must set the gradient of kernel everywhere"),
     ("unset", r"must set the gradient of bias everywhere.*Received: NaN at \[0\]"),
     ("writes x", "Wrong.forward must leave its argument"), ("writes dy", "Wrong.backward must leave its argument"),
     ("chance", "the same for the same"), ("infinite", "must return finite real numbers"),

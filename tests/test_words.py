@@ -162,11 +162,13 @@ def test_values_as_they_are_shown():
 
 
 def test_what_is_no_array():
-    """Of Keras' symbols, of layers, of lists that are none."""
-    from fastcnn.compat import keras
+    """Symbols, fastcnn's and others', layers, lists that are none."""
+    class KerasTensor:
+        shape = (None, 3)
 
-    symbol = keras.layers.Dense(2)(keras.layers.Input((3,)))
-    for x, words in ((symbol, "an object of class Chain, which holds none (functions compute at once"),
+    symbol = L.Dense(2)(fastcnn.Input((3,)))
+    for x, words in ((symbol, "layers take both. Received: <Symbol of shape (None, 2)"),
+                     (KerasTensor(), "an object of class KerasTensor, which holds none (functions compute at once"),
                      (L.Dense(3), "an object of class Dense, which holds none"), (None, "Received: None"),
                      ([[1.0], [1.0, 2.0]], "all its rows of one length"), ([1.0, None], "an array with None in it"),
                      (["a"], "dtype <U1"), (np.array([1j]), "dtype complex128")):

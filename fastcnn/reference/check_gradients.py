@@ -26,13 +26,13 @@ def check_gradients(layer_or_loss, x, y=None, training=True, seed=0):
 
     Args:
         layer_or_loss: a `fastcnn.layers.Layer` with `forward` and `backward`, or a `fastcnn.losses.Loss`.
-        x: a batch, channels last; of a loss, predictions.
+        x: a batch, channels last, or a list of them for a layer that merges; of a loss, predictions.
         y: of a loss, the targets as its `forward` takes them.
         training: what a layer's `forward` is told.
         seed: of the directions.
 
     Returns:
-        {"x" or a parameter's name: how far its gradient is off, as a part of itself}
+        {"x" (of a list "x[0]" and so on) or a parameter's name: how far its gradient is off, as a part of itself}
 
     Raises:
         ValueError: a gradient is wrong, and which entry of which array; it has another shape, or is not set; `forward`
@@ -52,73 +52,76 @@ def check_gradients(layer_or_loss, x, y=None, training=True, seed=0):
     """
     from fastcnn.arguments import real, shown
 
-    rng = np.random.default_rng(seed)
-    x = np.array(real("x", x), np.float64)
-    if x.ndim < 1 or not x.size:
-        raise ValueError(f"x must be a batch with a sample at least. Received: shape {x.shape}")
+    rng, merges = np.random.default_rng(seed), getattr(layer_or_loss, "merges", False)
+    xs = [np.array(real("x", part), np.float64) for part in (x if merges else [x])]
+    for part in xs:
+        if part.ndim < 1 or not part.size:
+            raise ValueError(f"x must be a batch with a sample at least. Received: shape {part.shape}")
     if hasattr(layer_or_loss, "build_for"):
-        return _of_layer(layer_or_loss, x, training, rng)
+        return _of_layer(layer_or_loss, xs, merges, training, rng)
     if not (hasattr(layer_or_loss, "forward") and hasattr(layer_or_loss, "backward")):
         raise TypeError("layer_or_loss must be a Layer or a Loss with forward and backward. "
                         f"Received: {shown(layer_or_loss)}")
     if y is None:
         raise ValueError("y must be given for a loss: check_gradients(loss, predictions, targets). Received: None")
-    y = real("y", y)
+    (x,), y = xs, real("y", y)
     return _compared(type(layer_or_loss).__name__, lambda: layer_or_loss.forward(y, x),
-                     lambda dy: layer_or_loss.backward(y, x) * dy.reshape(-1, *(1,) * (x.ndim - 1)), {"x": x}, {}, rng)
+                     lambda dy: [layer_or_loss.backward(y, x) * dy.reshape(-1, *(1,) * (x.ndim - 1))], {"x": x}, {}, rng)
 
 
-def _of_layer(layer, x, training, rng):
+def _of_layer(layer, xs, merges, training, rng):
     name = type(layer).__name__
     if not layer.built:
-        layer.build_for(x.shape[1:])
-        layer.own_arrays(rng)
+        layer.build_for([x.shape[1:] for x in xs] if merges else xs[0].shape[1:])
     if layer.nodes() is not None:
         raise TypeError(f"layer_or_loss must compute in NumPy, by forward and backward. Received: {name}, which C computes")
     trained = [p for p in layer.parameters if p.trainable]
     with _in_float64(layer.parameters, rng):
-        arrays = {"x": x, **{p.name: p.value for p in trained}}
+        inputs = {f"x[{i}]": x for i, x in enumerate(xs)} if merges else {"x": xs[0]}
+        arrays = {**inputs, **{p.name: p.value for p in trained}}
         gradients = {p.name: p.gradient for p in trained}
 
         def backward(dy):
             dx = layer.backward(dy)
-            moved = [p.name for p in trained if p.gradient is not gradients[p.name]]
-            if moved:
-                raise ValueError(f"{name}.backward must write into the gradient of {moved[0]}: parameter.gradient[...] = …. "
-                                 "Received: another array in its place")
-            return dx
+            return list(dx) if merges else [dx]
 
-        return _compared(name, lambda: layer.forward(x, training=training), backward, arrays, gradients, rng)
+        return _compared(name, lambda: layer.forward(xs if merges else xs[0], training=training), backward, arrays,
+                         gradients, rng)
 
 
 @contextmanager
 def _in_float64(parameters, rng):
-    """A block in which parameters are float64 and a little apart from values such as 0, at which much goes unseen;
-    their gradients are NaN until they are set."""
-    before = [(p, p.value, p.gradient) for p in parameters]
+    """A block in which parameters, wherever they lie, have arrays of their own: values in float64, a little apart from such
+    as 0, at which much goes unseen, and gradients that are NaN until they are set."""
+    before = [(p, dict(vars(p))) for p in parameters]
     try:
-        for p, value, _ in before:
-            p.value = value + 0.01 * (1 + np.abs(value)) * rng.standard_normal(p.shape)
-            p.gradient = np.full(p.shape, np.nan)
+        for p, _ in before:
+            value = p.value + 0.01 * (1 + np.abs(p.value)) * rng.standard_normal(p.shape)
+            vars(p).update(flat=None, stored=None, absorbed=False, _value=value, _gradient=np.full(p.shape, np.nan))
         yield
     finally:
-        for p, value, gradient in before:
-            p.value, p.gradient = value, gradient
+        for p, kept in before:
+            vars(p).update(kept)
 
 
 def _compared(name, forward, backward, arrays, gradients, rng):
-    """{array: relative error}; `forward` reads `arrays`, `backward` returns the gradient of x and sets those of others."""
-    y = _of_forward(name, forward, arrays)
+    """{array: relative error}; `forward` reads `arrays`, `backward` sets the gradients of those in `gradients`, and returns
+    the others'."""
+    inputs = [key for key in arrays if key not in gradients]
+    y = _of_forward(name, forward, [arrays[key] for key in inputs])
     dy = rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1, 1], y.shape)
     given = dy.copy()
-    dx = backward(dy)
+    dxs = backward(dy)
     if not np.array_equal(dy, given):
         raise ValueError(f"{name}.backward must leave its argument as it is. Received: one that it has written into")
-    dx = np.asarray(dx)
-    if dx.shape != arrays["x"].shape or dx.dtype.kind not in "fiu":
-        raise ValueError(f"{name}.backward must return real numbers of shape {arrays['x'].shape}. "
-                         f"Received: {dx.dtype}, shape {dx.shape}")
-    found = {"x": np.array(dx, np.float64), **{key: value.copy() for key, value in gradients.items()}}
+    if len(dxs) != len(inputs):
+        raise ValueError(f"{name}.backward must return a gradient for each of {len(inputs)} inputs. Received: {len(dxs)}")
+    found = {key: value.copy() for key, value in gradients.items()}
+    for key, dx in zip(inputs, map(np.asarray, dxs)):
+        if dx.shape != arrays[key].shape or dx.dtype.kind not in "fiu":
+            raise ValueError(f"{name}.backward must return real numbers of shape {arrays[key].shape} for {key}. "
+                             f"Received: {dx.dtype}, shape {dx.shape}")
+        found[key] = np.array(dx, np.float64)
     for key, gradient in found.items():
         if np.isnan(gradient).any():
             at = _place(np.argmax(np.isnan(gradient)), gradient.shape)
@@ -127,14 +130,14 @@ def _compared(name, forward, backward, arrays, gradients, rng):
     return {key: _check(name, key, arrays[key], found[key], _objective(forward, dy), rng) for key in arrays}
 
 
-def _of_forward(name, forward, arrays):
+def _of_forward(name, forward, xs):
     """What `forward` returns, twice the same."""
-    x = arrays["x"].copy()
+    before = [x.copy() for x in xs]
     y = np.array(forward())
     if y.dtype.kind not in "fiu" or not np.isfinite(y).all():
         raise ValueError(f"{name}.forward must return finite real numbers. Received: {y.dtype}"
                          + (", with NaN or infinities" if y.dtype.kind == "f" else ""))
-    if not np.array_equal(arrays["x"], x):
+    if not all(np.array_equal(x, kept) for x, kept in zip(xs, before)):
         raise ValueError(f"{name}.forward must leave its argument as it is. Received: one that it has written into")
     if not np.array_equal(forward(), y):
         raise ValueError(f"{name}.forward must give the same for the same to be checked; chance needs a fixed seed, or "
