@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
 from fastcnn.engine.parameters import Flat, States
 from fastcnn.engine.plan import Plan
@@ -32,6 +32,30 @@ class Machine(BaseModel):
         if self._half is not None:
             self._half_dtype, self._half = self._half.dtype, None
 
+    @property
+    def optimizer(self):
+        """What takes the steps; another one begins without what this one has kept of the parameters."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value):
+        before, self._optimizer = vars(self).get("_optimizer"), value if value is None else optimizers.get(value)
+        if self._optimizer is not before:
+            self._states = None
+            self._plans.pop("train", None)
+            self._plans.pop("update", None)
+
+    @property
+    def _plans(self):
+        """{mode: plan}, none that was made before an attribute of anything changed."""
+        if self._planned != attributes.changes():
+            self._plans = {}
+        return self._made_plans
+
+    @_plans.setter
+    def _plans(self, plans):
+        self._made_plans, self._planned = plans, attributes.changes()
+
     # Parameters
 
     @property
@@ -56,6 +80,9 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
+        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
+        if len(kept) != len(self.optimizer.states):
+            self._states = None
         missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
         if missing and self.optimizer.states:
             before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
@@ -110,6 +137,10 @@ class Machine(BaseModel):
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
         self._plans[mode] = plan
         return plan
+
+    def _has(self, plan):
+        """Is the plan still one of the model's, or has something changed since?"""
+        return any(own is plan for own in self._plans.values())
 
     def _losses_of(self, mode, sparse):
         """The arguments of a plan that speak of losses."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments, callbacks, optimizers
+from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
 from fastcnn.layers.symbols import symbols_in
 from fastcnn.model import feeding, loops, resuming
@@ -183,15 +183,13 @@ class Model(Machine):
         names = self.output_names if self.built else ["output"]
         found, weights = loss_list(loss, names), weight_list(loss_weights, names)
         given = metric_lists(metrics, names)
-        before, self.optimizer = self.optimizer, optimizers.get(optimizer)
-        goes_on = self.optimizer is before
-        if not goes_on:
+        before, self.optimizer = self.optimizer, optimizer
+        if self.optimizer is not before:
             self.optimizer.iterations = 0  # it may have trained another model
         self._losses, self._loss_weights, self._given_metrics = found, weights, given
         self._plans, self._heads = {}, []
         self._standing = resuming.Standing()
-        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
-        if not goes_on or len(kept) != len(self.optimizer.states):
+        if not self.optimizer.states:
             self._states = None
         if self.built:
             self._resolve()
