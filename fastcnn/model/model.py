@@ -472,6 +472,7 @@ class Model(Machine):
         if len(self.inputs if self.built else ()) > 1 or len(self._losses) > 1:
             raise ValueError(f"second derivatives need one input and one loss. Received: inputs "
                              f"{', '.join(self.input_names)}, outputs {', '.join(self.output_names)}")
+        self._need_float32("hessian_diagonal")
         arrays, sparse = self._one_batch(x, y, sample_weight)
         found = self._curvature(*arrays, sparse)
         return [p.of(found[p.flat]) for p in self.parameters]
