@@ -31,7 +31,10 @@ def curved(network):
     if bent is None:
         raise ValueError(f"second derivatives need a loss that has them: mean squared error, binary cross-entropy, "
                          f"cross-entropy of a softmax, or a loss of distances. Received: {loss.loss.name!r}")
-    slope = network.value(network.sizes[loss.x]) if ops and ops[-1].name in _OWN else None
+    slope = None
+    if ops and ops[-1].name in _OWN:
+        slope = network.value(network.sizes[loss.x])
+        network.watched |= {slope}  # until the prototypes have had their second derivatives
     for node, op in zip(network.nodes, ops):
         if op.name in _OWN:
             nodes.append(node.with_op(op, xs=(*node.xs, slope)))

@@ -192,7 +192,7 @@ class Schedule:
             return [self.partials[i]], []
         dy = self.dys[i]
         if name == "weights":
-            return [*xs, dy], [self.partials.get(i)]
+            return [xs[0], dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
         reads = self.ops[i].data_reads
