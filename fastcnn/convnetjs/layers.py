@@ -55,7 +55,7 @@ class NetLayer:
         """Adds the gradients of the layer's own parameters, among those of the model, to the sums."""
         if self._learned is not None:
             for total, p in zip(self._summed(), self._learned.parameters):
-                total += gradients[f"{self._learned.name}/{p.name}"]
+                total += gradients.get(f"{self._learned.name}/{p.name}", 0)  # frozen layers have none
 
     @property
     def filters(self):

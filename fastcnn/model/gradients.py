@@ -76,7 +76,7 @@ class Probe:
 
 def probe_of(model, n, losses, wrt, seen=(), training=False, change=None, keep=True):
     """The model's `Probe` for n samples, made if it keeps none that fits."""
-    key = "probe", bool(losses), tuple(wrt), tuple(seen), training, change
+    key = "gradients" if losses else "outputs", tuple(wrt), tuple(seen), training, change
     probe, parameters = model._plans.get(key), trained(model._items)
     if (probe is None or probe.plan.batch < n or probe.plan.threads < get_num_threads() or probe.losses != losses
             or probe.trained != parameters):
