@@ -180,7 +180,7 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
     "vis": {"batches", "engine", "layers", "losses", "metrics"},
     "networks": {"initializers", "layers", "model"},
     "recipes": {"callbacks", "datasets", "images", "initializers", "losses", "networks", "optimizers"},
-    "convnetjs": {"initializers", "layers", "losses", "ops", "optimizers"},
+    "convnetjs": {"initializers", "layers", "losses", "optimizers"},
     "compat": {"batches", "callbacks", "datasets", "images", "initializers", "io", "layers", "losses", "metrics", "model",
                "ops", "optimizers"},
     "cli": {"callbacks", "datasets", "images", "io", "losses", "metrics", "recipes"},

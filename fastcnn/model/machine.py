@@ -8,6 +8,7 @@ from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
 from fastcnn.engine.parameters import Flat, States
 from fastcnn.engine.plan import Plan
+from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
 from fastcnn.threads import get_num_threads
 
@@ -113,7 +114,7 @@ class Machine(BaseModel):
         """The plan of a mode for batches of so many samples, made if need be.
 
         Args:
-            mode: "predict", "test", "train", "gradients"; "sample": predict as layers compute in training.
+            mode: of `Plan`, or "sample": predict as layers compute in training.
             sparse: are targets labels: a flag, or one for each output.
             float32: whatever half weights there are, read the float32 ones.
         """
@@ -190,22 +191,18 @@ class Machine(BaseModel):
     def set_curvature(self, batches, epoch, count, more=0.0):
         """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
         `more` on top of it."""
-        from fastcnn.engine.curvature import first_samples
-
         self._prepare_training()
-        found = self._curvature(*first_samples(batches, epoch, count))
+        found = self._curvature(*feeding.first_samples(batches, epoch, count))
         for flat, values in found.items():
             self._states.rows[flat][0] = values + np.float32(more)
 
     def _curvature(self, x, target, weight, sparse):
         """The Hessian's diagonal over some samples, in the layout of each flat array."""
-        from fastcnn.engine.curvature import Curvature  # for SDLM and whoever asks for second derivatives
+        from fastcnn.engine.curvature import SAMPLES, estimate  # for SDLM and whoever asks for second derivatives
 
-        flats, plan = self._flats, self._plans.get("curvature")
-        if plan is None or plan.sparse != sparse:
-            network, _ = self._lower(False)
-            self._plans["curvature"] = plan = Curvature(network, [head.loss for head in self._heads], flats, sparse)
-        return plan.estimate(x, target, weight, get_num_threads())
+        for flat in self._flats:
+            flat.prepare_gradients()
+        return estimate(self._plan("curvature", SAMPLES, sparse), x, target, weight, get_num_threads(), self.version)
 
     # Fewer bits
 
