@@ -244,7 +244,7 @@ def test_pillow_is_missed_with_advice(run_python, tmp_path):
         "    except ImportError as error: print(error)\n"
     )
     lines = run_python("-c", code).stdout.splitlines()
-    assert len(lines) == 2 and all("pip install 'fastcnn[image]'" in line for line in lines)
+    assert len(lines) == 2 and all("pip install pillow" in line for line in lines)
 
 
 # Folders and archives

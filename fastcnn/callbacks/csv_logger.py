@@ -33,7 +33,7 @@ class CSVLogger(Callback):
     def __init__(self, filename, separator=",", append=False):
         self.filename = os.fspath(filename)
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character. Received: {separator!r}")
+            raise ValueError(f"separator must be one character. Received: {arguments.shown(separator)}")
         self.separator, self.append = separator, arguments.flag("append", append)
         self._columns, self.rows = None, 0  # rows: in the file, the header aside
 

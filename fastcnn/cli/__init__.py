@@ -1,11 +1,14 @@
 """The command `fastcnn`: train, evaluate, predict, classify, bench, info. A file per command.
 
-Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by
+SIGHUP).
 """
 
 import os
 import sys
+from contextlib import suppress
 
+from fastcnn.callbacks import interruption
 from fastcnn.cli.messages import complain, warnings_in_one_line
 
 
@@ -30,7 +33,7 @@ def main(argv=None):
             parser.print_help()
             code = 0
         else:
-            with warnings_in_one_line():
+            with warnings_in_one_line(), interruption.caught():
                 code = options.run(options)
         if sys.stdout is not None:  # it was closed before we began: what is printed goes nowhere
             sys.stdout.flush()
@@ -41,8 +44,9 @@ def main(argv=None):
         _output_fails()
         return 1
     except KeyboardInterrupt as interrupt:
-        complain(interrupt if interrupt.args else KeyboardInterrupt("Interrupted"))
-        return 130
+        with suppress(OSError):  # the terminal may be gone
+            complain(interrupt if interrupt.args else KeyboardInterrupt("Interrupted"))
+        return interruption.exit_code()
     except Exception as error:  # noqa: BLE001  whatever it is, users get one line
         nameless = isinstance(error, OSError) and error.errno is not None and error.filename is None  # all others are named
         complain(error, "standard output" if _output_fails() or nameless else None)

@@ -33,7 +33,7 @@ def add(commands):
     common.add_overwrite(bench)
     bench.add_argument("--from", metavar="FILE", dest="source", help="measure nothing, take the rows that --json wrote")
     bench.add_argument("--report", metavar="DIR",
-                       help="write a page with tables and plots (pip install 'fastcnn[plot]')")
+                       help="write a page with tables and plots (pip install matplotlib)")
     bench.add_argument("--baseline", metavar="FILE", nargs="?", const=_BASELINE,
                        help=f"compare ratios with FILE ({_BASELINE}); exit code 1 if one fell by more than 10 %%")
     bench.add_argument("--update-baseline", metavar="FILE", nargs="?", const=_BASELINE,

@@ -13,7 +13,7 @@ def add(commands):
     common.add_model(predict)
     predict.add_argument("images", metavar="IMAGE", nargs="+",
                          help="an image file, prepared as the model's training images were (needs Pillow: pip install "
-                              "'fastcnn[image]'), or an .npy file of one image or several: uint8, 0 to 255, or floats as "
+                              "pillow), or an .npy file of one image or several: uint8, 0 to 255, or floats as "
                               "the model takes them")
     predict.add_argument("--invert", action="store_true", help="digits: the images have dark ink on a light ground")
     predict.add_argument("--top", type=common.positive, metavar="K",

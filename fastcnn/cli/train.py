@@ -17,7 +17,7 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("save", str, "FILE", _BOTH, "write the model to FILE; alexnet: after each epoch, with all that is needed to go on"),
     ("overwrite", True, None, _BOTH, "replace files that exist"),
     ("data", str, "DIR_OR_FILE", _BOTH, "class folders of images, or train and val (or test) with class folders in them, in "
-                                        "a folder or an archive, zip or tar (needs Pillow: pip install 'fastcnn[image]'); "
+                                        "a folder or an archive, zip or tar (needs Pillow: pip install pillow); "
                                         "lenet5: also IDX files, CSV, .npz (MNIST)"),
     ("val", str, "DIR_OR_FILE", _BOTH, "the same, to validate or test on (those in --data, else a part held out)"),
     ("limit", common.positive, "N", ["lenet5"], "use only the first N images of the training set and of the test set"),

@@ -33,7 +33,7 @@ class ImageFiles:
     Raises:
         OSError: the path does not exist.
         ValueError: no archive, or no images; labels that fit none or several.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> ImageFiles("holiday", size=256).paths  # doctest: +SKIP

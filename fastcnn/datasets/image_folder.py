@@ -37,7 +37,7 @@ class ImageFolder(ImageFiles):
     Raises:
         OSError: the path does not exist.
         ValueError: no archive, no class folders, or an empty one.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> source = ImageFolder("photos.zip", folder="train", size=256)  # doctest: +SKIP

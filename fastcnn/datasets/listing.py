@@ -23,7 +23,7 @@ class Listing:
 
     Raises:
         OSError, ValueError: the path does not exist, or is neither.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> Listing("photos").left_out  # doctest: +SKIP

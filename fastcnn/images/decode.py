@@ -41,7 +41,7 @@ def decode_image(source, size, channels=3, ground="white", name=None):
             89,478,485 pixels (as decoded; a JPEG that is shrunk may have 8 times as many, a progressive one twice), or
             65,535 on a side.
         OSError: the file cannot be opened.
-        ImportError: Pillow is missing: pip install 'fastcnn[image]'.
+        ImportError: Pillow is missing: pip install pillow.
 
     Example:
         >>> decode_image("kitten.jpg", 256).shape  # doctest: +SKIP

@@ -30,7 +30,9 @@ def pillow():
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("decoding images needs Pillow: pip install 'fastcnn[image]'. Received: no module PIL") from None
+        from fastcnn.importing import extra
+
+        raise extra("PIL", "decoding images") from None
     return Image
 
 
