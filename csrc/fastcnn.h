@@ -80,6 +80,7 @@ typedef enum {
     FC_RELU6,
     FC_SILU, /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */
     FC_GELU,
+    FC_HARD_SILU,
     FC_ACTIVATIONS
 } fc_activation;
 

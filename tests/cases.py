@@ -263,7 +263,7 @@ class Call:
 
 _IMAGE, _ANY = (2, 5, 6, 3), (2, 3, 4, 5)
 _ELEMENTWISE = (
-    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu "
+    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu hard_silu "
     "softmax log_softmax"
 ).split()
 

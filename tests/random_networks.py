@@ -19,7 +19,7 @@ ENDS = [
     ("sparse_categorical_crossentropy", True, "log_softmax"),
 ]
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "softsign",
-               "selu", "silu", "gelu"]
+               "selu", "relu6", "silu", "gelu", "hard_silu"]
 SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "within", "norm", "activation", "prelu", "maxout",
            "dropout", "affine", "doubled"]
 

@@ -328,6 +328,7 @@ ACTIVATIONS = {  # units of y and, of its slope, units that |dy| multiplies; bot
     ("relu6",): (lambda x, y: 0 * y, lambda x, y: 0 * y),
     ("silu",): (lambda x, y: 8 * np.abs(y), silu_slope_units),
     ("gelu",): (gelu_units, gelu_slope_units),
+    ("hard_silu",): (lambda x, y: 4 * np.abs(y), lambda x, y: (np.abs(x) < 3) * (2 + np.abs(x))),
 }
 
 

@@ -648,6 +648,7 @@ ACTIVATIONS = {
     "relu6": {},
     "silu": {},
     "gelu": {},
+    "hard_silu": {},
     "softmax": {},
     "log_softmax": {},
 }
@@ -763,6 +764,7 @@ ACTIVATION_VALUES = {  # name: (x, y) worked out by hand
     "exponential": ([-LN3, 0, math.log(2)], [1 / 3, 1, 2]),
     "relu6": ([-2, 0, 3, 7], [0, 0, 3, 6]),
     "silu": ([-LN3, 0, LN3], [-LN3 / 4, 0, 3 * LN3 / 4]),
+    "hard_silu": ([-4, -3, -1, 0, 1, 3, 5], [0, 0, -1 / 3, 0, 2 / 3, 3, 5]),
     "gelu": ([-1, 0, 1], [math.erf(math.sqrt(0.5)) / 2 - 0.5, 0, math.erf(math.sqrt(0.5)) / 2 + 0.5]),
     "softmax": ([0, math.log(2), LN3], [1 / 6, 2 / 6, 3 / 6]),
     "log_softmax": ([0, math.log(2), LN3], [-math.log(6), -math.log(3), -math.log(2)]),
@@ -806,6 +808,7 @@ LIMITS = {
     "relu6": ([0, 6], [0, 0]),
     "silu": ([0, 1e4], [0, 1]),
     "gelu": ([0, 1e4], [0, 1]),
+    "hard_silu": ([0, 1e4], [0, 1]),
     "softmax": ([0, 1], [0, 0]),
     "log_softmax": ([-2e4, 0], [1, -1]),
 }

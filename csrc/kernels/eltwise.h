@@ -8,6 +8,7 @@
  *     relu6      0 < y < 6
  * but in terms of x, which takes the place of y, where y does not tell x:
  *     silu       σ + x·σ·(1 − σ), σ = sigmoid x                gelu  Φ + x·φ, the normal distribution's
+ *     hard silu  0, x/3 + ½ where −3 < x < 3, 1
  * Assumes: α ≥ 0, so that the sign of y is that of x. x and y (dy and dx) may be the same array. */
 
 #define TANH_A 1.7159f
@@ -58,6 +59,10 @@ static inline __attribute__((always_inline)) vf activation(fc_activation f, vf a
         vf density;
         return v_mul(v_max(v_set1(-FAR), x), normal_distribution(x, &density));
     }
+    case FC_HARD_SILU: {
+        vf gate = v_min(v_set1(6.0f), v_max(v_zero(), v_add(x, v_set1(3.0f))));
+        return v_mul(v_max(v_set1(-3.0f), x), v_mul(gate, v_set1(1.0f / 6)));
+    }
     default: return x;
     }
 }
@@ -95,6 +100,10 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
         vf density, s = normal_distribution(y, &density);
         return v_mul(dy, v_fma(clipped(y, FAR), density, s));
     }
+    case FC_HARD_SILU: {
+        vf slope = v_select(v_gt(v_set1(3.0f), y), v_fma(y, v_set1(1.0f / 3), v_set1(0.5f)), one);
+        return v_mul(dy, v_select(v_gt(y, v_set1(-3.0f)), slope, v_zero()));
+    }
     default: return dy;
     }
 }
@@ -115,6 +124,7 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
     case FC_RELU6: LOOP(FC_RELU6) break; \
     case FC_SILU: LOOP(FC_SILU) break; \
     case FC_GELU: LOOP(FC_GELU) break; \
+    case FC_HARD_SILU: LOOP(FC_HARD_SILU) break; \
     default: LOOP(FC_LINEAR) break; \
     }
 
