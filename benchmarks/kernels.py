@@ -163,7 +163,7 @@ def make_op(case):
         constants = case.size, case.alpha, case.beta, case.k, case.alpha_mode == "mean"
         if case.mode == "within_channel":
             return _ops.local_response_norm_within(case.image, *constants)
-        return _ops.local_response_norm(h * w, c, *constants)
+        return _ops.local_response_norm(h * w, c, *constants, case.groups)
     if kind == "dense":
         return _ops.dense(case.inputs, case.units, True)
     if kind == "dropout":

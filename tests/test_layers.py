@@ -110,6 +110,7 @@ CASES = {
     "global_avg": (L.GlobalAveragePooling2D, (4, 5, 6), (6,), 0, 0, 120),
     "lrn": (L.LocalResponseNormalization, (3, 4, 9), (3, 4, 9), 0, 0, 0),
     "lrn.mean": (lambda: L.LocalResponseNormalization(4, 0.5, 0.6, 1.0, "mean"), (7,), (7,), 0, 0, 0),
+    "lrn.groups": (lambda: L.LocalResponseNormalization(3, 0.5, groups=3), (4, 5, 9), (4, 5, 9), 0, 0, 0),
     "lrn.within": (
         lambda: L.LocalResponseNormalization(3, 1.0, 0.75, 1.0, "mean", "within_channel"),
         (4, 5, 3),
@@ -418,6 +419,9 @@ ERRORS = [
     (lambda: L.LocalResponseNormalization(alpha_mode="total"), ValueError, "alpha_mode .*Received: 'total'"),
     (lambda: L.LocalResponseNormalization(mode="within"), ValueError, "mode .*Received: 'within'"),
     (lambda: L.LocalResponseNormalization(mode="within_channel")(np.ones((2, 3))), ValueError, "Received: \\(3,\\)"),
+    (lambda: L.LocalResponseNormalization(groups=0), ValueError, "groups .*Received: 0"),
+    (lambda: L.LocalResponseNormalization(groups=2)(np.ones((2, 3))), ValueError, "divide the 3 channels. Received: 2"),
+    (lambda: L.LocalResponseNormalization(mode="within_channel", groups=2), ValueError, "groups must be 1.*Received: 2"),
     (lambda: L.MaxPooling2D(2, padding=2)(np.ones((1, 4, 4, 1))), ValueError, "padding .*Received: "),
     (lambda: L.AveragePooling2D(5)(np.ones((1, 4, 4, 1))), ValueError, "larger than the padded input"),
     (lambda: L.LpPooling2D(0.5), ValueError, "p .*Received: 0.5"),

@@ -589,6 +589,15 @@ def test_local_response_norm_within_channels_by_hand():
     np.testing.assert_allclose(y.ravel(), [corner, edge, corner, edge, middle, edge, corner, edge, corner], rtol=1e-14)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+def test_local_response_norm_in_groups(groups):
+    """Each group is normalized as if it were alone."""
+    x, options = 2.0 * normal(2, 3, 6), {"size": 3, "alpha": 0.8, "k": 1.0}
+    alone = [ref.local_response_norm(part, **options) for part in np.split(x, groups, axis=-1)]
+    assert np.array_equal(ref.local_response_norm(x, **options, groups=groups), np.concatenate(alone, axis=-1))
+    check_gradients("local_response_norm", x, **options, groups=groups)
+
+
 def test_local_response_norm_worked_example():
     y = ref.local_response_norm(np.arange(1.0, 9.0).reshape(1, 1, 1, 8), size=5, alpha=1.0, beta=1.0, k=0.0)
     expected = [
@@ -1267,6 +1276,9 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "maxout.no_group": lambda: ref.maxout(IMAGE, 0),
     "global_avg_pool2d.empty": lambda: ref.global_avg_pool2d(IMAGE[:, :0]),
     "local_response_norm.size": lambda: ref.local_response_norm(IMAGE, size=0),
+    "local_response_norm.groups": lambda: ref.local_response_norm(IMAGE, groups=IMAGE.shape[-1] + 1),
+    "local_response_norm.no_groups": lambda: ref.local_response_norm(IMAGE, groups=0),
+    "local_response_norm.groups_within": lambda: ref.local_response_norm(IMAGE, mode="within_channel", groups=2),
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),
     "local_response_norm.mode": lambda: ref.local_response_norm(IMAGE, mode="within"),
     "local_response_norm.no_images": lambda: ref.local_response_norm(IMAGE[0], mode="within_channel"),

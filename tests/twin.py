@@ -116,7 +116,7 @@ def _reshape(layer, x):
 
 
 def _lrn(layer, x):
-    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode")}
+    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")}
     return (
         ref.local_response_norm(x, **options),
         lambda dy: (ref.local_response_norm_backward(dy, x, **options),),
