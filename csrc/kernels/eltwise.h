@@ -1,4 +1,4 @@
-/* Elementwise kernels: activations, their derivatives, additions and weighted sums.
+/* Elementwise kernels: activations, their derivatives, additions and weighted sums of two.
  *
  *     y = f(x)        dx = dy · f′, with f′ written in terms of y:
  *     relu       y > 0            leaky   y > 0 ? 1 : α        elu   y > 0 ? 1 : y + α
@@ -183,22 +183,6 @@ static void rescale(ptrdiff_t n, const float *x, const float *mean, const float 
     v_store_tail(y + i, left, v_fma(centred, v_load_tail(scale + i, left), v_load_tail(offset + i, left)));
 }
 
-/* y[j] += Σ_r x[r·step + j], j < n: the sum of the rows first, then y. */
-static void sum_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
-{
-    for (ptrdiff_t j = 0; j < n; j += V) {
-        const ptrdiff_t left = n - j;
-        vf sum = v_zero();
-        if (left >= V) {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load(x + r * step + j));
-            v_store(y + j, v_add(v_load(y + j), sum));
-        } else {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load_tail(x + r * step + j, left));
-            v_store_tail(y + j, left, v_add(v_load_tail(y + j, left), sum));
-        }
-    }
-}
-
 /* y[r][j] = w[j]·x[r][j] + b[j]; b NULL: 0 */
 static void scale_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y)
 {
@@ -209,23 +193,6 @@ static void scale_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, const float 
             const ptrdiff_t left = n - j;
             vf start = b ? v_load_tail(b + j, left) : v_zero();
             v_store_tail(y + j, left, v_fma(v_load_tail(w + j, left), v_load_tail(x + j, left), start));
-        }
-    }
-}
-
-/* dw[j] += Σ_r x[r][j]·dy[r][j]: the sum of the rows first, then dw. */
-static void sum_products(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw)
-{
-    for (ptrdiff_t j = 0; j < n; j += V) {
-        const ptrdiff_t left = n - j;
-        vf sum = v_zero();
-        if (left >= V) {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_fma(v_load(x + r * n + j), v_load(dy + r * n + j), sum);
-            v_store(dw + j, v_add(v_load(dw + j), sum));
-        } else {
-            for (ptrdiff_t r = 0; r < rows; r++)
-                sum = v_fma(v_load_tail(x + r * n + j, left), v_load_tail(dy + r * n + j, left), sum);
-            v_store_tail(dw + j, left, v_add(v_load_tail(dw + j, left), sum));
         }
     }
 }
