@@ -18,6 +18,8 @@ typedef enum {
     FC_LRN_WITHIN,
     FC_BATCH_NORM,
     FC_FIXED_NORM,
+    FC_GROUP_NORM,
+    FC_LAYER_NORM,
     FC_FOLD,
     FC_DENSE,
     FC_ACTIVATION,
@@ -122,6 +124,12 @@ typedef struct {
     ptrdiff_t row;          /* floats of a row of packed statistics: the channels, maybe several times */
     float momentum, epsilon;
 } fc_batch_norm;
+
+typedef struct {
+    ptrdiff_t groups, width; /* parts of the channels (of a row) that are normalized apart, and values of each */
+    ptrdiff_t row;           /* as in batch_norm */
+    float epsilon;
+} fc_group_norm;
 
 /* PReLU: an image is [repeats][outer][shared][inner][inner_shared], its slopes are [outer][inner]. */
 typedef struct {
@@ -236,6 +244,7 @@ typedef struct {
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
         fc_batch_norm batch_norm;
+        fc_group_norm group_norm;
         fc_dropout dropout;    /* of dense too */
         fc_loss loss;
         fc_optimizer optimizer;
@@ -339,6 +348,9 @@ fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format
 fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
 /* FC_BATCH_NORM or FC_FIXED_NORM of images [pixels][c] */
 fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
+                             int scale, int center);
+/* FC_GROUP_NORM or FC_LAYER_NORM of images [samples][pixels][groups][width]: over pixels and width; samples or pixels must be 1 */
+fc_status fc_group_norm_init(fc_op *op, ptrdiff_t samples, ptrdiff_t pixels, ptrdiff_t groups, ptrdiff_t width, float epsilon,
                              int scale, int center);
 fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm); /* of: conv2d or dense before norm, a fixed_norm */
 fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);

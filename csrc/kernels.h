@@ -164,6 +164,14 @@ typedef struct {
                         float *t))                                                                                    \
     X(void, norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,          \
                             const float *scale, const float *k, const float *l, float *dx))                           \
+    X(void, group_norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,    \
+                                  const float *scale, const float *k, const float *l, float *dx))                     \
+    X(void, layer_norm, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *w, const float *b,  \
+                         float *y))                                                                                   \
+    X(void, layer_norm_backward, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,        \
+                                  const float *w, float *dx))                                                         \
+    X(void, layer_norm_weights, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,         \
+                                 float *dw, float *db))                                                               \
     X(void, norm_scale, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *scale, float *y))                  \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \

@@ -161,6 +161,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
     fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, Py_ssize_t pixels, Py_ssize_t c, float momentum, float epsilon,
                                  int scale, int center)
+    fc_status fc_group_norm_init(fc_op *op, Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width,
+                                 float epsilon, int scale, int center)
     fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm)
     fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)

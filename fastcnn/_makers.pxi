@@ -161,6 +161,15 @@ def batch_norm(Py_ssize_t pixels, Py_ssize_t c, float epsilon, bint scale, bint 
     return op
 
 
+def group_norm(Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width, float epsilon, bint scale,
+               bint center):
+    """Normalization of images [samples][pixels][groups][width] over pixels and width; samples or pixels must be 1."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_group_norm_init(&op.op, samples, pixels, groups, width, epsilon, scale, center),
+          f"group_norm of {samples} × {pixels} × {groups} × {width} values")
+    return op
+
+
 def fold(Op of, Op norm):
     """Weights and bias of a convolution or a dense layer, with the fixed normalization after it folded in."""
     cdef Op op = Op.__new__(Op)

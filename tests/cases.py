@@ -324,6 +324,8 @@ CALLS = [
          {"pool_size": 3, "strides": (2, 1), "padding": ((0, 1), (0, 0))}),
     Call("rbf", {"x": (6, 5), "prototypes": (4, 5)}, (6, 4), {}),
     *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
+    Call("layer_norm", {"x": _ANY, "gamma": (4, 5), "beta": (4, 5)}, _ANY, {"axis": (-2, -1)}),
+    Call("group_norm", {"x": (2, 3, 4, 6), "gamma": (6,), "beta": (6,)}, (2, 3, 4, 6), {"groups": 3}),
     Call("batch_norm", {"x": _ANY, "gamma": (5,), "beta": (5,)}, _ANY, {}),
     Call("prelu", {"x": _ANY, "alpha": (3, 1, 5)}, _ANY, {}),
     Call("maxout", {"x": _ANY}, (2, 3, 4, 1), {"group_size": 5}),

@@ -151,6 +151,23 @@ def _batch_norm(layer, x, *weights, training=False):
     return ref.batch_norm(x, **options), backward
 
 
+def _own_norm(layer, x, *weights):
+    """Of each sample by its own moments."""
+    given = dict(zip([p.name for p in layer.parameters], weights))
+    if type(layer).__name__ == "GroupNormalization":
+        forward, backward, options = ref.group_norm, ref.group_norm_backward, {"groups": layer.groups}
+    else:
+        axis = layer.axis if isinstance(layer.axis, int) else tuple(layer.axis)
+        forward, backward, options = ref.layer_norm, ref.layer_norm_backward, {"axis": axis}
+    options |= given | {"epsilon": layer.epsilon}
+
+    def back(dy):
+        gradients = backward(dy, x, **options)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+    return forward(x, **options), back
+
+
 def _moved(layer, x, mean, variance):
     """The moving averages after a batch."""
     axes, m = tuple(range(x.ndim - 1)), layer.momentum
@@ -187,6 +204,8 @@ _RUN = {
     "Subsampling2D": _subsample2d,
     "LocalResponseNormalization": _lrn,
     "BatchNormalization": _batch_norm,
+    "GroupNormalization": _own_norm,
+    "LayerNormalization": _own_norm,
     "PReLU": _prelu,
     "Maxout": _maxout,
     "Affine": _affine,

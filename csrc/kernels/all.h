@@ -19,6 +19,7 @@
 #include "lrn_within.h"
 #include "batch_norm.h"
 #include "softmax.h"
+#include "layer_norm.h"
 #include "random.h"
 #include "optim.h"
 #include "image.h"

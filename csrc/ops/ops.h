@@ -40,7 +40,7 @@ extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_cla
     fc_mean_absolute_error_class, fc_huber_class, fc_hinge_class, fc_squared_hinge_class, fc_categorical_hinge_class,
     fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class, fc_sum_pool2d_class, fc_scale_class,
     fc_rbf_class, fc_rbf_mean_squared_error_class, fc_rbf_maximum_a_posteriori_class, fc_square_class, fc_sdlm_class,
-    fc_distort_class;
+    fc_distort_class, fc_group_norm_class, fc_layer_norm_class;
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)

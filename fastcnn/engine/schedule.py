@@ -16,7 +16,7 @@ from fastcnn.engine.fusion import masks
 from fastcnn.engine.nodes import PythonEntry
 
 _READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf", "batch_norm")
+            "prelu", "maxout", "rbf", "batch_norm", "group_norm", "layer_norm")
 _READS_Y = ("activation", "softmax", "log_softmax")
 _READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
 _AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first

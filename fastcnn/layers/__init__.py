@@ -13,7 +13,7 @@ __all__, __getattr__, __dir__ = on_demand(__name__, {
     "input": ["Input"],
     "maxout": ["Maxout"],
     "noise": ["GaussianNoise"],
-    "normalization": ["BatchNormalization", "LocalResponseNormalization"],
+    "normalization": ["BatchNormalization", "GroupNormalization", "LayerNormalization", "LocalResponseNormalization"],
     "pooling": ["AdaptiveAveragePooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
                 "LpPooling2D", "MaxPooling2D", "SoftPooling2D"],
     "prelu": ["PReLU"],

@@ -54,6 +54,7 @@ from .depthwise import (
 )
 from .distort import distort
 from .dropout import dropout, dropout_backward, spatial_dropout2d, spatial_dropout2d_backward
+from .group_norm import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 from .half_weights import half_weights
 from .losses import (
     binary_cross_entropy,
@@ -134,11 +135,13 @@ __all__ = [
     "gelu", "gelu_backward",
     "global_avg_pool2d", "global_avg_pool2d_backward",
     "global_max_pool2d", "global_max_pool2d_backward",
+    "group_norm", "group_norm_backward",
     "half_weights",
     "hard_sigmoid", "hard_sigmoid_backward",
     "hard_silu", "hard_silu_backward",
     "hinge", "hinge_backward",
     "huber", "huber_backward",
+    "layer_norm", "layer_norm_backward",
     "leaky_relu", "leaky_relu_backward",
     "local_response_norm", "local_response_norm_backward",
     "log_softmax", "log_softmax_backward",
