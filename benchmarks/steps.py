@@ -25,13 +25,13 @@ def plan_of(model, batch, training, threads):
         networks.compiled(model)
     with fastcnn.num_threads(threads):
         plan = model._plan("train" if training else "predict", batch, training)
-    out = np.empty((batch, *plan.output_size), np.float32)
+    out = np.empty((batch, model.outputs[0].size[0]), np.float32)
 
     def run():
         if training:
             model._run(plan, batch, (x, y.astype(np.int32), np.ones(batch, np.float32)), threads)
         else:
-            model._forward(plan, x, out, threads)
+            model._forward(plan, [x], [out], threads)
 
     return plan, run
 
@@ -54,9 +54,10 @@ def seconds_of(plan, run, threads, longest):
 def table(plan, seconds, batch):
     """Rows (layer, op, pass, algorithm, seconds, multiply-adds, phase) in order of the program's steps."""
     rows, phases = [], [n for n, (_, count, _, _) in enumerate(plan.phases) for _ in range(count)]
+    ops = plan.ops + [op for op, *_ in plan.joins]
     for (i, name), spent, phase in zip(plan.steps, seconds, phases):
-        op = plan.ops[i]
-        layer = plan.entries[i].layer.name if i < len(plan.entries) and plan.entries[i].layer is not None else ""
+        op = ops[i]
+        layer = plan.nodes[i].layer.name if i < len(plan.nodes) and plan.nodes[i].layer is not None else ""
         products = op.cost * batch if op.w_size and name in ("forward", "data", "weights") else 0
         algorithm = op.algorithm(name) if op.name == "conv2d" and name in ("forward", "data", "weights") else ""
         rows.append((layer, op.name, name, algorithm, spent, products, phase))

@@ -6,6 +6,7 @@ from fastcnn import (
     networks as networks, ops as ops, optimizers as optimizers, recipes as recipes, reference as reference,
     regularizers as regularizers, vis as vis,
 )
+from fastcnn.reference.check_gradients import check_gradients as check_gradients
 from fastcnn.reference.compare import compare as compare
 from fastcnn.configuration import (
     __version__ as __version__, config_context as config_context, get_config as get_config, set_config as set_config,
@@ -13,6 +14,7 @@ from fastcnn.configuration import (
 )
 from fastcnn.model.loading import load_model as load_model
 from fastcnn.layers.input import Input as Input
+from fastcnn.model.model import Model as Model
 from fastcnn.model.sequential import Sequential as Sequential
 from fastcnn.random import set_random_seed as set_random_seed
 from fastcnn.threads import (

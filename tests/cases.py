@@ -108,9 +108,9 @@ class DenseCase:
 
 
 CONV2D = [
-    Conv2DCase("lenet.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
-    Conv2DCase("lenet.conv2", (14, 14, 6), 16, (5, 5)),
-    Conv2DCase("lenet.c5", (5, 5, 16), 120, (5, 5)),
+    Conv2DCase("lenet5.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
+    Conv2DCase("lenet5.conv2", (14, 14, 6), 16, (5, 5)),
+    Conv2DCase("lenet5.c5", (5, 5, 16), 120, (5, 5)),
     Conv2DCase("cifar.conv1", (32, 32, 3), 32, (3, 3), padding="same"),
     Conv2DCase("cifar.conv2", (32, 32, 32), 32, (3, 3), padding="same"),
     Conv2DCase("alexnet.conv1", (227, 227, 3), 96, (11, 11), strides=(4, 4)),
@@ -165,8 +165,8 @@ CONV2D = [
 ]
 
 POOL2D = [
-    PoolCase("lenet.pool1", (28, 28, 6), (2, 2), (2, 2)),
-    PoolCase("lenet.pool2", (10, 10, 16), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool1", (28, 28, 6), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool2", (10, 10, 16), (2, 2), (2, 2)),
     PoolCase("alexnet.pool1", (55, 55, 96), (3, 3), (2, 2)),
     PoolCase("alexnet.pool2", (27, 27, 256), (3, 3), (2, 2)),
     PoolCase("alexnet.pool5", (13, 13, 256), (3, 3), (2, 2)),
@@ -197,9 +197,9 @@ LRN = [
 ]
 
 DENSE = [
-    DenseCase("lenet.f5", 400, 120),
-    DenseCase("lenet.f6", 120, 84),
-    DenseCase("lenet.output", 84, 10),
+    DenseCase("lenet5.f5", 400, 120),
+    DenseCase("lenet5.f6", 120, 84),
+    DenseCase("lenet5.output", 84, 10),
     DenseCase("alexnet.fc6", 9216, 4096),
     DenseCase("alexnet.fc7", 4096, 4096),
     DenseCase("alexnet.fc8", 4096, 1000),

@@ -2,6 +2,7 @@
 
 import json
 
+import inside
 import numpy as np
 import pytest
 from twin import Twin, assert_trained_alike, clear_batch, run_layer
@@ -138,7 +139,7 @@ def test_multipliers(variant):
             bias = parameter.name == "bias" and not alone
             factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier
             assert factors == ((2.0, 0.0) if bias else (1.0, 1.0))
-    assert len(model._flat.trainable_ranges()) == (1 if alone else 16)
+    assert len(inside.ranges(model)) == (1 if alone else 16)
 
 
 def test_what_the_variants_normalize():

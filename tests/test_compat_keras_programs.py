@@ -146,7 +146,7 @@ def test_digits_functional(run, few_digits, capsys):
     names, old = run("digits_functional.py")
     model, history = names["model"], names["history"].history
     assert [layer.output_shape[1:] for layer in model.layers] == [
-        (28, 28, 8), (14, 14, 8), (12, 12, 16), (12, 12, 16), (6, 6, 16), (576,), (576,), (10,)]
+        (28, 28, 1), (28, 28, 8), (14, 14, 8), (12, 12, 16), (12, 12, 16), (6, 6, 16), (576,), (576,), (10,)]
     assert model.name == "digits" and model.layers[-1].name == "digit" and model.count_params() == 208 + 1168 + 5770
     assert history["learning_rate"] == [0.003, 0.003, 0.0015], "what decay starts from"
     assert names["accuracy"] > 0.85 and sorted(path.name for path in Path().iterdir()) == ["digits.csv", "digits.keras"]
@@ -173,3 +173,15 @@ def test_walk(run, capsys):
         ("Conv2D", "1, 28, 28, 6"), ("AveragePooling2D", "1, 14, 14, 6"), ("Conv2D", "1, 10, 10, 16"),
         ("AveragePooling2D", "1, 5, 5, 16"), ("Flatten", "1, 400"), ("Dense", "1, 120"), ("Dense", "1, 84"),
         ("Dense", "1, 10")]
+
+
+def test_functional(run, few_digits):
+    names, old = run("functional.py")
+    toy, tickets = names["toy"], names["tickets"]
+    assert old == [] and toy.count_params() == 54090 and {"val_acc", "loss"} < set(names["toy_history"].history)
+    assert {"priority_loss", "department_loss"} < set(names["tickets_history"].history)
+    assert set(tickets.predict([np.zeros((1, 20)), np.zeros((1, 12))])) == {"priority", "department"}
+    assert names["larger_history"].history["accuracy"][-1] > 0.75
+    losses = names["autoencoder_history"].history["loss"]
+    assert losses[-1] < 0.8 * losses[0] and names["code"].shape == (3, 12)
+    assert [a.shape[1:] for a in names["activations"]] == [layer.output_shape[1:] for layer in toy.layers]

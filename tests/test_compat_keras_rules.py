@@ -22,11 +22,11 @@ MEANS = {  # old spelling: (modern one, an old value, today's)
 OF_THEIR_OWN = {("PReLU", "init"): ("alpha_initializer",), ("SeparableConv2D", "init"): ("depthwise_initializer",
                                                                                            "pointwise_initializer")}
 CASES = [(cls, old) for cls, rules in layers.RULES.items() for old in {**layers._SHAPE, **rules} if old in MEANS
-         if cls in fastcnn.layers.__all__ and not (cls == "Input" and old in layers._SHAPE)]
+         if cls in fastcnn.layers.__all__ and not (cls == "InputLayer" and old in layers._SHAPE)]
 NAMES = {
     "AtrousConvolution2D": "Conv2D", "AvgPool2D": "AveragePooling2D", "Convolution2D": "Conv2D",
     "Convolution2DTranspose": "Conv2DTranspose", "Deconvolution2D": "Conv2DTranspose",
-    "GlobalAvgPool2D": "GlobalAveragePooling2D", "GlobalMaxPool2D": "GlobalMaxPooling2D", "InputLayer": "Input",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D", "GlobalMaxPool2D": "GlobalMaxPooling2D",
     "MaxPool2D": "MaxPooling2D", "SeparableConvolution2D": "SeparableConv2D",
 }
 

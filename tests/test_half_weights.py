@@ -1,5 +1,6 @@
 """Dense kernels in fewer bits: rounded bit for bit as they should be, and then computed with as float32 is."""
 
+import inside
 import numpy as np
 import pytest
 from buffers import assert_same, assert_within, guarded, normal, poisoned
@@ -320,12 +321,12 @@ def test_files_hold_float32_and_the_choice(free, tmp_path):
 def test_float32_given_up(dtype):
     (x, y), model = samples(), chain(600, 3)
     model.fit(x, y, verbose=0)
-    twin, size = rounded(model, dtype), model._flat.values.nbytes
+    twin, size = rounded(model, dtype), inside.flat(model).values.nbytes
     before = model.get_weights()
     model.half_weights(dtype)
     expected = model.predict(x)
     model.half_weights(dtype, free=True)
-    assert model._flat.values.nbytes < size - 521 * 600 * 4 + 100 and model._flat.state is None
+    assert inside.flat(model).values.nbytes < size - 521 * 600 * 4 + 100 and inside.state(model) is None
     kernels = [p for layer in model.layers for p in layer.parameters if p.stored is not None]
     assert [p.shape for p in kernels] == [(521, 600)] and kernels[0]._value is None and kernels[0].gradient is None
     assert np.array_equal(model.predict(x), expected) and np.array_equal(twin.predict(x), expected)

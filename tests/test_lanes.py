@@ -39,7 +39,7 @@ def stages(model, batch=None):
 
 
 def without(monkeypatch):
-    monkeypatch.setattr("fastcnn.engine.plan.in_lanes", lambda entries, batch: entries)
+    monkeypatch.setattr("fastcnn.engine.plan.in_lanes", lambda network, batch: network)
 
 
 # Where
@@ -91,7 +91,7 @@ def test_wide_convolutions_stay():
     assert stages(chain(L.Conv2D(8, 3), L.Conv2D(16, 3), L.Conv2D(40, 3, exact=True))) == [["conv2d"] * 2]
     assert stages(chain(L.Conv2D(6, 3), shape=(300, 300, 1))) == [], "beyond the cache"
     alexnet = fastcnn.networks.alexnet(seed=0, initializer="zeros")
-    assert lanes.in_lanes(alexnet._plan("predict", 1).entries, 128) == alexnet._plans["predict"].entries
+    assert lanes.in_lanes(alexnet._plan("predict", 1).network, 128).nodes == alexnet._plans["predict"].nodes
 
 
 # The same results

@@ -149,10 +149,14 @@ def dense():
     return fastcnn.Sequential([L.Dense(2, input_shape=(3,))], seed=0)
 
 
-def test_a_layer_belongs_to_one_model():
-    model = dense()
-    with pytest.raises(ValueError, match="belongs to one model.*Received: 'dense'"):
-        fastcnn.Sequential([model.layers[0]])
+def test_models_share_a_layer():
+    model, x = dense(), np.ones((1, 3))
+    other = fastcnn.Sequential([model.layers[0], L.ReLU()])
+    assert np.array_equal(other.predict(x), np.maximum(model.predict(x), 0))
+    model.set_weights([w + 1 for w in model.get_weights()])
+    assert np.array_equal(other.predict(x), np.maximum(model.predict(x), 0))
+    with pytest.raises(ValueError, match="each layer once.*Received: 'dense'"):
+        fastcnn.Sequential([model.layers[0], model.layers[0]])
 
 
 def test_refused_weights_change_nothing():

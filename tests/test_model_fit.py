@@ -53,7 +53,7 @@ class Order(Callback):
         rows = self.params["samples"] - batch * self.params["batch_size"]
         plan = self.model._plans["train"]
         self.epochs[-1] += (
-            plan.predictions(min(rows, self.params["batch_size"])).ravel().round().astype(int).tolist()
+            plan.predictions(0, min(rows, self.params["batch_size"])).ravel().round().astype(int).tolist()
         )
 
 

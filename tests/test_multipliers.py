@@ -2,6 +2,7 @@
 
 import json
 
+import inside
 import numpy as np
 import pytest
 from twin import Affine, Twin, assert_trained_alike
@@ -28,12 +29,13 @@ FACTORS = [(1, 1), (2, 0), (0.5, 1), (0.5, 1), (0, 2), (3, 2), (1, 1), (1, 1)]  
 
 
 def test_runs_of_equal_multipliers():
-    found = model()._flat.trainable_ranges()
+    net = model()
+    found = inside.ranges(net)
     assert [run[2:4] for run in found] == [(1, 1), (2, 0), (0.5, 1), (0, 2), (3, 2), (1, 1)]
-    starts = model()._flat.starts
+    starts = [p.start for p in net.parameters]
     assert [start for start, *_ in found] == [starts[i] for i in (0, 1, 2, 4, 5, 6)]
-    assert sum(size for _, size, *_ in found) == model()._flat.size
-    assert fastcnn.networks.lenet5()._flat.trainable_ranges() == [(0, fastcnn.networks.lenet5()._flat.size, 1, 1, (0, 0))]
+    assert sum(size for _, size, *_ in found) == inside.flat(net).size
+    assert inside.ranges(fastcnn.networks.lenet5()) == [(0, inside.flat(fastcnn.networks.lenet5()).size, 1, 1, (0, 0))]
 
 
 OPTIMIZERS = {
@@ -89,7 +91,7 @@ def test_convolutions_and_layers_in_numpy():
         net.train_on_batch(x, y)
         twin.step(x, y)
     assert assert_trained_alike(net, twin, before, 1e-5, steps=3) == 4
-    assert [run[2:4] for run in net._flat.trainable_ranges()] == [(0.25, 3), (1, 3), (1, 1), (4, 1)]
+    assert [run[2:4] for run in inside.ranges(net)] == [(0.25, 3), (1, 3), (1, 1), (4, 1)]
 
 
 def test_configuration():
@@ -100,13 +102,13 @@ def test_configuration():
     assert config["layers"][0]["config"]["learning_rate_multiplier"] == {"bias": 2.0}
     assert "weight_decay_multiplier" not in config["layers"][1]["config"]
     again = fastcnn.Sequential.from_config(config)
-    assert again._flat.trainable_ranges() == net._flat.trainable_ranges()
+    assert inside.ranges(again) == inside.ranges(net)
 
 
 def test_a_saved_model_keeps_them(tmp_path):
     net = model()
     net.save(tmp_path / "net")
-    assert fastcnn.load_model(tmp_path / "net")._flat.trainable_ranges() == net._flat.trainable_ranges()
+    assert inside.ranges(fastcnn.load_model(tmp_path / "net")) == inside.ranges(net)
 
 
 def test_set_on_a_built_layer():
@@ -114,7 +116,7 @@ def test_set_on_a_built_layer():
     net.layers[0].learning_rate_multiplier = None
     net.layers[0].weight_decay_multiplier = 5
     net.compile(SGD(0.1), "mse")
-    assert net._flat.trainable_ranges()[0][2:4] == (1.0, 5.0)
+    assert inside.ranges(net)[0][2:4] == (1.0, 5.0)
     with pytest.raises(ValueError, match="Received: {'kernels': 1.0}"):
         net.layers[0].learning_rate_multiplier = {"kernels": 1}
     assert net.layers[0].learning_rate_multiplier is None, "what was refused changes nothing"
@@ -133,7 +135,7 @@ def test_set_on_a_built_layer():
         (lambda o: L.Dense(2, **{o: {"biases": 2}})(np.ones((1, 3))), ValueError, "kernel, bias .*Received: {'biases'"),
         (lambda o: L.Dense(2, use_bias=False, **{o: {"bias": 2.0}})(np.ones((1, 3))), ValueError, "Received: {'bias'"),
         (lambda o: L.Flatten(**{o: 2.0})(np.ones((1, 3))), ValueError, "Flatten has no parameters.*Received: 2.0"),
-        (lambda o: L.Input((3,), **{o: 2.0}), ValueError, "Input has no parameters.*Received: 2.0"),
+        (lambda o: L.InputLayer((3,), **{o: 2.0}), ValueError, "InputLayer has no parameters.*Received: 2.0"),
         (lambda o: L.Dense(2, **{o[:-2]: 2.0}), TypeError, "Did you mean"),
     ],
 )

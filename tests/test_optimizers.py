@@ -2,6 +2,7 @@
 
 import json
 
+import inside
 import numpy as np
 import pytest
 from twin import KEPT, RULES, Twin, assert_trained_alike, clipped
@@ -99,7 +100,7 @@ def test_ten_steps(rule, common, isa):
                 assert np.all(np.abs(actual - w[k]) <= bound), f"{'kernel bias'.split()[k]}, step {step + 1}"
         assert np.abs(w[0] - start[0]).max() > 1e-6, "it moves"
         kept = [s for s in states[0] if s is not None]
-        for found, expected in zip(model._flat.states_of(model.layers[0].parameters[0]), kept, strict=True):
+        for found, expected in zip(model._states.of(model.layers[0].parameters[0]), kept, strict=True):
             assert np.all(np.abs(found - expected) <= 4e-6 * np.abs(expected).max())
         assert len(kept) == len(o.states)
 
@@ -153,7 +154,7 @@ def test_a_fused_update_has_the_bits_of_gradient_and_step(rule):
         b = model.get_weights()[1]
     kernel = model.layers[0].parameters[0]
     assert kernel.gradient is None
-    for found, expected in zip(model._flat.states_of(kernel), [k for k in kept if k is not None], strict=True):
+    for found, expected in zip(model._states.of(kernel), [k for k in kept if k is not None], strict=True):
         assert np.array_equal(found, expected)
 
 
@@ -193,9 +194,9 @@ def test_same_bits_at_any_number_of_threads(make):
         with fastcnn.num_threads(threads):
             model = wide(make())
             model.fit(x, y, batch_size=16, epochs=2, verbose=0)
-            results.append(([w.tobytes() for w in model.get_weights()], model._flat.state.tobytes()))
+            results.append(([w.tobytes() for w in model.get_weights()], inside.state(model).tobytes()))
     assert all(result == results[0] for result in results)
-    assert any(w.std() > 0 for w in model._flat.states_of(model.layers[0].parameters[0]))
+    assert any(w.std() > 0 for w in model._states.of(model.layers[0].parameters[0]))
 
 
 # Bounds
@@ -273,8 +274,8 @@ def test_training_goes_on_from_a_file(rule, tmp_path):
     assert loaded.optimizer.iterations == 3
     train(loaded, range(3, 6))
     assert [w.tobytes() for w in loaded.get_weights()] == [w.tobytes() for w in whole.get_weights()]
-    assert (loaded._flat.state is None) == (not whole.optimizer.states)
-    assert whole._flat.state is None or loaded._flat.state.tobytes() == whole._flat.state.tobytes()
+    assert (inside.state(loaded) is None) == (not whole.optimizer.states)
+    assert inside.state(whole) is None or inside.state(loaded).tobytes() == inside.state(whole).tobytes()
     tensors = fastcnn.io.load_file(tmp_path / "m")[0]
     kept = {name.split("/")[1] for name in tensors if name.startswith("optimizer/")}
     assert kept == set(half.optimizer.states)
@@ -323,7 +324,7 @@ def test_compiling_with_the_same_optimizer_loses_nothing():
     model = trained(momentum)
     momentum.momentum = 0.0
     trained(momentum, model=model)
-    assert model._flat.state is None and momentum.iterations == 6, "it keeps nothing now"
+    assert inside.state(model) is None and momentum.iterations == 6, "it keeps nothing now"
 
 
 # Names, configurations, refusals

@@ -68,7 +68,7 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "tempfile", "unittest", "urllib", "zipfile",
 ]
 WHEN_BUILT = [  # not by the import alone
-    "fastcnn.callbacks.base", "fastcnn.initializers.base", "fastcnn.layers.conv2d", "fastcnn.layers.input",
+    "fastcnn.callbacks.base", "fastcnn.initializers.base", "fastcnn.layers.conv2d",
     "fastcnn.losses.base", "fastcnn.metrics.base", "fastcnn.networks", "fastcnn.optimizers.base",
 ]
 

@@ -9,7 +9,6 @@ from twin import targets
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn.engine.plan import Plan
 
 
 class Memory:
@@ -17,9 +16,8 @@ class Memory:
 
     def __init__(self, plan):
         self.plan, self.owners, self.tags = plan, {}, {}
-        inside = [i + 1 for i, op in enumerate(plan.ops[: len(plan.entries)])
-                  if op and op.lanes and op.name != "from_lanes"]
-        self.lanes = {id(values[i]) for values in (plan.values, plan.gradients) if values for i in inside}
+        inside = [i for i, op in enumerate(plan.ops[: len(plan.nodes)]) if op and op.lanes and op.name != "from_lanes"]
+        self.lanes = {id(b) for i in inside for b in (plan.values[plan.nodes[i].y], plan.dys[i]) if b is not None}
 
     def rows(self, buffer, images):
         """The images whose rows a step touches: in lanes those of whole chunks."""
@@ -46,13 +44,11 @@ class Memory:
         return self.owners[id(base)][start : start + buffer.size]
 
     def touch(self, reads, writes, images, thread=None, image0=0):
+        network = self.plan.network
+        callers = [self.plan.values[v] for v in (*network.inputs, *(network.outputs if self.plan.mode == "predict" else ()))]
         for buffers, write in ((reads, False), (writes, True)):
             for buffer in buffers:
-                if (
-                    buffer is None
-                    or buffer.array is None
-                    and buffer in (self.plan.values[0], self.plan.values[-1])
-                ):
+                if buffer is None or buffer in callers:
                     continue  # absent, or the caller's
                 for image in self.rows(buffer, images):
                     floats = self._floats(buffer, image, thread, image0)
@@ -62,40 +58,38 @@ class Memory:
                     assert np.all(floats == tag), f"{self.name(buffer)} of image {image} was overwritten"
 
     def name(self, buffer):
-        for kind in ("values", "gradients"):
-            if buffer in getattr(self.plan, kind):
-                return f"{kind}[{getattr(self.plan, kind).index(buffer)}]"
-        return "loss_y"
+        kinds = {"value": self.plan.values, "dy": self.plan.dys, "dx": [b for dxs in self.plan.dxs for b in dxs]}
+        return next((f"{kind}[{found.index(buffer)}]" for kind, found in kinds.items() if buffer in found), "another")
 
 
 def effects(plan, i, name):
-    """(buffers read, buffers written) by a pass of op i; kept apart from plan.py's own account."""
-    if i == plan.loss_index:
-        softmax = plan.ops[i].name == "softmax_cross_entropy"
+    """(buffers read, buffers written) by a pass of op i; kept apart from schedule.py's own account."""
+    if i >= len(plan.ops):
+        _, part, total, add = plan.joins[i - len(plan.ops)]
+        return [part, total] if add else [part], [total]
+    if i in plan.loss_places:
+        number = plan.loss_places.index(i)
+        loss, softmax = plan.network.losses[number], plan.ops[i].name == "softmax_cross_entropy"
+        x, y = plan.values[loss.x], None if loss.y is None else plan.values[loss.y]
         if name == "forward":
-            return [plan.values[-1]], [plan.loss_y]
-        return [plan.loss_y if softmax else plan.values[-1]], [plan.gradients[-1]]
-    if i >= len(plan.entries) or name in ("pack", "reduce", "update"):
+            return [x], [y]
+        return [y if softmax else x], plan.loss_dxs[number]
+    if i >= len(plan.nodes) or name in ("pack", "reduce", "update"):
         return [], []
-    x, y = plan.values[i : i + 2]
+    node = plan.nodes[i]
+    xs, y = [plan.values[v] for v in node.xs], plan.values[node.y]
     if name == "forward":
-        return [x], [y]
+        return xs, [] if node.same else [y]
     if name in ("statistics", "combine"):
-        return [x] if name == "statistics" else [], []
-    dx, dy = plan.gradients[i : i + 2]
+        return xs if name == "statistics" else [], []
+    dy = plan.dys[i]
     if name == "data":
         op = plan.ops[i].name
-        besides = (
-            x
-            if "pool2d" in op and op != "avg_pool2d"
-            or op.startswith("local_response_norm")
-            or op in ("activation_of_x", "prelu", "maxout", "batch_norm")
-            else y
-            if op in ("activation", "softmax", "log_softmax")
-            else None
-        )
-        return [dy, besides], [dx]
-    return ([y, dy], [dy]) if name == "mask" else ([x, dy], [])
+        of_xs = ("pool2d" in op and op != "avg_pool2d" or op.startswith("local_response_norm")
+                 or op in ("activation_of_x", "prelu", "maxout", "batch_norm", "multiply", "maximum", "minimum"))
+        besides = xs if of_xs else [y] if op in ("activation", "softmax", "log_softmax") else []
+        return [dy, *besides], plan.dxs[i]
+    return ([y, dy], [dy]) if name == "mask" else ([xs[0], dy], [])
 
 
 def act_out(plan, batch, threads, rng):
@@ -104,7 +98,7 @@ def act_out(plan, batch, threads, rng):
     images = range(batch)
     for p in range(len(plan.phases) + 1):
         while calls and calls[0][0] == p:
-            memory.touch(*call_effects(plan, calls.pop(0)[1], seen), images)
+            memory.touch(*call_effects(plan, *calls.pop(0)[1:], seen), images)
         if p == len(plan.phases):
             break
         first, count, parts, _ = plan.phases[p]
@@ -132,18 +126,19 @@ def act_out(plan, batch, threads, rng):
             at[thread][1] += 1
             if at[thread][1] == count:
                 del at[thread]
-    memory.touch([plan.output], [], images)
+    memory.touch([plan.values[v] for v in plan.network.outputs], [], images)
 
 
-def call_effects(plan, call, seen):
+def call_effects(plan, kind, i, seen):
     """The same of a Python call. A layer may keep a view of its input until it computes gradients."""
-    if call.__defaults__ is None:
-        return [plan.values[-1]], plan.gradients[-1:]
-    i = call.__defaults__[0]
+    if kind == "loss":
+        return [plan.values[plan.network.losses[i].x]], plan.loss_dxs[i]
+    node = plan.nodes[i]
+    xs = [plan.values[v] for v in node.xs]
     if i in seen:
-        return [plan.gradients[i + 1], plan.values[i]], [plan.gradients[i]]
+        return [plan.dys[i], *xs], plan.dxs[i]
     seen.add(i)
-    return [plan.values[i]], [plan.values[i + 1]]
+    return xs, [plan.values[node.y]]
 
 
 @lru_cache(maxsize=None)
@@ -155,19 +150,11 @@ def plan_model(seed):
 @pytest.mark.parametrize("seed", range(0, 90, 2))
 def test_no_buffer_is_overwritten_while_needed(seed, mode):
     model, rng = plan_model(seed), np.random.default_rng(seed)
-    model._flat.prepare_training(False)
+    model._prepare_training()
     for batch, threads in ((int(rng.integers(1, 9)), 1), (int(rng.integers(8, 30)), 2), (3, 5)):
-        plan = Plan(
-            model.layers,
-            mode,
-            batch,
-            threads,
-            None if mode == "predict" else model.loss,
-            model.optimizer,
-            model._flat,
-            0,
-            model.loss.name.startswith("sparse"),
-        )
+        model._plans = {}
+        with fastcnn.num_threads(threads):
+            plan = model._plan(mode, batch, model.loss.name.startswith("sparse"))
         act_out(plan, batch, threads, rng)
         if batch > 1:
             act_out(plan, batch - 1, threads, rng)
@@ -192,7 +179,7 @@ def test_predictions_outlive_the_step(loss, activation):
     model.compile(fastcnn.optimizers.SGD(0.0), loss)
     x, y = rng.standard_normal((9, 10, 10, 1)).astype(np.float32), targets(rng, model.loss.name, 9, 10)
     model.train_on_batch(x, y)
-    np.testing.assert_allclose(model._plans["train"].predictions(9), model.predict(x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model._plans["train"].predictions(0, 9), model.predict(x), rtol=1e-5, atol=1e-6)
 
 
 def test_a_used_buffer_is_noticed():
@@ -200,7 +187,8 @@ def test_a_used_buffer_is_noticed():
     model = fastcnn.networks.lenet5(seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy")
     plan = model._plan("train", 8, True)
-    wide = [b for b in (*plan.values[1:], *plan.gradients) if b.array is not None and not b.local]
+    found = [b for b in (*plan.values[1:], *plan.dys) if b is not None and b.array is not None and not b.local]
+    wide = list(dict.fromkeys(found))
     wide[0].array = (
         wide[1].array[:, :1].repeat(wide[0].size, 1) if wide[1].size < wide[0].size else wide[1].array
     )

@@ -1,5 +1,6 @@
 """What plots are drawn from: outputs and gradients of all layers, against the reference; the model stays as it was."""
 
+import inside
 import numpy as np
 import pytest
 from twin import Twin
@@ -185,12 +186,12 @@ def test_the_published_lenet5():
 def test_the_model_stays_as_it_is(data):
     model, (x, y) = network(), data
     model.fit(x, y, epochs=1, verbose=0)
-    weights, state = model.get_weights(), model._flat.state.copy()
-    plans, iterations, kept = dict(model._plans), model.optimizer.iterations, model.layers[2].x
+    weights, state = model.get_weights(), inside.state(model).copy()
+    plans, iterations = dict(model._plans), model.optimizer.iterations
     Gradients(model, x, y, model.loss)
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), weights))
-    assert np.array_equal(model._flat.state, state) and model.optimizer.iterations == iterations
-    assert model._plans == plans and model.layers[2].x is kept
+    assert np.array_equal(inside.state(model), state) and model.optimizer.iterations == iterations
+    assert model._plans == plans
     assert model.layers[0].learning_rate_multiplier == 0.0
 
 
@@ -226,13 +227,3 @@ def test_chosen_layers():
         chosen(model, ["cnov"])
     with pytest.raises(ValueError, match="at least one name"):
         chosen(model, [])
-
-
-def test_a_layer_that_cannot_be_copied(data):
-    class Times(Half):
-        def __init__(self, factor, **base):
-            super().__init__(**base)
-
-    model = fastcnn.Sequential([Times(3, name="times", input_shape=(8, 9, 2)), Flatten(), Dense(4, "softmax")])
-    with pytest.raises(TypeError, match="layer 'times' cannot be copied; its class must name .*Received: .*factor"):
-        Gradients(model, *data, fastcnn.losses.SparseCategoricalCrossentropy())

@@ -62,8 +62,8 @@ def test_not_a_model(tmp_path):
     path = tmp_path / "f"
     save_file({"d/kernel": np.zeros((3, 2), np.float32)}, path)
     refused(path, "no model")
-    save_file({}, path, {"format": "fastcnn model 2", "model": "{}", "training": "null"})
-    refused(path, "Received: format 'fastcnn model 2'")
+    save_file({}, path, {"format": "fastcnn model 3", "model": "{}", "training": "null"})
+    refused(path, "Received: format 'fastcnn model 3'")
     path.write_bytes(pickle.dumps({"d": np.zeros(3)}))
     refused(path)
     path.write_bytes(os.urandom(4096))
@@ -130,7 +130,7 @@ ARCHITECTURES = {
     "iterations": (lambda m: m["training"].update(iterations="many"), ""),
     "negative iterations": (lambda m: m["training"].update(iterations=-1), ""),
     "training is a list": (lambda m: m.update(training="[3]"), ""),
-    "loss": (lambda m: m["training"]["loss"].update(class_name="eval"), ""),
+    "loss": (lambda m: m["training"]["losses"][0].update(class_name="eval"), ""),
     "metric": (lambda m: m["training"].update(metrics=["eval"]), "eval"),
 }
 

@@ -1,5 +1,6 @@
 """Stochastic diagonal Levenberg–Marquardt: its steps, when the Hessian is estimated and on what, files, and going on."""
 
+import inside
 import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, guarded, guarded_before, integers
@@ -119,7 +120,7 @@ def test_the_first_epoch_may_have_a_mu_of_its_own():
     for first_mu in (None, 0.75):
         model = compiled(first_mu=first_mu)
         model.fit(x, y, 10, verbose=0)
-        found.append(model._flat.state[0])
+        found.append(inside.state(model)[0])
     np.testing.assert_allclose(found[1], found[0] + (0.75 - 0.05), rtol=1e-6)
     model, other = compiled(first_mu=0.75), compiled()
     model.fit(x, y, 10, epochs=1, verbose=0)
@@ -181,16 +182,16 @@ def test_outside_of_fit():
     for a, b in zip(model.get_weights(), plain.get_weights()):
         np.testing.assert_allclose(a, b, atol=1e-6)
     model.fit(x, y, verbose=0)
-    before = model._flat.state.copy()
+    before = inside.state(model).copy()
     model.train_on_batch(x, y)
-    assert before.any() and np.array_equal(before, model._flat.state)
+    assert before.any() and np.array_equal(before, inside.state(model))
 
 
 # Files and going on
 
 
 def state(model):
-    return [w.tobytes() for w in model.get_weights()] + [model._flat.state.tobytes()]
+    return [w.tobytes() for w in model.get_weights()] + [inside.state(model).tobytes()]
 
 
 def test_the_diagonal_is_in_the_file(tmp_path):
@@ -198,7 +199,7 @@ def test_the_diagonal_is_in_the_file(tmp_path):
     model.fit(*data(30), 5, verbose=0)
     model.save(tmp_path / "m.safetensors")
     other = fastcnn.load_model(tmp_path / "m.safetensors")
-    assert state(other) == state(model) and model._flat.state.any()
+    assert state(other) == state(model) and inside.state(model).any()
     assert other.optimizer.get_config() == model.optimizer.get_config() and other.optimizer.iterations == 6
     x, y = data(5, 1)
     assert other.train_on_batch(x, y) == model.train_on_batch(x, y) and state(other) == state(model)
@@ -258,9 +259,9 @@ def test_sources(source):
         order = np.random.default_rng([1, epoch]).permutation(6) if source is Sequence else np.roll(np.arange(6), -epoch)
         order = (5 * order[:, None] + np.arange(5)).ravel()
         h = other.hessian_diagonal(x[order[:12]], y[order[:12]])
-        other._flat.prepare_training(1)
-        for (_, p), value in zip(other._flat.items, h):
-            other._flat.states_of(p)[0][...] = value
+        other._prepare_training()
+        for (_, p), value in zip(other._items, h):
+            other._states.of(p)[0][...] = value
         for step in range(0, 30, 5):
             other.train_on_batch(x[order[step : step + 5]], y[order[step : step + 5]])
     assert state(other) == state(model)

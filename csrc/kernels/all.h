@@ -11,6 +11,7 @@
 #include "winograd.h"
 #include "eltwise.h"
 #include "depthwise.h"
+#include "merge.h"
 #include "pool.h"
 #include "pool_smooth.h"
 #include "prelu.h"
@@ -36,5 +37,8 @@ const fc_kernels FC_ISA_TABLE = {
     .nr = NRV * V,
 #define X(type, name, args) .name = name,
     FC_KERNEL_LIST(X)
+#undef X
+#define X(kind, name) .name = name,
+    FC_OPTIMIZER_LIST(X)
 #undef X
 };

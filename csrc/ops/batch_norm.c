@@ -1,10 +1,12 @@
 /* Batch normalization: over the batch's own statistics (batch_norm), or given ones (fixed_norm); and what folds given ones
  * into the weights before them (fold).
  *
- *     y = (x − μ)·a + β, a = γ/√(σ² + ε)            dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
+ *     y = f((x − μ)·a + β + x2), a = γ/√(σ² + ε)     dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
  *     dx = a·(dy − dβ/n − x̂·dγ/n), sums over the n values of a channel; with given statistics dx = a·dy
  *
- * x, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
+ * f and x2, which may be absent, are an activation and another image, fused behind (fc_finish); MASK applies f′ to dy first.
+ *
+ * x, x2, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
  * packed: rows μ, a, β of `row` floats each, channels again and again so that few of them fill vectors, and 1/√(σ² + ε) [c];
  * packed_t: such rows of dβ/n and dγ/n/√(σ² + ε). partial: [chunks][2][c].
  *
@@ -19,13 +21,13 @@
 
 #define CHANNELS 64 /* of a block */
 
-fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
-                             int scale, int center)
+fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
+                             int center)
 {
     memset(op, 0, sizeof *op);
     if (pixels < 1 || c < 1 || c >= (ptrdiff_t)1 << 40) return FC_INVALID;
     if (!(epsilon >= 0) || !(momentum >= 0 && momentum <= 1)) return FC_INVALID;
-    op->kind = kind;
+    op->kind = fixed ? FC_FIXED_NORM : FC_BATCH_NORM;
     op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, c)) return FC_OVERFLOW;
@@ -35,7 +37,7 @@ fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_
     op->u.batch_norm = (fc_batch_norm){row, momentum, epsilon};
     op->packed_size = 3 * row + c, op->packed_t_size = 2 * row;
     op->partial = 2 * c;
-    op->scratch = 4 * c + 3 * row + 64;
+    op->scratch = 4 * c + 3 * row + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
@@ -147,6 +149,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     const rows r = rows_of(op, io);
     EACH_ITEM({
         fc_k->norm(count, n, fc_row(&io->x, image, work) + at, r.mean, r.scale, r.shift, fc_row(&io->y, image, work) + at);
+        fc_finish(op, io, work, image, at, count * n);
     })
 }
 
@@ -208,23 +211,30 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 {
     (void)op;
     if (pass == FC_STATISTICS || pass == FC_WEIGHTS) return FC_BY_CHUNK;
-    return pass == FC_FORWARD || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
+    return pass == FC_FORWARD || pass == FC_MASK || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
+    if (pass == FC_MASK) return 1;
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 
 const fc_op_class fc_batch_norm_class = {
-    "batch_norm",
-    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = reduce, [FC_DATA] = data},
-    cut, items,
+    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_MASK] = fc_mask,
+     [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
+    .needs = {[FC_STATISTICS] = FC_X | FC_PARTIAL, [FC_COMBINE] = FC_PARTIAL | FC_W | FC_B | FC_PACKED,
+              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_MASK] = FC_Y | FC_DY,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
+              [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
+    .correct = fc_norm_correct, .set_sum = fc_with_sum, .cheap = 1,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    "fixed_norm",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce,
+     [FC_DATA] = fixed_data}, cut, items,
+    .needs = {[FC_PACK] = FC_MOVING_MEAN | FC_MOVING_VARIANCE | FC_W | FC_B | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED,
+              [FC_MASK] = FC_Y | FC_DY, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
+              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
+    .correct = fc_norm_correct, .set_sum = fc_with_sum,
 };

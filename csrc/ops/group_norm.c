@@ -27,7 +27,7 @@ fc_status fc_group_norm_init(fc_op *op, ptrdiff_t samples, ptrdiff_t pixels, ptr
     op->w_size = scale ? op->in_c : 0, op->b_size = center ? op->in_c : 0;
     op->partial = op->w_size + op->b_size;
     op->u.group_norm = (fc_group_norm){groups, width, fc_norm_row(pixels, op->in_c), epsilon};
-    op->scratch = 8 * op->in_c + 6 * groups + 6 * op->u.group_norm.row + 64;
+    op->scratch = 8 * op->in_c + 6 * groups + 6 * op->u.group_norm.row + FC_MARGIN;
     op->cost = 2.0 * (double)op->in_size;
     return FC_OK;
 }
@@ -164,5 +164,8 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_REDUCE ? fc_reduce_items(op) : 1; }
 
 const fc_op_class fc_group_norm_class = {
-    "group_norm", {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W | FC_B, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
+    .correct = fc_norm_correct,
 };

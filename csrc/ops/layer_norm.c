@@ -2,11 +2,9 @@
  *
  * x, y: [rows][width]; w: γ, b: β [groups][width], of which row r takes number r mod groups; either may be absent. A row is a pixel's
  * channels, a group of them, or a whole image. partial: [chunks][w_size + b_size].
- * Nothing is kept for the backward passes, which take moments again; sums of BLOCK rows are taken in float, theirs in double.
+ * Nothing is kept for the backward passes, which take moments again; sums of FC_NORM_BLOCK rows are taken in float, theirs in double.
  * Threads: FORWARD and DATA by blocks of rows; WEIGHTS by chunks, REDUCE by blocks. */
-#include "ops.h"
-
-#define BLOCK 64
+#include "norm_rows.h"
 
 static ptrdiff_t block(const fc_op *op)
 {
@@ -63,9 +61,9 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
             const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
             for (ptrdiff_t row = 0, count; row < rows; row += count) {
                 const ptrdiff_t at = row % groups * width;
-                count = groups > 1 ? 1 : fc_min(BLOCK - pending, rows - row);
+                count = groups > 1 ? 1 : fc_min(FC_NORM_BLOCK - pending, rows - row);
                 fc_k->layer_norm_weights(count, width, op->u.group_norm.epsilon, x + row * width, dy + row * width, dw + at, db + at);
-                pending = (pending + count) % BLOCK;
+                pending = (pending + count) % FC_NORM_BLOCK;
                 if (pending == 0) fold(2 * c, dw, all);
             }
         }
@@ -87,5 +85,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_layer_norm_class = {
-    "layer_norm", {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W | FC_B, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
+    .correct = fc_norm_correct,
 };

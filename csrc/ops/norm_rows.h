@@ -1,4 +1,5 @@
-/* Sums of each channel down [pixels][c], as batch_norm.c and group_norm.c take them: sums of BLOCK rows in float, theirs in double.
+/* Sums of each channel down [pixels][c], as batch_norm.c and group_norm.c take them: sums of FC_NORM_BLOCK rows in float,
+ * theirs in double.
  *
  * A row is the channels again and again, so that few of them fill vectors; the last one of an image may be shorter. */
 #ifndef FC_NORM_ROWS_H
@@ -13,6 +14,13 @@ typedef struct {
 } fc_norm_rows;
 
 static inline ptrdiff_t fc_norm_row(ptrdiff_t pixels, ptrdiff_t c) { return c * fc_min(pixels, fc_ceil_div(FC_NORM_ROW, c)); }
+
+/* γ may be absent. */
+static inline unsigned fc_norm_correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)pass, (void)batch;
+    return op->w_size ? needs : needs & ~(unsigned)(FC_W | FC_DW);
+}
 
 /* A channel's value wherever it stands in a row. */
 static inline void fc_norm_repeat(const fc_norm_rows *r, ptrdiff_t channel, float value, float *row)

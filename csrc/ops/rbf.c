@@ -84,4 +84,15 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_WEIGHTS ? op->out_c : 1; }
 
-const fc_op_class fc_rbf_class = {"rbf", {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items};
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)batch;
+    return op->curvature && pass != FC_FORWARD ? needs | FC_Y : needs;
+}
+
+const fc_op_class fc_rbf_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_W | FC_DW},
+    .correct = correct, .set_curvature = fc_of_curvature,
+};

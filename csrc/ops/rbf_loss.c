@@ -53,5 +53,5 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-FC_LOSS(rbf_mean_squared_error);
-FC_LOSS(rbf_maximum_a_posteriori);
+FC_LOSS_CLASS(rbf_mean_squared_error, 0, fc_of_curvature);
+FC_LOSS_CLASS(rbf_maximum_a_posteriori, 0, fc_of_curvature);

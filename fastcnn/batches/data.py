@@ -10,9 +10,7 @@ def samples(name, x, input_size, first=False):
 
     A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
     """
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers. Received: dtype {x.dtype}")
+    x = arguments.real(name, x)
     if x.ndim == 1 and len(input_size) == 1:
         x = x[:, None]
     if first and x.ndim == 4:
@@ -35,7 +33,7 @@ def same_length(x, y, sample_weight=None):
     given = [("x", x), ("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
     for name, value in given:
         if not np.ndim(value):
-            raise TypeError(f"{name} must be an array with an entry for each sample. Received: {value!r}")
+            raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
     lengths = [(name, len(value)) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
@@ -84,9 +82,10 @@ class Batches:
     """Cuts samples into float32 batches in a given order, into buffers that are used again.
 
     Args:
-        x, target, sample_weight: arrays of the same length; the last two may be None.
+        arrays: of the same length; those that are None stay None.
+        inputs: so many of them, the first, are samples, of any dtype; the others are targets and weights.
         size: samples per batch.
-        sparse: the targets are labels.
+        sparse: whether the targets of each output are labels.
         steps: batches per epoch; None: all. With more or fewer, the samples are gone through again and again, and where
             one epoch ends the next goes on.
         seed: of the order of samples, a new one each time they are gone through; None: as they come.
@@ -94,13 +93,15 @@ class Batches:
 
     timed = False
 
-    def __init__(self, x, target, sample_weight, size, sparse=False, steps=None, seed=None):
-        self.x, self.target, self.sample_weight, self.size = x, target, sample_weight, size
-        self.sparse, self.seed, self.steps = sparse, seed, steps or len(self)
-        self.samples, self.batch_size = len(x) if self.steps == len(self) else None, size
-        self.whole = x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned
-        self.buffers = [None if a is None else np.empty((size, *a.shape[1:]), np.float32 if a is x else a.dtype)
-                        for a in (x, target, sample_weight)]
+    def __init__(self, arrays, inputs, size, sparse=False, steps=None, seed=None):
+        self.arrays, self.size, self.sparse, self.seed = arrays, size, sparse, seed
+        self.count = len(arrays[0])
+        self.steps, self.batch_size = steps or len(self), size
+        self.samples = self.count if self.steps == len(self) else None
+        self.copied = [i < inputs and not (a.dtype == np.float32 and a.flags.c_contiguous and a.flags.aligned)
+                       for i, a in enumerate(arrays)]
+        self.buffers = [None if a is None else np.empty((size, *a.shape[1:]), np.float32 if i < inputs else a.dtype)
+                        for i, a in enumerate(arrays)]
 
     def epoch(self, number, first=0):
         """(samples, arrays, sparse) of an epoch's batches, from batch `first` on."""
@@ -108,7 +109,7 @@ class Batches:
         for place in range(number * self.steps + first, (number + 1) * self.steps):
             turn, i = divmod(place, len(self))
             if self.seed is not None and turn != of:
-                order, of = np.random.default_rng([self.seed, turn]).permutation(len(self.x)), turn
+                order, of = np.random.default_rng([self.seed, turn]).permutation(self.count), turn
             yield (*self.get(i, order), self.sparse)
 
     def is_dry(self):
@@ -116,27 +117,23 @@ class Batches:
         return False
 
     def __len__(self):
-        return -(-len(self.x) // self.size)
+        return -(-self.count // self.size)
 
     def get(self, i, order=None):
-        """(x, target, sample_weight) of batch i; order: the samples' numbers, None: as they come."""
-        start, stop = i * self.size, min((i + 1) * self.size, len(self.x))
-        n = stop - start
-        if order is None:
-            arrays = [None if a is None else a[start:stop] for a in (self.x, self.target, self.sample_weight)]
-            if not self.whole:
-                self.buffers[0][:n] = arrays[0]
-                arrays[0] = self.buffers[0][:n]
-            return n, arrays
-        index = order[start:stop]
-        arrays = []
-        for a, buffer in zip((self.x, self.target, self.sample_weight), self.buffers):
+        """(samples, arrays) of batch i; order: the samples' numbers, None: as they come."""
+        start, stop = i * self.size, min((i + 1) * self.size, self.count)
+        n, arrays = stop - start, []
+        for a, buffer, copied in zip(self.arrays, self.buffers, self.copied):
             if a is None:
                 arrays.append(None)
-                continue
-            if a.dtype == buffer.dtype and a.flags.c_contiguous:
-                a.take(index, axis=0, out=buffer[:n], mode="clip")
+            elif order is None and not copied:
+                arrays.append(a[start:stop])
             else:
-                buffer[:n] = a[index]
-            arrays.append(buffer[:n])
+                if order is None:
+                    buffer[:n] = a[start:stop]
+                elif a.dtype == buffer.dtype and a.flags.c_contiguous:
+                    a.take(order[start:stop], axis=0, out=buffer[:n], mode="clip")
+                else:
+                    buffer[:n] = a[order[start:stop]]
+                arrays.append(buffer[:n])
         return n, arrays

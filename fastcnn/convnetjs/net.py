@@ -159,7 +159,7 @@ class Net:
             return self.loss.prepare(np.asarray([y]), (self.layers[-1].out_depth,))[0]
         if isinstance(y, dict):
             if set(y) != {"dim", "val"}:
-                raise ValueError(f"y must be numbers or have dim and val. Received: {y!r}")
+                raise ValueError(f"y must be numbers or have dim and val. Received: {arguments.shown(y)}")
             target = np.full((1, self.layers[-1].out_depth), np.nan, np.float32)
             target[0, arguments.integer("dim", y["dim"], 0, target.size - 1)] = arguments.number("val", y["val"])
             return target

@@ -106,11 +106,12 @@ class Trainer:
         from fastcnn.convnetjs.net import Net
 
         if not isinstance(net, Net):
-            raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {net!r}")
+            raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {arguments.shown(net)}")
         if isinstance(method, dict):
             named = batch_size, learning_rate, momentum, ro, eps, beta1, beta2, l1_decay, l2_decay
             if named != Trainer.__init__.__defaults__[1:]:
-                raise TypeError(f"options come in a dictionary or by name, not both. Received: {method!r} and others")
+                raise TypeError("options come in a dictionary or by name, not both. "
+                                f"Received: {arguments.shown(method)} and others")
             return self.__init__(net, **method)
         method = "nesterov" if method == "netsterov" else method
         self.net, self._method, self._changed = net, arguments.choice("method", method, METHODS), set()
@@ -153,7 +154,7 @@ class Trainer:
             model.optimizer.iterations = before.iterations
             model._plans = {}
             if before.states != model.optimizer.states:
-                model._flat.drop_state()
+                model._states = None
         self._changed.clear()
         return model
 

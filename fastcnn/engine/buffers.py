@@ -1,5 +1,10 @@
 """Where the arrays of a plan lie: whose lives do not overlap share memory."""
 
+from bisect import insort
+from itertools import accumulate
+
+import numpy as np
+
 _LINE = 16       # floats: every array starts at a cache line
 _EVER = 1 << 30
 
@@ -36,15 +41,33 @@ class Buffer:
 
     def lives(self):
         """[(first, last) moment, as (phase, step)]: one life per phase of a local buffer, else one in all."""
-        if self.local:
-            return [(min(steps), max(steps)) for steps in
-                    ([t for t in self.times if t[0] == phase] for phase in sorted({phase for phase, _ in self.times}))]
-        return [((self.times[0][0], -1), (_EVER if self.kept else self.times[-1][0], _EVER))]
+        if not self.local:
+            return [((self.times[0][0], -1), (_EVER if self.kept else self.times[-1][0], _EVER))]
+        phases = {}
+        for phase, step in self.times:
+            first, last = phases.get(phase, (step, step))
+            phases[phase] = min(first, step), max(last, step)
+        return [((phase, first), (phase, last)) for phase, (first, last) in sorted(phases.items())]
+
+    def floats(self, rows):
+        """Memory for so many rows."""
+        return -(-self.size * (self.rows or rows) // _LINE) * _LINE
+
+
+def peak(buffers, rows):
+    """The most floats that buffers which are not local take at a time: what no arrangement of them goes below."""
+    changes = {}
+    for buffer in buffers:
+        ((first, _), (last, _)), = buffer.lives()
+        floats = buffer.floats(rows)
+        changes[first] = changes.get(first, 0) + floats
+        changes[last + 1] = changes.get(last + 1, 0) - floats
+    return max(accumulate(changes[moment] for moment in sorted(changes)), default=0)
 
 
 def arrange(buffers, rows):
     """(start of each buffer, floats in all) of an arena for buffers of `rows` rows each."""
-    return pack_lives([(b.lives(), -(-b.size * (b.rows or rows) // _LINE) * _LINE) for b in buffers])
+    return pack_lives([(b.lives(), b.floats(rows)) for b in buffers])
 
 
 def pack_lives(items):
@@ -53,27 +76,38 @@ def pack_lives(items):
     Args:
         items: (lives, floats) of each.
     """
-    def length(item):
-        return sum(last[0] - first[0] for first, last in item[0])
+    def length(lives):
+        return sum(last[0] - first[0] for first, last in lives)
 
-    orders = (lambda item: -item[1], lambda item: (-length(item), -item[1]), lambda item: (item[0][0], -item[1]),
-              lambda item: (-item[0][-1][1][0], -item[1]))
-    return min((_first_fit(items, order) for order in orders), key=lambda found: found[1])
+    orders = (lambda lives, size: -size, lambda lives, size: (-length(lives), -size), lambda lives, size: (lives[0], -size),
+              lambda lives, size: (-lives[-1][1][0], -size))
+    near = _overlaps([lives for lives, _ in items])
+    return min((_first_fit(items, near, order) for order in orders), key=lambda found: found[1])
 
 
-def _first_fit(items, order):
+def _overlaps(lives):
+    """For each item the items that live at some time when it does, itself among them: rows of a matrix of booleans."""
+    owner = np.array([i for i, own in enumerate(lives) for _ in own], np.int64)
+    ends = np.array([[moment * (_EVER + 2) + step + 1 for moment, step in life] for own in lives for life in own], np.int64)
+    found = np.zeros((len(lives), len(lives)), bool)
+    for i, (first, last) in zip(owner, ends):
+        found[i, owner[(ends[:, 0] <= last) & (ends[:, 1] >= first)]] = True
+    return found
+
+
+def _first_fit(items, near, order):
     """Each item in the lowest gap it fits in."""
-    placed, starts, total = [], [0] * len(items), 0
-    for index in sorted(range(len(items)), key=lambda i: order(items[i])):
-        lives, size = items[index]
-        start = 0
-        for other_start, other_end, others in sorted(placed):
-            if all(other_last < first or last < other_first for first, last in lives for other_first, other_last in others):
+    places, starts, total = [], [0] * len(items), 0  # places: (start, end, item), by start
+    for index in sorted(range(len(items)), key=lambda i: order(*items[i])):
+        start, size, beside = 0, items[index][1], near[index]
+        for other_start, other_end, other in places:
+            if not beside[other]:
                 continue
             if start + size <= other_start:
                 break
-            start = max(start, other_end)
-        placed.append((start, start + size, lives))
+            if other_end > start:
+                start = other_end
+        insort(places, (start, start + size, index))
         starts[index] = start
         total = max(total, start + size)
     return starts, total

@@ -11,46 +11,64 @@ from itertools import islice
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.engine.fusion import fuse, fuse_loss
-from fastcnn.engine.nodes import PythonEntry, entries_of
+from fastcnn.engine.fusion import fuse
+from fastcnn.engine.network import attach
 
 _BATCH = 50  # samples at a time: LeNet-5's values for them are 2 MB
 _OWN = ("rbf",)  # takes weights and inputs as they are
 
 
 class Curvature:
-    """The program of one model.
+    """The program of one chain of layers.
 
     Args:
-        layers: built layers.
-        loss: a `losses.Loss` of fastcnn's own.
-        flat: the model's `parameters.Flat`.
-        sparse: targets are labels.
+        network: as `network.lower` makes it for predictions.
+        losses: of its outputs.
+        flats: the flat arrays that its parameters lie in.
+        sparse: targets are labels, one flag for each output.
 
     Raises:
-        ValueError: a layer or the loss has no second derivatives here.
+        ValueError: branches; or a layer or the loss has no second derivatives here.
     """
 
-    def __init__(self, layers, loss, flat, sparse):
-        self.flat, self.batch, self.sparse = flat, _BATCH, sparse
-        self.entries, kind = fuse_loss(fuse(entries_of(layers, False), training=True), loss)
+    def __init__(self, network, losses, flats, sparse):
+        self.flats, self.batch, self.sparse = flats, _BATCH, sparse
+        network = attach(fuse(network, False), losses, sparse)
+        self._need_chain(network)
+        self.entries, (loss,) = network.nodes, network.losses
         curved = [self._curved(entry) for entry in self.entries]
-        last = self.entries[-1].op.out_size if self.entries else layers[-1].output_size[0]
-        gradient = None if kind is None else _ops.loss(kind, last, sparse, **loss.constants)
-        bent = None if gradient is None else gradient.with_curvature()
+        last = network.sizes[loss.x]
+        bent = None if loss.op is None else loss.op.with_curvature()
         if bent is None:
             raise ValueError(f"second derivatives need a loss that has them: mean squared error, binary cross-entropy, "
-                             f"cross-entropy of a softmax, or a loss of distances. Received: {loss.name!r}")
+                             f"cross-entropy of a softmax, or a loss of distances. Received: {loss.loss.name!r}")
         self.lowest = next((i for i, entry in enumerate(self.entries) if self._learns(entry)), len(self.entries))
         count = len(self.entries)
         squares = [_ops.plain("square", 1, entry.op.in_size) for entry in self.entries]
-        self.ops = [entry.op for entry in self.entries] + curved + squares + [gradient, bent]
+        self.ops = [entry.op for entry in self.entries] + curved + squares + [loss.op, bent]
         self.loss = 3 * count
         self._order(count)
         self._bind(count, last)
 
+    @staticmethod
+    def _need_chain(network):
+        """Second derivatives of sums over branches would need those across them."""
+        before, shared = network.inputs[0], set()
+        for node in network.nodes:
+            if node.xs != (before,):
+                raise ValueError(f"second derivatives are carried through chains of layers only. Received: a network with "
+                                 f"branches, at layer {node.layer.name!r}")
+            if node.w is not None and node.w in shared:
+                raise ValueError(f"second derivatives need layers that are used once. Received: {node.layer.name!r}, used "
+                                 f"twice")
+            shared.add(node.w)
+            before = node.y
+        if len(network.inputs) != 1 or len(network.losses) != 1 or network.losses[0].x != before:
+            raise ValueError(f"second derivatives need one input and one loss, at the end. Received: {len(network.inputs)} "
+                             f"inputs, {len(network.losses)} losses")
+
     def _curved(self, entry):
-        op = None if isinstance(entry, PythonEntry) else entry.op.with_curvature()
+        op = None if entry.op is None else entry.op.with_curvature()
         if op is None or op.name in _OWN and entry is not self.entries[-1]:
             raise ValueError(f"second derivatives cannot be carried through {type(entry.layer).__name__} layers, nor "
                              f"through RBF but at the end. Received: {entry.layer.name!r}")
@@ -82,18 +100,23 @@ class Curvature:
         self.values, self.h = ([_ops.aligned(self.batch * size) for size in sizes] for _ in range(2))
         self.gradient, self.y = (_ops.aligned(self.batch * last) for _ in range(2))  # of the loss
         self.squared = _ops.aligned(self.batch * max(sizes))
-        self.weights = _ops.aligned(self.flat.values.size)  # squared
-        self.sums = _ops.aligned(self.flat.values.size, zero=True)
+        self.weights = {flat: _ops.aligned(flat.values.size) for flat in self.flats}  # squared
+        self.sums = {flat: _ops.aligned(flat.values.size, zero=True) for flat in self.flats}
         self.losses = np.zeros(self.batch, np.float32)
-        self.square = _ops.Program([_ops.plain("square", 1, self.flat.values.size)], [(0, "forward")], [(0, 1, 1, True)])
-        self.square.bind_rows(0, "x", self.flat.values, self.flat.values.size)
-        self.square.bind_rows(0, "y", self.weights, self.weights.size)
+        self.squares = [self._square(flat) for flat in self.flats]
         for i, entry in enumerate(self.entries):
             self._bind_entry(i, entry, count)
         for n, dx in ((self.loss, self.gradient), (self.loss + 1, self.h[-1])):
             for field, array in (("x", self.values[-1]), ("y", self.y), ("dx", dx)):
                 self.program.bind_rows(n, field, array, last)
             self.program.bind(n, "loss", self.losses)
+
+    def _square(self, flat):
+        """A program that squares all weights of a flat array."""
+        program = _ops.Program([_ops.plain("square", 1, flat.values.size)], [(0, "forward")], [(0, 1, 1, True)])
+        program.bind_rows(0, "x", flat.values, flat.values.size)
+        program.bind_rows(0, "y", self.weights[flat], flat.values.size)
+        return program
 
     def _bind_entry(self, i, entry, count):
         """The forward op, the one of curvature, and the one that squares the input."""
@@ -110,19 +133,20 @@ class Curvature:
         program.bind(forward, "w", entry.w.value)
         program.bind(forward, "b", None if entry.b is None else entry.b.value)
         program.bind(forward, "packed", _ops.aligned(max(self.ops[forward].packed_size, 1)))
-        program.bind(curved, "w", entry.w.value if own else self.flat.view(self.weights, entry.w))
+        program.bind(curved, "w", entry.w.value if own else entry.w.of(self.weights[entry.w.flat]))
         program.bind(curved, "packed_t", _ops.aligned(max(op.packed_t_size, 1)))
-        program.bind(curved, "dw", self.flat.view(self.sums, entry.w))
-        program.bind(curved, "db", None if entry.b is None else self.flat.view(self.sums, entry.b))
+        program.bind(curved, "dw", entry.w.of(self.sums[entry.w.flat]))
+        program.bind(curved, "db", None if entry.b is None else entry.b.of(self.sums[entry.b.flat]))
         if op.partial:
             program.bind(curved, "partial", _ops.aligned(-(-self.batch // self.chunk) * op.partial_size))
         for n in (forward, curved):
             program.bind(n, "table", entry.table)
 
     def estimate(self, x, target, weight, threads):
-        """The mean over all samples, as a flat array of the parameters' layout; 0 where nothing is trained."""
-        total = np.zeros_like(self.sums)
-        self.square.run(1, threads)
+        """The mean over all samples: {flat array: an array of its layout}; 0 where nothing is trained."""
+        total = {flat: np.zeros_like(sums) for flat, sums in self.sums.items()}
+        for square in self.squares:
+            square.run(1, threads)
         for n in (self.loss, self.loss + 1):
             self.program.set_scale(n, 1 / len(x))
         for first in range(0, len(x), self.batch):
@@ -133,7 +157,8 @@ class Curvature:
                 self.program.bind(n, "target", np.ascontiguousarray(target[part]))
                 self.program.bind(n, "sample_weight", None if weight is None else np.ascontiguousarray(weight[part]))
             self.program.run(count, threads)
-            total += self.sums
+            for flat, sums in self.sums.items():
+                total[flat] += sums
         return total
 
 

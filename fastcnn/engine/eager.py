@@ -1,30 +1,35 @@
-"""One layer called on an array, outside any model."""
+"""One layer called on arrays, outside any model."""
 
 import math
 
 import numpy as np
 
-from fastcnn.engine.nodes import entries_of
+from fastcnn.engine.network import lower
 from fastcnn.engine.plan import Plan
 from fastcnn.threads import get_num_threads
 
 
 class Eager:
-    """Runs one layer on batches of any size."""
+    """Runs one built layer on batches of any size.
 
-    def __init__(self, layer):
-        self.layer, self.plan = layer, None
+    Args:
+        sizes: shapes of its inputs.
+    """
 
-    def __call__(self, x):
-        threads, batch = get_num_threads(), x.shape[0]
-        entries = entries_of([self.layer], False)
-        if not entries:
-            return x.reshape(batch, *self.layer.output_size).copy()
-        if self.plan is None or self.plan.batch < batch or self.plan.threads < threads:
-            self.plan = Plan([self.layer], "predict", max(batch, 1), threads)
-        y = np.empty((batch, *self.layer.output_size), np.float32)
+    def __init__(self, sizes):
+        self.sizes, self.plan, self.arrays = sizes, None, None
+
+    def __call__(self, layer, xs):
+        threads, batch = get_num_threads(), len(xs[0])
+        arrays = [parameter.value for parameter in layer.parameters]
+        moved = self.arrays is None or any(a is not b for a, b in zip(arrays, self.arrays))
+        if self.plan is None or moved or self.plan.batch < batch or self.plan.threads < threads:
+            inputs = {number: math.prod(size) for number, size in enumerate(self.sizes)}
+            network, _ = lower([(layer, list(inputs), "y")], inputs, ["y"])
+            self.plan, self.arrays = Plan(network, "predict", max(batch, 1), threads), arrays
+        y = np.empty((batch, *layer.output_size), np.float32)
         with self.plan.lock:
-            self.plan.set_input(x)
-            self.plan.set_output(y.reshape(batch, math.prod(self.layer.output_size)))
-            self.plan.run(batch, threads, self.layer.version)
+            self.plan.set_inputs(xs)
+            self.plan.set_outputs([y.reshape(batch, math.prod(layer.output_size))])
+            self.plan.run(batch, threads, layer.version)
         return y

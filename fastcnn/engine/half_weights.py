@@ -4,9 +4,8 @@ import threading
 
 import numpy as np
 
-from fastcnn import arguments
-from fastcnn.engine.nodes import PythonEntry, entries_of
-from fastcnn.ops.half_weights import DTYPES, arrays, check, restore, store
+from fastcnn.ops.half_weights import DTYPES as DTYPES
+from fastcnn.ops.half_weights import arrays, check, restore, store
 
 
 class HalfKernel:
@@ -57,18 +56,17 @@ class HalfKernel:
 
 
 class HalfWeights:
-    """The dense kernels of some built layers.
+    """The dense kernels of a network.
 
     Args:
         dtype: "float16" or "int8".
-        layers: in order.
+        network: as `network.lower` makes it for predictions.
     """
 
-    def __init__(self, dtype, layers):
+    def __init__(self, dtype, network):
         self.dtype = dtype
-        self.kernels = {entry.w: HalfKernel(entry.layer, entry.w, entry.op, dtype)
-                        for entry in entries_of(layers, False)
-                        if not isinstance(entry, PythonEntry) and entry.op.name == "dense"}
+        self.kernels = {node.w: HalfKernel(node.layer, node.w, node.op, dtype)
+                        for node in network.nodes if node.op is not None and node.op.name == "dense"}
         self.version = None  # of the parameters that the kernels were made of
         self._lock = threading.Lock()
 
@@ -97,43 +95,16 @@ class HalfWeights:
                     kernel.make()
                 self.version = version
 
-    def entries(self, entries):
-        """The same list of ops with dense ones that read these kernels."""
-        return [self._entry(entry) for entry in entries]
-
-    def _entry(self, entry):
-        if isinstance(entry, PythonEntry):
-            return entry
-        kernel = self.kernels.get(entry.w if entry.fold is None else entry.fold[0])
+    def node(self, node):
+        """The same node, or one that reads these kernels."""
+        if node.op is None:
+            return node
+        kernel = self.kernels.get(node.w if node.fold is None else node.fold[0])
         if kernel is None:
-            return entry
-        node = entry.with_op(entry.op.with_format(self.dtype) or entry.op)
-        if entry.fold is None:
-            node.w = kernel
+            return node
+        other = node.with_op(node.op.with_format(self.dtype) or node.op)
+        if node.fold is None:
+            other.w = kernel
         else:
-            node.fold = kernel, *entry.fold[1:]
-        return node
-
-
-def set_half_weights(model, dtype, free):
-    """See `Sequential.half_weights`."""
-    dtype = arguments.choice("dtype", "float32" if dtype is None else dtype, ("float32", *DTYPES))
-    if arguments.flag("free", free) and dtype == "float32":
-        raise ValueError("free=True gives up the float32 kernels once they are stored as float16 or int8. Received: "
-                         "dtype='float32'")
-    freed = [p for layer in model.layers for p in layer.parameters if p.stored is not None]
-    if dtype == model.dense_dtype and free == bool(freed):
-        return
-    half = None
-    if dtype != "float32":
-        half = HalfWeights(dtype, model.layers)
-        if not half.kernels:
-            raise ValueError(f"the model has no Dense layer whose kernel could be stored as {dtype}. Received: layers "
-                             f"{', '.join(layer.name for layer in model.layers)}")
-        half.refresh(model.version)
-    for parameter in freed:
-        parameter.value = parameter.value  # restored
-    given_up = [kernel for kernel in half.kernels.values() if kernel.op is not None] if free else []
-    for kernel in given_up:
-        kernel.parameter.keep_only(kernel)
-    model._read_half(half, moved=bool(freed or given_up))
+            other.fold = kernel, *node.fold[1:]
+        return other

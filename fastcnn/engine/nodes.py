@@ -1,40 +1,68 @@
-"""What layers become for the engine: one node per op, in order, and one for each layer that computes in Python."""
+"""What layers become for the engine: a node per op, which reads values and writes one."""
 
 import copy
 
 from fastcnn import activations
 
+BEFORE = -1  # in place of a value's number: what the layer's node before wrote; its first node reads the layer's input 0
+
 
 class Node:
-    """One op of a layer for the plan, with its weights; `constant`: an array in their place that training leaves alone;
-    `moving`: the moving mean and variance of a normalization."""
+    """One op, with its weights.
 
-    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number")
+    A layer makes nodes that know its own inputs only; `network.lower` puts the numbers of the network's values in their
+    place.
 
-    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None, moving=None):
+    Args:
+        op: the descriptor.
+        w, b: `Parameter`s, or None.
+        seed: of random numbers; −1: the model's.
+        constant: an array in the place of w that training leaves alone.
+        table: of connections.
+        moving: the moving mean and variance of a normalization.
+        xs: which values it reads: numbers of the layer's inputs, or BEFORE.
+        same: it writes into the value that the layer's node before began, as joins do.
+    """
+
+    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number", "xs", "y", "same")
+
+    def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None, moving=None, xs=(BEFORE,), same=False):
         self.op, self.w, self.b, self.seed, self.constant, self.table, self.moving = op, w, b, seed, constant, table, moving
-        self.layer = self.number = None
+        self.xs, self.same = xs, same
+        self.layer = self.number = self.y = None
         self.fold = None  # (w, b, node of a normalization) that the plan makes this node's w and b of
 
-    def with_op(self, op):
-        """The same node with another op."""
+    def with_op(self, op, **changes):
+        """The same node with another op, or with other attributes."""
         other = copy.copy(self)
         other.op = op
+        for name, value in changes.items():
+            setattr(other, name, value)
         return other
 
 
-def activated(activation, op, w=None, b=None, table=None):
-    """The nodes of an op with an activation behind it, fused where it can be; activation: as `activations.get` gives it."""
-    if activations.fusable(activation):
-        return [Node(op.with_activation(*activation), w, b, table=table)]
-    return [Node(op, w, b, table=table), Node(activations.op(activation, op.out_size, op.out_shape[2]))]
+class PythonNode:
+    """A layer that computes in Python: `forward` of what it reads, `backward` of the gradient of what it writes."""
+
+    op = w = b = None
+
+    def __init__(self, layer, xs, y):
+        self.layer, self.xs, self.y = layer, xs, y
+        self.number = None
 
 
-class PythonEntry:
-    """A layer that computes in Python."""
+class LossNode:
+    """A loss at one of the network's outputs.
 
-    def __init__(self, layer):
-        self.layer = layer
+    Args:
+        loss: the `Loss`.
+        op: its descriptor; None: it computes in Python.
+        x: the value it reads.
+        y: the value of predictions that it makes of x, if it has a softmax in it; None: x is what the model predicts.
+    """
+
+    def __init__(self, loss, op, x, y=None):
+        self.loss, self.op, self.x, self.y = loss, op, x, y
 
 
 class Computed:
@@ -44,16 +72,8 @@ class Computed:
         self.size, self.value = size, None
 
 
-def entries_of(layers, training):
-    """The nodes of the layers, in order; layers that compute in Python as one entry each."""
-    entries = []
-    for layer in layers:
-        if layer.training_only and not training:
-            continue
-        nodes = layer.training_nodes() if training else layer.nodes()
-        if nodes is None:
-            entries.append(PythonEntry(layer))
-        for node in nodes or ():
-            node.layer = layer
-            entries.append(node)
-    return entries
+def activated(activation, op, w=None, b=None, table=None):
+    """The nodes of an op with an activation behind it, fused where it can be; activation: as `activations.get` gives it."""
+    if activations.fusable(activation):
+        return [Node(op.with_activation(*activation), w, b, table=table)]
+    return [Node(op, w, b, table=table), Node(activations.op(activation, op.out_size, op.out_shape[2]))]

@@ -1,37 +1,89 @@
-"""All parameters of a model in one flat array, with gradients and optimizer state of the same layout."""
+"""Parameters, and the flat arrays they lie in: with gradients and optimizer states of the same layout."""
 
 import math
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
 from fastcnn import _ops, arguments
 
 _LINE = 16  # floats: every parameter starts at a cache line
+_versions = count(1)  # of values: no two states of a parameter have the same
 
 
 class Parameter:
-    """An array that training may change, optimizers if it is `trainable`. `value` and `gradient` become views of the
-    model's flat arrays; the gradient of a dense kernel beyond 1 MiB is None: it is used up block by block and never kept.
-    Of a kernel that exists in fewer bits only (`stored`), `value` is restored each time it is asked for."""
+    """An array that training may change, optimizers if it is `trainable`.
+
+    It has initial values from the start, which are drawn when someone asks for them: `key` is the seed they come from. A
+    model puts its parameters into a `Flat`; `value` and `gradient` are views of its arrays then. There is no gradient of a
+    dense kernel beyond 1 MiB whose gradient is used up block by block (`absorbed`). Of a kernel that exists in fewer bits
+    only (`stored`), `value` is restored each time it is asked for."""
 
     def __init__(self, name, shape, initializer, regularizer=None, trainable=True, constraint=None):
         self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
         self.trainable, self.constraint = trainable, constraint
-        self._value = self.stored = self.gradient = None
+        self.key = self.flat = self.stored = self._value = self._gradient = None
+        self.start, self._version, self.absorbed = 0, 0, False
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
     @property
     def value(self):
         """The array."""
-        return self._value if self.stored is None else self.stored.restored()
+        if self.stored is not None:
+            return self.stored.restored()
+        if self._value is None:
+            self._value = np.array(self._drawn(), np.float32, order="C")
+        return self._value
+
+    def _drawn(self):
+        return self.initializer(self.shape, np.random.default_rng(self.key))
 
     @value.setter
     def value(self, array):
         self._value, self.stored = array, None
 
+    @property
+    def gradient(self):
+        """The gradient's array, or None."""
+        if self.absorbed:
+            return None
+        if self.flat is not None:
+            return None if self.flat.gradients is None else self.of(self.flat.gradients)
+        if self._gradient is None:
+            self._gradient = np.zeros(self.shape, np.float32)
+        return self._gradient
+
+    def of(self, array):
+        """The part of an array of the flat array's layout that belongs to the parameter, in its shape."""
+        return array[self.start:self.start + self.size].reshape(self.shape)
+
+    def place(self, flat, start):
+        """Moves into a flat array."""
+        view = flat.values[start:start + self.size].reshape(self.shape)
+        view[...] = self._drawn() if self._value is None else self._value
+        self.flat, self.start, self._value, self._gradient = flat, start, view, None
+
+    def leave(self):
+        """Moves out of the flat array."""
+        self._value, self.flat = self._value.copy(), None
+
     def keep_only(self, stored):
         """Gives up the array for one in fewer bits."""
-        self._value, self.stored = None, stored
+        self._value = self._gradient = self.flat = None
+        self.stored = stored
+
+    def touch(self):
+        """Says that values have changed, so that packed copies are made again."""
+        if self.flat is None:
+            self._version = next(_versions)
+        else:
+            self.flat.touch()
+
+    @property
+    def version(self):
+        """Changes whenever values do."""
+        return self._version if self.flat is None else self.flat.version
 
     def need_float32(self, what):
         """A ValueError if the parameter exists in fewer bits only."""
@@ -88,86 +140,92 @@ class Multiplier:
 
 
 class Flat:
-    """The flat arrays of some layers; their parameters become views of them.
+    """One array in which parameters lie, each from a cache line on, and their gradients in another.
 
-    Args:
-        layers: built layers, in order.
-        seed: of the initial values of parameters that have none yet.
-        version: the first; it changes with the values.
+    Layers that several models share lie where the first of them has put them: a model's parameters are in one such array,
+    or in some. `version` changes with the values; the array is `left` when its parameters have moved elsewhere.
     """
 
-    def __init__(self, layers, seed, version=0):
-        self.layers, self.version = layers, version
-        self.items = [(layer, p) for layer in layers for p in layer.parameters if p.stored is None]
-        self.starts, size = [], 0
-        for _, parameter in self.items:
-            self.starts.append(size)
-            size += -(-parameter.size // _LINE) * _LINE
-        self.size = size
-        self.values = _ops.aligned(max(size, _LINE))
+    def __init__(self, parameters):
+        starts, self.size = [], 0
+        for parameter in parameters:
+            starts.append(self.size)
+            self.size += _whole_lines(parameter.size)
+        self.values = _ops.aligned(max(self.size, _LINE))
         self.values[...] = 0
-        self.gradients = self.state = None  # state: a row for each array that the optimizer keeps
-        for layer in layers:
-            layer.forget_eager()
-        for number, ((_, parameter), start) in enumerate(zip(self.items, self.starts)):
-            value = parameter.value
-            if value is None:
-                value = parameter.initializer(parameter.shape, np.random.default_rng([seed, number]))
-            parameter.value = self.values[start:start + parameter.size].reshape(parameter.shape)
-            parameter.value[...] = value
+        self.gradients, self.version, self.left = None, next(_versions), False
+        for parameter, start in zip(parameters, starts):
+            parameter.place(self, start)
 
-    def prepare_training(self, states, initial=0.0):
-        """Makes the gradient array, and those that the optimizer keeps. What is never written takes no memory.
+    def touch(self):
+        """Says that values have changed."""
+        self.version = next(_versions)
 
-        Args:
-            states: number of arrays that the optimizer keeps.
-            initial: what they start from.
-        """
+    def prepare_gradients(self):
+        """Makes the gradients' array. What is never written takes no memory."""
         if self.gradients is None:
             self.gradients = _ops.aligned(self.values.size, zero=True)
-        for (_, parameter), start in zip(self.items, self.starts):
-            parameter.gradient = self.gradients[start:start + parameter.size].reshape(parameter.shape)
-        if states and self.state is None:
-            self.state = _ops.aligned(states * self.values.size, zero=True).reshape(states, -1)
+
+
+def _whole_lines(size):
+    return -(-size // _LINE) * _LINE
+
+
+class States:
+    """What an optimizer keeps of a model's parameters: for each flat array so many rows of its layout.
+
+    Args:
+        count: rows.
+        initial: what they start from.
+        flats: the arrays.
+    """
+
+    def __init__(self, count, initial, flats):
+        self.rows = {}
+        for flat in flats if count else ():
+            self.rows[flat] = _ops.aligned(count * flat.values.size, zero=True).reshape(count, -1)
             if initial:
-                self.state[...] = initial
+                self.rows[flat][...] = initial
 
-    def drop_state(self):
-        """Forgets the optimizer's state."""
-        self.state = None
+    def of(self, parameter):
+        """What is kept of one parameter, as views."""
+        return [parameter.of(row) for row in self.rows.get(parameter.flat, ())]
 
-    def states_of(self, parameter):
-        """What the optimizer keeps of one parameter, as views."""
-        rows = () if self.state is None else self.state
-        return [self.view(row, parameter).reshape(parameter.shape) for row in rows]
+    def part(self, run):
+        """What is kept of a run of parameters, as views."""
+        return [row[run.start:run.start + run.size] for row in self.rows.get(run.flat, ())]
 
-    def view(self, array, parameter):
-        """The part of an array of this layout that belongs to one parameter."""
-        start = next(s for (_, p), s in zip(self.items, self.starts) if p is parameter)
-        return array[start:start + parameter.size]
 
-    def trainable_ranges(self, without=(), apart=False):
-        """The longest runs of parameters, `without` some, that training changes alike: (start, size, learning rate's and
-        weight decay's multiplier, (l1, l2)). apart: each parameter is a run of its own."""
-        ranges = []
-        ends = self.starts[1:] + [self.size]
-        for (layer, parameter), start, end in zip(self.items, self.starts, ends):
-            if not layer.trainable or not parameter.trainable or any(parameter is other for other in without):
-                continue
-            factors = parameter.learning_rate_multiplier, parameter.weight_decay_multiplier, parameter.penalty
-            if not apart and ranges and ranges[-1][0] + ranges[-1][1] == start and ranges[-1][2:] == factors:
-                ranges[-1] = (ranges[-1][0], end - ranges[-1][0], *factors)
-            else:
-                ranges.append((start, end - start, *factors))
-        return ranges
+class Run(NamedTuple):
+    """Parameters that lie one after the other, and that training changes alike."""
 
-    def penalties(self, without=()):
-        """(start, size, (l1, l2)) of the trainable parameters, `without` some, that have a regularizer."""
-        return [(start, parameter.size, parameter.penalty) for (layer, parameter), start in zip(self.items, self.starts)
-                if layer.trainable and parameter.trainable and any(parameter.penalty)
-                and not any(parameter is other for other in without)]
+    flat: Flat
+    start: int
+    size: int
+    learning_rate_multiplier: float
+    weight_decay_multiplier: float
+    penalty: tuple[float, float]
 
-    def constraints(self):
-        """(constraint, array) of the trainable parameters that have one."""
-        return [(parameter.constraint, parameter.value) for layer, parameter in self.items
-                if layer.trainable and parameter.trainable and parameter.constraint is not None]
+    def of(self, array):
+        """Its part of an array of the flat array's layout."""
+        return array[self.start:self.start + self.size]
+
+
+def trained(items):
+    """Those of [(layer, parameter)] that an optimizer changes."""
+    return [parameter for layer, parameter in items if layer.trainable and parameter.trainable]
+
+
+def runs(parameters, without=(), apart=False):
+    """The longest `Run`s of parameters, `without` some. apart: each parameter is one."""
+    found, excluded = [], set(map(id, without))
+    for p in parameters:
+        if id(p) in excluded:
+            continue
+        factors, size = (p.learning_rate_multiplier, p.weight_decay_multiplier, p.penalty), _whole_lines(p.size)
+        last = found[-1] if found else None
+        if last and not apart and last.flat is p.flat and last.start + last.size == p.start and last[3:] == factors:
+            found[-1] = last._replace(size=last.size + size)
+        else:
+            found.append(Run(p.flat, p.start, size, *factors))
+    return found

@@ -1,9 +1,13 @@
 """In which order a plan's steps run, cut into phases, and which buffers each of them touches. Integers only.
 
+Forward, the nodes run in their order; backward, in the opposite one. A value's gradient has as many parts as the value has
+readers: the first that is computed is the gradient's buffer, the others are added to it (`_part`, `_settle`). A sum hands
+its gradient on to both of its terms without computing anything.
+
 The backward pass is scheduled for speed and memory:
 
-- What is cheap to compute is not kept (`_AGAIN`): a normalization that the backward pass reads in a chunk is computed
-  again there, from the input that is kept for its own gradient.
+- What is cheap to compute is not kept: a normalization that the backward pass reads in a chunk is computed again there, from
+  the input that is kept for its own gradient.
 - Weight gradients that sum over the whole batch need dy of the whole batch. They wait until the end, where they share the
   threads' time best, unless running some of them earlier saves memory (`thrifty`).
 - A normalization over the batch needs sums over it, forward and backward, before it can go on: it cuts the chunk phase in
@@ -11,35 +15,60 @@ The backward pass is scheduled for speed and memory:
 - The optimizer changes a large dense kernel while its gradient's tiles are in cache, once nothing else reads the kernel.
 """
 
-from fastcnn.engine.buffers import Buffer, arrange
-from fastcnn.engine.fusion import masks
-from fastcnn.engine.nodes import PythonEntry
+from typing import NamedTuple
 
-_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf", "batch_norm", "group_norm", "layer_norm")
-_READS_Y = ("activation", "softmax", "log_softmax")
-_READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first
+from fastcnn import _ops
+from fastcnn.engine.buffers import Buffer, peak
+from fastcnn.engine.fusion import masks
+
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
+
+
+class Request(NamedTuple):
+    """What a schedule is to do besides the forward pass.
+
+    Attributes:
+        backward: go back from the losses?
+        learn: compute the gradients of parameters, too?
+        wanted: values whose gradients are to be kept.
+        updates: places of the optimizer's ops on runs of parameters; norms: do they need norms of the gradient?
+        penalties: places of ops that depend on weights alone, packed with them.
+        folds: (normalization, fold) places of ops that make weights of others.
+        sums: lists of places of ops that add up gradients of parameters with several readers, a list a phase.
+        losses: places of the losses' ops, None for one in Python.
+    """
+
+    backward: bool = False
+    learn: bool = True
+    wanted: frozenset = frozenset()
+    updates: range = range(0)
+    norms: bool = False
+    penalties: range = range(0)
+    folds: tuple = ()
+    sums: tuple = ()
+    losses: tuple = ()
 
 
 def thrifty(make):
     """The schedule with all weight gradients at the end; or, if that saves memory, with some of them earlier.
 
     Args:
-        make: frozenset of entries → schedule in which these entries' weight gradients do not wait.
+        make: frozenset of nodes' places → schedule in which their weight gradients do not wait.
     """
     plain = make(frozenset())
     early = frozenset(plain.waiting)
     if not early:
         return plain
     best = make(early)
-    most = best.floats * _SAME
-    for i in sorted(early):
-        other = make(early - {i})
+    most, groups = best.floats * _SAME, [sorted(early)]
+    while groups:  # those that may wait after all: as large groups as possible at a time
+        group = groups.pop(0)
+        other = make(early - set(group))
         if other.floats <= most:
-            early, best = early - {i}, other
+            early, best = early - set(group), other
+        elif len(group) > 1:
+            groups = [group[:len(group) // 2], group[len(group) // 2:], *groups]
     return best if best.floats < plain.floats * _WORTH else plain
 
 
@@ -47,59 +76,69 @@ class Schedule:
     """The steps of one plan.
 
     Args:
-        entries: of the network, and `ops`: theirs, then the loss' if C has it.
-        sizes: floats per image of each value: one more than entries.
+        network: its nodes in order.
+        ops: theirs (None: in Python), then others.
         batch, chunks: images, and chunks of them.
-        loss: None; "c" or "python".
-        loss_size: floats per image of the loss' own result, or 0.
-        training: with a backward pass?
-        updates: number of optimizer steps over parts of the flat array, whose ops follow the others.
-        norms: do they need norms of the gradient?
-        penalties: ops that depend on the weights alone, packed with them.
-        early: entries whose weight gradients do not wait for the end.
-        folds: (normalization, fold) ops that make weights of others.
+        request: a `Request`.
+        early: places of nodes whose weight gradients do not wait for the end.
+
+    Attributes:
+        steps: (place of op, pass); phases: [first step, steps, parts?, moment]; pack_phases: how many of them pack.
+        script: (phase before which it is called, what, place or loss) of calls into Python.
+        values: the buffer of each value; dys: of each node's gradient; dxs: those that each node's DATA writes, one per
+            input, None where none is wanted; loss_dxs: of each loss.
+        joins: (op, buffer read, buffer written, whether it is added to) of the ops that add up gradients; their places
+            follow those of `ops`.
+        wanted: the buffer of each value's gradient that was wanted.
+        partials: of nodes.
+        idle: places of nodes that learn, but that no loss reaches.
+        waiting: places of nodes whose weight gradients wait for others.
+        floats: memory, about.
     """
 
-    def __init__(self, entries, ops, sizes, batch, chunks, loss, loss_size, training, updates=0, norms=False,
-                 early=frozenset(), penalties=(), folds=()):
-        self.entries, self.ops, self.early = entries, ops, early
-        self.values = [Buffer(size) for size in sizes]
-        self.values[0].pinned = self.values[-1].pinned = self.values[-1].kept = True
-        self.gradients = [Buffer(size) for size in sizes] if training else []
-        self.loss_y = Buffer(loss_size) if loss_size else None
-        if loss_size:
-            self.loss_y.pinned = self.loss_y.kept = True
-        self.waiting = []   # entries whose weight gradients wait for others
-        self.steps, self.phases, self.script = [], [], []  # phases: [first step, steps, parts?, moment]
+    def __init__(self, network, ops, batch, chunks, request, early=frozenset()):
+        self.network, self.nodes, self.ops, self.request, self.early = network, network.nodes, ops, request, early
+        self.wiring, self.values = network.wiring(), [Buffer(size) for size in network.sizes]
+        for value in (*network.inputs, *network.outputs, *network.watched):
+            self.values[value].pinned = True
+        for value in (*network.outputs, *network.watched):
+            self.values[value].kept = True
+        self.waiting, self.joins, self.idle, self.wanted = [], [], [], {}
+        self.steps, self.phases, self.script = [], [], []
         self.moment, self.open = 0, None
-        count = len(entries)
-        for stage in zip(*folds):
-            self._phase([(i, "pack") for i in stage], parts=True)
-        packs = [op and op.has("pack") and (op.packed_size or training and op.packed_t_size) for op in ops[:count]]
-        self._phase([(i, "pack") for i in (*(i for i in range(count) if packs[i]), *penalties)], parts=True)
-        self.pack_phases = len(self.phases)
-        self.partials = {i: Buffer(op.partial_size, chunks) for i, op in enumerate(ops[:count])
-                         if training and op and op.partial and (self._learns(i) or op.has("statistics"))}
+        count = len(self.nodes)
+        self.dys, self.dxs = [None] * count, [()] * count
+        self._pack(count)
+        self.partials = {i: Buffer(ops[i].partial_size, chunks) for i in range(count) if ops[i] and ops[i].partial
+                         and (ops[i].has("statistics") or request.backward and self._learns(i))}
         for i in range(count):
             self._forward(i)
-        if loss == "python":
-            self._hook("loss", None, [self.values[-1]], self.gradients[-1:])
-        elif loss:
-            self._phase([(count, "forward")] + ([(count, "data")] if training else []), False)
-        if training:
-            self.late = []
-            self.lowest = next((i for i in range(count) if self._learns(i)), count)
-            for i in reversed(range(self.lowest, count)):
-                self._backward(i)
-            self._phase(self.late, parts=True)
-            first = count + (loss == "c")
-            for name in ["reduce"] * norms + ["update"]:
-                self._phase([(first + i, name) for i in range(updates)], parts=True)
+        self._losses()
+        if request.backward:
+            self._back()
         chunked = {moment for _, _, parts, moment in self.phases if not parts}
-        self.buffers = [b for b in (*self.values, *self.gradients, self.loss_y, *self.partials.values()) if b and b.times]
+        self.buffers = [b for b in dict.fromkeys(self._all_buffers()) if b.times]
         for buffer in self.buffers:
             buffer.choose(chunked)
-        self.floats = arrange([b for b in self.buffers if not b.local and b is not self.values[0]], batch)[1]
+        outside = {self.values[value] for value in network.inputs}
+        self.floats = peak([b for b in self.buffers if not b.local and b not in outside], batch)
+
+    def _all_buffers(self):
+        found = [*self.values, *self.partials.values(), *self.dys, *self.wanted.values()]
+        found += [b for dx in (*self.dxs, *self.loss_dxs) for b in dx]
+        found += [b for _, part, total, _ in self.joins for b in (part, total)]
+        return [b for b in found if b is not None]
+
+    # Phases
+
+    def _pack(self, count):
+        ops, backward = self.ops, self.request.backward
+        for stage in zip(*self.request.folds):
+            self._phase([(i, "pack") for i in stage], parts=True)
+        packs = [i for i in range(count) if ops[i] and ops[i].has("pack")
+                 and (ops[i].packed_size or backward and ops[i].packed_t_size)]
+        self._phase([(i, "pack") for i in (*packs, *self.request.penalties)], parts=True)
+        self.pack_phases = len(self.phases)
 
     def _phase(self, steps, parts):
         """Opens a phase; chunk phases stay open for further steps."""
@@ -125,60 +164,154 @@ class Schedule:
         self.moment += 1
         for buffers, write in ((read, False), (written, True)):
             for buffer in buffers:
-                buffer.pinned = True
-                buffer.touch((self.moment, 0), write)
+                if buffer is not None:
+                    buffer.pinned = True
+                    buffer.touch((self.moment, 0), write)
 
     def _touched(self, i, name):
         """(buffers that the step reads, buffers that it writes)."""
-        if name == "pack" or i >= len(self.entries) and name in ("reduce", "update"):  # of weights, or the optimizer
+        if i >= len(self.ops):
+            _, x, y, add = self.joins[i - len(self.ops)]
+            return [x, y] if add else [x], [y]
+        if i >= len(self.nodes):
+            if i not in self.request.losses:
+                return [], []  # of weights, or the optimizer
+            loss = self.request.losses.index(i)
+            found = self.network.losses[loss]
+            x, y = self.values[found.x], None if found.y is None else self.values[found.y]
+            return ([x], [y]) if name == "forward" else ([x, y], self.loss_dxs[loss])
+        if name == "pack":
             return [], []
-        if i == len(self.entries):  # the loss
-            if name == "forward":
-                return [self.values[-1]], [self.loss_y]
-            return [self.values[-1], self.loss_y], [self.gradients[-1]]
-        x, y = self.values[i], self.values[i + 1]
+        node = self.nodes[i]
+        xs, y = [self.values[v] for v in node.xs], self.values[node.y]
         if name == "forward":
-            return [x], [y]
+            return xs + ([y] if node.same else []), [y]
         if name == "statistics":
-            return [x], [self.partials[i]]
+            return xs[:1], [self.partials[i]]
         if name in ("combine", "reduce"):
             return [self.partials[i]], []
-        dx, dy = self.gradients[i], self.gradients[i + 1]
+        dy = self.dys[i]
         if name == "weights":
-            return [x, dy], [self.partials.get(i)]
+            return [xs[0], dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
-        reads = _READS_IN_DATA.get(self.ops[i].name, "")
-        return [dy, *(buffer for which, buffer in (("x", x), ("y", y)) if which in reads)], [dx]
+        reads = self.ops[i].data_reads
+        return [dy, *(xs if "x" in reads else ()), *([y] if "y" in reads else ())], self.dxs[i]
 
-    # Forward and backward
+    # Forward
 
     def _learns(self, i):
-        entry = self.entries[i]
-        if isinstance(entry, PythonEntry):
-            return bool(entry.layer.parameters) and entry.layer.trainable
-        return (entry.w is not None or entry.b is not None) and entry.layer.trainable
+        node = self.nodes[i]
+        if not self.request.learn or not node.layer or not node.layer.trainable:
+            return False
+        return bool(node.layer.parameters) if node.op is None else node.w is not None or node.b is not None
 
     def _forward(self, i):
-        if self.ops[i] is None:
-            self._hook("forward", i, [self.values[i]], [self.values[i + 1]])
-        else:
-            if self.ops[i].has("statistics"):
-                self._phase([(i, "statistics")], parts=False)
-                self._phase([(i, "combine")], parts=True)
-            self._phase([(i, "forward")], parts=self.ops[i].wide)
+        node, op = self.nodes[i], self.ops[i]
+        if op is None:
+            self._hook("forward", i, [self.values[v] for v in node.xs], [self.values[node.y]])
+            return
+        if op.has("statistics"):
+            self._phase([(i, "statistics")], parts=False)
+            self._phase([(i, "combine")], parts=True)
+        self._phase([(i, "forward")], parts=op.wide)
+
+    def _losses(self):
+        """Losses, and where their gradients go."""
+        self.gradients, self.handed, self.loss_dxs = {}, {}, [()] * len(self.network.losses)
+        backward = self.request.backward
+        self._needs = self._needed() if backward else set()
+        for number, (loss, place) in enumerate(zip(self.network.losses, self.request.losses)):
+            wanted = backward and loss.x in self._needs
+            dx, first = self._part(loss.x) if wanted else (None, True)
+            self.loss_dxs[number] = (dx,)
+            if place is None:
+                self._hook("loss", number, [self.values[loss.x]], [dx])
+            else:
+                self._phase([(place, "forward")] + ([(place, "data")] if wanted else []), parts=False)
+            if not first:
+                self._add(dx, self.gradients[loss.x])
+
+    # Backward
+
+    def _needed(self):
+        """The values whose gradients somebody wants: something that made them learns, or they are asked for."""
+        needed = set(self.request.wanted)
+        for i, node in enumerate(self.nodes):
+            if self._learns(i) or any(v in needed for v in node.xs):
+                needed.add(node.y)
+        return needed
+
+    def _back(self):
+        self.late = []
+        for i in reversed(range(len(self.nodes))):
+            if self.nodes[i].y in self._needs:
+                self._backward(i)
+        for value in self.request.wanted:  # the inputs'; of others it was done before their makers' backward steps
+            if value not in self.wanted:
+                self._keep(value, self._settle(value, True))
+        self._phase(self.late, parts=True)
+        for stage in self.request.sums:
+            self._phase([(i, "reduce") for i in stage], parts=True)
+        for name in ["reduce"] * self.request.norms + ["update"]:
+            self._phase([(i, name) for i in self.request.updates], parts=True)
+
+    def _part(self, value):
+        """(the buffer that a reader of a value writes its part of the gradient to, whether it is the first part)."""
+        if value in self.gradients:
+            return Buffer(self.network.sizes[value]), False
+        self.gradients[value] = Buffer(self.network.sizes[value])
+        return self.gradients[value], True
+
+    def _add(self, part, total, add=True):
+        """total += part, or total = part."""
+        self.joins.append((_ops.join(1, total.size, total.size, 0, add), part, total, add))
+        self._phase([(len(self.ops) + len(self.joins) - 1, "forward")], parts=False)
+
+    def _settle(self, value, own):
+        """The gradient of a value, all parts of it added; None: no loss depends on it. own: in a buffer of its own."""
+        handed = self.handed.pop(value, [])
+        if value not in self.gradients and len(handed) == 1 and not own:
+            self.gradients[value] = handed.pop()
+        for part in handed:
+            if value in self.gradients:
+                self._add(part, self.gradients[value])
+            else:
+                self._add(part, self._part(value)[0], add=False)
+        return self.gradients.get(value)
+
+    def _keep(self, value, gradient):
+        """Puts a gradient that is wanted where it stays."""
+        if gradient is None:
+            return
+        self.wanted[value] = kept = Buffer(gradient.size)
+        kept.pinned = kept.kept = True
+        self._add(gradient, kept, add=False)
 
     def _backward(self, i):
-        op, needs_dx = self.ops[i], i > self.lowest
-        if op is None:  # the layer may have kept views of its input and output
-            self._hook("backward", i, [self.values[i], self.values[i + 1], self.gradients[i + 1]], [self.gradients[i]])
+        node, op, masked = self.nodes[i], self.ops[i], masks(self.nodes[i])
+        fresh = node.y not in self.wanted
+        dy = self.dys[i] = self._settle(node.y, op is None or masked and self._masks(i))
+        if dy is None:
+            if self._learns(i):
+                self.idle.append(i)
             return
-        if self._masks(i):
+        if node.y in self.request.wanted and fresh:
+            self._keep(node.y, dy)
+        needs = [v in self._needs for v in node.xs]
+        if op is None:
+            parts = [self._part(v) if wanted else (None, True) for v, wanted in zip(node.xs, needs)]
+            self.dxs[i] = tuple(buffer for buffer, _ in parts)
+            # the layer may have kept views of its input and output
+            self._hook("backward", i, [*(self.values[v] for v in node.xs), self.values[node.y], dy], self.dxs[i])
+            self._add_parts(node, parts)
+            return
+        if masked and self._masks(i):
             self._phase([(i, "mask")], parts=False)
-        self._renew(i, needs_dx)
+        self._renew(i, any(needs))
         if op.has("statistics"):
             self._phase([(i, "weights")], parts=False)
-            if needs_dx:
+            if any(needs):
                 self._phase([(i, "reduce")], parts=True)
             else:
                 self.late.append((i, "reduce"))
@@ -192,28 +325,53 @@ class Schedule:
                 self.late = []
             else:
                 self.waiting.append(i)
-        if needs_dx:
-            self._phase([(i, "data")], parts=op.wide)
+        self._data(i, dy, needs)
         if self._learns(i) and op.wide:
             self._phase([(i, "weights")], parts=True)
 
+    def _data(self, i, dy, needs):
+        """The gradients of what the node reads."""
+        node, parts = self.nodes[i], []
+        for number, (v, wanted) in enumerate(zip(node.xs, needs)):
+            if wanted and self._hands_on(i, number):
+                self.handed.setdefault(v, []).append(dy)
+                wanted = False
+            parts.append(self._part(v) if wanted else (None, True))
+        self.dxs[i] = tuple(buffer for buffer, _ in parts)
+        if any(buffer is not None for buffer in self.dxs[i]):
+            self._phase([(i, "data")], parts=self.ops[i].wide)
+            self._add_parts(node, parts)
+
+    def _add_parts(self, node, parts):
+        for v, (buffer, first) in zip(node.xs, parts):
+            if not first:
+                self._add(buffer, self.gradients[v])
+
+    def _hands_on(self, i, number):
+        """Is dy the gradient of this input as it is?"""
+        return self.ops[i].passes_on(number)
+
     def _masks(self, i):
-        """Is there a mask, which the gradient of the op behind has not applied already?"""
-        after = self.ops[i + 1] if i + 1 < len(self.entries) else None
-        return masks(self.entries[i]) and not (after and after.name == "lrn_max_pool2d" and after.activation == "relu")
+        """Is the mask left to do, which the gradient of the op behind may have applied already?"""
+        behind = [self.ops[place] for place in self.wiring.reading.get(self.nodes[i].y, ())]
+        return not any(op and op.name == "lrn_max_pool2d" and op.activation == "relu" for op in behind)
 
     # What is computed again
 
     def _renew(self, i, needs_dx):
-        """Computes value i again before entry i's backward steps, if they read it and that spares keeping it."""
-        reads = self._learns(i) or needs_dx and "x" in _READS_IN_DATA.get(self.ops[i].name, "")
+        """Computes what node i reads again before its backward steps, if they read it and that spares keeping it."""
+        reads = self._learns(i) or needs_dx and "x" in self.ops[i].data_reads
         here = self.open[3] if self.open else None
-        if reads and self._cheap(i) and self.values[i].times[-1][0] != here:
-            self._phase([(i - 1, "forward")], parts=False)
+        value = self.nodes[i].xs[0]
+        if reads and self._cheap(i) and self.values[value].times[-1][0] != here:
+            self._phase([(self.wiring.maker(value), "forward")], parts=False)
 
     def _cheap(self, i):
-        """Is value i made by a cheap op, from a value that the backward pass reads in any case, and read in chunks only?"""
-        if i == 0 or self.ops[i - 1] is None or self.ops[i - 1].name not in _AGAIN or self.ops[i].has("statistics"):
+        """Is what node i reads made for it alone, by a cheap op, from a value that the backward pass reads in any case, and
+        read in chunks only?"""
+        maker = self.wiring.before(self.nodes[i])
+        if maker is None or self.ops[maker] is None or not self.ops[maker].cheap or self.ops[i].has("statistics"):
             return False
+        source = self.nodes[maker].xs[0]
         in_chunks = self.ops[i].partial or not self._learns(i)
-        return in_chunks and (i == 1 or i - 1 > self.lowest and not self._cheap(i - 1))
+        return bool(in_chunks and (source in self.network.inputs or source in self._needs and not self._cheap(maker)))

@@ -10,8 +10,12 @@ from fastcnn.layers.conv2d_transpose import Conv2DTranspose as Conv2DTranspose
 from fastcnn.layers.dense import Dense as Dense, Flatten as Flatten
 from fastcnn.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D, SeparableConv2D as SeparableConv2D
 from fastcnn.layers.dropout import Dropout as Dropout, SpatialDropout2D as SpatialDropout2D
-from fastcnn.layers.input import Input as Input
+from fastcnn.layers.input import Input as Input, InputLayer as InputLayer
 from fastcnn.layers.maxout import Maxout as Maxout
+from fastcnn.layers.merging import (
+    Add as Add, Average as Average, Concatenate as Concatenate, Maximum as Maximum, Minimum as Minimum,
+    Multiply as Multiply, Subtract as Subtract,
+)
 from fastcnn.layers.noise import GaussianNoise as GaussianNoise
 from fastcnn.layers.normalization import (
     BatchNormalization as BatchNormalization, GroupNormalization as GroupNormalization,

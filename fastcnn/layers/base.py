@@ -1,9 +1,12 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
+import weakref
+
 import numpy as np
 
 from fastcnn import activations, arguments, constraints, initializers, registry, regularizers
 from fastcnn.engine.parameters import Multiplier, Parameter
+from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
 
 
@@ -12,7 +15,11 @@ class Layer:
 
     A subclass overrides `build(shape)` (declare parameters with `add_weight`, set `self.output_size` to the output's
     shape without the batch; by default it is the input's), `forward(x, training)` and `backward(dy)`, which returns dx
-    and puts each parameter's gradient into `parameter.gradient[...]`.
+    and puts each parameter's gradient into `parameter.gradient[...]`. With `merges = True` a layer takes a list: `build` of
+    shapes, `forward` of arrays, and `backward` returns as many gradients.
+
+    Called on an array, a layer computes; called on an `Input`, or on what another layer gave when called so, it continues
+    the network that `fastcnn.Model(inputs, outputs)` is made of. Each such call uses the same parameters.
 
     Args:
         name: unique within a model; by default made from the class' name.
@@ -37,6 +44,7 @@ class Layer:
 
     config = ()          # names of the constructor's arguments that are attributes too
     spatial = False      # does it work on (height, width, channels)?
+    merges = False       # does it take a list of inputs?
     training_only = False
     smallest_wins = False  # at a model's end: is the smallest output the answer, not the largest?
     learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
@@ -54,11 +62,12 @@ class Layer:
         self.name = self.given_name = name
         self.given_shape = input_shape
         self.trainable = arguments.flag("trainable", trainable)
-        self.parameters = []
+        self._parameters = []
         self.built = False
-        self.model = None
-        self.input_size = self.output_size = None  # shapes without the batch, channels last
-        self._eager, self._version = None, 0
+        self.settled = False  # has a model seen to it that its name is the only one?
+        self.input_size = self.output_size = None  # shapes without the batch, channels last; input_size: a list if it merges
+        self.first = False    # do users see channels first?
+        self._eager, self._given = None, []
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
 
     @classmethod
@@ -66,25 +75,30 @@ class Layer:
         """The class' name in snake_case: Conv2D → conv2d, MaxPooling2D → max_pooling2d."""
         return registry.snake(cls.__name__).replace("2_d", "2d")
 
+    @property
+    def parameters(self):
+        """The `Parameter`s that `build` has declared, in order."""
+        return self._parameters
+
     # Building
 
     def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, trainable=True, constraint=None):
         """Declares a parameter; call it from `build`. One that is not trainable is saved, but no optimizer changes it."""
-        if any(p.name == name for p in self.parameters):
+        if any(p.name == name for p in self._parameters):
             raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
         parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer),
                               arguments.flag("trainable", trainable), constraints.get(constraint))
         if parameter.constraint is not None:
             parameter.constraint.check(f"{self.name}/{name}", parameter.shape)
-        self.parameters.append(parameter)
+        self._parameters.append(parameter)
         return parameter
 
     def build(self, shape):
         """Declares parameters and sets `output_size` for inputs of `shape` (without the batch)."""
 
     def build_for(self, shape):
-        """Builds the layer for samples of `shape`; a second call must agree with the first."""
-        shape = tuple(shape)
+        """Builds the layer for samples of `shape` (of shapes, if it merges); a second call must agree with the first."""
+        shape = [tuple(part) for part in shape] if self.merges else tuple(shape)
         if self.built:
             if shape != self.input_size:
                 raise ValueError(f"layer {self.name!r} was built for samples of shape {self.input_size}. Received: {shape}")
@@ -100,11 +114,13 @@ class Layer:
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
         self.built = True
 
-    def own_arrays(self, rng):
-        """Gives parameters arrays of their own with initial values, for a layer used outside a model."""
-        for parameter in self.parameters:
-            parameter.value = np.ascontiguousarray(parameter.initializer(parameter.shape, rng), np.float32)
-            parameter.gradient = np.zeros(parameter.shape, np.float32)
+    def seed_parameters(self, seed, first=0):
+        """Says what the initial values of parameters that have none are drawn from: a seed, and numbers from `first` on. The
+        number after the last."""
+        for number, parameter in enumerate(self.parameters, first):
+            if parameter.key is None:
+                parameter.key = [seed, number]
+        return first + len(self.parameters)
 
     def nodes(self):
         """The ops this layer becomes, first to last; None: it computes in Python (`forward`, `backward`)."""
@@ -117,13 +133,15 @@ class Layer:
     # Shapes and counts, as users see them
 
     def _seen(self, size):
-        if size is not None and len(size) == 3 and getattr(self, "data_format", None) == "channels_first":
-            size = size[2], size[0], size[1]
-        return None if size is None else (None, *size)
+        if size is None:
+            return None
+        if isinstance(size, list):
+            return [self._seen(part) for part in size]
+        return (None, *turned(size, self.first or getattr(self, "data_format", None) == "channels_first"))
 
     @property
     def input_shape(self):
-        """Shape of the input, the batch as None."""
+        """Shape of the input, the batch as None; a list of them, if the layer merges."""
         return self._seen(self.input_size)
 
     @property
@@ -179,39 +197,90 @@ class Layer:
 
     def touch(self):
         """Says that parameters have changed, so that packed copies are made again."""
-        if self.model is not None:
-            self.model.touch()
-        self._version += 1
+        for parameter in self.parameters:
+            parameter.touch()
 
     @property
     def version(self):
         """Changes whenever the parameters do."""
-        return self._version if self.model is None or not self.model.built else self.model.version
+        return max((parameter.version for parameter in self.parameters), default=0)
 
-    def forget_eager(self):
-        """Drops the plan for calling the layer alone: its arrays have moved."""
-        self._eager = None
-
-    # Running one layer
+    # Being called
 
     def __call__(self, x):
-        """The layer's output for a batch `x`; builds the layer if need be."""
+        """The layer's output: for a batch `x` an array, for an `Input` or what layers gave for one a `Symbol`. Builds the
+        layer if need be.
+
+        Args:
+            x: array (samples, …), or a symbol; a list of them, if the layer merges.
+        """
+        symbols = symbols_in(x)
+        if symbols is None:
+            return self._compute(x)
+        if not self.merges and len(symbols) != 1:
+            raise ValueError(f"{type(self).__name__} takes one input. Received: a list of {len(symbols)}")
+        return self._connect(symbols)
+
+    def _connect(self, symbols):
+        own = getattr(self, "data_format", None)
+        if own is not None:
+            for symbol in symbols:
+                symbol.decide(own == "channels_first", self)
+        first = {symbol.first for symbol in symbols} - {None}
+        if len(first) > 1:
+            raise ValueError(f"layer {self.name or type(self).__name__!r} is called on images with channels first and last. "
+                             f"Received: shapes {', '.join(str(symbol.shape) for symbol in symbols)}")
+        for symbol in symbols:
+            symbol.taken |= symbol.first is None
+        sizes = [symbol.size for symbol in symbols]
+        self.build_for(sizes if self.merges else sizes[0])
+        self.first = bool(first and first.pop())
+        undecided = all(symbol.first is None for symbol in symbols)
+        return self.given(Symbol(Call(self, symbols), 0, self.output_size, None if undecided else self.first))
+
+    def given(self, symbol):
+        """Remembers a value that the layer gives. The value, and models made of it, keep the layer, not the other way
+        round."""
+        self._given = [*(ref for ref in self._given if ref() is not None), weakref.ref(symbol)]
+        return symbol
+
+    @property
+    def output(self):
+        """The value that the layer gave when it was first called on one."""
+        for reference in self._given:
+            symbol = reference()
+            if symbol is not None:
+                return symbol
+        raise AttributeError(f"layer {self.name!r} has no output yet: it has not been called on an Input, nor built in a "
+                             f"model")
+
+    @property
+    def input(self):
+        """The value that the layer was first called on; a list, if it merges."""
+        taken = self.output.call.inputs
+        return list(taken) if self.merges else taken[0] if taken else self.output
+
+    def _compute(self, x):
         from fastcnn.engine.eager import Eager
 
-        x = arguments.array("x", x)
-        if x.ndim < 2:
-            raise ValueError(f"x must be a batch: (samples, …). Received: shape {x.shape}")
-        first = getattr(self, "data_format", None) == "channels_first" and x.ndim == 4
+        xs = [arguments.array("x", part) for part in (x if self.merges else [x])]
+        if any(part.ndim < 2 for part in xs):
+            raise ValueError(f"x must be a batch: (samples, …). Received: shape {', '.join(str(p.shape) for p in xs)}")
+        first = getattr(self, "data_format", None) == "channels_first"
         if first:
-            x = arguments.dense(x.transpose(0, 2, 3, 1))
+            xs = [arguments.dense(part.transpose(0, 2, 3, 1)) if part.ndim == 4 else part for part in xs]
+        sizes = [part.shape[1:] for part in xs]
         if not self.built:
-            self.build_for(x.shape[1:])
-            self.own_arrays(np.random.default_rng(new_seed()))
-        elif x.shape[1:] != self.input_size:
-            raise ValueError(f"layer {self.name!r} takes samples of shape {self.input_size}. Received: shape {x.shape}")
+            self.build_for(sizes if self.merges else sizes[0])
+            self.seed_parameters(new_seed())
+        elif sizes != (self.input_size if self.merges else [self.input_size]):
+            raise ValueError(f"layer {self.name!r} takes samples of shape {self.input_size}. Received: shape "
+                             f"{', '.join(str(part.shape) for part in xs)}")
+        if len({len(part) for part in xs}) > 1:
+            raise ValueError(f"x must hold as many samples in each input. Received: {', '.join(str(len(p)) for p in xs)}")
         if self._eager is None:
-            self._eager = Eager(self)
-        y = self._eager(x)
+            self._eager = Eager(sizes)
+        y = self._eager(self, xs)
         return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if first and y.ndim == 4 else y
 
     def forward(self, x, training=False):

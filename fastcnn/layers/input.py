@@ -1,32 +1,76 @@
-"""The shape a model starts from."""
+"""Where a model begins."""
 
+from fastcnn import arguments
 from fastcnn.layers.base import Layer
+from fastcnn.layers.symbols import Call, Symbol
 
 
-class Input(Layer):
-    """Says what samples look like; the first entry of a model, in place of `input_shape=`.
+class InputLayer(Layer):
+    """An input of a model, as one of its layers; `Input` makes one and gives its value.
 
     Args:
         shape: of one sample, without the batch.
+        data_format: "channels_first": of images (channels, height, width); None: as the layers have it that take them.
 
     Example:
-        >>> fastcnn.Sequential([fastcnn.Input((784,)), fastcnn.layers.Dense(10)]).output_shape
+        >>> fastcnn.Sequential([fastcnn.layers.InputLayer((784,)), fastcnn.layers.Dense(10)]).output_shape
         (None, 10)
     """
 
-    def __init__(self, shape, **base):
-        super().__init__(input_shape=shape, **base)
-        Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)  # refused: there is nothing to multiply
-        Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
+    config = ("shape", "data_format")
+
+    def __init__(self, shape, data_format=None, **base):
+        super().__init__(**base)
+        for name in ("learning_rate_multiplier", "weight_decay_multiplier"):
+            getattr(Layer, name).apply(self, getattr(self, name))  # refused: there is nothing to multiply
+        if not isinstance(shape, (tuple, list)):
+            raise TypeError(f"shape must be a tuple of integers. Received: {shape!r}")
+        self.shape = tuple(arguments.integer("shape", size) for size in shape)
+        self.data_format = None if data_format is None else arguments.layout(data_format)
+        first = self.data_format == "channels_first"
+        size = self.shape
+        self.build_for((size[1], size[2], size[0]) if first and len(size) == 3 else size)
+        self.first = first
+
+    def symbol(self):
+        """The input's value."""
+        first = None if self.data_format is None else self.first
+        return self.given(Symbol(Call(self), 0, self.output_size, first))
+
+    def resize(self, size, first):
+        """Takes the order of axes of the layers behind it."""
+        self.input_size = self.output_size = size
+        self.first = first
 
     def nodes(self):
         return []
 
     def get_config(self):
         config = super().get_config()
-        config["shape"] = config.pop("input_shape")
-        return config
+        return {key: value for key, value in config.items() if key != "data_format" or value is not None}
 
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "shape": tuple(config["shape"])})
+
+
+def Input(shape, name=None, data_format=None):
+    """Says what samples look like: the value that a model's first layer is called on, or a `Sequential`'s first entry.
+
+    Args:
+        shape: of one sample, without the batch.
+        name: of the input.
+        data_format: "channels_first": images come as (channels, height, width); None: as the layers have it that take them.
+
+    Returns:
+        Symbol: has a `shape`, the batch as None, and no numbers; layers can be called on it.
+
+    Example:
+        >>> x = fastcnn.Input((28, 28, 1))
+        >>> y = fastcnn.layers.Dense(10)(fastcnn.layers.Flatten()(x))
+        >>> fastcnn.Model(x, y).output_shape
+        (None, 10)
+        >>> fastcnn.Sequential([fastcnn.Input((784,)), fastcnn.layers.Dense(10)]).output_shape
+        (None, 10)
+    """
+    return InputLayer(shape, data_format, name=name).symbol()

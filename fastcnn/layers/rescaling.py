@@ -113,7 +113,7 @@ class Normalization(Layer):
             TypeError, ValueError: not samples of the layer's shape, or none of them.
         """
         count, mean, squares = 0, 0.0, 0.0
-        first = self.model is not None and self.model._channels_first
+        first = self.first
         for batch in _batches(x):
             if not self.built:
                 self.build_for(_shape(batch, first))

@@ -1,4 +1,7 @@
-"""What users give to train on, evaluate and predict, made into batches: the checks that need the model."""
+"""What users give to train on, evaluate and predict, made into batches: the checks that need the model.
+
+A batch's arrays are those of the inputs, then the targets of the outputs, then as many weights of samples.
+"""
 
 import warnings
 
@@ -8,85 +11,178 @@ from fastcnn import arguments
 from fastcnn.batches import data, streams
 
 
-class Feeding:
-    """Turns arrays into `data.Batches` and sources of batches into `streams.Stream`."""
+def ready(model, x):
+    """Builds the model by a batch, if it has not been."""
+    if not model.built and model.layers:
+        model.build(np.shape(x)[1:] if np.ndim(x) != 1 else (1,))
+    model._need_built()
+    model._resolve()
 
-    def _ready(self, x):
-        """Builds the model by a batch, if it has not been."""
-        if not self.built and self.layers:
-            self.build(np.shape(x)[1:] if np.ndim(x) != 1 else (1,))
-        self._need_built()
-        if self._metrics is None:
-            self._resolve_metrics()
 
-    def _samples(self, name, x):
-        self._ready(x)
-        return data.samples(name, x, self.layers[0].input_size, self._channels_first)
+def samples(model, name, x):
+    """The arrays of samples for each of the model's inputs, as long as each other."""
+    ready(model, x)
+    inputs, first = model.graph.inputs, model.first
+    if len(inputs) == 1:
+        return [data.samples(name, _only(x, inputs[0]), inputs[0].size, first)]
+    xs = by_name(name, x, model.input_names, "input")
+    found = [data.samples(f"{name}[{key!r}]", part, symbol.size, first)
+             for key, part, symbol in zip(model.input_names, xs, inputs)]
+    if len({len(part) for part in found}) > 1:
+        raise ValueError(f"{name} must hold as many samples for each input. Received: "
+                         + ", ".join(f"{len(part)} for {key!r}" for key, part in zip(model.input_names, found)))
+    return found
 
-    def _prepared(self, x, y, sample_weight=None):
-        """(x, targets, weights, whether the targets are labels), as long as each other and not empty."""
-        if y is None:
-            raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
-                             f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
-        x = self._samples("x", x)
-        data.same_length(x, y, sample_weight)
-        if len(x) == 0:
+
+def _only(x, symbol):
+    """The array for a lone input, which may come in a list or dictionary of one."""
+    if isinstance(x, dict):
+        return by_name("x", x, [symbol.name], "input")[0]
+    wrapped = isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == len(symbol.size) + 1
+    return x[0] if wrapped else x
+
+
+def by_name(name, value, names, what):
+    """The entries of a list or dictionary, one for each name.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        names: of the inputs or outputs.
+        what: "input" or "output".
+    """
+    if isinstance(value, dict):
+        missing, foreign = [n for n in names if n not in value], [n for n in value if n not in names]
+        if missing or foreign:
+            raise ValueError(f"{name} must have an array for each {what}: {', '.join(names)}. "
+                             f"Received: {', '.join(map(repr, value))}")
+        return [value[n] for n in names]
+    if isinstance(value, (list, tuple)) and len(value) == len(names):
+        return list(value)
+    given = f"a list of {len(value)}" if isinstance(value, (list, tuple)) else type(value).__name__
+    raise ValueError(f"{name} must be a list or dictionary of {len(names)} arrays, one for each {what}: {', '.join(names)}. "
+                     f"Received: {given}")
+
+
+def prepared(model, x, y, sample_weight=None):
+    """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty."""
+    if y is None:
+        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
+                         f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
+    xs = samples(model, "x", x)
+    names, heads = model.output_names, model._heads
+    single = len(heads) == 1
+    ys = [y[names[0]] if isinstance(y, dict) and list(y) == names else y] if single else _targets(model, y)
+    given = [sample_weight] if single else _weights(sample_weight, names)
+    targets, weights, sparse = [], [], []
+    for head, target, weight in zip(heads, ys, given):
+        if head.loss is None:
+            targets.append(None), weights.append(None), sparse.append(False)
+            continue
+        data.same_length(xs[0], target, weight)
+        if len(xs[0]) == 0:
             raise ValueError("x must hold at least one sample. Received: 0 samples")
-        target, sparse = self.loss.prepare(y, self.layers[-1].output_size)
-        return x, target, data.weights(sample_weight, None, y, len(x)), sparse
+        try:
+            target, labels = head.loss.prepare(target, head.size)
+        except (TypeError, ValueError) as error:
+            raise error if single else type(error)(f"output {head.name!r}: {error}") from None
+        targets.append(target), sparse.append(labels)
+        weights.append(data.weights(weight, None, target, len(target)))
+    return [*xs, *targets, *weights], tuple(sparse)
 
-    def _batches(self, name, arrays, sparse, batch_size, steps, seed=None, repeat=False):
-        """Arrays in batches; `name` is that of the argument `steps`."""
-        size = arguments.integer("batch_size", 32 if batch_size is None else batch_size)
-        count = len(arrays[0])
-        steps = None if steps is None else arguments.integer(name, steps)
-        batches = data.Batches(*arrays, max(1, min(size, count)), sparse, steps, seed)
-        if not repeat and batches.steps > len(batches):
-            warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
-            batches.steps, batches.samples = len(batches), count
-        return batches
 
-    def _stream(self, name, source, steps, class_weight=None, targets=True, **options):
-        """A source of batches; `name` is that of the argument `steps`."""
-        steps = None if steps is None else arguments.integer(name, steps)
-        prepare = (lambda item: self._batch(item, class_weight)) if targets else self._unlabelled
-        stream = streams.Stream(source, prepare, steps, **options)
-        if not self.built and self.layers:
-            item = stream.peek()
-            if item is streams.END:
-                raise ValueError("the source of batches must hold at least one. Received: none")
-            self._ready(item[0] if isinstance(item, (tuple, list)) and item else item)
-        self._ready(())
-        return stream
+def _targets(model, y):
+    """Targets of each output; those without a loss need none."""
+    names, trained = model.output_names, [head.name for head in model._heads if head.loss is not None]
+    if isinstance(y, dict) and set(trained) <= set(y) <= set(names):
+        return [y.get(name) for name in names]
+    if len(trained) == 1 and not isinstance(y, (list, tuple, dict)):
+        return [y if name == trained[0] else None for name in names]
+    if isinstance(y, (list, tuple)) and len(y) == len(trained) < len(names):
+        return [dict(zip(trained, y)).get(name) for name in names]
+    return by_name("y", y, names, "output")
 
-    def _batch(self, item, class_weight):
-        """(samples, arrays, sparse) of a batch that a source gave."""
-        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-            what = f"{len(item)} values" if isinstance(item, (tuple, list)) else type(item).__name__
-            raise ValueError(f"it must be (x, y) or (x, y, sample_weight). Received: {what}")
-        x, target, weight, sparse = self._prepared(*item)
-        weight = data.weights(weight, class_weight, target, len(x))
-        return len(x), (data.dense(x), target, weight), sparse
 
-    def _unlabelled(self, item):
-        x = data.dense(self._samples("x", item[0] if isinstance(item, tuple) and item else item))
-        if len(x) == 0:
-            raise ValueError("x must hold at least one sample. Received: 0 samples")
-        return len(x), (x, None, None), False
+def _weights(given, names):
+    """Weights of samples for each output: one array serves them all."""
+    if isinstance(given, dict):
+        foreign = [name for name in given if name not in names]
+        if foreign:
+            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. Received: {foreign[0]!r}")
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)) and len(given) == len(names) and all(w is None or np.ndim(w) for w in given):
+        return list(given)
+    return [given] * len(names)
 
-    def _validation(self, given, batch_size, steps):
-        """Batches to validate on, or None."""
-        if given is None:
-            if steps is not None:
-                raise ValueError(f"validation_steps must come with validation_data. Received: {steps!r}")
-            return None
-        if streams.is_stream(given):
-            return self._stream("validation_steps", given, steps)
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
-                             f"Received: {type(given).__name__}")
-        *arrays, sparse = self._prepared(*given)
-        return self._batches("validation_steps", arrays, sparse, batch_size, steps)
 
-    def _edge(self, y):
-        return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if self._channels_first and y.ndim == 4 else y
+def weighted(model, arrays, class_weight, y):
+    """The arrays of a batch with the weights of classes in those of samples."""
+    if class_weight is None:
+        return arrays
+    if len(model._heads) != 1:
+        raise ValueError(f"class_weight needs a model of one output; sample_weight takes a list or dictionary. "
+                         f"Received: {len(model._heads)} outputs")
+    return [*arrays[:-1], data.weights(arrays[-1], class_weight, y, len(arrays[0]))]
+
+
+def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat=False):
+    """Arrays in batches; `name` is that of the argument `steps`."""
+    size = arguments.integer("batch_size", 32 if batch_size is None else batch_size)
+    count = len(arrays[0])
+    steps = None if steps is None else arguments.integer(name, steps)
+    batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
+    if not repeat and batches.steps > len(batches):
+        warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
+        batches.steps, batches.samples = len(batches), count
+    return batches
+
+
+def stream_of(model, name, source, steps, class_weight=None, targets=True, **options):
+    """A source of batches; `name` is that of the argument `steps`."""
+    steps = None if steps is None else arguments.integer(name, steps)
+    prepare = (lambda item: _batch(model, item, class_weight)) if targets else (lambda item: _unlabelled(model, item))
+    stream = streams.Stream(source, prepare, steps, **options)
+    if not model.built and model.layers:
+        item = stream.peek()
+        if item is streams.END:
+            raise ValueError("the source of batches must hold at least one. Received: none")
+        ready(model, item[0] if isinstance(item, (tuple, list)) and item else item)
+    ready(model, ())
+    return stream
+
+
+def _batch(model, item, class_weight):
+    """(samples, arrays, sparse) of a batch that a source gave."""
+    if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+        what = f"{len(item)} values" if isinstance(item, (tuple, list)) else type(item).__name__
+        raise ValueError(f"it must be (x, y) or (x, y, sample_weight). Received: {what}")
+    arrays, sparse = prepared(model, *item)
+    inputs = len(model.graph.inputs)
+    arrays = weighted(model, arrays, class_weight, arrays[inputs])
+    return len(arrays[0]), [*map(data.dense, arrays[:inputs]), *arrays[inputs:]], sparse
+
+
+def _unlabelled(model, item):
+    xs = [data.dense(x) for x in samples(model, "x", item[0] if isinstance(item, tuple) and item else item)]
+    if len(xs[0]) == 0:
+        raise ValueError("x must hold at least one sample. Received: 0 samples")
+    return len(xs[0]), xs, False
+
+
+def validation(model, given, batch_size, steps):
+    """Batches to validate on, or None."""
+    if given is None:
+        if steps is not None:
+            raise ValueError(f"validation_steps must come with validation_data. Received: {steps!r}")
+        return None
+    if streams.is_stream(given):
+        return stream_of(model, "validation_steps", given, steps)
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
+                         f"Received: {type(given).__name__}")
+    return batches_of(model, "validation_steps", *prepared(model, *given), batch_size, steps)
+
+
+def edge(model, y):
+    """Predictions as users see them."""
+    return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if model.first and y.ndim == 4 else y

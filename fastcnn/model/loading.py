@@ -1,8 +1,8 @@
 """Reading models that `saving` wrote."""
 
 from fastcnn.io.safetensors import FileFormatError, load_file
-from fastcnn.model.saving import FORMAT, STANDING, STATE, named_parameters, trained_parameters
-from fastcnn.model.sequential import Sequential
+from fastcnn.model.saving import READABLE, STANDING, STATE, named_parameters, trained_parameters
+from fastcnn.model.sequential import Model
 
 
 def load_model(path, custom_objects=None, compile=True):
@@ -24,23 +24,24 @@ def load_model(path, custom_objects=None, compile=True):
         >>> fastcnn.load_model("lenet5.safetensors").count_params()
         61706
     """
-    return load_as(Sequential, path, custom_objects, compile)
+    return load_as(Model._kinds, path, custom_objects, compile)
 
 
-def load_as(cls, path, custom_objects=None, compile=True):
-    """What `load_model` does, for a model of a subclass of `Sequential`."""
+def load_as(classes, path, custom_objects=None, compile=True):
+    """What `load_model` does, for models of other classes: {kind: class}."""
     import json
 
     from fastcnn import registry
 
     tensors, metadata = load_file(path)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in READABLE:
         raise FileFormatError(f"{path} holds no model of this version. Received: format {metadata.get('format')!r}, "
-                              f"accepted: {FORMAT!r}")
+                              f"accepted: {' and '.join(map(repr, READABLE))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):
-            model = cls.from_config(config, check=lambda m: _check(path, m, tensors, training))
+            model = classes[config.pop("class_name", "Sequential")].from_config(config)
+        _check(path, model, tensors, training)
         model.metadata = json.loads(metadata.get("metadata", "{}"))
         if not isinstance(model.metadata, dict):
             raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
@@ -49,22 +50,30 @@ def load_as(cls, path, custom_objects=None, compile=True):
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
     for name, parameter in named_parameters(model):
-        parameter.value[...] = tensors[name]
-    model.touch()
+        parameter.value = tensors[name]  # nothing has been drawn
     if compile and training is not None:
         with registry.custom_objects(custom_objects):
             _restore_training(path, model, training, tensors)
     return model
 
 
-def _restored_loss(training):
+def _restored_loss(loss, own):
     """The loss that a file names; None: it had none, or one written in Python that `custom_objects` do not have."""
     from fastcnn import losses, registry
 
-    own = training.get("python_loss")
     if own is None:
-        return training["loss"]
+        return loss
     return losses.get(own) if own["class_name"] in registry.custom() else None
+
+
+def _compile(model, training):
+    """Compiles a model as a file says, of either format."""
+    if "losses" not in training:
+        loss = _restored_loss(training["loss"], training.get("python_loss"))
+        model.compile(training["optimizer"], loss, training["metrics"])
+        return
+    losses = [_restored_loss(*pair) for pair in zip(training["losses"], training["python_losses"], strict=True)]
+    model.compile(training["optimizer"], losses, training["metrics"], training["loss_weights"])
 
 
 def _states(tensors):
@@ -95,18 +104,18 @@ def _restore_training(path, model, training, tensors):
 
     states = _states(tensors)
     try:
-        model.compile(training["optimizer"], _restored_loss(training), training["metrics"])
+        _compile(model, training)
         if states and states != sorted(model.optimizer.states):
             raise ValueError(f"{type(model.optimizer).__name__} keeps {sorted(model.optimizer.states)}. Received: {states}")
         model.optimizer.iterations = arguments.integer("iterations", training["iterations"], 0, 2**63 - 1)
         model.epochs_seen = arguments.integer("epochs_seen", training["epochs_seen"], 0)
         if "standing" in training:  # older files have none
             arrays = {name[len(STANDING):]: value for name, value in tensors.items() if name.startswith(STANDING)}
-            model._standing.set_state(training["standing"], arrays, model._metrics)
+            model._standing.set_state(training["standing"], arrays, model.metrics)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the training state cannot be restored: {error}") from error
     if states:
-        model._flat.prepare_training(len(states), model.optimizer.initial)
+        model._prepare_training()
         for name, parameter in trained_parameters(model):
-            for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
+            for state, array in zip(model.optimizer.states, model._states.of(parameter), strict=True):
                 array[...] = tensors[f"{STATE}{state}/{name}"]

@@ -11,7 +11,8 @@ class Standing:
     """The place within an epoch, the sums of its logs so far, and the callbacks with their states.
 
     `step` steps of the epoch after `model.epochs_seen` are done, and `drawn` batches since the source began; the largest
-    had `rows` samples. `totals` are the epoch's sum of losses and number of samples.
+    had `rows` samples. `totals` are the epoch's sum of losses, number of samples, and sums of each output's losses where
+    there are several.
     """
 
     def __init__(self):
@@ -60,8 +61,8 @@ class Standing:
             KeyError, TypeError, ValueError: it is something else, or of other metrics.
         """
         step, drawn, rows = (arguments.integer(name, state[name], 0, 2**63 - 1) for name in ("step", "drawn", "rows"))
-        loss, samples = state["totals"]
-        totals = [float(loss), arguments.integer("samples", samples, 0, 2**63 - 1)]
+        loss, samples, *others = state["totals"]
+        totals = [float(loss), arguments.integer("samples", samples, 0, 2**63 - 1), *map(float, others)]
         if not isinstance(state["callbacks"], list):
             raise TypeError(f"callbacks must be a list. Received: {state['callbacks']!r}")
         if step:

@@ -2,13 +2,14 @@
 
 from fastcnn.io.safetensors import save_file
 
-FORMAT = "fastcnn model 1"
+FORMAT = "fastcnn model 2"
+READABLE = FORMAT, "fastcnn model 1"  # the first knew chains only
 STATE = "optimizer/"  # then the name of the optimizer's array, of the layer and of the parameter
 STANDING = "training/"
 
 
 def save_model(model, path):
-    """Writes a model, see `Sequential.save`."""
+    """Writes a model, see `Model.save`."""
     import json
 
     from fastcnn import losses, optimizers, registry
@@ -22,29 +23,33 @@ def save_model(model, path):
         tensors[name] = parameter.value
     training = None
     if model.optimizer is not None:
-        standing, arrays = model._standing.get_state(model._metrics)
+        model._resolve()
+        standing, arrays = model._standing.get_state(model.metrics)
         tensors.update({STANDING + name: array for name, array in arrays.items()})
         training = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
-            "loss": None if model.loss is None else losses.serialize(model.loss),
-            "python_loss": None if model.loss is None or model.loss.kind is not None else registry.serialize(model.loss),
-            "metrics": [given if isinstance(given, str) else registry.serialize(metric)
-                        for given, metric in zip(model._given_metrics, model._metrics)],
+            "losses": [None if loss is None else losses.serialize(loss) for loss in model._losses],
+            "python_losses": [None if loss is None or loss.kind is not None else registry.serialize(loss)
+                              for loss in model._losses],
+            "loss_weights": model._loss_weights,
+            "metrics": [[given if isinstance(given, str) else registry.serialize(metric)
+                         for given, metric in zip(head.given, head.metrics)] for head in model._heads],
             "epochs_seen": model.epochs_seen,
             "standing": standing,
         }
-        if model._flat.state is not None:
+        if model._states is not None and model._states.rows:
             for name, parameter in trained_parameters(model):
-                for state, array in zip(model.optimizer.states, model._flat.states_of(parameter), strict=True):
+                for state, array in zip(model.optimizer.states, model._states.of(parameter), strict=True):
                     tensors[f"{STATE}{state}/{name}"] = array
-    save_file(tensors, path, {"format": FORMAT, "model": json.dumps(model.get_config()),
+    config = {"class_name": model._kind, **model.get_config()}
+    save_file(tensors, path, {"format": FORMAT, "model": json.dumps(config),
                               "training": json.dumps(training), "metadata": notes})
 
 
 def named_parameters(model):
     """[(layer/parameter, parameter)] in order."""
-    return [(f"{layer.name}/{p.name}", p) for layer in model.layers for p in layer.parameters]
+    return [(f"{name}/{p.name}", p) for name, layer in model._named_layers() for p in layer.parameters]
 
 
 def trained_parameters(model):

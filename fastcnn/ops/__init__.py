@@ -5,6 +5,8 @@
 `out=` takes an array to reuse: float32, contiguous, of the result's shape.
 """
 
+from fastcnn.importing import listing
+
 from .activations import (
     elu,
     elu_backward,
@@ -179,3 +181,4 @@ __all__ = [
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",
 ]  # fmt: skip
+__dir__ = listing(__name__)

@@ -103,6 +103,27 @@ class Optimizer(registry.Configurable):
         return _ops.optimizer(self.kind, size, *penalty, clip_value=self.clipvalue or 0.0, norms=norms,
                               clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
 
+    def apply(self, model, gradients):
+        """Takes one step on given gradients.
+
+        Args:
+            model: whose weights are changed; if it was compiled with another optimizer, this one is its own from now on.
+            gradients: {layer/parameter: array} of all that is trained, as `model.gradients` gives them, or sums of such.
+
+        Raises:
+            ValueError: missing or foreign names, another shape.
+
+        Example:
+            >>> model = fastcnn.Sequential([fastcnn.layers.Dense(1, use_bias=False, input_shape=(1,))], seed=0)
+            >>> model.compile(fastcnn.optimizers.SGD(0.25), "mse")
+            >>> for _ in range(20):
+            ...     loss, gradients = model.gradients([[1.0]], [[3.0]])
+            ...     model.optimizer.apply(model, gradients)
+            >>> model.predict([[1.0]]).round(3).tolist()
+            [[3.0]]
+        """
+        model._apply_gradients(self, gradients)
+
     def begin_epoch(self, model, batches, epoch):
         """Called by `fit` before the first step of an epoch, with the `data.Batches` or `streams.Stream` it will take."""
 
@@ -127,9 +148,12 @@ def get(identifier):
 
     known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad, o.SDLM)
     spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
-    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier)
+    meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
+             "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
+    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be a name or a fastcnn.optimizers.Optimizer. Received: {identifier!r}")
+        raise TypeError("optimizer must be a name or a fastcnn.optimizers.Optimizer. "
+                        f"Received: {arguments.shown(identifier)}")
     return optimizer
 
 

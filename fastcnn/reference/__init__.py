@@ -184,3 +184,7 @@ __all__ = [
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",
 ]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

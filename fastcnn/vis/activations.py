@@ -42,7 +42,7 @@ def activations(model, x, layers=None, limit=32, class_names=None, figure=None):
     last = model.layers[-1].name in names
     if class_names is not None:
         class_names = [str(name) for name in class_names]
-        if model.layers[-1].output_size != (len(class_names),) or not last:
+        if model.outputs[0].size != (len(class_names),) or not last:
             raise ValueError(f"class_names must name the units of the last layer, which is shown. Received: "
                              f"{len(class_names)} names, {model.layers[-1].name} with output {model.layers[-1].output_size}")
     image = sample[0] if is_image(sample.shape[1:]) else None

@@ -66,7 +66,7 @@ def _kernel(model, wanted):
         for parameter in layer.parameters:
             if parameter.name not in ("kernel", "depthwise_kernel"):
                 continue
-            seen = layer.input_size if i == 0 or len(layer.input_size) == 3 else layers[i - 1].input_size
+            seen = layer.input_size if len(layer.input_size) == 3 else _before(layer)
             if len(parameter.shape) == 4 or isinstance(layer, Conv2D):
                 found[i] = _by_filter(layer, parameter.value)
             elif len(parameter.shape) == 2 and len(seen) == 3 and math.prod(seen) == parameter.shape[0]:
@@ -82,10 +82,16 @@ def _kernel(model, wanted):
         i = range(len(layers))[arguments.integer("layer", wanted, -len(layers), len(layers) - 1)]
     else:
         raise TypeError(f"layer must be a name, a number or a layer of the model. Layers with filters: {known}. "
-                        f"Received: {wanted!r}")
+                        f"Received: {arguments.shown(wanted)}")
     if i not in found:
         raise ValueError(f"layer must have filters over pictures. Layers that do: {known}. Received: {layers[i].name}")
     return layers[i], found[i]
+
+
+def _before(layer):
+    """The shape of what the layer before a dense one flattened."""
+    taken = layer.input.call
+    return taken.inputs[0].size if type(taken.layer).__name__ == "Flatten" else layer.input_size
 
 
 def _by_filter(layer, kernel):

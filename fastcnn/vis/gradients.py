@@ -4,7 +4,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.vis.mosaic import Rows, is_image
-from fastcnn.vis.probing import Gradients, chosen, one_sample, samples
+from fastcnn.vis.probing import Gradients, as_given, chosen, one_sample, samples
 from fastcnn.vis.style import BLUE, GREY, INK, PALE, RED, drawing, figure_of, inches, short
 
 _BINS = 80
@@ -53,17 +53,13 @@ def gradients(model, x, y, kind="histograms", layers=None, limit=32, figure=None
     if kind == "maps":
         return _maps(model, x, y, layers, arguments.integer("limit", limit), figure)
     x = samples(model, x)
-    found = Gradients(model, _as_given(model, x), y, model.loss)
+    found = Gradients(model, as_given(model, x), y, model.loss)
     known = list(found.parameters)
     names = known if layers is None else [name for name in known if name in chosen(model, layers)]
     if not names or layers is not None and len(names) != len(chosen(model, layers)):
-        raise ValueError(f"layers must be some that learn: {', '.join(known) or 'none'}. Received: {layers!r}")
+        raise ValueError(f"layers must be some that learn: {', '.join(known) or 'none'}. "
+                         f"Received: {arguments.shown(layers)}")
     return _ridges(model, {name: found.parameters[name] for name in names}, found.loss, len(x), figure)
-
-
-def _as_given(model, x):
-    """Samples as the model takes them."""
-    return x.transpose(0, 3, 1, 2) if model._channels_first and x.ndim == 4 else x
 
 
 # Maps
@@ -72,10 +68,11 @@ def _as_given(model, x):
 def _maps(model, x, y, layers, limit, figure):
     x, y = one_sample(model, x), np.asarray(y)
     y = y[None] if y.ndim == 0 or y.shape == model.output_shape[1:] else y
-    found = Gradients(model, _as_given(model, x), y, model.loss)
+    found = Gradients(model, as_given(model, x), y, model.loss)
     names = [name for name in chosen(model, layers) if name in found.outputs]
     if not names or layers is not None and len(names) != len(chosen(model, layers)):
-        raise ValueError(f"layers must be some below the last: {', '.join(found.outputs)}. Received: {layers!r}")
+        raise ValueError(f"layers must be some below the last: {', '.join(found.outputs)}. "
+                         f"Received: {arguments.shown(layers)}")
     rows = [(name, found.outputs[name][0]) for name in names]
     if layers is None:
         rows = [("∂loss / ∂input", found.input[0]), *rows]

@@ -3,12 +3,11 @@
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.layers.base import Layer
-from fastcnn.layers.normalization import BatchNormalization
+from fastcnn.batches import data
+from fastcnn.engine.network import unsquashed
 from fastcnn.losses.base import Loss
 
-_SHAPING = ("Flatten", "Reshape")  # layers whose output is their input
-_SQUASHING = ("softmax", "log_softmax", "sigmoid", "hard_sigmoid")
+_SHAPING = ("Flatten", "InputLayer", "Reshape")  # layers whose output is their input
 
 
 def chosen(model, layers):
@@ -25,14 +24,20 @@ def samples(model, x):
     """A batch as the layers see it: float32, channels last.
 
     Raises:
-        ValueError: samples of another shape, or none.
+        ValueError: samples of another shape, or none; a model of several inputs.
     """
-    from fastcnn.batches import data
-
-    x = data.dense(model._samples("x", x))
+    if len(model.inputs) != 1:
+        raise ValueError(f"plots are of models with one input. Received: inputs {', '.join(model.input_names)}")
+    (x,) = model._samples("x", x)
+    x = data.dense(x)
     if not len(x):
         raise ValueError("x must hold at least one sample. Received: 0 samples")
     return x
+
+
+def as_given(model, x):
+    """Samples as the model takes them."""
+    return x.transpose(0, 3, 1, 2) if model.first and x.ndim == 4 else x
 
 
 def one_sample(model, x):
@@ -46,58 +51,9 @@ def one_sample(model, x):
 
 def outputs(model, x):
     """[(layer, its output)] for a batch as `samples` returns it, channels last, computed as in prediction."""
-    from fastcnn.engine.eager import Eager
-
-    found = []
-    for layer in model.layers:
-        x = Eager(layer)(x)
-        found.append((layer, x))
-    return found
-
-
-class Probe(Layer):
-    """Lets everything through and keeps it: outputs on the way up, gradients on the way down."""
-
-    def build(self, shape):
-        self.kept = self.gradient = None
-        self.add_weight("unused", (1,), "zeros")  # a layer that learns is reached by gradients
-
-    def forward(self, x, training=False):
-        """x."""
-        self.kept = x.copy()
-        return x
-
-    def backward(self, dy):
-        """dy."""
-        self.parameters[0].gradient[...] = 0
-        self.gradient = dy.copy()
-        return dy
-
-
-class GivenNormalization(BatchNormalization):
-    """Batch normalization by its moving averages, as the layer predicts, but with gradients of gamma and beta."""
-
-    def nodes(self):
-        return None
-
-    training_nodes = nodes
-
-    def forward(self, x, training=False):
-        """gamma · (x − moving mean) / √(moving variance + epsilon) + beta."""
-        self.inverse = 1 / np.sqrt(self.moving_variance.value + np.float32(self.epsilon))
-        self.x = (x - self.moving_mean.value) * self.inverse
-        y = self.x if self.gamma is None else self.x * self.gamma.value
-        return y if self.beta is None else y + self.beta.value
-
-    def backward(self, dy):
-        """gamma / √(moving variance + epsilon) · dy."""
-        axes = tuple(range(dy.ndim - 1))
-        if self.beta is not None:
-            self.beta.gradient[...] = dy.sum(axis=axes)
-        if self.gamma is None:
-            return dy * self.inverse
-        self.gamma.gradient[...] = (dy * self.x).sum(axis=axes)
-        return dy * (self.gamma.value * self.inverse)
+    layers = [layer for layer in model.layers if model.graph.given_by(layer)]
+    found = model._outputs_of(as_given(model, x), [layer.name for layer in layers])
+    return [(layer, found[layer.name]) for layer in layers]
 
 
 class Score(Loss):
@@ -118,10 +74,8 @@ class Score(Loss):
 
 
 class Gradients:
-    """The gradients of a loss in all layers, by a copy of the network that takes one step.
-
-    Dropout and the like are left out of it, and penalties on weights, so that gradients are those of the network as it
-    predicts.
+    """The gradients of a loss in all layers, of the network as it predicts: dropout and the like are left out, and penalties
+    on weights.
 
     Args:
         model: built.
@@ -137,57 +91,13 @@ class Gradients:
     """
 
     def __init__(self, model, x, y, loss, scores=False):
-        from fastcnn import optimizers
-        from fastcnn.model.sequential import Sequential
-
-        layers = [layer for layer in model.layers if not layer.training_only]
-        twins = _twins(layers, scores)
-        probes = [Probe(name=f"probe {i}") for i in range(len(twins))]
-        chain = [layer for pair in zip(probes, twins) for layer in pair]
-        twin = Sequential(chain, name=model.name, seed=0)
-        twin.build(model.input_shape)
-        for layer, copy in zip(layers, twins):
-            copy.set_weights(layer.get_weights())
-            for parameter in copy.parameters:
-                parameter.regularizer = None  # a penalty's gradient would hide that of the predictions
-        # With a learning rate of 1 the velocity of the first step is the gradient, negated.
-        twin.compile(optimizers.SGD(1.0, momentum=0.5), loss)
-        self.loss = twin.train_on_batch(x, y)
-        count = len(x)
-        self.input = count * probes[0].gradient
-        self.outputs = {layer.name: count * probe.gradient for layer, probe in zip(layers, probes[1:])}
-        self.parameters = {
-            layer.name: {p.name: -twin._flat.states_of(p)[0] for p in copy.parameters if p.trainable}
-            for layer, copy in zip(layers, twins) if copy.parameters and layer.trainable}
-
-
-def _twins(layers, scores):
-    """Copies of layers, of the same configuration but for what changes no gradient."""
-    from fastcnn.layers.building import layer_from_config
-    from fastcnn.registry import custom_objects
-
-    twins = []
-    with custom_objects({type(layer).__name__: type(layer) for layer in layers if _is_custom(layer)}):
-        for i, layer in enumerate(layers):
-            config = {key: value for key, value in layer.get_config().items()
-                      if key not in ("input_shape", "learning_rate_multiplier", "weight_decay_multiplier")}
-            if scores and i == len(layers) - 1:
-                if getattr(layer, "activation", ("",))[0] in _SQUASHING:
-                    if not layer.parameters:
-                        continue
-                    config["activation"] = None
-            if isinstance(layer, BatchNormalization):
-                twins.append(GivenNormalization.from_config(config))
-                continue
-            try:
-                twins.append(layer_from_config({"class_name": type(layer).__name__, "config": config}))
-            except TypeError as error:
-                raise TypeError(f"layer {layer.name!r} cannot be copied; its class must name its constructor's arguments in "
-                                f"`config`. Received: {error}") from None
-    return twins
-
-
-def _is_custom(layer):
-    from fastcnn import layers
-
-    return getattr(layers, type(layer).__name__, None) is not type(layer)
+        self.loss, found = model._derive(x, y, loss, unsquashed if scores else None)
+        count, last = len(x), {symbol.layer.name for symbol in model.outputs}
+        self.input = count * found[model.input_names[0]]
+        self.outputs = {layer.name: count * found[layer.name] for layer in model.layers
+                        if layer.name in found and not layer.training_only and layer.name not in last}
+        self.parameters = {}
+        for name, layer in model._named_layers():
+            own = {p.name: found[f"{name}/{p.name}"] for p in layer.parameters if f"{name}/{p.name}" in found}
+            if own:
+                self.parameters[name] = own

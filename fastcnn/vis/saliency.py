@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn.vis.mosaic import is_image, visible
-from fastcnn.vis.probing import Gradients, Score, one_sample, samples
+from fastcnn.vis.probing import Gradients, Score, as_given, one_sample, samples
 from fastcnn.vis.style import GREY, RED, bare, cut, drawing, figure_of, inches, strongest
 
 _COLUMNS = 8
@@ -42,14 +42,14 @@ def saliency(model, x, y=None, class_names=None, figure=None):
         ['0', '1', '2']
     """
     model._need_built()
-    first, last = model.layers[0].input_size, model.layers[-1].output_size
+    first, last = model.inputs[0].size, model.outputs[0].size
     if not is_image(first) or len(last) != 1:
         raise ValueError(f"model must take images of 1 or 3 channels and end in one dimension. Received: {first} → {last}")
     x = np.asarray(x)
     x = samples(model, x) if x.ndim == 4 or x.ndim == 3 and x.shape != model.input_shape[1:] else one_sample(model, x)
     if len(x) > 4 * _COLUMNS:
         raise ValueError(f"x must hold at most {4 * _COLUMNS} samples. Received: {len(x)}")
-    given = x.transpose(0, 3, 1, 2) if model._channels_first else x
+    given = as_given(model, x)
     outputs = model.predict(given)
     predicted = outputs.argmin(axis=1) if model.smallest_wins else outputs.argmax(axis=1)
     labels = predicted if y is None else _labels(y, len(x), last[0])

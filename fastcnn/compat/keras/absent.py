@@ -1,6 +1,6 @@
 """What Keras has and fastcnn has not: names that can be imported, and say when they are called what there is instead."""
 
-_CHAINS = "chains of layers without branches: Sequential, or Model(inputs, outputs) over a chain"
+_MERGES = "Add, Concatenate, Average, Maximum, Minimum, Multiply and Subtract, called on lists"
 _IMAGES = "layers of images and of rows of numbers: Conv2D, MaxPooling2D, Dense and kin"
 _OWN = "Rescaling, LocalResponseNormalization, or a subclass of Layer with forward and backward in NumPy"
 _PREPARED = "ImageDataGenerator or fastcnn.images.Augmentation, which change images before the network sees them"
@@ -11,8 +11,7 @@ _STEPS = "SGD (nesterov=True), RMSprop, Adagrad, Adadelta, Adam and AdamW"
 NAMES = {  # module: {name: what there is}
     "callbacks": {"RemoteMonitor": "CSVLogger", "TensorBoard": "CSVLogger, and fastcnn.vis for plots"},
     "layers": {
-        **dict.fromkeys(("Add", "Average", "Concatenate", "Maximum", "Merge", "Multiply", "Subtract", "add", "average",
-                         "concatenate", "maximum", "merge", "multiply", "subtract"), _CHAINS),
+        **dict.fromkeys(("Merge", "merge"), _MERGES),
         **dict.fromkeys(("AveragePooling1D", "AveragePooling3D", "Bidirectional", "Conv1D", "Conv3D", "Convolution1D",
                          "Embedding", "GRU", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "LSTM", "MaxPooling1D",
                          "MaxPooling3D", "RepeatVector", "SimpleRNN", "TimeDistributed"), _IMAGES),
@@ -24,7 +23,6 @@ NAMES = {  # module: {name: what there is}
         "LocallyConnected2D": "Conv2D",
         "ThresholdedReLU": "ReLU, LeakyReLU, PReLU and ELU",
     },
-    "metrics": {"AUC": "accuracy, Precision, Recall and confusion_matrix"},
     "models": {"model_from_yaml": "model_from_json"},
     "optimizers": dict.fromkeys(("Adamax", "Ftrl", "Nadam"), _STEPS),
     "preprocessing": {"image_dataset_from_directory": _FOLDERS},

@@ -2,10 +2,9 @@
 
 import inspect
 
-from fastcnn import layers
+from fastcnn import arguments, layers
 from fastcnn.compat.keras import activations, backend, initializers
-from fastcnn.compat.keras.chain import Layer
-from fastcnn.compat.spellings import accepting, paired, renamed
+from fastcnn.compat.spellings import accepting, bound, known, paired, renamed, translate
 
 FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
 
@@ -35,7 +34,7 @@ _POOLING = {"poolsize": renamed("pool_size"), **_WINDOW}
 
 def _output_shape(what, old, given):
     raise TypeError(f"{what} takes no output_shape today: it follows from the input's, padding and strides, and "
-                    f"output_padding adds to it. Received: {given[old]!r}")
+                    f"output_padding adds to it. Received: {arguments.shown(given[old])}")
 
 
 RULES = {  # class: old spellings of its arguments; a class that fastcnn does not have is passed over
@@ -49,7 +48,8 @@ RULES = {  # class: old spellings of its arguments; a class that fastcnn does no
     "GaussianNoise": {"sigma": renamed("stddev")},
     "GlobalAveragePooling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
     "GlobalMaxPooling2D": {"dim_ordering": _WINDOW["dim_ordering"]},
-    "Input": {"batch_shape": renamed("shape", lambda shape: tuple(shape)[1:]), "input_shape": renamed("shape")},
+    "InputLayer": {"batch_shape": renamed("shape", lambda shape: tuple(shape)[1:]),
+                   "batch_input_shape": renamed("shape", lambda shape: tuple(shape)[1:]), "input_shape": renamed("shape")},
     "LeakyReLU": {"alpha": renamed("negative_slope")},
     "MaxPooling2D": _POOLING,
     "PReLU": {"init": renamed("alpha_initializer")},
@@ -65,7 +65,7 @@ OLD_NAMES = {  # once: today
 }
 OTHER_NAMES = {  # both in use
     "AvgPool2D": "AveragePooling2D", "GlobalAvgPool2D": "GlobalAveragePooling2D", "GlobalMaxPool2D": "GlobalMaxPooling2D",
-    "InputLayer": "Input", "MaxPool2D": "MaxPooling2D",
+    "MaxPool2D": "MaxPooling2D",
 }
 
 
@@ -124,13 +124,13 @@ def _settle(cls):
 
 
 def _classes():
-    found = {"Layer": Layer}
+    found = {"Layer": layers.Layer}
     for name in layers.__all__:
         cls = getattr(layers, name)
         if isinstance(cls, type) and cls is not layers.Layer:
-            rules = {**({} if name == "Input" else _SHAPE), **RULES.get(name, {})}
+            rules = {**({} if name == "InputLayer" else _SHAPE), **RULES.get(name, {})}
             options = {"settle": _settle(cls)}
-            found[name] = accepting(cls, rules, __name__, (Layer,), positions=_POSITIONS.get(name), **options)
+            found[name] = accepting(cls, rules, __name__, (), positions=_POSITIONS.get(name), **options)
             for old in [old for old, new in OLD_NAMES.items() if new == name]:
                 found[old] = accepting(cls, rules, __name__, (found[name],), old, _OLD_POSITIONS[old], **options)
     found.update({other: found[name] for other, name in OTHER_NAMES.items() if name in found})
@@ -139,4 +139,34 @@ def _classes():
 
 CLASSES = _classes()
 globals().update(CLASSES)
-__all__ = sorted(CLASSES)
+
+
+def Input(*args, **given):
+    """`fastcnn.Input`; takes old spellings: `batch_shape`, `batch_input_shape`, `input_shape`; and Keras' `dtype`,
+    "float32".
+
+    Args:
+        shape, name, data_format: as `fastcnn.Input`.
+    """
+    given = translate("Input", bound(layers.Input, args, given), RULES["InputLayer"])
+    if given.pop("dtype", "float32") not in (None, "float32"):
+        raise ValueError("dtype must be 'float32': all values are. Received: another")
+    first = backend.image_data_format() == "channels_first"
+    if first and given.get("data_format") is None:
+        given["data_format"] = "channels_first"
+    return layers.Input(**known("Input", layers.Input, given))
+
+
+def _function(name):
+    def merge(inputs, **given):
+        return CLASSES[name](**given)(inputs)
+
+    merge.__name__ = merge.__qualname__ = name.lower()
+    merge.__doc__ = f"What `{name}(…)(inputs)` gives: Keras' function of this name."
+    return merge
+
+
+MERGES = {name.lower(): _function(name)
+          for name in ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")}
+globals().update(MERGES)
+__all__ = sorted([*CLASSES, *MERGES, "Input"])

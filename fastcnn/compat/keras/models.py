@@ -1,4 +1,4 @@
-"""Models under Keras' names of any age: `Sequential` with the methods of early days, `Model` over a chain, and files."""
+"""Models under Keras' names of any age: `Sequential` and `Model` with the methods of early days, and files."""
 
 import json
 import os
@@ -9,9 +9,8 @@ import fastcnn
 from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
-from fastcnn.compat.keras.chain import Chain
-from fastcnn.compat.keras.files import source, target
-from fastcnn.compat.keras.generators import THREADS, every_epoch, fit_over_batches, over_batches, threaded
+from fastcnn.compat.keras.files import target
+from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
@@ -31,30 +30,14 @@ def _kept(new):
 
 
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": every_epoch}
+        "validation_freq": every_epoch, **STEPS}
 
 
-class Sequential(fastcnn.Sequential):
-    """`fastcnn.Sequential` with Keras' spellings of any age, and the methods of early days.
+class _Methods:
+    """Keras' spellings of any age, and the methods of early days."""
 
-    Args:
-        layers, name, seed: as `fastcnn.Sequential`.
-
-    Example:
-        >>> from fastcnn.compat.keras.layers import Dense
-        >>> model = Sequential([Dense(1, input_shape=(1,))])
-        >>> model.compile("sgd", "mse", ["acc"])
-        >>> sorted(model.fit(np.arange(4.0), np.arange(4.0), verbose=0).history)
-        ['acc', 'loss']
-    """
-
+    _kinds = {}  # as of fastcnn's models
     _class_mode = None
-
-    def __call__(self, x):
-        """The model's output for a batch; a model is no layer of another."""
-        if isinstance(x, (Chain, fastcnn.Input)):
-            raise TypeError(f"x must be a batch; a model's layers are called on an Input, not the model. Received: {x!r}")
-        return super().__call__(x)
 
     # Compiling
 
@@ -69,23 +52,22 @@ class Sequential(fastcnn.Sequential):
         mode = given.pop("class_mode", None)
         self._class_mode = None if mode is None else _CLASS_MODES[arguments.choice("class_mode", mode, tuple(_CLASS_MODES))]
         given["optimizer"] = optimizers.get(given.get("optimizer", "sgd"))
-        given["loss"] = modern_loss(given.get("loss"))
+        given["loss"] = _each(modern_loss, given.get("loss"))
         wanted = given.get("metrics") or []
-        wanted = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-        given["metrics"] = [modern_metric(metric) for metric in wanted]
+        wanted = wanted if isinstance(wanted, (list, tuple, dict)) else [wanted]
+        given["metrics"] = _each(modern_metric, wanted)
         super().compile(**known("compile", super().compile, given))
 
     def _show_accuracy(self, given):
         """Adds the accuracy that Keras 0 asked for when training, not when compiling."""
         if arguments.flag("show_accuracy", given.pop("show_accuracy", False)):
-            if not any(metric in ("acc", "accuracy") for metric in self._given_metrics):
+            if not any(metric in ("acc", "accuracy") for metric in self._given_metrics[0]):
                 metric = "acc"
                 if self._class_mode is not None:
                     metric = metrics.get(self._class_mode)
                     metric.name = "acc"
-                self._given_metrics.append(metric)
-                if self.built:
-                    self._resolve_metrics()
+                self._given_metrics[0].append(metric)
+                self._heads = []
 
     def _results(self, totals):
         return Logs(super()._results(totals))
@@ -125,7 +107,8 @@ class Sequential(fastcnn.Sequential):
 
     def evaluate(self, *args, **given):
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
-        given = translate("evaluate", bound(super().evaluate, args, given), {"show_accuracy": _FIT["show_accuracy"]})
+        rules = {"show_accuracy": _FIT["show_accuracy"], **STEPS}
+        given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
 
@@ -140,6 +123,11 @@ class Sequential(fastcnn.Sequential):
         return super().evaluate(**threaded({"verbose": 0, **given}, self.seed, ordered=True))
 
     # Predicting
+
+    def predict(self, *args, **given):
+        """As `fastcnn.Sequential.predict`."""
+        given = translate("predict", bound(super().predict, args, given), STEPS)
+        return super().predict(**known("predict", super().predict, given))
 
     def predict_generator(self, *args, **given):
         """Predictions for batches, which `predict` makes today.
@@ -189,38 +177,58 @@ class Sequential(fastcnn.Sequential):
             FileFormatError: no such file, or one that lacks a parameter of this model.
         """
         self._need_built()
-        path = source(filepath)
-        tensors, _ = load_file(path)
+        tensors, _ = load_file(filepath)
         missing = [name for name, _ in self._named_parameters() if name not in tensors]
         if missing:
-            raise FileFormatError(f"{os.fsdecode(path)} must hold {missing[0]}. Received: {', '.join(list(tensors)[:5])} …")
+            found = ", ".join(list(tensors)[:5])
+            raise FileFormatError(f"{os.fsdecode(filepath)} must hold {missing[0]}. Received: {found} …")
         self.set_weights([tensors[name] for name, _ in self._named_parameters()])
 
     def _named_parameters(self):
-        return [(f"{layer.name}/{p.name}", p) for layer in self.layers for p in layer.parameters]
+        return [(f"{name}/{p.name}", p) for name, layer in self._named_layers() for p in layer.parameters]
 
     def to_json(self):
         """The architecture as text, for `model_from_json`."""
-        return json.dumps({"class_name": "Sequential", "config": self.get_config()})
+        return json.dumps({"class_name": self._kind, "config": self.get_config()})
 
     @classmethod
-    def from_config(cls, config, custom_objects=None, check=None):
-        """A new model from `get_config`'s answer; see `fastcnn.Sequential.from_config`."""
-        return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})}, check)
+    def from_config(cls, config, custom_objects=None):
+        """A new model from `get_config`'s answer; see `fastcnn.Model.from_config`."""
+        return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})})
 
 
-class Model(Sequential):
-    """A network over layers that were called one on the other, from an `Input` on; otherwise a `Sequential`.
+def _each(modern, given):
+    """A function of an entry, or of those of lists and dictionaries."""
+    if isinstance(given, dict) and "class_name" not in given:
+        return {key: _each(modern, value) for key, value in given.items()}
+    return [_each(modern, value) for value in given] if isinstance(given, (list, tuple)) else modern(given)
+
+
+class Sequential(_Methods, fastcnn.Sequential):
+    """`fastcnn.Sequential` with Keras' spellings of any age, and the methods of early days.
 
     Args:
-        inputs: the `Input`.
-        outputs: what the last layer gave.
-        name, seed: as `Sequential`.
+        layers, name, seed: as `fastcnn.Sequential`.
+
+    Example:
+        >>> from fastcnn.compat.keras.layers import Dense
+        >>> model = Sequential([Dense(1, input_shape=(1,))])
+        >>> model.compile("sgd", "mse", ["acc"])
+        >>> sorted(model.fit(np.arange(4.0), np.arange(4.0), verbose=0).history)
+        ['acc', 'loss']
+    """
+
+
+class Model(_Methods, fastcnn.Model):
+    """`fastcnn.Model`, with the same spellings and methods.
+
+    Args:
+        inputs, outputs: what `Input` and layers gave, or lists of such.
+        name, seed: as `fastcnn.Model`.
         input, output: old spellings of the first two.
 
     Raises:
         TypeError: anything else; so a class of one's own with `call` is refused.
-        ValueError: several inputs or outputs, or others than the ends of one chain.
 
     Example:
         >>> from fastcnn.compat.keras.layers import Conv2D, Dense, Flatten
@@ -234,33 +242,17 @@ class Model(Sequential):
     def __init__(self, *args, **given):
         rules = {"input": renamed("inputs"), "output": renamed("outputs")}
         given = known("Model", _model, translate("Model", bound(_model, args, given), rules))
-        start, chain = _end("inputs", fastcnn.Input, given), _end("outputs", Chain, given)
-        if chain.start is not start:
-            raise ValueError(f"inputs must be the Input that outputs began with. Received: {start!r} and {chain.start!r}")
-        super().__init__([start, *chain.layers], given.get("name", "model"), given.get("seed"))
+        if given.get("inputs") is None:
+            raise TypeError("Model is made of inputs and outputs: Model(inputs, outputs), or Sequential([…]); a layer of "
+                            "one's own is a subclass of Layer with forward and backward. Received: inputs=None")
+        super().__init__(given["inputs"], given.get("outputs"), given.get("name", "model"), given.get("seed"))
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None, check=None):
-        """A `Sequential` from `get_config`'s answer."""
-        return Sequential.from_config(config, custom_objects, check)
+
+_Methods._kinds.update(Model=Model, Sequential=Sequential)
 
 
 def _model(inputs, outputs, name="model", seed=None):
     """The order of Model's arguments."""
-
-
-def _end(name, kind, given):
-    """Where a chain begins or ends: one object, maybe in a list."""
-    value = given.get(name)
-    if isinstance(value, (list, tuple)):
-        if len(value) != 1:
-            raise ValueError(f"{name} must be one: networks are chains of layers. Received: {len(value)}")
-        value = value[0]
-    if not isinstance(value, kind):
-        what = "an Input" if name == "inputs" else "what a layer gave, called on an Input or on what another layer gave"
-        raise TypeError(f"{name} must be {what}. Networks are chains of layers: Sequential([…]), or Model(inputs, outputs); "
-                        f"a layer of one's own is a subclass of Layer with forward and backward. Received: {value!r}")
-    return value
 
 
 def save_model(model, filepath, overwrite=True):
@@ -285,7 +277,7 @@ def load_model(filepath, custom_objects=None, compile=True):
         >>> load_model("model.safetensors").count_params()
         8
     """
-    return load_as(Sequential, source(filepath), custom_objects, compile)
+    return load_as(_Methods._kinds, filepath, custom_objects, compile)
 
 
 def model_from_json(json_string, custom_objects=None):
@@ -296,4 +288,5 @@ def model_from_json(json_string, custom_objects=None):
         >>> model_from_json(Sequential([Dense(2, input_shape=(3,))]).to_json()).output_shape
         (None, 2)
     """
-    return Sequential.from_config(json.loads(json_string)["config"], custom_objects)
+    found = json.loads(json_string)
+    return _Methods._kinds[found["class_name"]].from_config(found["config"], custom_objects)

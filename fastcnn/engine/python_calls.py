@@ -1,0 +1,64 @@
+"""What a plan calls between its phases: layers and losses that compute in Python."""
+
+import numpy as np
+
+
+def _rows(plan, value, batch, shape):
+    return plan.values[value].array[:batch].reshape(batch, *shape)
+
+
+def _shapes(layer):
+    """Shapes of the layer's inputs."""
+    return layer.input_size if layer.merges else (layer.input_size,)
+
+
+def forward(plan, i, batch):
+    """y of a layer."""
+    node, layer = plan.nodes[i], plan.nodes[i].layer
+    xs = [_rows(plan, value, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
+    if node.xs[0] in plan.network.inputs:  # the layer may write into what it is given; this is the user's
+        xs = [x.copy() if value in plan.network.inputs else x for value, x in zip(node.xs, xs)]
+    y = np.asarray(layer.forward(xs if layer.merges else xs[0], training=plan.network.training))
+    if y.shape != (batch, *layer.output_size):
+        raise ValueError(f"{layer.name}.forward must return shape {(batch, *layer.output_size)}. Received: {y.shape}")
+    plan.values[node.y].array[:batch] = y.reshape(batch, -1)
+
+
+def backward(plan, i, batch):
+    """dx of a layer, and the gradients of its parameters."""
+    layer = plan.nodes[i].layer
+    dy = plan.dys[i].array[:batch].reshape(batch, *layer.output_size)
+    before = [p.gradient.copy() for p in layer.parameters] if i in plan.again else ()
+    dxs = layer.backward(dy)
+    for parameter, sum_so_far in zip(layer.parameters, before):
+        parameter.gradient[...] += sum_so_far
+    dxs = list(dxs) if layer.merges else [dxs]
+    shapes = _shapes(layer)
+    if len(dxs) != len(shapes):
+        raise ValueError(f"{layer.name}.backward must return a gradient for each of {len(shapes)} inputs. "
+                         f"Received: {len(dxs)}")
+    for dx, buffer, shape in zip(map(np.asarray, dxs), plan.dxs[i], shapes):
+        if dx.shape != (batch, *shape):
+            raise ValueError(f"{layer.name}.backward must return shape {(batch, *shape)}. Received: {dx.shape}")
+        if buffer is not None:
+            buffer.array[:batch] = dx.reshape(batch, -1)
+
+
+def loss(plan, number, batch):
+    """A loss, and the gradient of its predictions."""
+    node, target, weight = plan.network.losses[number], plan.targets[number], plan.sample_weights[number]
+    y = _rows(plan, node.x, batch, plan.loss_shapes[number])
+    values = np.asarray(node.loss.forward(target[:batch], y), np.float32)
+    if values.shape != (batch,):
+        raise ValueError(f"{type(node.loss).__name__}.forward must return shape ({batch},). Received: {values.shape}")
+    weight = np.ones(batch, np.float32) if weight is None else weight[:batch]
+    plan.losses[number][:batch] = values * weight
+    (dx,) = plan.loss_dxs[number]
+    if dx is not None:
+        dy = np.asarray(node.loss.backward(target[:batch], y))
+        if dy.shape != y.shape:
+            raise ValueError(f"{type(node.loss).__name__}.backward must return shape {y.shape}. Received: {dy.shape}")
+        dx.array[:batch] = dy.reshape(batch, -1) * (weight * plan.loss_weights[number] / batch)[:, None]
+
+
+CALLS = {"forward": forward, "backward": backward, "loss": loss}

@@ -1,0 +1,123 @@
+"""Values without numbers: what a layer gives when it is called on such, so that models can be written down as in Keras'
+functional API."""
+
+from itertools import count
+
+_order = count()
+
+
+class Call:
+    """One use of a layer.
+
+    Args:
+        layer: what is called.
+        inputs: the `Symbol`s it was called on; none: an `InputLayer`.
+
+    Attributes:
+        number: grows from call to call, so that inputs come before what takes them.
+    """
+
+    __slots__ = ("layer", "inputs", "number")
+
+    def __init__(self, layer, inputs=()):
+        self.layer, self.inputs, self.number = layer, tuple(inputs), next(_order)
+
+
+class Symbol:
+    """A value that a model will compute.
+
+    Args:
+        call: that gives it.
+        index: its number among what the call gives.
+        size: shape of one sample, without the batch, channels last.
+        first: do users see channels first? None: nobody has said so yet.
+    """
+
+    __slots__ = ("call", "index", "size", "first", "taken", "__weakref__")
+    __array_ufunc__ = None  # NumPy leaves it alone
+
+    def __init__(self, call, index, size, first=None):
+        self.call, self.index, self.size, self.first = call, index, tuple(size), first
+        self.taken = False  # by a layer to which it did not matter who sees what first
+
+    @property
+    def layer(self):
+        """The layer that gives it."""
+        return self.call.layer
+
+    @property
+    def shape(self):
+        """As users see it, the batch as None."""
+        return (None, *turned(self.size, self.first))
+
+    @property
+    def name(self):
+        """That of its layer."""
+        return self.layer.name
+
+    def decide(self, first, layer):
+        """Takes the data format of a layer that is called on it.
+
+        Raises:
+            ValueError: it has another one.
+        """
+        if self.first is None and first and len(self.size) == 3:
+            if self.call.inputs or self.taken:
+                raise ValueError(f"layer {layer.name!r} has channels first, and what it is called on was built before that "
+                                 f"was known: give Input(shape, data_format='channels_first')")
+            self.size = self.size[1], self.size[2], self.size[0]
+            self.layer.resize(self.size, first)
+        elif self.first not in (None, first):
+            names = {True: "channels_first", False: "channels_last"}
+            raise ValueError(f"all layers of a model must have one data_format, {names[self.first]!r}. Received: "
+                             f"{names[first]!r} in layer {layer.name!r}")
+        self.first = first
+
+    def __repr__(self):
+        return f"<Symbol of shape {self.shape}, from {self.layer.name!r}>"
+
+    def _merged(self, name, other, swapped=False):
+        if not isinstance(other, Symbol):
+            return NotImplemented
+        from fastcnn import layers
+
+        return getattr(layers, name)()([other, self] if swapped else [self, other])
+
+    def __add__(self, other):
+        return self._merged("Add", other)
+
+    def __sub__(self, other):
+        return self._merged("Subtract", other)
+
+    def __mul__(self, other):
+        return self._merged("Multiply", other)
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError(f"this takes arrays, not values of a model that is being written down; layers take both. "
+                        f"Received: {self!r}")
+
+    def __iter__(self):
+        raise TypeError(f"the value of one layer cannot be taken apart. Received: {self!r}")
+
+    def __bool__(self):
+        raise TypeError(f"a value that is not known yet is neither true nor false. Received: {self!r}")
+
+
+def turned(size, first):
+    """A shape as users see it."""
+    return (size[2], *size[:2]) if first and len(size) == 3 else tuple(size)
+
+
+def symbols_in(x):
+    """The symbols that a layer is called on, as a list; None: it is called on arrays.
+
+    Raises:
+        TypeError: some are symbols, others not.
+    """
+    if isinstance(x, Symbol):
+        return [x]
+    if not isinstance(x, (list, tuple)) or not any(isinstance(part, Symbol) for part in x):
+        return None
+    if not all(isinstance(part, Symbol) for part in x):
+        raise TypeError(f"a layer is called on symbols or on arrays, not on both. Received: {[type(p).__name__ for p in x]}")
+    return list(x)

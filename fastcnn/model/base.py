@@ -1,0 +1,318 @@
+"""What every model is before it is trained: layers and how they are connected, weights, names, a configuration."""
+
+from fastcnn import arguments
+from fastcnn.layers.base import Layer
+from fastcnn.layers.input import InputLayer
+from fastcnn.layers.symbols import Call, Symbol
+from fastcnn.model.graph import Graph
+from fastcnn.random import new_seed
+
+
+class Layers(tuple):
+    """A model's layers, to look at: what changes a model are its methods."""
+
+    def _refuse(self, *args, **kwargs):
+        """Refused: a model is changed by its methods."""
+        raise TypeError("a model's layers cannot be changed through this list: a Sequential has add(layer) and pop(), and "
+                        "Model(inputs, outputs) makes a model of part of another's layers and new ones")
+
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+
+class BaseModel(Layer):
+    """The layers of a model; being a layer itself, a model can be called on symbols, as part of another.
+
+    Args:
+        name: of the model.
+        seed: of initial values, the order of samples and dropout; None: from `fastcnn.set_random_seed`'s source.
+    """
+
+    def __init__(self, name, seed=None):
+        self.graph = None
+        super().__init__()
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"name must be a text. Received: {name!r}")
+        self.name = self.given_name = name
+        self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
+        self.metadata = {}
+
+    # Layers
+
+    def _connect_layers(self, inputs, outputs):
+        """Becomes the network between some symbols."""
+        graph = Graph(inputs, outputs)
+        formats = {symbol.first for symbol in graph.inputs} - {None}
+        if len(formats) > 1:
+            raise ValueError("all inputs of a model must have one data_format. Received: channels_first and channels_last")
+        name_layers(graph.layers)
+        self.graph, self.built = graph, True
+        self.first = bool(formats and formats.pop())
+        sizes = [symbol.size for symbol in graph.inputs]
+        self.merges = len(sizes) > 1
+        self.input_size, self.output_size = sizes if self.merges else sizes[0], graph.outputs[0].size
+        number = 0
+        for layer in self._leaves():
+            number = layer.seed_parameters(self.seed, number)
+
+    @property
+    def layers(self):
+        """The layers in the order in which they were called, to look at."""
+        return Layers(() if self.graph is None else self.graph.layers)
+
+    def _leaves(self):
+        """All layers that compute, those of models among the layers in the place of these."""
+        found = {}
+        for layer in () if self.graph is None else self.graph.layers:
+            found.update(dict.fromkeys(layer._leaves() if isinstance(layer, BaseModel) else [layer]))
+        return list(found)
+
+    @property
+    def _items(self):
+        """(layer, parameter) of all layers, each parameter once."""
+        return [(layer, parameter) for layer in self._leaves() for parameter in layer.parameters]
+
+    @property
+    def parameters(self):
+        """The parameters of all layers."""
+        return [parameter for _, parameter in self._items]
+
+    def _named_layers(self, prefix=""):
+        """[(name, layer)] of those that compute; of a model among the layers with the model's name and a slash in front."""
+        found = {}
+        for layer in () if self.graph is None else self.graph.layers:
+            name = prefix + layer.name
+            inner = layer._named_layers(f"{name}/") if isinstance(layer, BaseModel) else [(name, layer)]
+            for own, leaf in inner:
+                found.setdefault(leaf, own)
+        return [(name, leaf) for leaf, name in found.items()]
+
+    def get_layer(self, name=None, index=None):
+        """A layer by name or by index."""
+        if (name is None) == (index is None):
+            raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
+        layers = self.layers
+        if index is not None:
+            return layers[arguments.integer("index", index, -len(layers), len(layers) - 1)]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"the model's layers are {', '.join(layer.name for layer in layers)}. Received: {name!r}")
+
+    @property
+    def trainable(self):
+        """False keeps all layers' parameters as they are; setting it sets it in every layer."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = arguments.flag("trainable", value)
+        for layer in () if self.graph is None else self.graph.layers:
+            layer.trainable = value
+
+    _kind = "Model"  # in files
+
+    def _need_built(self):
+        if not self.built:
+            raise ValueError("the model has no input shape yet: start it with Input(shape) or input_shape=, or call "
+                             "build(shape)")
+
+    def _need_float32(self, what):
+        for parameter in self.parameters:
+            parameter.need_float32(what)
+
+    # Being a layer
+
+    def _connect(self, symbols):
+        self._need_built()
+        if len(symbols) != len(self.graph.inputs):
+            raise ValueError(f"model {self.name!r} takes {len(self.graph.inputs)} inputs. Received: {len(symbols)}")
+        for symbol, own in zip(symbols, self.graph.inputs):
+            if own.first is not None:
+                symbol.decide(own.first, self)
+            if symbol.size != own.size:
+                raise ValueError(f"model {self.name!r} takes samples of shape {own.shape[1:]} for {own.name!r}. "
+                                 f"Received: {symbol.shape[1:]}")
+        call = Call(self, symbols)
+        given = [self.given(Symbol(call, i, output.size, output.first)) for i, output in enumerate(self.graph.outputs)]
+        return given if len(given) > 1 else given[0]
+
+    # Shapes
+
+    @property
+    def inputs(self):
+        """The values that the model begins with."""
+        self._need_built()
+        return list(self.graph.inputs)
+
+    @property
+    def outputs(self):
+        """The values that the model gives."""
+        self._need_built()
+        return list(self.graph.outputs)
+
+    @property
+    def input(self):
+        """The value that the model begins with; a list, if there are several."""
+        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
+
+    @property
+    def output(self):
+        """The value that the model gives; a list, if there are several."""
+        return self.outputs if len(self.outputs) > 1 else self.outputs[0]
+
+    @property
+    def input_names(self):
+        """Names of the inputs, as a dictionary of arrays may have them."""
+        return [symbol.name for symbol in self.inputs]
+
+    @property
+    def output_names(self):
+        """Names of the outputs: those of the layers that give them."""
+        return unique([symbol.name for symbol in self.outputs])
+
+    def _shapes(self, found):
+        shapes = [(None, *self._turned(symbol.size)) for symbol in found]
+        return shapes if len(shapes) > 1 else shapes[0]
+
+    def _turned(self, size):
+        return (size[2], *size[:2]) if self.first and len(size) == 3 else size
+
+    @property
+    def input_shape(self):
+        """Shape of the input, the batch as None; of several inputs a list."""
+        return self._shapes(self.inputs)
+
+    @property
+    def output_shape(self):
+        """Shape of the output, the batch as None; of several outputs a list."""
+        return self._shapes(self.outputs)
+
+    def multiply_adds(self):
+        """Multiplications with a parameter, per sample."""
+        return sum(len(self.graph.sources(layer)) * layer.multiply_adds() for layer in self.layers)
+
+    def connections(self):
+        """Inputs and biases read per sample, counted once per output they reach."""
+        return sum(len(self.graph.sources(layer)) * layer.connections() for layer in self.layers)
+
+    # Weights
+
+    def count_params(self):
+        """Number of parameters."""
+        self._need_built()
+        return super().count_params()
+
+    @property
+    def weights(self):
+        """All parameters' arrays, read-only."""
+        self._need_built()
+        return super().weights
+
+    @property
+    def trainable_weights(self):
+        """Those that training changes."""
+        self._need_built()
+        return [view for (layer, p), view in zip(self._items, super().weights) if layer.trainable and p.trainable]
+
+    @property
+    def non_trainable_weights(self):
+        """Those that training leaves alone, or that follow it: moving averages."""
+        self._need_built()
+        return [view for (layer, p), view in zip(self._items, super().weights) if not (layer.trainable and p.trainable)]
+
+    def get_weights(self):
+        """Copies of all parameters' arrays."""
+        self._need_built()
+        return super().get_weights()
+
+    def set_weights(self, weights):
+        """Replaces all parameters; nothing changes unless all shapes are right.
+
+        Args:
+            weights: arrays in the order of `get_weights`.
+        """
+        self._need_built()
+        self._need_float32("set_weights")
+        weights, names = list(weights), [f"{name}/{p.name}" for name, layer in self._named_layers()
+                                         for p in layer.parameters]
+        if len(weights) != len(names):
+            raise ValueError(f"the model has {len(names)} parameters. Received: {len(weights)} arrays")
+        weights = [arguments.array("weights", w) for w in weights]
+        for name, parameter, value in zip(names, self.parameters, weights):
+            if value.shape != parameter.shape:
+                raise ValueError(f"{name} has shape {parameter.shape}. Received: shape {value.shape}")
+        for parameter, value in zip(self.parameters, weights):
+            parameter.value[...] = value
+        self.touch()
+
+    def summary(self, print_fn=None, algorithms=False):
+        """Prints each layer's output shape, parameters, multiply-adds, connections, and in a network with branches the
+        layers that it takes values from.
+
+        Args:
+            print_fn: called with each line; None: print.
+            algorithms: also say how convolutions are computed: "direct", or Winograd's "F(4×4, 3×3)" and the like, where
+                the passes differ for each of them.
+        """
+        from fastcnn.model.summary import lines
+
+        self._need_built()
+        for line in lines(self, arguments.flag("algorithms", algorithms)):
+            (print_fn or print)(line)
+
+    def __repr__(self):
+        shapes = f": {self.input_shape} → {self.output_shape}" if self.built and self.layers else ""
+        return f"<{type(self).__name__} {self.name!r}{shapes}, {len(self.layers)} layers>"
+
+    # Configuration
+
+    def get_config(self):
+        """The architecture in JSON's types."""
+        from fastcnn.model.configuring import config_of
+
+        return config_of(self)
+
+
+def name_layers(layers):
+    """Sees to it that names differ: layers without a name of the user's get one of their class' name and a number.
+
+    Raises:
+        ValueError: two layers that the user has named alike.
+    """
+    taken = set()
+    for layer in layers:
+        if layer.given_name is not None:
+            if layer.given_name in taken:
+                raise ValueError(f"layers' names must differ. Received: {layer.given_name!r} twice")
+            taken.add(layer.given_name)
+    for layer in layers:
+        if layer.given_name is None:
+            if not layer.settled or layer.name in taken:
+                layer.name = unique_name(layer.default_name(), taken)
+                layer.settled = True
+            taken.add(layer.name)
+
+
+def unique_name(base, taken):
+    """The name itself, or with the first number that makes it new."""
+    name, number = base, 0
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def unique(names):
+    """The same names, those that have been there before with a number."""
+    found = []
+    for name in names:
+        found.append(unique_name(name, found))
+    return found
+
+
+def input_of(layer):
+    """The symbol of an `InputLayer`, or of what `Input` gave; None: it is something else."""
+    if isinstance(layer, InputLayer):
+        return layer.symbol()
+    return layer if isinstance(layer, Symbol) and isinstance(layer.layer, InputLayer) else None

@@ -1,0 +1,110 @@
+"""How the layers of a model are connected: what lies between its inputs and its outputs."""
+
+from fastcnn.layers.input import InputLayer
+from fastcnn.layers.symbols import Symbol
+
+
+class Graph:
+    """The calls of layers that lead from some symbols to others.
+
+    Args:
+        inputs, outputs: lists of `Symbol`s.
+
+    Attributes:
+        calls: in the order in which they were made; those of inputs among them.
+        layers: each once, in the order of their first calls.
+
+    Raises:
+        ValueError: an output that depends on an input that is not given, or an input that no output depends on.
+    """
+
+    def __init__(self, inputs, outputs):
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        if len({id(symbol) for symbol in self.inputs}) < len(self.inputs):
+            raise ValueError(f"inputs must differ. Received: {', '.join(symbol.name for symbol in self.inputs)}")
+        self.order = self._walk()
+        called = {call.number: call for call in self.order}
+        called.update({symbol.call.number: symbol.call for symbol in self.inputs if not symbol.call.inputs})
+        self.calls = [called[number] for number in sorted(called)]
+        self.layers = list(dict.fromkeys(call.layer for call in self.calls))
+        self._given = {}  # number of a call → its symbols that somebody takes, by identity
+        for symbol in (*self.outputs, *(taken for call in self.order for taken in call.inputs)):
+            self._given.setdefault(symbol.call.number, {})[id(symbol)] = symbol
+
+    def _walk(self):
+        """The calls between inputs and outputs, depth first: a branch is gone through to its end before the next."""
+        given, used, done, order = {id(symbol) for symbol in self.inputs}, set(), set(), []
+        stack = [(symbol, False) for symbol in reversed(self.outputs)]
+        while stack:
+            symbol, ready = stack.pop()
+            call = symbol.call
+            if id(symbol) in given:
+                used.add(id(symbol))
+            elif ready:
+                order.append(call)
+            elif call.number not in done:
+                done.add(call.number)
+                if isinstance(call.layer, InputLayer):
+                    raise ValueError(f"the outputs depend on an Input that the model is not given, {_described(symbol)}. "
+                                     f"Received: inputs {', '.join(map(_described, self.inputs))}")
+                stack.append((symbol, True))
+                stack += [(taken, False) for taken in reversed(call.inputs)]
+        for number, symbol in enumerate(self.inputs):
+            if id(symbol) not in used:
+                raise ValueError(f"each input must lead to an output. Received: inputs[{number}], {symbol.name!r}, which "
+                                 f"leads to none")
+        return order
+
+    def leaves(self):
+        """(calls, keys of the inputs, keys of the outputs, {id of a symbol: its key}) as `engine.network.lower` takes them:
+        models that serve as layers are taken apart. A key is the numbers of a call and of those of the models around it."""
+        found, inputs = [], [((), -1 - number) for number in range(len(self.inputs))]
+        keys = self._expand((), inputs, found)
+        return found, inputs, [keys[id(symbol)] for symbol in self.outputs], keys
+
+    def _expand(self, around, inputs, found):
+        keys = {id(symbol): key for symbol, key in zip(self.inputs, inputs)}
+        for call in self.order:
+            taken = [keys[id(symbol)] for symbol in call.inputs]
+            inner = getattr(call.layer, "graph", None)
+            if inner is None:
+                key = (around, call.number)
+                found.append((call.layer, taken, key))
+                given = {0: key}
+            else:
+                own = inner._expand((*around, call.number), taken, found)
+                given = {number: own[id(symbol)] for number, symbol in enumerate(inner.outputs)}
+            keys.update({id(symbol): given[symbol.index] for symbol in self._given[call.number].values()})
+        return keys
+
+    def given_by(self, layer):
+        """The values of a layer that the network uses, call by call."""
+        return [symbol for call in self.calls if call.layer is layer for symbol in self._given.get(call.number, {}).values()]
+
+    def sources(self, layer):
+        """For each call of a layer, the names of the layers whose values it takes."""
+        return [[symbol.name for symbol in call.inputs] for call in self.calls if call.layer is layer]
+
+
+def _described(symbol):
+    return f"{symbol.name!r} of shape {symbol.shape}"
+
+
+def symbols(name, value):
+    """(symbols, names or None) of what a user gives for a model's inputs or outputs.
+
+    Args:
+        name: "inputs" or "outputs".
+        value: a symbol, a list or a dictionary of them.
+    """
+    names = None
+    if isinstance(value, dict):
+        found, names = list(value.values()), list(value)
+    else:
+        found = list(value) if isinstance(value, (list, tuple)) else [value]
+    wrong = [part for part in found if not isinstance(part, Symbol)]
+    if wrong or not found:
+        what = "an Input, or what a layer gave that was called on one," if name == "outputs" else "an Input"
+        raise TypeError(f"{name} must be {what} or a list or dictionary of such. Received: "
+                        f"{type(wrong[0]).__name__ if wrong else value!r}")
+    return found, names

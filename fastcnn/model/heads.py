@@ -1,0 +1,71 @@
+"""The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
+
+from fastcnn import arguments, losses, metrics
+
+
+class Head:
+    """One output.
+
+    Args:
+        name: of the output.
+        size: shape of a sample's, channels last.
+        loss: a `Loss`, or None: it is not trained on.
+        weight: that its loss counts by.
+        given: metrics as the user gave them.
+        best: which of its values is the answer, "largest" or "smallest".
+    """
+
+    def __init__(self, name, size, loss, weight, given, best):
+        self.name, self.size, self.loss, self.weight, self.given = name, size, loss, weight, given
+        self.metrics = [self._metric(identifier, best) for identifier in given]
+
+    def _metric(self, identifier, best):
+        if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
+            return metrics.resolve_accuracy(self.loss.name if self.loss else None, (None, *self.size), identifier, best)
+        metric = metrics.get(identifier)
+        if isinstance(identifier, str) and "best" in metric.config:
+            metric.best = best
+        return metric
+
+
+def per_output(name, value, names, single):
+    """One entry per output of what users give for all: a list, a dictionary by output, or one for all of them.
+
+    Args:
+        name: of the argument.
+        value: what was given; None: nothing for all.
+        names: of the outputs.
+        single: is the value one entry, which serves every output?
+    """
+    if isinstance(value, dict) and not single:
+        unknown = [key for key in value if key not in names]
+        if unknown:
+            raise ValueError(f"{name} may name the outputs {', '.join(names)}. Received: {unknown[0]!r}")
+        return [value.get(key) for key in names]
+    if value is None or single:
+        return [value] * len(names)
+    value = list(value)
+    if len(value) != len(names):
+        raise ValueError(f"{name} must have an entry for each of the outputs {', '.join(names)}. Received: {len(value)}")
+    return value
+
+
+def loss_list(loss, names):
+    """A `Loss` or None for each output."""
+    single = not isinstance(loss, (list, tuple, dict)) or isinstance(loss, dict) and "class_name" in loss
+    return [None if one is None else losses.get(one) for one in per_output("loss", loss, names, single)]
+
+
+def weight_list(weights, names):
+    """A number ≥ 0 for each output."""
+    given = per_output("loss_weights", weights, names, False)
+    return [1.0 if one is None else arguments.number("loss_weights", one, 0) for one in given]
+
+
+def metric_lists(given, names):
+    """A list of metrics for each output."""
+    if given is not None and not isinstance(given, (list, tuple, dict)):
+        raise TypeError(f"metrics must be a list of names, metrics or functions. Received: {given!r}")
+    nested = isinstance(given, dict) or any(isinstance(one, (list, tuple)) for one in given or ())
+    lists = per_output("metrics", given, names, not nested)
+    return [list(one) if isinstance(one, (list, tuple)) else [] if one is None else [one] for one in lists]

@@ -1,0 +1,256 @@
+"""What runs a model: its parameters' flat arrays, the plans made of its network, and what the optimizer keeps."""
+
+import math
+
+import numpy as np
+
+from fastcnn import arguments
+from fastcnn.engine.network import lower
+from fastcnn.engine.parameters import Flat, States
+from fastcnn.engine.plan import Plan
+from fastcnn.model.base import BaseModel
+from fastcnn.threads import get_num_threads
+
+_LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
+
+
+class Machine(BaseModel):
+    """A model that can run; `Model` says what users may ask of it."""
+
+    def _begin(self):
+        """Nothing has run yet."""
+        self._plans, self._flat_arrays, self._states = {}, None, None
+        self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
+        self._half_dtype = None  # those that are to be made
+        self._seen = ()  # names of layers that are watched
+        self.optimizer, self._heads = None, []
+        self._draws = 0
+
+    def _changed(self):
+        """Other layers, or other parts of them, from here on."""
+        self._plans, self._flat_arrays = {}, None
+        if self._half is not None:
+            self._half_dtype, self._half = self._half.dtype, None
+
+    # Parameters
+
+    @property
+    def _flats(self):
+        """The flat arrays that the parameters lie in, those put into one that lie nowhere yet."""
+        if self._flat_arrays is None or any(flat.left for flat in self._flat_arrays):
+            self._need_built()
+            parameters = self.parameters
+            loose = [p for p in parameters if p.flat is None and p.stored is None]
+            if loose:
+                Flat(loose)
+            self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
+            self._plans = {}
+        return self._flat_arrays
+
+    @property
+    def version(self):
+        """Changes whenever the parameters do."""
+        return max((flat.version for flat in self._flats), default=0)
+
+    def _prepare_training(self):
+        """Makes gradients and the optimizer's arrays, if they are not there."""
+        for flat in self._flats:
+            flat.prepare_gradients()
+        missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
+        if missing and self.optimizer.states:
+            before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
+            for flat, rows in before.rows.items() if before is not None else ():
+                if flat in self._states.rows:
+                    self._states.rows[flat] = rows
+        elif self._states is None:
+            self._states = States(0, 0.0, ())
+
+    # Plans
+
+    def _lower(self, training, watched=()):
+        """(network, {name of a watched layer: (number of its value, its shape)}), as it computes in training or not."""
+        calls, inputs, outputs, keys = self.graph.leaves()
+        seen = {name: self._value_of(name, keys) for name in watched}
+        sizes = {key: math.prod(symbol.size) for key, symbol in zip(inputs, self.graph.inputs)}
+        network, number = lower(calls, sizes, outputs, training, [key for key, _ in seen.values()])
+        return network, {name: (number[key], size) for name, (key, size) in seen.items()}
+
+    def _value_of(self, name, keys):
+        """(key, shape) of what a layer of the model gives; of one that is called several times the first."""
+        layer = self.get_layer(name)
+        for symbol in self.graph.given_by(layer):
+            return keys[id(symbol)], symbol.size
+        raise ValueError(f"layer {name!r} gives no value that the model uses")
+
+    def _plan(self, mode, batch, sparse=False, float32=False):
+        """The plan of a mode for batches of so many samples, made if need be.
+
+        Args:
+            mode: "predict", "test", "train", "gradients"; "sample": predict as layers compute in training.
+            sparse: are targets labels: a flag, or one for each output.
+            float32: whatever half weights there are, read the float32 ones.
+        """
+        _ = self._flats  # parameters have their places from here on
+        if self._half_dtype is not None:
+            self._make_half()
+        threads, half = get_num_threads(), None if float32 or mode not in ("predict", "test") else self._half
+        sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
+        plan = self._plans.get(mode)
+        fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
+        if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
+            return plan
+        training = mode == "train"
+        if training:
+            self._prepare_training()
+        watched = self._seen if training else ()
+        network, seen = self._lower(training or mode == "sample", watched)
+        plan = Plan(network, "predict" if mode == "sample" else mode, batch, threads, **self._losses_of(mode, sparse),
+                    items=self._items, optimizer=self.optimizer, states=self._states, seed=self.seed, half=half,
+                    wanted=[number for number, _ in seen.values() if number not in network.outputs], moving=mode != "sample")
+        plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
+        self._plans[mode] = plan
+        return plan
+
+    def _losses_of(self, mode, sparse):
+        """The arguments of a plan that speak of losses."""
+        if mode in ("predict", "sample"):
+            return {}
+        return {"losses": [head.loss for head in self._heads], "sparse": sparse,
+                "shapes": [head.size for head in self._heads],
+                "loss_weights": [head.weight for head in self._heads]}
+
+    def _leave(self, mode):
+        """Gives up the plan of a phase that has ended, if it is large; the next such phase makes it anew."""
+        plan = self._plans.get(mode)
+        if plan is not None and plan.bytes > _LARGE:
+            del self._plans[mode]
+
+    # Running
+
+    def _parted(self, arrays):
+        """(inputs, targets, weights) of a batch's arrays; targets and weights of outputs that have a loss."""
+        k, m = len(self.graph.inputs), len(self._heads)
+        trained_on = [i for i, head in enumerate(self._heads) if head.loss is not None]
+        return arrays[:k], [arrays[k + i] for i in trained_on], [arrays[k + m + i] for i in trained_on]
+
+    def _run(self, plan, n, arrays, threads):
+        xs, targets, weights = self._parted(arrays)
+        with plan.lock:
+            plan.set_inputs(xs)
+            plan.set_targets(targets, weights)
+            plan.run(n, threads, self.version)
+        if plan.training:
+            plan.rows = n
+            self.touch()
+
+    def _forward(self, plan, xs, ys, threads, step=None):
+        with plan.lock:
+            plan.set_inputs(xs)
+            plan.set_outputs(ys)
+            plan.run(len(xs[0]), threads, self.version, step)
+
+    def touch(self):
+        """Says that parameters have changed, so that packed copies are made again."""
+        for flat in self._flats:
+            flat.touch()
+
+    # Second derivatives
+
+    def set_curvature(self, batches, epoch, count, more=0.0):
+        """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
+        `more` on top of it."""
+        from fastcnn.engine.curvature import first_samples
+
+        self._prepare_training()
+        found = self._curvature(*first_samples(batches, epoch, count))
+        for flat, values in found.items():
+            self._states.rows[flat][0] = values + np.float32(more)
+
+    def _curvature(self, x, target, weight, sparse):
+        """The Hessian's diagonal over some samples, in the layout of each flat array."""
+        from fastcnn.engine.curvature import Curvature  # for SDLM and whoever asks for second derivatives
+
+        flats, plan = self._flats, self._plans.get("curvature")
+        if plan is None or plan.sparse != sparse:
+            network, _ = self._lower(False)
+            self._plans["curvature"] = plan = Curvature(network, [head.loss for head in self._heads], flats, sparse)
+        return plan.estimate(x, target, weight, get_num_threads())
+
+    # Fewer bits
+
+    def _make_half(self):
+        from fastcnn.engine.half_weights import HalfWeights
+
+        self._half, self._half_dtype = HalfWeights(self._half_dtype, self._lower(False)[0]), None
+
+    @property
+    def dense_dtype(self):
+        """What `predict` and `evaluate` read dense kernels as: "float32", "float16" or "int8"."""
+        return self._half_dtype or ("float32" if self._half is None else self._half.dtype)
+
+    def half_weights(self, dtype, free=False):
+        """Lets `predict`, `evaluate` and their kin read the kernels of dense layers in fewer bits: one image waits for these
+        weights to come from memory, so they are what its time goes into.
+
+        What is computed is, to the bit, what a model with kernels rounded to `dtype` computes in float32
+        (`fastcnn.ops.half_weights` rounds one kernel). Training needs all bits: `fit`, validation within it and
+        `train_on_batch` go on in float32. When weights have changed, the next `predict` rounds them anew. Files hold
+        float32 weights and this choice. A layer that is called alone computes in float32.
+
+        Args:
+            dtype: "float16"; "int8", with a scale for every 256 rows of a column; "float32" or None: as they are.
+            free: also give up the float32 kernels of more than 1 MiB, and what training has made: velocity, gradients.
+                `get_weights` and `save` then take the rounded ones, and whoever wants to change weights calls
+                half_weights("float32") first, which makes float32 arrays of them.
+
+        Memory: beside the float32 kernels "float16" takes half of their size, "int8" a quarter, with free=True in their
+        place.
+
+        Raises:
+            ValueError: another dtype; a model without dense layers; a kernel with NaN, infinities or, in float16, numbers
+                beyond 65504 (`predict` raises it if they come later).
+
+        Example:
+            >>> model = fastcnn.networks.lenet5()
+            >>> model.half_weights("float16")
+            >>> model.dense_dtype
+            'float16'
+        """
+        from fastcnn.engine.half_weights import DTYPES, HalfWeights
+
+        self._need_built()
+        dtype = arguments.choice("dtype", "float32" if dtype is None else dtype, ("float32", *DTYPES))
+        if arguments.flag("free", free) and dtype == "float32":
+            raise ValueError("free=True gives up the float32 kernels once they are stored as float16 or int8. Received: "
+                             "dtype='float32'")
+        freed = [p for p in self.parameters if p.stored is not None]
+        if dtype == self.dense_dtype and free == bool(freed):
+            return
+        version, half = self.version, None
+        if dtype != "float32":
+            half = HalfWeights(dtype, self._lower(False)[0])
+            if not half.kernels:
+                raise ValueError(f"the model has no Dense layer whose kernel could be stored as {dtype}. Received: layers "
+                                 f"{', '.join(layer.name for layer in self.layers)}")
+            half.refresh(version)
+        for parameter in freed:
+            parameter.value = parameter.value  # restored
+        given_up = [kernel for kernel in half.kernels.values() if kernel.op is not None] if free else []
+        if given_up:
+            self._move_without({kernel.parameter for kernel in given_up})
+        for kernel in given_up:
+            kernel.parameter.keep_only(kernel)
+        self._half, self._half_dtype = half, None
+        for mode in ("predict", "test"):
+            self._plans.pop(mode, None)
+        if freed or given_up:
+            self._flat_arrays, self._plans, self._states = None, {}, None
+
+    def _move_without(self, parameters):
+        """Gives up the flat arrays that hold some parameters, and moves the others elsewhere: nothing keeps their memory."""
+        left = {p.flat for p in parameters if p.flat is not None}
+        for parameter in self.parameters:
+            if parameter.flat in left:
+                parameter.leave()
+        for flat in left:
+            flat.left = True

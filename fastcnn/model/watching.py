@@ -1,0 +1,49 @@
+"""What layers give during training, and its gradients, looked at between steps."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Seen(NamedTuple):
+    """Of one layer, in the last step: what it gave, and the gradient of the mean loss with respect to that; (samples, …).
+    There is no gradient of a model's outputs, which a step goes past: softmax and cross-entropy are one op."""
+
+    output: np.ndarray
+    gradient: np.ndarray | None
+
+
+class Watched:
+    """What `Model.watch` gives: copies of the arrays of the last step of training, by layer."""
+
+    def __init__(self, model):
+        self._model, self.names = model, model._seen
+
+    def __getitem__(self, name):
+        plan = self._model._plans.get("train")
+        if name not in self.names:
+            raise KeyError(f"watched are {', '.join(self.names) or 'no layers'}. Received: {name!r}")
+        if plan is None or name not in plan.seen or not plan.rows:
+            raise ValueError("there has been no step of training since watching began")
+        value, size = plan.seen[name]
+        output = plan.values[value].array[:plan.rows].reshape(plan.rows, *size).copy()
+        gradient = plan.gradient(value, plan.rows)
+        return Seen(output, None if gradient is None else gradient.reshape(output.shape).copy())
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self):
+        return len(self.names)
+
+    def close(self):
+        """Ends watching."""
+        if self._model._seen == self.names:
+            self._model._seen = ()
+            self._model._plans.pop("train", None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
