@@ -87,6 +87,23 @@ def order(name, value, count):
     return value
 
 
+def last_axes(name, value, rank, first=0):
+    """How many axes are named by an integer, or several: the last of the axes `first` … rank − 1, or of −rank … −1."""
+    several = value if isinstance(value, (tuple, list)) else [value]
+    axes = sorted(integer(name, axis, -rank, rank - 1) % rank for axis in several)
+    if not axes or axes != list(range(rank - len(axes), rank)) or axes[0] < first:
+        raise ValueError(f"{name} must name the last of the axes {first} … {rank - 1}, one or several. Received: {value!r}")
+    return len(axes)
+
+
+def groups(value, count):
+    """A number of equal groups of the `count` channels; −1: as many as channels."""
+    value = integer("groups", value, -1)
+    if value == 0 or count % value:
+        raise ValueError(f"groups must divide the {count} channels, or be −1. Received: {value}")
+    return count if value == -1 else value
+
+
 def number(name, value, minimum=None, maximum=None, below=None):
     """A finite real number within bounds, as a float."""
     if isinstance(value, (bool, str, bytes)) or value is None:

@@ -30,6 +30,7 @@ class Settable:
 
     config = ()
     kept = frozenset()  # attributes that stay when others are set
+    meant = {}          # {an attribute that cannot be set: what it is called here, or what sets it}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -37,8 +38,11 @@ class Settable:
         _marking(cls)
 
     def __setattr__(self, name, value):
-        own = vars(self)
-        if name[0] == "_" or "_made" not in own or hasattr(getattr(type(self), name, None), "__set__"):
+        own, found = vars(self), getattr(type(self), name, None)
+        if isinstance(found, property) and found.fset is None:
+            raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "
+                                 f"Received: {arguments.shown(value)}")
+        if name[0] == "_" or "_made" not in own or hasattr(found, "__set__"):
             object.__setattr__(self, name, value)
         elif name in _native(type(self)).config:
             self.reset(**{name: value})
@@ -47,9 +51,12 @@ class Settable:
         else:
             from fastcnn.hints import did_you_mean
 
-            known = [*_native(type(self)).config, *_set(type(self))]
+            known = [] if name in self.meant else [*_native(type(self)).config, *_set(type(self))]
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r} that could be set. "
-                                 f"{did_you_mean(name, known)} Received: {arguments.shown(value)}")
+                                 f"{did_you_mean(name, known, self.meant)} Received: {arguments.shown(value)}")
+
+    def _instead(self, name):
+        return f"; {self.meant[name]} does it" if name in self.meant else ""
 
     def reset(self, **given):
         """Takes other arguments of the constructor, which are checked as there; they count from the next call on."""
@@ -72,6 +79,23 @@ def being_made(settable):
     finally:
         if made:
             own["_made"] = True
+
+
+def overrides(cls, base, told, *names):
+    """Does a user's class redefine some of these methods of a class of fastcnn's, which `told` tells how to compute without
+    them?
+
+    Args:
+        cls: the class.
+        base: the class that leaves them to others.
+        told: the method or attribute that says how; a class may redefine it, too.
+        names: of the methods.
+    """
+    native = _native(cls)
+    if cls is native or getattr(native, told) is getattr(base, told):
+        return False
+    own = cls.__mro__[:cls.__mro__.index(native)]
+    return any(name in vars(c) for c in own for name in names) and not any(told in vars(c) for c in own)
 
 
 def _native(cls):

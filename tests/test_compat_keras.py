@@ -558,7 +558,8 @@ def test_data_format(old):
         assert model.layers[0].output_shape == (None, 4, 6, 4) and model.output_shape == (None, 4 * 3 * 2)
         assert layers.Conv2D(4, 3, data_format="channels_last").data_format == "channels_last"
         model.add(layers.BatchNormalization(axis=1))
-        assert model.layers[-1].axis == -1
+        model.add(layers.GroupNormalization(4, axis=1))
+        assert [layer.axis for layer in model.layers[-2:]] == [-1, -1]
     finally:
         K.set_image_data_format("channels_last")
     assert layers.Conv2D(4, 3).data_format == "channels_last" and layers.BatchNormalization(axis=1).axis == 1

@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 
 from fastcnn import activations, arguments, attributes, constraints, initializers, registry, regularizers
-from fastcnn.attributes import Settable, being_made
+from fastcnn.attributes import Settable, being_made, overrides
 from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
@@ -67,6 +67,11 @@ class Layer(Settable):
         self.first = False    # do users see channels first?
         self._eager, self._given = None, []
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if overrides(cls, Layer, "nodes", "forward", "backward"):  # what a user's class computes is computed in Python
+            cls.nodes, cls.training_nodes, cls.training_only = Layer.nodes, Layer.training_nodes, False
 
     @classmethod
     def default_name(cls):
@@ -324,11 +329,17 @@ class Layer(Settable):
 
     def forward(self, x, training=False):
         """Output for a batch, in NumPy: written by layers that compute in Python."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training)")
+        raise self._left_out("forward(x, training)")
 
     def backward(self, dy):
         """Gradient of the input, in NumPy: written by layers that compute in Python."""
-        raise NotImplementedError(f"{type(self).__name__} must define backward(dy)")
+        raise self._left_out("backward(dy)")
+
+    def _left_out(self, method):
+        if type(self).config and self.nodes() is None:
+            return NotImplementedError(f"{type(self).__name__} is made of a layer that computes in C and has no {method} in "
+                                       f"NumPy to call: it must define both methods by itself")
+        return NotImplementedError(f"{type(self).__name__} must define {method}")
 
     def get_config(self):
         """The constructor's arguments in JSON's types."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.attributes import overrides
 
 _LARGEST = float(np.finfo(np.float32).max)
 _ROUNDING = 1e-5  # of targets that are computed, as mixtures of others
@@ -35,6 +36,11 @@ class Loss(registry.Configurable):
     link = None           # what makes probabilities of predictions, "sigmoid" or "softmax"; None: nothing has to
     labelled = None       # are targets numbers of classes? None: their shape tells
     ignore_class = None   # the label of samples that do not count
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if overrides(cls, Loss, "kind", "forward", "backward"):  # a user's class is computed in Python
+            cls.kind = None
 
     def forward(self, y_true, y_pred):
         """One number per sample."""

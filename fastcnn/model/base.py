@@ -44,8 +44,9 @@ class BaseModel(Layer):
 
     @seed.setter
     def seed(self, value):
-        self._seed = arguments.integer("seed", value, 0, 2**32 - 1)
-        attributes.changed()
+        before, self._seed = vars(self).get("_seed", value), arguments.integer("seed", value, 0, 2**32 - 1)
+        if before != value:
+            attributes.changed()
 
     # Layers
 

@@ -18,6 +18,9 @@ _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next 
 class Machine(BaseModel):
     """A model that can run; `Model` says what users may ask of it."""
 
+    meant = {"layers": "add(layer), pop() or Model(inputs, outputs)", "loss": "compile(optimizer, loss)",
+             "metrics": "compile(optimizer, loss, metrics)", "weights": "set_weights(arrays)"}
+
     def _begin(self):
         """Nothing has run yet."""
         self._plans, self._flat_arrays, self._states = {}, None, None

@@ -30,6 +30,7 @@ class Optimizer(registry.Configurable):
     """
 
     kind = None      # the op
+    meant = {"lr": "learning_rate"}
     kept = frozenset({"iterations", "schedule", "_rate"})
     states = ()      # names of the arrays kept of each parameter …
     initial = 0.0    # … and what they start from

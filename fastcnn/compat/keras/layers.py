@@ -106,7 +106,7 @@ _OLD_POSITIONS = {"AtrousConvolution2D": _filters_first, "Convolution2D": _filte
 
 def _settle(cls):
     formatted = "data_format" in inspect.signature(cls).parameters
-    normalizing = cls is layers.BatchNormalization
+    normalizing = cls in (layers.BatchNormalization, layers.GroupNormalization)
 
     def settle(given):
         if callable(given.get("activation")):
