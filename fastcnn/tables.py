@@ -123,8 +123,8 @@ class Table:
             notes: lines below it.
 
         Example:
-            >>> Table(["a", "n"], [["<b>", "1"]], numbers=("n",)).html()[-51:]
-            '<td style="text-align: left">&lt;b&gt;</td><td>1</td></tr></table>'
+            >>> Table(["a", "n"], [["<b>", "1"]], numbers=("n",)).html()[-37:]
+            '&lt;b&gt;</td><td>1</td></tr></table>'
         """
         def line(row, kind):
             styles = ("" if heading in self.numbers else ' style="text-align: left"' for heading in self.headings)
