@@ -137,7 +137,8 @@ def checked_forward(loss, y_true, y_pred):
     Raises:
         TypeError, ValueError: anything but a real number per sample.
     """
-    return _checked(loss, "forward", loss.forward(y_true, y_pred), y_pred.shape[:1])
+    found = arguments.returned(f"{type(loss).__name__}.forward", loss.forward(y_true, y_pred), y_pred.shape[:1])
+    return np.asarray(found, np.float64)
 
 
 def checked_backward(loss, y_true, y_pred):
@@ -146,13 +147,7 @@ def checked_backward(loss, y_true, y_pred):
     Raises:
         TypeError, ValueError: anything but real numbers of y_pred's shape.
     """
-    return _checked(loss, "backward", loss.backward(y_true, y_pred), y_pred.shape)
-
-
-def _checked(loss, method, found, shape):
-    found = arguments.real(f"the result of {type(loss).__name__}.{method}", found)
-    if found.shape != shape:
-        raise ValueError(f"{type(loss).__name__}.{method} must return shape {shape}. Received: {found.shape}")
+    found = arguments.returned(f"{type(loss).__name__}.backward", loss.backward(y_true, y_pred), y_pred.shape)
     return np.asarray(found, np.float64)
 
 
