@@ -130,6 +130,16 @@ cdef class Op:
         other.op.b_size = other.op.out_c
         return other
 
+    def with_sum(self):
+        """The same op, which adds a second input to what it makes, before the activation; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_sum(&other.op) == FC_OK else None
+
+    def with_join(self, Op join):
+        """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_join(&other.op, &join.op) == FC_OK else None
+
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
         cdef Op other = self.copy()
@@ -361,11 +371,19 @@ def kernel_table(str isa):
     return PyCapsule_New(<void *>fc_isa_table(built_isas().index(isa)), "fastcnn.kernels", NULL)
 
 
+def end_threads(int most):
+    """Ends the waiting threads if there are more, with the calling one, than `most`."""
+    with nogil:
+        fc_end_threads(most)
+
+
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]
 def usable_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count()) if fc_isa_usable(i)]
 def active_isa(): return fc_active_isa().decode()
 def openmp(): return bool(fc_openmp())
 def openmp_threads(): return fc_openmp_threads()
+def openmp_limit(): return fc_openmp_limit()
+def openmp_processors(): return fc_openmp_processors()
 def compiler(): return fc_compiler().decode()
 
 

@@ -3,8 +3,23 @@
 An `__init__.pyi` beside each such package's `__init__.py` says the same to editors and type checkers, which run no code.
 """
 
+import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+
+
+@contextmanager
+def command_in_one_line():
+    """A block of imports; where they fail and it is the command `fastcnn` that runs, users get one line: an environment
+    variable is wrong."""
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        script = os.path.basename(sys.argv[0] if sys.argv else "").split(".")[0] == "fastcnn"
+        if script or ("-m", "fastcnn") in zip(sys.orig_argv, sys.orig_argv[1:]):
+            raise SystemExit(f"fastcnn: {error}") from None
+        raise
 
 
 def on_demand(package, homes, modules=()):

@@ -69,5 +69,7 @@ class CSVLogger(Callback):
         """Open and closed each time: whatever ends training, the file is whole."""
         import csv
 
-        with open(self.filename, mode, newline="", encoding="utf-8") as file:
+        from fastcnn.io.atomic import naming
+
+        with naming(self.filename), open(self.filename, mode, newline="", encoding="utf-8") as file:
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
