@@ -459,7 +459,7 @@ ERRORS = [
     (lambda: L.PReLU(shared_axes=0), ValueError, "shared_axes .*Received: 0"),
     (lambda: L.PReLU(shared_axes=(1, 1.5)), TypeError, "shared_axes .*Received: 1.5"),
     (lambda: L.PReLU(shared_axes=(1, 4))(np.ones((1, 2, 3, 4))), ValueError, "shared_axes .*1 … 3.*Received: \\[1, 4\\]"),
-    (lambda: L.PReLU(alpha=0.1), TypeError, "PReLU has no argument 'alpha'. Accepted: alpha_init"),
+    (lambda: L.PReLU(alpha=0.1), TypeError, "PReLU has no argument 'alpha'. Did you mean 'alpha_init"),
     (lambda: L.Maxout(0), ValueError, "group_size .*Received: 0"),
     (lambda: L.Maxout(2)(np.ones((1, 5))), ValueError, "group_size .*5 channels. Received: 2"),
     (lambda: L.Activation({"name": "hard_sigmoid", "slope": -1}), ValueError, "slope .*Received: -1"),

@@ -159,7 +159,7 @@ def _op(function):
 
 def labels(name, y, output_size, ignored=None):
     """y as int32 labels (samples,), checked; `ignored` becomes −1."""
-    y = arguments.real("y", y)
+    y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or len(output_size) != 1:
