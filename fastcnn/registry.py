@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 
 from fastcnn import arguments
+from fastcnn.attributes import Settable
 
 _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
@@ -30,17 +31,11 @@ def snake(name):
     return re.sub("([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\2_", name).lower()
 
 
-class Configurable:
+class Configurable(Settable):
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
-
-    config = ()
 
     def __init__(self):
         super().__init__()
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        arguments.hinting(cls)
 
     def get_config(self):
         """The arguments of `__init__`, JSON-able."""

@@ -160,7 +160,7 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "configuration", "constraints", "hints", "importing", "random", "registry",
+GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random", "registry",
           "regularizers", "settings", "threads"}
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     "batches": set(),
@@ -180,7 +180,7 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
     "vis": {"batches", "engine", "layers", "losses", "metrics"},
     "networks": {"initializers", "layers", "model"},
     "recipes": {"callbacks", "datasets", "images", "initializers", "losses", "networks", "optimizers"},
-    "convnetjs": {"initializers", "layers", "losses", "ops", "optimizers"},
+    "convnetjs": {"initializers", "layers", "losses", "optimizers"},
     "compat": {"batches", "callbacks", "datasets", "images", "initializers", "io", "layers", "losses", "metrics", "model",
                "ops", "optimizers"},
     "cli": {"callbacks", "datasets", "images", "io", "losses", "metrics", "recipes"},

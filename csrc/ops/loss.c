@@ -213,7 +213,7 @@ static void multiclass_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_
     dx[own] = (float)(-(double)count * scale);
 }
 
-/* Second derivatives along each output (curvature.c). */
+/* Second derivatives along each output (curvature.c); the first ones go to dx2, if it is bound. */
 static void data_curvature(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, const float *y, double scale,
                            float *dx)
 {
@@ -246,7 +246,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         }
         if (op->curvature) {
             data_curvature(op, io, image, x, io->y.p ? fc_row(&io->y, image, work) : NULL, scale, dx);
-            continue;
+            if (!io->dx2.p) continue;
+            dx = fc_row(&io->dx2, image, work);
         }
         switch (op->kind) {
         case FC_SOFTMAX_CROSS_ENTROPY:

@@ -150,11 +150,11 @@ class Trainer:
             model.optimizer.learning_rate = self.learning_rate
         elif self._changed:
             self._regularize()
-            before, model.optimizer = model.optimizer, self._optimizer()
+            before, kept = model.optimizer, model._states
+            model.optimizer = self._optimizer()
             model.optimizer.iterations = before.iterations
-            model._plans = {}
-            if before.states != model.optimizer.states:
-                model._states = None
+            if before.states == model.optimizer.states:
+                model._states = kept
         self._changed.clear()
         return model
 

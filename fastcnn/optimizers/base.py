@@ -30,6 +30,7 @@ class Optimizer(registry.Configurable):
     """
 
     kind = None      # the op
+    kept = frozenset({"iterations", "schedule", "_rate"})
     states = ()      # names of the arrays kept of each parameter …
     initial = 0.0    # … and what they start from
     config = ("weight_decay", "decoupled", "clipnorm", "clipvalue", "global_clipnorm")
