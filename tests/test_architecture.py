@@ -160,8 +160,8 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random", "registry",
-          "regularizers", "settings", "threads"}
+GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random",
+          "registry", "regularizers", "settings", "threads"}
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     "batches": set(),
     "io": set(),
