@@ -507,6 +507,7 @@ def test_custom_objects():
     again = M.get(M.serialize(Largest("big")), {"Largest": Largest})
     assert again.name == "big" and again([[0]], [[4]]) == 4.0
     assert M.get(M.serialize(gap), {"gap": gap})([[1.0]], [[3.0]]) == 2.0
+    assert M.get("gap", {"gap": gap}).name == "gap" and M.get("gap", {"gap": gap})([[1.0]], [[3.0]]) == 2.0
 
 
 @pytest.mark.parametrize("call, error, message", [
