@@ -5,6 +5,14 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, deliver, gradient, result, run
 
+__all__ = [
+    "relu", "relu_backward", "leaky_relu", "leaky_relu_backward", "elu", "elu_backward", "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward", "scaled_tanh", "scaled_tanh_backward", "softplus", "softplus_backward",
+    "softsign", "softsign_backward", "hard_sigmoid", "hard_sigmoid_backward", "selu", "selu_backward",
+    "exponential", "exponential_backward", "relu6", "relu6_backward", "silu", "silu_backward", "gelu", "gelu_backward",
+    "softmax", "softmax_backward", "log_softmax", "log_softmax_backward",
+]
+
 
 def _plain(kind, x, out, activation="linear", alpha=0.0, dy=FORWARD):
     """An op without parameters, forward, or backward where dy is given (the gradient is taken from y)."""

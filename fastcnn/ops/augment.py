@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
+__all__ = ["augment"]
+
 
 def _light(c, lighting, eigenvectors, eigenvalues):
     """What the three normal numbers are multiplied by; None: nothing."""

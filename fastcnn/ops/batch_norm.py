@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
+__all__ = ["batch_norm", "batch_norm_backward"]
+
 
 class _Problem:
     """The arguments, checked; the op and what it works with. op: None where x is empty."""

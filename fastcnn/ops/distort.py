@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
+__all__ = ["distort"]
+
 
 def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
             index=None, seed=0, epoch=0, *, out=None):

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, finish, gradient, last, random_key, result, run
 
+__all__ = ["dropout", "dropout_backward", "spatial_dropout2d", "spatial_dropout2d_backward"]
+
 
 def _numbers(rate, seed, step):
     """The rate, and key and counter of the random numbers."""

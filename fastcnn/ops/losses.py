@@ -5,6 +5,15 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, gradient, run
 
+__all__ = [
+    "softmax_cross_entropy", "softmax_cross_entropy_backward",
+    "categorical_cross_entropy", "categorical_cross_entropy_backward",
+    "mean_squared_error", "mean_squared_error_backward", "mean_absolute_error", "mean_absolute_error_backward",
+    "huber", "huber_backward", "hinge", "hinge_backward", "squared_hinge", "squared_hinge_backward",
+    "categorical_hinge", "categorical_hinge_backward", "multiclass_hinge", "multiclass_hinge_backward",
+    "binary_cross_entropy", "binary_cross_entropy_backward",
+]
+
 _CLASSES = ("softmax_cross_entropy", "categorical_cross_entropy")  # these take labels, or a number for each class
 
 

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["local_response_norm", "local_response_norm_backward"]
+
 
 def _lrn(x, size, alpha, beta, k, alpha_mode, mode):
     x = arguments.array("x", x)

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["maxout", "maxout_backward"]
+
 
 def _maxout(x, group_size):
     x, group_size = arguments.array("x", x), arguments.integer("group_size", group_size)

@@ -11,6 +11,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import describe, result, run
 
+__all__ = ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "sdlm"]
+
 
 def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, *, out=None):
     """One step of stochastic gradient descent, Keras' form, with coupled weight decay.

@@ -5,6 +5,12 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, deliver, finish, forward, gradient, last, result, run
 
+__all__ = [
+    "max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "soft_pool2d", "soft_pool2d_backward",
+    "lp_pool2d", "lp_pool2d_backward", "global_avg_pool2d", "global_avg_pool2d_backward",
+    "global_max_pool2d", "global_max_pool2d_backward",
+]
+
 
 def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False, p=1.0):
     first = arguments.data_format(data_format)

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, activations, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
+__all__ = ["prelu", "prelu_backward"]
+
 
 def _prelu(x, alpha):
     x, alpha = arguments.array("x", x), arguments.array("alpha", alpha)

@@ -5,6 +5,11 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, deliver, describe, gradient, result, run
 
+__all__ = [
+    "rbf", "rbf_backward", "rbf_mean_squared_error", "rbf_mean_squared_error_backward",
+    "rbf_maximum_a_posteriori", "rbf_maximum_a_posteriori_backward",
+]
+
 
 def _rbf(x, prototypes):
     x, prototypes = arguments.array("x", x), arguments.array("prototypes", prototypes, 2)

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["rescale", "rescale_backward"]
+
 _PERIOD = 256  # floats, about: enough for a kernel to be called for
 
 

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import finish, gradient, last, partials, result, run
 
+__all__ = ["subsample2d", "subsample2d_backward"]
+
 
 def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format):
     first = arguments.data_format(data_format)
