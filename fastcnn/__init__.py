@@ -13,12 +13,4 @@ from fastcnn.model.sequential import Sequential
 from fastcnn.random import set_random_seed
 from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "reference.compare": ["compare"],
-    "model.loading": ["load_model"],
-    "layers.input": ["Input"],
-    "model.model": ["Model"],
-}, ["callbacks", "compat", "constraints", "convnetjs", "datasets", "images", "initializers", "io", "layers", "losses",
-    "metrics", "networks", "ops", "optimizers", "recipes", "reference", "regularizers", "vis"])
-__all__ += ["Sequential", "__version__", "config_context", "get_config", "get_num_threads", "num_threads", "set_config",
-            "set_num_threads", "set_random_seed", "show_config"]
+__all__, __getattr__, __dir__ = on_demand(__name__)
