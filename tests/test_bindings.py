@@ -50,13 +50,13 @@ def ops():
         "to_lanes": _ops.to_lanes(dense.with_lanes())[0], "from_lanes": _ops.from_lanes(30),
         "half_weights": _ops.half_weights(30, 20, "int8"), "penalty": _ops.penalty(50, 1, 1),
         "join": _ops.join(9, 3, 5, 1), "gradient_sum": _ops.gradient_sum(50),
-        "sgd": _ops.optimizer("sgd", 40), "momentum": _ops.optimizer("sgd", 40, momentum=0.9),
+        "sgd": _ops.optimizer("sgd", 40), "momentum": _ops.optimizer("sgd", 40, momentum=0.9, states=1),
         "clip_norm": _ops.optimizer("sgd", 40, clip_norm=1, norms=(0, 0, 1)),
-        "centered": _ops.optimizer("rmsprop", 40, momentum=0.9, rho=0.9, epsilon=1e-7, centered=True),
-        "amsgrad": _ops.optimizer("adam", 40, momentum=0.9, rho=0.9, epsilon=1e-7, amsgrad=True),
+        "centered": _ops.optimizer("rmsprop", 40, momentum=0.9, rho=0.9, epsilon=1e-7, centered=True, states=7),
+        "amsgrad": _ops.optimizer("adam", 40, momentum=0.9, rho=0.9, epsilon=1e-7, amsgrad=True, states=7),
     }
     for kind in ("rmsprop", "adagrad", "adadelta", "adam", "sdlm"):
-        found[kind] = _ops.optimizer(kind, 40, rho=0.9, epsilon=1e-7)
+        found[kind] = _ops.optimizer(kind, 40, rho=0.9, epsilon=1e-7, states=3)
     for kind in ("activation", "activation_of_x", "softmax", "log_softmax", "square"):
         found[kind] = _ops.plain(kind, 3, 4, "gelu" if kind == "activation_of_x" else "tanh")
     for kind in ("max", "avg", "sum", "soft", "lp"):
@@ -111,7 +111,8 @@ def test_what_is_needed_is_enough(isa, run_python):
 
 def program(op, *steps, batch=2, **arrays):
     """A program of steps, each a phase, and what is bound to it."""
-    made = _ops.Program([op, _ops.optimizer("sgd", max(op.w_size, 1), momentum=0.5)], [(0, step) for step in steps],
+    sgd = _ops.optimizer("sgd", max(op.w_size, 1), momentum=0.5, states=1)
+    made = _ops.Program([op, sgd], [(0, step) for step in steps],
                         [(i, 1, batch, step == "weights") for i, step in enumerate(steps)])
     for field, array in arrays.items():
         if field in ROWS:
