@@ -262,6 +262,8 @@ typedef struct {
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
+    ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
+    int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
@@ -399,6 +401,9 @@ fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *c
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
 /* Two images of `size` floats become one; of a sum each has a factor. */
 fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, float second);
+/* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
+fc_status fc_set_sum(fc_op *op);
+fc_status fc_set_join(fc_op *op, const fc_op *join);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */

@@ -113,6 +113,7 @@ typedef struct {
                          const fc_plane *x, const fc_plane *dy, float *dw, ptrdiff_t dw_step))                        \
     X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
+    X(void, activate_sum, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                      \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \
     X(void, prelu, (ptrdiff_t n, const float *x, const float *a, float *y))                                           \

@@ -1,10 +1,12 @@
 /* Batch normalization: over the batch's own statistics (batch_norm), or given ones (fixed_norm); and what folds given ones
  * into the weights before them (fold).
  *
- *     y = (x − μ)·a + β, a = γ/√(σ² + ε)            dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
+ *     y = f((x − μ)·a + β + x2), a = γ/√(σ² + ε)     dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
  *     dx = a·(dy − dβ/n − x̂·dγ/n), sums over the n values of a channel; with given statistics dx = a·dy
  *
- * x, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
+ * f and x2, which may be absent, are an activation and another image, fused behind (fc_finish); MASK applies f′ to dy first.
+ *
+ * x, x2, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
  * packed: rows μ, a, β of `row` floats each, channels again and again so that few of them fill vectors, and 1/√(σ² + ε) [c];
  * packed_t: such rows of dβ/n and dγ/n/√(σ² + ε). partial: [chunks][2][c].
  *
@@ -168,6 +170,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     const rows r = rows_of(op, io);
     EACH_ITEM({
         fc_k->norm(count, n, fc_row(&io->x, image, work) + at, r.mean, r.scale, r.shift, fc_row(&io->y, image, work) + at);
+        fc_finish(op, io, work, image, at, count * n);
     })
 }
 
@@ -236,11 +239,12 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 {
     (void)op;
     if (pass == FC_STATISTICS || pass == FC_WEIGHTS) return FC_BY_CHUNK;
-    return pass == FC_FORWARD || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
+    return pass == FC_FORWARD || pass == FC_MASK || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
+    if (pass == FC_MASK) return 1;
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 
@@ -251,18 +255,20 @@ static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_
 }
 
 const fc_op_class fc_batch_norm_class = {
-    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
+    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_MASK] = fc_mask,
+     [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
     .needs = {[FC_STATISTICS] = FC_X | FC_PARTIAL, [FC_COMBINE] = FC_PARTIAL | FC_W | FC_B | FC_PACKED,
-              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
-              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
-    .correct = correct, .cheap = 1,
+              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_MASK] = FC_Y | FC_DY,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
+              [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
+    .correct = correct, .set_sum = fc_with_sum, .cheap = 1,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data}, cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce,
+     [FC_DATA] = fixed_data}, cut, items,
     .needs = {[FC_PACK] = FC_MOVING_MEAN | FC_MOVING_VARIANCE | FC_W | FC_B | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED,
-              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
-              [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
-    .correct = correct,
+              [FC_MASK] = FC_Y | FC_DY, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
+              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
+    .correct = correct, .set_sum = fc_with_sum,
 };

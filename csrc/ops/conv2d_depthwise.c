@@ -175,8 +175,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                 const rectangle r = make_rectangle(&f, &v, &h, &rows, &cols);
                 fc_k->depthwise(&r.taps, x + r.source, io->w + r.w, io->b, y + r.result);
             }
-        if (op->activation != FC_LINEAR)
-            fc_k->activate(op->activation, op->alpha, (end - row) * line, y + row * line, y + row * line);
+        fc_finish(op, io, work, image, row * line, (end - row) * line);
     }
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 from fastcnn import _ops
 from fastcnn.engine import python_calls
 from fastcnn.engine.buffers import arrange
-from fastcnn.engine.fusion import fuse, fuse_passes
+from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes
 from fastcnn.engine.lanes import in_lanes
 from fastcnn.engine.network import attach
 from fastcnn.engine.parameters import runs, trained
@@ -56,7 +56,8 @@ class Plan:
             node.number = number  # what random numbers depend on
         if half is not None:
             network = network.with_nodes([half.node(node) for node in network.nodes])
-        self.network = network = fuse_passes(in_lanes(network, batch))
+        network = fuse_passes(in_lanes(network, batch))
+        self.network = network = network if self.backward else fuse_joins(network)
         self.nodes = network.nodes
         self.loss_shapes = [shape for shape, loss in zip(shapes, losses) if loss is not None]
         self.loss_weights = [1.0 if loss_weights is None else weight
