@@ -73,9 +73,6 @@ def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last", *, o
     Raises:
         TypeError, ValueError: naming the argument, what was received and what is accepted.
 
-    Source:
-        Tompson, Goroshin, Jain, LeCun, Bregler 2015, "Efficient object localization using convolutional networks".
-
     Example:
         >>> fastcnn.ops.spatial_dropout2d(np.ones((1, 1, 2, 3)), 0.5, seed=3)[0].tolist()
         [[[2.0, 0.0, 2.0], [2.0, 0.0, 2.0]]]

@@ -28,9 +28,6 @@ def maxout(x, group_size=2, *, out=None):
     Shape:
         (…, C) → (…, C / group_size)
 
-    Source:
-        Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, "Maxout networks".
-
     Example:
         >>> fastcnn.ops.maxout(np.array([1.0, 5.0, 3.0, 2.0])).tolist()
         [5.0, 3.0]

@@ -100,9 +100,6 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
 
-    Source:
-        Stergiou, Poppe, Kalliatakis 2021, "Refining activation downsampling with SoftPool".
-
     Example:
         >>> y = fastcnn.ops.soft_pool2d(np.arange(4.0).reshape(1, 2, 2, 1), 2)
         >>> round(y.item(), 4)
@@ -137,9 +134,6 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
-
-    Source:
-        Sermanet, Chintala, LeCun 2012, "Convolutional neural networks applied to house numbers digit classification".
 
     Example:
         >>> fastcnn.ops.lp_pool2d(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), 2, (1, 2)).item()

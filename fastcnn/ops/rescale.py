@@ -34,7 +34,7 @@ def _rescale(x, scale, offset, mean):
 
 
 def rescale(x, scale=1.0, offset=0.0, mean=0.0, *, out=None):
-    """(x − mean) · scale + offset.
+    """Values moved and scaled by constants.
 
     Args:
         x: last axis is channels.
