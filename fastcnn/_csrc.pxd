@@ -88,6 +88,9 @@ cdef extern from "fastcnn.h" nogil:
     const char *fc_requested_isa()
     int fc_openmp()
     int fc_openmp_threads()
+    int fc_openmp_limit()
+    int fc_openmp_processors()
+    void fc_end_threads(int most)
     void fc_init_threads()
     const char *fc_compiler()
 

@@ -371,11 +371,19 @@ def kernel_table(str isa):
     return PyCapsule_New(<void *>fc_isa_table(built_isas().index(isa)), "fastcnn.kernels", NULL)
 
 
+def end_threads(int most):
+    """Ends the waiting threads if there are more, with the calling one, than `most`."""
+    with nogil:
+        fc_end_threads(most)
+
+
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]
 def usable_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count()) if fc_isa_usable(i)]
 def active_isa(): return fc_active_isa().decode()
 def openmp(): return bool(fc_openmp())
 def openmp_threads(): return fc_openmp_threads()
+def openmp_limit(): return fc_openmp_limit()
+def openmp_processors(): return fc_openmp_processors()
 def compiler(): return fc_compiler().decode()
 
 

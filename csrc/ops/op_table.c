@@ -106,7 +106,7 @@ fc_status fc_set_join(fc_op *op, const fc_op *join)
 int fc_op_passes_on(const fc_op *op, int number)
 {
     if (op->kind == FC_ADD) return (number ? op->u.merge.second : op->u.merge.first) == 1;
-    return op->sums && number == 1;
+    return op->kind == FC_SQUARE || (op->sums && number == 1);
 }
 
 fc_status fc_set_lanes(fc_op *op)

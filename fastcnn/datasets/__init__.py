@@ -1,6 +1,6 @@
-"""Data sets: `mnist`, `fashion_mnist` and `cifar10`, and `idx`, the file format of the first two, as NumPy arrays;
-`ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut them.
-Imported on first use."""
+"""Data sets: `mnist`, `fashion_mnist`, `cifar10` and `cifar100`, and `idx`, the file format of the first two, as NumPy
+arrays; `ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut
+them. Imported on first use."""
 
 from fastcnn.importing import on_demand
 

@@ -70,7 +70,7 @@ def _summed(network):
 
 
 def fuse_joins(network):
-    """The network, of which only the forward pass is wanted, with convolutions that write into a concatenation themselves."""
+    """A network of which only the forward pass is wanted, with convolutions that write into concatenations themselves."""
     wiring, nodes, gone = network.wiring(), list(network.nodes), set()
     for place, node in enumerate(network.nodes):
         maker = wiring.before(node) if node.op is not None and node.op.name == "join" else None

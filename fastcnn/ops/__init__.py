@@ -5,6 +5,7 @@
 `out=` takes an array to reuse: float32, contiguous, of the result's shape.
 """
 
+from fastcnn.importing import listing
 from fastcnn.ops.activations import *
 from fastcnn.ops.augment import *
 from fastcnn.ops.batch_norm import *
@@ -14,6 +15,7 @@ from fastcnn.ops.dense import *
 from fastcnn.ops.depthwise import *
 from fastcnn.ops.distort import *
 from fastcnn.ops.dropout import *
+from fastcnn.ops.group_norm import *
 from fastcnn.ops.half_weights import *
 from fastcnn.ops.losses import *
 from fastcnn.ops.lrn import *
@@ -30,3 +32,4 @@ from fastcnn.ops.subsample2d import *
 from fastcnn.ops.upsample2d import *
 
 __all__ = sorted(name for name, value in globals().items() if getattr(value, "__module__", "").startswith("fastcnn.ops."))
+__dir__ = listing(__name__)

@@ -9,8 +9,9 @@ __all__ = [
     "relu", "relu_backward", "leaky_relu", "leaky_relu_backward", "elu", "elu_backward", "sigmoid", "sigmoid_backward",
     "tanh", "tanh_backward", "scaled_tanh", "scaled_tanh_backward", "softplus", "softplus_backward",
     "softsign", "softsign_backward", "hard_sigmoid", "hard_sigmoid_backward", "selu", "selu_backward",
-    "exponential", "exponential_backward", "relu6", "relu6_backward", "silu", "silu_backward", "gelu", "gelu_backward",
-    "softmax", "softmax_backward", "log_softmax", "log_softmax_backward",
+    "exponential", "exponential_backward", "relu6", "relu6_backward", "silu", "silu_backward",
+    "hard_silu", "hard_silu_backward", "gelu", "gelu_backward", "softmax", "softmax_backward",
+    "log_softmax", "log_softmax_backward",
 ]
 
 
@@ -183,6 +184,21 @@ def gelu(x, *, out=None):
 def gelu_backward(dy, x):
     """Gradient of `gelu`."""
     return _plain("activation", x, None, "gelu", dy=dy)
+
+
+def hard_silu(x, *, out=None):
+    """x · min(max(x + 3, 0), 6) / 6, also called hard swish. Source: Howard et al. 2019, "Searching for MobileNetV3".
+
+    Example:
+        >>> fastcnn.ops.hard_silu(np.array([-1.5, 1.5, 4.0])).tolist()
+        [-0.375, 1.125, 4.0]
+    """
+    return _plain("activation", x, out, "hard_silu")
+
+
+def hard_silu_backward(dy, x):
+    """dy · (x / 3 + ½) where −3 < x < 3, 0 below, dy above."""
+    return _plain("activation", x, None, "hard_silu", dy=dy)
 
 
 def softmax(x, *, out=None):

@@ -20,3 +20,7 @@ for name in ops.__all__:  # its twin here is in the file of the same name
 del home, name
 
 __all__ = [*ops.__all__, "philox4x32"]
+
+
+def __dir__():
+    return sorted(__all__)

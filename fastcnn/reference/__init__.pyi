@@ -9,6 +9,7 @@ from fastcnn.reference.dense import *
 from fastcnn.reference.depthwise import *
 from fastcnn.reference.distort import *
 from fastcnn.reference.dropout import *
+from fastcnn.reference.group_norm import *
 from fastcnn.reference.half_weights import *
 from fastcnn.reference.losses import *
 from fastcnn.reference.lrn import *
