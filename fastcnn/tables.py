@@ -115,23 +115,23 @@ class Table:
                           for heading, text, width in zip(self.headings, line, widths)).rstrip()
                 for line in zip_longest(*texts, fillvalue="")]
 
-    def html(self, caption, notes=()):
-        """A table of HTML.
+    def html(self, caption=None, notes=()):
+        """A table of HTML; numbers stand where notebooks put them, on the right.
 
         Args:
-            caption: above it.
+            caption: above it; None: there is none.
             notes: lines below it.
 
         Example:
-            >>> Table(["a"], [["<b>"]]).html("c")[-35:]
-            '&lt;b&gt;</td></tr></tbody></table>'
+            >>> Table(["a", "n"], [["<b>", "1"]], numbers=("n",)).html()[-37:]
+            '&lt;b&gt;</td><td>1</td></tr></table>'
         """
-        def cells(row, kind):
-            sides = ("right" if heading in self.numbers else "left" for heading in self.headings)
-            return "".join(f'<{kind} style="text-align: {side}">{escape(text)}</{kind}>' for text, side in zip(row, sides))
+        def line(row, kind):
+            styles = ("" if heading in self.numbers else ' style="text-align: left"' for heading in self.headings)
+            cells = "".join(f"<{kind}{style}>{escape(text)}</{kind}>" for text, style in zip(row, styles))
+            return f"<tr>{cells}</tr>"
 
-        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
-        foot = f"<tfoot><tr>{cells(self.total, 'th')}</tr></tfoot>" if self.total else ""
-        below = "".join(f"<div>{escape(note)}</div>" for note in notes)
-        return (f"<table><caption>{escape(caption)}</caption><thead><tr>{cells(self.headings, 'th')}</tr></thead>"
-                f"<tbody>{body}</tbody>{foot}</table>{below}")
+        above = "" if caption is None else f"<caption>{escape(caption)}</caption>"
+        rows = [line(self.headings, "th"), *(line(row, "td") for row in self.rows)]
+        rows += [line(self.total, "th")] if self.total else []
+        return f"<table>{above}{''.join(rows)}</table>" + "".join(f"<div>{escape(note)}</div>" for note in notes)

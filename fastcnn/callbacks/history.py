@@ -49,19 +49,16 @@ class History(Callback):
 
     def _repr_html_(self):
         """The table that notebooks show: a row per epoch, of many the first and the last."""
-        from html import escape
+        from fastcnn.tables import Table
 
         rows = len(max(self.history.values(), key=len, default=[]))
         epochs = [epoch + 1 for epoch in self.epoch[-rows:]] if len(self.epoch) >= rows else list(range(1, rows + 1))
         shown = list(range(rows)) if rows <= 2 * _SHOWN else [*range(_SHOWN), None, *range(rows - _SHOWN, rows)]
-        lines = [["epoch", *self.history]]
-        for i in shown:
-            values = ["…"] * len(self.history) if i is None else [
-                short(column[i]) if i < len(column) else "" for column in self.history.values()]
-            lines.append(["…" if i is None else str(epochs[i]), *values])
-        cells = ["".join(f"<{kind}>{escape(text)}</{kind}>" for text in line)
-                 for line, kind in zip(lines, ["th"] + ["td"] * len(shown))]
-        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+        lines = [["…"] * (1 + len(self.history)) if i is None else
+                 [str(epochs[i]), *(short(column[i]) if i < len(column) else "" for column in self.history.values())]
+                 for i in shown]
+        headings = ["epoch", *self.history]
+        return Table(headings, lines, numbers=headings).html()
 
     def plot(self, names=None, figure=None, ax=None):
         """Loss and metrics over the epochs, of training and of validation; see `fastcnn.vis.history`.
