@@ -45,7 +45,7 @@ PLAIN = [
     PlainCase("lenet.tanh1", "tanh", 6, 28 * 28),
     PlainCase("alexnet.relu1", "relu", 96, 55 * 55),
     *(PlainCase(f"odd.{kind}", kind, 521, 23) for kind in ("leaky_relu", "elu", "sigmoid", "scaled_tanh", "softplus",
-                                                                 "softsign", "silu", "gelu")),
+                                                                 "softsign", "silu", "gelu", "hard_silu")),
     PlainCase("lenet.softmax", "softmax", 10),
     PlainCase("alexnet.softmax", "softmax", 1000),
     PlainCase("odd.log_softmax", "log_softmax", 521),
@@ -163,7 +163,7 @@ def make_op(case):
         constants = case.size, case.alpha, case.beta, case.k, case.alpha_mode == "mean"
         if case.mode == "within_channel":
             return _ops.local_response_norm_within(case.image, *constants)
-        return _ops.local_response_norm(h * w, c, *constants)
+        return _ops.local_response_norm(h * w, c, *constants, case.groups)
     if kind == "dense":
         return _ops.dense(case.inputs, case.units, True)
     if kind == "dropout":

@@ -86,6 +86,7 @@ typedef enum {
     FC_RELU6,
     FC_SILU, /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */
     FC_GELU,
+    FC_HARD_SILU,
     FC_ACTIVATIONS
 } fc_activation;
 
@@ -135,6 +136,7 @@ typedef struct {
 typedef struct {
     fc_lrn lrn;
     fc_pool2d pool;
+    ptrdiff_t lrn_c; /* channels that are normalized together */
 } fc_lrn_pool;
 
 typedef struct {
@@ -340,7 +342,7 @@ fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bi
 fc_status fc_rbf_init(fc_op *op, ptrdiff_t in, ptrdiff_t units);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
-/* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
+/* The two in one pass, also with groups of channels as pixels of lrn; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
 fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
 fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t size, float alpha, float beta,
                              float k, int mean);

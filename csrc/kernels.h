@@ -32,7 +32,7 @@ typedef struct {
     ptrdiff_t row, col, x_pixel, y_pixel;
 } fc_taps;
 
-/* An image in lanes, as rows and columns of pixels. */
+/* Rows and columns of pixels, of an image in lanes among others. Steps in floats. */
 typedef struct {
     const float *p;
     ptrdiff_t row, pixel;
@@ -117,7 +117,7 @@ typedef struct {
                                 float *dx))                                                                           \
     X(void, prelu, (ptrdiff_t n, const float *x, const float *a, float *y))                                           \
     X(void, prelu_backward, (ptrdiff_t n, const float *x, const float *a, const float *dy, float *dx))                \
-    X(void, prelu_weights, (ptrdiff_t n, const float *x, const float *dy, float *da))                                 \
+    X(void, prelu_weights, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *da))                 \
     X(void, maxout, (ptrdiff_t n, ptrdiff_t group, const float *x, float *y))                                         \
     X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
@@ -127,7 +127,7 @@ typedef struct {
     X(void, blend, (ptrdiff_t n, float a, const float *x, float b, const float *z, float *y))                         \
     X(void, rescale, (ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset,        \
                       float *y))                                                                                      \
-    X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
+    X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, const fc_plane *x, float *y))                     \
     X(void, scale_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y))      \
     X(void, sum_products, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw))                  \
     X(void, rbf, (ptrdiff_t n, ptrdiff_t units, const float *x, const float *w, float *y))                            \

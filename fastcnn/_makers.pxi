@@ -107,9 +107,12 @@ def permute(shape, order):
 
 
 def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
-                        bint mean):
+                        bint mean, Py_ssize_t groups=1):
     cdef Op op = Op.__new__(Op)
-    check(fc_lrn_init(&op.op, pixels, channels, size, alpha, beta, k, mean), f"local_response_norm of size {size}")
+    if channels % groups:
+        raise ShapeError(f"groups must divide the {channels} channels. Received: {groups}")
+    check(fc_lrn_init(&op.op, pixels * groups, channels // groups, size, alpha, beta, k, mean),
+          f"local_response_norm of size {size}")
     return op
 
 

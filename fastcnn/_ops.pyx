@@ -14,7 +14,7 @@ PASSES = {"pack": FC_PACK, "statistics": FC_STATISTICS, "combine": FC_COMBINE, "
 ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
                "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS, "softsign": FC_SOFTSIGN,
                "hard_sigmoid": FC_HARD_SIGMOID, "selu": FC_SELU, "exponential": FC_EXPONENTIAL, "relu6": FC_RELU6,
-               "silu": FC_SILU, "gelu": FC_GELU}
+               "silu": FC_SILU, "gelu": FC_GELU, "hard_silu": FC_HARD_SILU}
 OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 

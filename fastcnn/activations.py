@@ -3,7 +3,7 @@
 from fastcnn import _ops, arguments
 
 _DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0), "hard_sigmoid": ("slope", 1 / 6)}
-_ALIASES = {"swish": "silu"}
+_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 NAMES = (*_ops.ACTIVATIONS, "softmax", "log_softmax")
 
 

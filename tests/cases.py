@@ -85,10 +85,11 @@ class LRNCase:
     k: float = 2.0
     alpha_mode: str = "sum"
     mode: str = "across_channels"
+    groups: int = 1
 
     @property
     def options(self):
-        return _options(self, "size alpha beta k alpha_mode mode")
+        return _options(self, "size alpha beta k alpha_mode mode groups")
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,8 @@ LRN = [
     LRNCase("odd.size_beyond_channels", (2, 3, 7), size=23, alpha=0.5, beta=0.5, k=1.0),
     LRNCase("odd.one_channel", (4, 3, 1), alpha=1.0, beta=1.0, k=1.0, alpha_mode="mean"),
     LRNCase("odd.size_one", (2, 2, 33), size=1, alpha=0.25, beta=0.6),
+    LRNCase("alexnet.towers1", (55, 55, 96), groups=2),
+    LRNCase("odd.groups", (3, 2, 33), size=4, alpha=0.5, groups=3),
     LRNCase("odd.within_channel", (9, 7, 5), size=3, alpha=0.5, k=1.0, alpha_mode="mean", mode="within_channel"),
     LRNCase("odd.within_even_size", (5, 11, 17), size=4, alpha=0.1, beta=0.6, mode="within_channel"),
     LRNCase("odd.within_beyond_image", (3, 2, 1), size=9, alpha=0.5, beta=1.0, mode="within_channel"),
@@ -263,7 +266,7 @@ class Call:
 
 _IMAGE, _ANY = (2, 5, 6, 3), (2, 3, 4, 5)
 _ELEMENTWISE = (
-    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu "
+    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu hard_silu "
     "softmax log_softmax"
 ).split()
 

@@ -76,7 +76,8 @@ def test_reference_of_ops(case):
     check_op(*arrays, **options)
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "silu", "gelu"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "silu", "gelu",
+                                  "hard_silu"])
 def test_reference_of_activations(name):
     x = away_from_zero(3, 4)
     h, slopes = positive(3, 4), np.diag(jacobian(getattr(ref, name), x)).reshape(3, 4)

@@ -110,6 +110,7 @@ CASES = {
     "global_avg": (L.GlobalAveragePooling2D, (4, 5, 6), (6,), 0, 0, 120),
     "lrn": (L.LocalResponseNormalization, (3, 4, 9), (3, 4, 9), 0, 0, 0),
     "lrn.mean": (lambda: L.LocalResponseNormalization(4, 0.5, 0.6, 1.0, "mean"), (7,), (7,), 0, 0, 0),
+    "lrn.groups": (lambda: L.LocalResponseNormalization(3, 0.5, groups=3), (4, 5, 9), (4, 5, 9), 0, 0, 0),
     "lrn.within": (
         lambda: L.LocalResponseNormalization(3, 1.0, 0.75, 1.0, "mean", "within_channel"),
         (4, 5, 3),
@@ -164,8 +165,12 @@ CASES = {
     "maxout": (L.Maxout, (3, 4, 6), (3, 4, 3), 0, 0, 72),
     "maxout.five": (lambda: L.Maxout(5), (35,), (7,), 0, 0, 35),
     "conv2d.silu": (lambda: L.Conv2D(4, 2, activation="swish"), (3, 3, 2), (2, 2, 4), 36, 4 * 32, 4 * 36),
+    "dense.hard_silu": (lambda: L.Dense(7, activation="hard_swish"), (11,), (7,), 84, 77, 84),
     "dense.gelu": (lambda: L.Dense(7, activation="gelu"), (11,), (7,), 84, 77, 84),
     "relu": (L.ReLU, (2, 2, 3), (2, 2, 3), 0, 0, 0),
+    "relu.leaky": (lambda: L.ReLU(negative_slope=0.25), (7,), (7,), 0, 0, 0),
+    "relu.six": (lambda: L.ReLU(6.0), (7,), (7,), 0, 0, 0),
+    "relu6": (L.ReLU6, (2, 2, 3), (2, 2, 3), 0, 0, 0),
     "softmax": (L.Softmax, (3, 11), (3, 11), 0, 0, 0),
     **{
         f"activation.{name}": (lambda name=name: L.Activation(name), (3, 7), (3, 7), 0, 0, 0)
@@ -185,6 +190,7 @@ CASES = {
             "relu6",
             "silu",
             "gelu",
+            "hard_silu",
             "softmax",
             "log_softmax",
         )
@@ -413,6 +419,9 @@ ERRORS = [
     (lambda: L.LocalResponseNormalization(alpha_mode="total"), ValueError, "alpha_mode .*Received: 'total'"),
     (lambda: L.LocalResponseNormalization(mode="within"), ValueError, "mode .*Received: 'within'"),
     (lambda: L.LocalResponseNormalization(mode="within_channel")(np.ones((2, 3))), ValueError, "Received: \\(3,\\)"),
+    (lambda: L.LocalResponseNormalization(groups=0), ValueError, "groups .*Received: 0"),
+    (lambda: L.LocalResponseNormalization(groups=2)(np.ones((2, 3))), ValueError, "divide the 3 channels. Received: 2"),
+    (lambda: L.LocalResponseNormalization(mode="within_channel", groups=2), ValueError, "groups must be 1.*Received: 2"),
     (lambda: L.MaxPooling2D(2, padding=2)(np.ones((1, 4, 4, 1))), ValueError, "padding .*Received: "),
     (lambda: L.AveragePooling2D(5)(np.ones((1, 4, 4, 1))), ValueError, "larger than the padded input"),
     (lambda: L.LpPooling2D(0.5), ValueError, "p .*Received: 0.5"),
@@ -464,6 +473,11 @@ ERRORS = [
     (lambda: L.Maxout(2)(np.ones((1, 5))), ValueError, "group_size .*5 channels. Received: 2"),
     (lambda: L.Activation({"name": "hard_sigmoid", "slope": -1}), ValueError, "slope .*Received: -1"),
     (lambda: L.Activation("geluu"), ValueError, "activation .*'gelu'.*Received: 'geluu'"),
+    (lambda: L.ReLU(5), ValueError, "max_value=6 .*Received: max_value=5, negative_slope=0.0, threshold=0.0"),
+    (lambda: L.ReLU(6, 0.5), ValueError, "max_value=6 with negative_slope=0.*Received: max_value=6, negative_slope=0.5"),
+    (lambda: L.ReLU(threshold=1), ValueError, "threshold=0. Received: .*threshold=1"),
+    (lambda: L.ReLU(negative_slope=-1), ValueError, "negative_slope .*Received: -1"),
+    (lambda: L.ReLU("6"), TypeError, "max_value .*Received: '6'"),
     (lambda: L.ELU(alpha="x"), TypeError, "alpha .*Received: 'x'"),
     (lambda: L.Activation(None).from_config({"activation": 3}), ValueError, "activation .*Received: 3"),
 ]

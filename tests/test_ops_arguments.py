@@ -112,7 +112,7 @@ BAD_OPTIONS = {
     "global_max_pool2d": {"data_format": BAD_WORDS},
     "local_response_norm": {
         "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS,
-        "alpha_mode": BAD_WORDS, "mode": BAD_WORDS,
+        "alpha_mode": BAD_WORDS, "mode": BAD_WORDS, "groups": BAD_INTEGERS | {"not a divisor": (2, "2")},
     },
     "batch_norm": {"epsilon": NOT_NEGATIVE},
     "zero_pad2d": {"padding": BAD_PADDINGS, "data_format": BAD_WORDS},

@@ -7,7 +7,7 @@ from fastcnn.layers import Layer
 from fastcnn.reference.windows import pad, sliding_axes, taps
 
 _CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha", "hard_sigmoid": "slope"}
-_KINKED = ("relu", "leaky_relu", "elu", "selu")
+_KINKS = {"relu": (0,), "leaky_relu": (0,), "elu": (0,), "selu": (0,), "relu6": (0, 6), "hard_silu": (-3, 3)}
 
 
 class Affine(Layer):
@@ -116,7 +116,7 @@ def _reshape(layer, x):
 
 
 def _lrn(layer, x):
-    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode")}
+    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")}
     return (
         ref.local_response_norm(x, **options),
         lambda dy: (ref.local_response_norm_backward(dy, x, **options),),
@@ -344,8 +344,8 @@ class Twin:
         margins = [np.inf]
         for layer, weights, x in zip(self.layers, self.weights, inputs):
             kind = type(layer).__name__
-            if getattr(layer, "activation", ("",))[0] in _KINKED:
-                margins.append(_least(np.abs(_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x)))
+            for kink in _KINKS.get(getattr(layer, "activation", ("",))[0], ()):
+                margins.append(_least(np.abs((_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x) - kink)))
             if kind == "PReLU" or kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
                 margins.append(_least(np.abs(x)))
             if kind == "Maxout" and layer.group_size > 1:

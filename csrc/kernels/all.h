@@ -5,6 +5,7 @@
 
 #include "vmath.h"
 #include "tail.h"
+#include "sums.h"
 #include "gemm.h"
 #include "half.h"
 #include "winograd.h"

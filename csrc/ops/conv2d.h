@@ -23,6 +23,10 @@ void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
                           float *db);
 
+/* db of output channels [oc, oc + n) over images [from, to). */
+void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,
+                    float *db);
+
 /* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
 fc_op fc_conv2d_transposed(const fc_op *op);
 

@@ -3,7 +3,7 @@
 from fastcnn.importing import on_demand
 
 __all__, __getattr__, __dir__ = on_demand(__name__, {
-    "activation": ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"],
+    "activation": ["ELU", "Activation", "LeakyReLU", "ReLU", "ReLU6", "Softmax"],
     "base": ["Layer"],
     "conv2d": ["Conv2D"],
     "conv2d_transpose": ["Conv2DTranspose"],

@@ -1,7 +1,8 @@
 # What __init__.py offers, for editors and type checkers, which do not run it.
 
 from fastcnn.layers.activation import (
-    ELU as ELU, Activation as Activation, LeakyReLU as LeakyReLU, ReLU as ReLU, Softmax as Softmax,
+    ELU as ELU, Activation as Activation, LeakyReLU as LeakyReLU, ReLU as ReLU, ReLU6 as ReLU6,
+    Softmax as Softmax,
 )
 from fastcnn.layers.base import Layer as Layer
 from fastcnn.layers.conv2d import Conv2D as Conv2D

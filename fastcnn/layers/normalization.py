@@ -15,6 +15,7 @@ class LocalResponseNormalization(Layer):
         alpha, beta, k: constants of the formula; the defaults are AlexNet's.
         alpha_mode: "sum": s = alpha; "mean": s = alpha / size (Caffe, torch, ONNX), within channels alpha / size².
         mode: "across_channels" or "within_channel"; Caffe's WITHIN_CHANNEL has k=1 and alpha_mode="mean".
+        groups: the channels are cut into this many equal groups, at whose ends the windows end, as in AlexNet's two towers.
 
     Shape:
         (N, …, C), within channels (N, H, W, C) → the same
@@ -27,15 +28,17 @@ class LocalResponseNormalization(Layer):
         (1, 2, 2, 8)
     """
 
-    config = ("size", "alpha", "beta", "k", "alpha_mode", "mode")
+    config = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", **base):
+    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, **base):
         super().__init__(**base)
         self.size = arguments.integer("size", size)
         self.alpha, self.beta, self.k = (arguments.number(n, v) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
         self.alpha_mode = arguments.choice("alpha_mode", alpha_mode, ("sum", "mean"))
-
         self.mode = arguments.choice("mode", mode, ("across_channels", "within_channel"))
+        self.groups = arguments.integer("groups", groups)
+        if self.groups > 1 and self.mode == "within_channel":
+            raise ValueError(f"groups must be 1 within channels, where none sees another. Received: {self.groups}")
 
     def build(self, shape):
         if self.mode == "within_channel":
@@ -45,12 +48,8 @@ class LocalResponseNormalization(Layer):
             self.op = _ops.local_response_norm_within(shape, self.size, self.alpha, self.beta, self.k,
                                                       self.alpha_mode == "mean")
             return
-        channels = shape[-1]
-        pixels = 1
-        for size in shape[:-1]:
-            pixels *= size
-        self.op = _ops.local_response_norm(pixels, channels, self.size, self.alpha, self.beta, self.k,
-                                           self.alpha_mode == "mean")
+        self.op = _ops.local_response_norm(math.prod(shape[:-1]), shape[-1], self.size, self.alpha, self.beta, self.k,
+                                           self.alpha_mode == "mean", self.groups)
 
     def nodes(self):
         return [Node(self.op)]
