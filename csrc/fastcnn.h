@@ -114,6 +114,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right;
     int count_pad;         /* average: padding counts */
+    int adaptive;          /* average: windows follow from the sizes alone, as out_h × out_w of them need */
     float p;               /* Lp: the exponent, ≥ 1 */
 } fc_pool2d;
 
@@ -331,6 +332,9 @@ fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, pt
                                    ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
+/* The means of out_h × out_w windows, from ⌊i·in/out⌋ to ⌈(i + 1)·in/out⌉ along each axis. */
+fc_status fc_adaptive_avg_pool2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h,
+                                      ptrdiff_t out_w);
 /* Edges below 0 are cut away. */
 fc_status fc_pad2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t top, ptrdiff_t bottom,
                         ptrdiff_t left, ptrdiff_t right);

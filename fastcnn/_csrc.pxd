@@ -35,7 +35,7 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
-        int count_pad
+        int count_pad, adaptive
         float p
 
     ctypedef struct fc_prelu:
@@ -139,6 +139,8 @@ cdef extern from "fastcnn.h" nogil:
                                        Py_ssize_t pad_right, int bias)
     fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
                              const fc_pool2d *window, int ceil_mode)
+    fc_status fc_adaptive_avg_pool2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h,
+                                          Py_ssize_t out_w)
     fc_status fc_pad2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t top, Py_ssize_t bottom,
                             Py_ssize_t left, Py_ssize_t right)
     fc_status fc_upsample2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t size_h,

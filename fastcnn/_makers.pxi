@@ -69,10 +69,19 @@ def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, b
     w.pool_h, w.pool_w = pool_size
     w.stride_h, w.stride_w = strides
     (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
-    w.count_pad, w.p = count_include_pad, p
+    w.count_pad, w.adaptive, w.p = count_include_pad, 0, p
     h, width, c = in_shape
     check(fc_pool2d_init(&op.op, POOLS[kind], h, width, c, &w, ceil_mode),
           f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
+    return op
+
+
+def adaptive_avg_pool2d(in_shape, size):
+    """The means of size[0] × size[1] windows that cover the image, whatever its size."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    check(fc_adaptive_avg_pool2d_init(&op.op, h, width, c, size[0], size[1]),
+          f"adaptive_avg_pool2d of input {tuple(in_shape)} to {tuple(size)}")
     return op
 
 

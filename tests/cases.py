@@ -251,6 +251,18 @@ SHAPING = [
 ]
 
 
+ADAPTIVE = [  # windows apart, overlapping, of several sizes, more than pixels, and both
+    ImageCase("adaptive.apart", "adaptive_avg_pool2d", (12, 8, 5), (3, 4, 5), {"output_size": (3, 4)}),
+    ImageCase("adaptive.torchvision", "adaptive_avg_pool2d", (13, 13, 96), (6, 6, 96), {"output_size": 6}),
+    ImageCase("adaptive.overlapping", "adaptive_avg_pool2d", (7, 9, 17), (6, 8, 17), {"output_size": (6, 8)}),
+    ImageCase("adaptive.irregular", "adaptive_avg_pool2d", (13, 14, 33), (5, 4, 33), {"output_size": (5, 4)}),
+    ImageCase("adaptive.beyond_image", "adaptive_avg_pool2d", (3, 5, 4), (7, 6, 4), {"output_size": (7, 6)}),
+    ImageCase("adaptive.one", "adaptive_avg_pool2d", (9, 7, 1), (1, 1, 1), {"output_size": 1}),
+    ImageCase("adaptive.all", "adaptive_avg_pool2d", (4, 3, 19), (4, 3, 19), {"output_size": (4, 3)}),
+    ImageCase("adaptive.pixel", "adaptive_avg_pool2d", (1, 1, 3), (4, 2, 3), {"output_size": (4, 2)}),
+]
+
+
 @dataclass(frozen=True)
 class Call:
     """A small valid call of one function of `fastcnn.ops`; "labels" stands for class numbers."""
@@ -299,6 +311,7 @@ CALLS = [
     Call("avg_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("soft_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("lp_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"p": 2.5, "pool_size": 3, "strides": 2, "padding": 1}),
+    Call("adaptive_avg_pool2d", {"x": _IMAGE}, (2, 3, 4, 3), {"output_size": (3, 4)}),
     Call("global_avg_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("global_max_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),

@@ -44,7 +44,9 @@ def spatial_layer(rng, kind, shape, seed, filters):
         )
     return {
         "max": lambda: L.MaxPooling2D(window, **options),
-        "avg": lambda: L.AveragePooling2D(window, **options),
+        "avg": lambda: pick(
+            rng, [L.AveragePooling2D(window, **options), L.AdaptiveAveragePooling2D((window[1] + 1, window[0] + 3))]
+        ),
         "soft": lambda: L.SoftPooling2D(window, **options),
         "lp": lambda: L.LpPooling2D(pick(rng, [2, 3.5]), window, **options),
         "lrn": lambda: L.LocalResponseNormalization(

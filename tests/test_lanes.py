@@ -116,6 +116,7 @@ SPATIAL = {
     "full": lambda: [L.Conv2D(1, 1), L.Conv2D(13, (12, 1)), L.Conv2D(3, (1, 11))],
     "max": lambda: [L.Conv2D(6, 3), L.MaxPooling2D(3, 2, padding="same"), L.Conv2D(4, 2, activation="sigmoid")],
     "average": lambda: [L.Conv2D(6, 3), L.AveragePooling2D(2, 3), L.Activation("softplus"), L.Conv2D(9, 2)],
+    "adaptive": lambda: [L.Conv2D(6, 3), L.AdaptiveAveragePooling2D((5, 4)), L.Conv2D(9, 2)],
     "smooth": lambda: [L.Conv2D(6, 3), L.SoftPooling2D(3, 2), L.Conv2D(5, 2), L.LpPooling2D(2, 2, 1), L.Conv2D(3, 2)],
     "units": lambda: [
         L.Conv2D(12, 3, activation="silu"), L.Maxout(3), L.Conv2D(6, 3), L.Activation("hard_swish"), L.Maxout(),

@@ -107,6 +107,10 @@ CASES = {
     "lp_pool": (lambda: L.LpPooling2D(3, (2, 3), ceil_mode=True), (7, 8, 2), (4, 3, 2), 0, 0, 24 * 6),
     "lp_pool.broken": (lambda: L.LpPooling2D(1.5, 2, 1, padding=1), (4, 3, 9), (5, 4, 9), 0, 0, 180 * 4),
     "global_max": (L.GlobalMaxPooling2D, (4, 5, 6), (6,), 0, 0, 120),
+    "adaptive": (lambda: L.AdaptiveAveragePooling2D((3, 4)), (6, 8, 5), (3, 4, 5), 0, 0, 240),
+    "adaptive.irregular": (lambda: L.AdaptiveAveragePooling2D((3, 5)), (7, 4, 2), (3, 5, 2), 0, 0, 2 * 9 * 8),
+    "global_max.kept": (lambda: L.GlobalMaxPooling2D(keepdims=True), (4, 5, 6), (1, 1, 6), 0, 0, 120),
+    "global_avg.kept": (lambda: L.GlobalAveragePooling2D(keepdims=True), (4, 5, 6), (1, 1, 6), 0, 0, 120),
     "global_avg": (L.GlobalAveragePooling2D, (4, 5, 6), (6,), 0, 0, 120),
     "lrn": (L.LocalResponseNormalization, (3, 4, 9), (3, 4, 9), 0, 0, 0),
     "lrn.mean": (lambda: L.LocalResponseNormalization(4, 0.5, 0.6, 1.0, "mean"), (7,), (7,), 0, 0, 0),
@@ -342,8 +346,10 @@ FIRST = [
     (L.Cropping2D, {"cropping": ((1, 0), (0, 3))}),
     (L.UpSampling2D, {"size": (1, 2), "interpolation": "bilinear"}),
     (L.SpatialDropout2D, {"rate": 0.5}),
+    (L.AdaptiveAveragePooling2D, {"output_size": (3, 2)}),
     (L.GlobalAveragePooling2D, {}),
     (L.GlobalMaxPooling2D, {}),
+    (L.GlobalAveragePooling2D, {"keepdims": True}),
 ]
 
 
@@ -424,6 +430,10 @@ ERRORS = [
     (lambda: L.LocalResponseNormalization(mode="within_channel", groups=2), ValueError, "groups must be 1.*Received: 2"),
     (lambda: L.MaxPooling2D(2, padding=2)(np.ones((1, 4, 4, 1))), ValueError, "padding .*Received: "),
     (lambda: L.AveragePooling2D(5)(np.ones((1, 4, 4, 1))), ValueError, "larger than the padded input"),
+    (lambda: L.AdaptiveAveragePooling2D(), TypeError, "output_size"),
+    (lambda: L.AdaptiveAveragePooling2D((2, 0)), ValueError, "output_size .*Received: 0"),
+    (lambda: L.AdaptiveAveragePooling2D(2)(np.ones((1, 4, 4))), ValueError, "Received: \\(4, 4\\)"),
+    (lambda: L.GlobalMaxPooling2D(keepdims=1), TypeError, "keepdims .*Received: 1"),
     (lambda: L.LpPooling2D(0.5), ValueError, "p .*Received: 0.5"),
     (lambda: L.LpPooling2D(pool_size=2), TypeError, "missing 1 required positional argument: 'p'"),
     (lambda: L.SoftPooling2D(poolsize=2), TypeError, "Did you mean 'pool_size'"),

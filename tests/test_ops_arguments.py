@@ -108,6 +108,9 @@ BAD_OPTIONS = {
     "avg_pool2d": POOL_OPTIONS | {"count_include_pad": BAD_FLAGS},
     "soft_pool2d": POOL_OPTIONS,
     "lp_pool2d": POOL_OPTIONS | {"p": BAD_NUMBERS | {"below one": (0.9, "0.9"), "beyond a million": (1e7, "10000000.0")}},
+    "adaptive_avg_pool2d": {
+        "output_size": BAD_PAIRS | NO_NONE | {"beyond memory": (2**31 - 1, str(2**31 - 1))}, "data_format": BAD_WORDS,
+    },
     "global_avg_pool2d": {"data_format": BAD_WORDS},
     "global_max_pool2d": {"data_format": BAD_WORDS},
     "local_response_norm": {
@@ -225,7 +228,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
         for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "conv2d_transpose",
-                   *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
+                   *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "adaptive_avg", "global_avg", "global_max")),
                    "zero_pad2d", "crop2d", "upsample2d", "spatial_dropout2d")
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
@@ -669,6 +672,7 @@ def test_channels_first(name, call, image, unaligned_too):
     options = {"padding": "same"} if "strides" in call.options else {}
     options |= {"pool_size": 2} if "pool_size" in call.options else {}
     options |= {"p": 3} if "p" in call.options else {}
+    options |= {"output_size": (2, 3)} if "output_size" in call.options else {}
     options |= call.options if "rate" in call.options else {}
     arrays = {"x": normal(rng, image)}
     if "coefficient" in call.shapes:

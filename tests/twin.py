@@ -101,6 +101,21 @@ def _pool(kind, *names):
     return run
 
 
+def _adaptive(layer, x):
+    backward = ref.adaptive_avg_pool2d_backward
+    return ref.adaptive_avg_pool2d(x, layer.windows), lambda dy: (backward(dy, x, layer.windows),)
+
+
+def _global_pool(kind):
+    forward, backward = getattr(ref, f"global_{kind}_pool2d"), getattr(ref, f"global_{kind}_pool2d_backward")
+
+    def run(layer, x):
+        y = forward(x)
+        return y.reshape(len(x), *layer.output_size), lambda dy: (backward(dy.reshape(y.shape), x),)
+
+    return run
+
+
 def _named(op, *names):
     """An operation whose options are attributes of the layer."""
 
@@ -180,8 +195,9 @@ _RUN = {
     "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
     "SoftPooling2D": _pool("soft", *_WINDOW),
     "LpPooling2D": _pool("lp", *_WINDOW, "p"),
-    "GlobalMaxPooling2D": _pool("global_max"),
-    "GlobalAveragePooling2D": _pool("global_avg"),
+    "AdaptiveAveragePooling2D": _adaptive,
+    "GlobalMaxPooling2D": _global_pool("max"),
+    "GlobalAveragePooling2D": _global_pool("avg"),
     "Flatten": _reshape,
     "Reshape": _reshape,
     "Permute": _named("permute", "dims"),

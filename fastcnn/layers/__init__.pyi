@@ -21,7 +21,8 @@ from fastcnn.layers.normalization import (
     BatchNormalization as BatchNormalization, LocalResponseNormalization as LocalResponseNormalization,
 )
 from fastcnn.layers.pooling import (
-    AveragePooling2D as AveragePooling2D, GlobalAveragePooling2D as GlobalAveragePooling2D,
+    AdaptiveAveragePooling2D as AdaptiveAveragePooling2D, AveragePooling2D as AveragePooling2D,
+    GlobalAveragePooling2D as GlobalAveragePooling2D,
     GlobalMaxPooling2D as GlobalMaxPooling2D, LpPooling2D as LpPooling2D, MaxPooling2D as MaxPooling2D,
     SoftPooling2D as SoftPooling2D,
 )

@@ -88,6 +88,8 @@ from .optimizers import adadelta, adagrad, adam, rmsprop, sdlm, sgd
 from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
 from .permute import permute, permute_backward
 from .pool2d import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
     avg_pool2d,
     avg_pool2d_backward,
     global_avg_pool2d,
@@ -116,6 +118,7 @@ from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
     "adadelta", "adagrad", "adam",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "augment",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward",
