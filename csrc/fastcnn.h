@@ -196,6 +196,7 @@ typedef struct {
     float rho, rho_gain;                     /* of adam: β₂ */
     float epsilon;                           /* of sdlm: mu */
     int nesterov, centered, amsgrad;
+    unsigned states;                         /* those that the rule reads and writes with these constants: bits 1 << i */
 } fc_optimizer;
 
 /* Where an image is cropped, and whether it is mirrored. */

@@ -21,15 +21,6 @@ with command_in_one_line():
     from fastcnn.random import set_random_seed
     from fastcnn.threads import get_num_threads, num_threads, set_num_threads
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "reference.check_gradients": ["check_gradients"],
-    "reference.compare": ["compare"],
-    "model.loading": ["load_model"],
-    "layers.input": ["Input"],
-    "model.model": ["Model"],
-}, ["callbacks", "compat", "constraints", "convnetjs", "datasets", "images", "initializers", "io", "layers", "losses",
-    "metrics", "networks", "ops", "optimizers", "recipes", "reference", "regularizers", "vis"])
-__all__ += ["Sequential", "__version__", "config_context", "get_config", "get_num_threads", "num_threads", "set_config",
-            "set_num_threads", "set_random_seed", "show_config"]
+__all__, __getattr__, __dir__ = on_demand(__name__)
 for _cls in Sequential.__mro__[:-1]:
     name_methods(_cls)

@@ -38,6 +38,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t norm_own, norm_first, norm_count
         float decay, shrink, momentum, momentum_gain, rho, rho_gain, epsilon
         int nesterov, centered, amsgrad
+        unsigned states
 
     ctypedef struct fc_distort:
         float translation, scaling, squeezing, shearing, background, mean, scale
@@ -336,15 +337,15 @@ def rescale(Py_ssize_t size, Py_ssize_t period):
 
 def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, float shrink=0, float clip_value=0,
               float clip_norm=0, norms=(0, 0, 0), double momentum=0, double rho=0, float epsilon=0, bint nesterov=False,
-              bint centered=False, bint amsgrad=False):
+              bint centered=False, bint amsgrad=False, unsigned states=0):
     """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; epsilon: of sdlm mu; norms: (first of its own sums
-    of squares, first and number of those that make up the norm)."""
+    of squares, first and number of those that make up the norm); states: those that must be bound, bits 1 << i."""
     cdef Op op = Op.__new__(Op)
     cdef fc_optimizer o
     o.l1, o.l2, o.decay, o.shrink, o.clip_value, o.clip_norm = l1, l2, decay, shrink, clip_value, clip_norm
     o.norm_own, o.norm_first, o.norm_count = norms
     o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
-    o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
+    o.epsilon, o.nesterov, o.centered, o.amsgrad, o.states = epsilon, nesterov, centered, amsgrad, states
     check(fc_optimizer_init(&op.op, kind_of(kind, FC_OPTIMIZERS), size, &o), f"{kind} of {size} parameters")
     return op
 

@@ -1,12 +1,16 @@
 """Names of a package that are imported when they are first asked for (PEP 562): nobody waits for what he does not use.
 
-An `__init__.pyi` beside each such package's `__init__.py` says the same to editors and type checkers, which run no code.
+Which they are, and where, stands in an `__init__.pyi` beside such a package's `__init__.py`: once, for this module and for
+editors and type checkers, which run no code.
 """
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from importlib import import_module
+
+_IMPORT = re.compile(r"^from ([\w.]+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
 
 
 @contextmanager
@@ -22,26 +26,28 @@ def command_in_one_line():
         raise
 
 
-def on_demand(package, homes, modules=()):
+def on_demand(package):
     """What such a package defines: `__all__`, `__getattr__` and `__dir__`.
 
     Args:
-        package: its `__name__`.
-        homes: {module, relative to it: names of that module that the package offers}; no module in it has such a name.
-        modules: modules in it that it offers as a whole.
+        package: its `__name__`. Lines of its `__init__.pyi` are `from a.b import c as c, d as d`; from the package itself
+            they import modules. No module in it has a name that another module offers.
 
     Example:
-        >>> names, get, _ = on_demand("fastcnn.io", {"atomic": ["write_atomically"]}, ["safetensors"])
-        >>> names, get("write_atomically") is fastcnn.io.write_atomically
-        (['safetensors', 'write_atomically'], True)
+        >>> names, get, _ = on_demand("fastcnn.compat")
+        >>> names, get("keras") is fastcnn.compat.keras
+        (['keras'], True)
     """
-    home = {name: module for module, names in homes.items() for name in names} | dict.fromkeys(modules)
+    spec = sys.modules[package].__spec__
+    stub = spec.loader.get_data(f"{spec.origin}i").decode()
+    home = {name: module for module, lines, line in _IMPORT.findall(stub) for name in re.findall(r"(\w+) as", lines or line)}
 
     def __getattr__(name):
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
-        value = import_module(f".{home[name] or name}", package)
-        if home[name]:
+        whole = home[name] == package
+        value = import_module(f"{package}.{name}" if whole else home[name])
+        if not whole:
             value = getattr(value, name)
         setattr(sys.modules[package], name, value)  # from here on nobody asks again
         return value

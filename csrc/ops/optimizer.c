@@ -56,24 +56,11 @@ static void update(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_update(op, io, clip_factor(op, io), from, n, io->dw + from);
 }
 
-/* States that the rule reads and writes with these constants, as bits. */
-static unsigned states(const fc_op *op)
-{
-    const fc_optimizer *o = &op->u.optimizer;
-    switch (op->kind) {
-    case FC_SGD: return o->momentum > 0;
-    case FC_RMSPROP: return 1u | (o->momentum > 0) << 1 | (o->centered != 0) << 2;
-    case FC_ADADELTA: return 3;
-    case FC_ADAM: return 3u | (o->amsgrad != 0) << 2;
-    default: return 1; /* adagrad, sdlm */
-    }
-}
-
 static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
 {
     (void)io, (void)batch;
-    if (pass == FC_UPDATE) needs |= states(op) * FC_STATE | (op->u.optimizer.clip_norm > 0 ? FC_PARTIAL : 0);
-    return needs;
+    if (pass != FC_UPDATE) return needs;
+    return needs | op->u.optimizer.states * FC_STATE | (op->u.optimizer.clip_norm > 0 ? FC_PARTIAL : 0);
 }
 
 #define X(kind, name) \

@@ -4,9 +4,4 @@ them. Imported on first use."""
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    ".images.image_array": ["ImageArray"],
-    "image_files": ["ImageFiles"],
-    "image_folder": ["ImageFolder", "find_parts"],
-    "subset": ["Subset", "split"],
-}, ["cifar10", "cifar100", "fashion_mnist", "idx", "mnist"])
+__all__, __getattr__, __dir__ = on_demand(__name__)

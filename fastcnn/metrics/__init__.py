@@ -5,12 +5,4 @@
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "accuracy": ["BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy",
-                 "TopKCategoricalAccuracy"],
-    "base": ["Metric"],
-    "confusion": ["F1Score", "Precision", "Recall", "confusion_matrix"],
-    "names": ["get", "resolve", "resolve_accuracy", "serialize"],
-    "ranking": ["AUC"],
-    "regression": ["MeanAbsoluteError", "MeanSquaredError"],
-})
+__all__, __getattr__, __dir__ = on_demand(__name__)

@@ -1,15 +1,18 @@
 """AlexNet and its variants."""
 
+import math
 from itertools import count
 
-from fastcnn import arguments, initializers
-from fastcnn.layers import Conv2D, Dense, Dropout, Flatten, LocalResponseNormalization, MaxPooling2D
+from fastcnn import arguments, initializers, layers
+from fastcnn.model.model import Model
 from fastcnn.model.sequential import Sequential
+from fastcnn.networks import shared
 
 _KERNELS = 11, 5, 3, 3, 3
 _PAPER = {"filters": (96, 256, 384, 384, 256), "groups": (1, 2, 1, 2, 2), "size": 227, "padding": 0, "last_pool": 3}
 _VARIANTS = {
     "paper": _PAPER,
+    "towers": _PAPER,
     "caffe": _PAPER,
     "torchvision": {"filters": (64, 192, 384, 256, 256), "groups": (1,) * 5, "size": 224, "padding": 2, "last_pool": 3},
     "tutorial": {"filters": (96, 256, 384, 384, 256), "groups": (1,) * 5, "size": 227, "padding": 0, "last_pool": 2},
@@ -24,6 +27,9 @@ def alexnet(classes=1000, variant="paper", input_shape=None, seed=None, initiali
       α 1e-4, β .75) and then 3×3 max pooling with strides 2 follow conv1 and conv2; pooling follows conv5. Dense 4096,
       dropout .5, dense 4096, dropout .5, dense `classes`. Kernels start from N(0, .01), biases of conv2, conv4, conv5,
       fc6 and fc7 from 1, others from 0. As in the authors' own training, biases learn at twice the rate and do not decay.
+    - "towers": the paper's figure. Two towers, one for each of the authors' GPUs, have half of the filters and units each
+      ("conv1a", "conv1b" …). They see each other's maps in conv3, and each other's units in the dense layers; normalization
+      sees those of its own tower. In value it is "paper" with `LocalResponseNormalization(groups=2)`, as a `Model`.
     - "caffe": Caffe's reference model. The paper's, with pooling before normalization, which is Caffe's: k = 1, and α is
       divided by the size (`alpha_mode="mean"`); fc6 and fc7 start from N(0, .005). fastcnn's pooling rounds sizes down,
       Caffe's up: the same at 227.
@@ -35,15 +41,15 @@ def alexnet(classes=1000, variant="paper", input_shape=None, seed=None, initiali
 
     Args:
         classes: number of outputs.
-        variant: "paper", "caffe", "torchvision" or "tutorial".
-        input_shape: (height, width, channels); None: the variant's. At least 67 × 67 in "paper" and "caffe", 63 × 63 in
-            "torchvision", 51 × 51 in "tutorial".
+        variant: "paper", "towers", "caffe", "torchvision" or "tutorial".
+        input_shape: (height, width, channels); None: the variant's. At least 67 × 67 in "paper", "towers" and "caffe",
+            63 × 63 in "torchvision", 51 × 51 in "tutorial".
         seed: of the model; None: from `fastcnn.set_random_seed`'s source.
         initializer: of all kernels, by name or as an object, with zero biases; None: the variant's own initial values.
 
     Shape:
-        (N, 227, 227, 3) → (N, classes). With 1000 classes 60,965,224 parameters and 724 M multiply-adds ("paper", "caffe"),
-        61,100,840 and 714 M ("torchvision"), 62,378,344 and 1,135 M ("tutorial")
+        (N, 227, 227, 3) → (N, classes). With 1000 classes 60,965,224 parameters and 724 M multiply-adds ("paper", "towers",
+        "caffe"), 61,100,840 and 714 M ("torchvision"), 62,378,344 and 1,135 M ("tutorial")
 
     Raises:
         TypeError, ValueError: another variant, an input that is too small.
@@ -60,53 +66,77 @@ def alexnet(classes=1000, variant="paper", input_shape=None, seed=None, initiali
     classes = arguments.integer("classes", classes)
     v = _VARIANTS[variant]
     shape = _input_shape(v, variant, input_shape)
+    if variant == "towers":
+        return _towers(v, classes, shape, seed, initializer)
     inputs = [channels // groups for channels, groups in zip((shape[2], *v["filters"]), v["groups"])]
-    height, width = (_extent(n, v) for n in shape[:2])
-    layers = []
-    for i, (filters, kernel, groups) in enumerate(zip(v["filters"], _KERNELS, v["groups"])):
-        layers.append(Conv2D(filters, kernel, name=f"conv{i + 1}", strides=1 if i else 4, groups=groups, activation="relu",
-                             padding=kernel // 2 if i else v["padding"], input_shape=None if i else shape,
-                             **_start(variant, initializer, f"conv{i + 1}", inputs[i] * kernel * kernel)))
-        layers += _reduction(variant, i + 1, v["last_pool"])
-    layers.append(Flatten(name="flatten"))
-    inputs = height * width * v["filters"][-1]
-    for name, units in (("fc6", 4096), ("fc7", 4096), ("fc8", classes)):
-        dense = Dense(units, name=name, activation="softmax" if name == "fc8" else "relu",
-                      **_start(variant, initializer, name, inputs))
-        dropout = [] if name == "fc8" else [Dropout(0.5, name=f"dropout{name[-1]}")]
-        layers += [*dropout, dense] if variant == "torchvision" else [dense, *dropout]
+    found = [layers.Input(shape)]
+    for number, (filters, groups, seen) in enumerate(zip(v["filters"], v["groups"], inputs), 1):
+        found += _stage(variant, initializer, number, seen, filters, groups)
+    found.append(layers.Flatten(name="flatten"))
+    inputs = math.prod(_extent(n, v) for n in shape[:2]) * v["filters"][-1]
+    for number, units in ((6, 4096), (7, 4096), (8, classes)):
+        dense, *dropout = _dense(variant, initializer, number, inputs, units)
+        found += [*dropout, dense] if variant == "torchvision" else [dense, *dropout]
         inputs = units
-    return Sequential(layers, name="alexnet", seed=seed)
+    return Sequential(found, name="alexnet", seed=seed)
 
 
-def _reduction(variant, number, last_pool):
-    """What follows a convolution: normalization and pooling."""
-    if number in (3, 4):
-        return []
-    pool = MaxPooling2D(last_pool if number == 5 else 3, strides=2, name=f"pool{number}")
-    if number == 5 or variant in ("torchvision", "tutorial"):
-        return [pool]
-    if variant == "caffe":
-        return [pool, LocalResponseNormalization(k=1.0, alpha_mode="mean", name=f"lrn{number}")]
-    return [LocalResponseNormalization(name=f"lrn{number}"), pool]
+def _towers(v, classes, shape, seed, initializer):
+    inputs, both = layers.Input(shape), iter(("join2", "join5", "join6", "join7"))
+    towers = [inputs] * 2
+    for number, (filters, groups) in enumerate(zip(v["filters"], v["groups"]), 1):
+        if number > 1 and groups == 1:
+            towers = [layers.Concatenate(name=next(both))(towers)] * 2
+        seen = towers[0].shape[-1]
+        towers = [_through(_stage("towers", initializer, number, seen, filters // 2, 1, tower), x)
+                  for tower, x in zip("ab", towers)]
+    x = layers.Flatten(name="flatten")(layers.Concatenate(name=next(both))(towers))
+    for number in (6, 7):
+        towers = [_through(_dense("towers", initializer, number, x.shape[1], 2048, tower), x) for tower in "ab"]
+        x = layers.Concatenate(name=next(both))(towers)
+    return Model(inputs, _through(_dense("towers", initializer, 8, x.shape[1], classes), x), name="alexnet", seed=seed)
+
+
+def _through(chain, x):
+    for layer in chain:
+        x = layer(x)
+    return x
+
+
+def _stage(variant, initializer, number, inputs, filters, groups, tower=""):
+    """A convolution of so many inputs per group, and what follows it: normalization and pooling."""
+    v, kernel = _VARIANTS[variant], _KERNELS[number - 1]
+    found = [layers.Conv2D(filters, kernel, name=f"conv{number}{tower}", strides=1 if number > 1 else 4, groups=groups,
+                           activation="relu", padding=kernel // 2 if number > 1 else v["padding"],
+                           **_start(variant, initializer, f"conv{number}", inputs * kernel * kernel))]
+    if number in (1, 2, 5):
+        found.append(layers.MaxPooling2D(v["last_pool"] if number == 5 else 3, strides=2, name=f"pool{number}{tower}"))
+    if number < 3 and variant == "caffe":
+        found.append(layers.LocalResponseNormalization(k=1.0, alpha_mode="mean", name=f"lrn{number}"))
+    elif number < 3 and variant in ("paper", "towers"):
+        found.insert(1, layers.LocalResponseNormalization(name=f"lrn{number}{tower}"))
+    return found
+
+
+def _dense(variant, initializer, number, inputs, units, tower=""):
+    """A dense layer and, but for the last, its dropout."""
+    last = number == 8
+    dense = layers.Dense(units, activation="softmax" if last else "relu", name=f"fc{number}{tower}",
+                         **_start(variant, initializer, f"fc{number}", inputs))
+    return [dense] if last else [dense, layers.Dropout(0.5, name=f"dropout{number}{tower}")]
 
 
 def _start(variant, initializer, name, fan_in):
     """A layer's initial values, and what multiplies its rate and decay."""
-    options = {}
-    if variant in ("paper", "caffe"):
-        options = {"learning_rate_multiplier": {"bias": 2.0}, "weight_decay_multiplier": {"bias": 0.0}}
-    if initializer is not None:
-        return {**options, "kernel_initializer": initializer}
+    options = shared.BIASES if variant in ("paper", "towers", "caffe") else {}
     if variant == "tutorial":
-        return options
+        return shared.start(initializer, "glorot_uniform")
     if variant == "torchvision":
-        uniform = initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
-        return {"kernel_initializer": uniform, "bias_initializer": uniform}
+        uniform = shared.uniform_by(fan_in)
+        return shared.start(initializer, uniform, uniform)
     stddev = 0.005 if variant == "caffe" and name in ("fc6", "fc7") else 0.01
     bias = 0.0 if name in ("conv1", "conv3", "fc8") else 1.0
-    return {**options, "kernel_initializer": initializers.RandomNormal(stddev=stddev),
-            "bias_initializer": initializers.Constant(bias)}
+    return {**shared.start(initializer, initializers.RandomNormal(stddev=stddev), initializers.Constant(bias)), **options}
 
 
 def _extent(size, v):
@@ -118,13 +148,7 @@ def _extent(size, v):
 
 
 def _input_shape(v, variant, shape):
-    if shape is None:
-        return v["size"], v["size"], 3
-    if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"input_shape must be (height, width, channels). Received: {arguments.shown(shape)}")
-    if len(shape) != 3:
-        raise ValueError(f"input_shape must be (height, width, channels). Received: {arguments.shown(shape)}")
-    shape = tuple(arguments.integer("input_shape", size) for size in shape)
+    shape = shared.image_shape(shape, (v["size"], v["size"], 3))
     least = next(n for n in count(1) if _extent(n, v) > 0)
     if min(shape[:2]) < least:
         raise ValueError(f'input_shape must be at least {least} × {least} for variant "{variant}". Received: {shape}')

@@ -3,6 +3,7 @@
 from fastcnn.initializers import RandomNormal
 from fastcnn.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D
 from fastcnn.model.sequential import Sequential
+from fastcnn.networks.shared import BIASES
 
 
 def cifar10(classes=10, activation="relu", seed=None, initializer=None):
@@ -33,8 +34,7 @@ def cifar10(classes=10, activation="relu", seed=None, initializer=None):
         89578
     """
     def options(stddev):
-        return {"kernel_initializer": RandomNormal(stddev=stddev) if initializer is None else initializer,
-                "learning_rate_multiplier": {"bias": 2.0}, "weight_decay_multiplier": {"bias": 0.0}}
+        return {"kernel_initializer": RandomNormal(stddev=stddev) if initializer is None else initializer, **BIASES}
 
     convolution = {"padding": 2, "activation": activation}
     pooling = {"strides": 2, "ceil_mode": True}

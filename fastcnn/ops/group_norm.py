@@ -7,6 +7,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
+__all__ = ["group_norm", "group_norm_backward", "layer_norm", "layer_norm_backward"]
+
 
 class _Problem:
     """The arguments, checked; the op and what it works with. op: None where x is empty."""
