@@ -24,7 +24,7 @@ def _layer(layer, x, is_last, dtype):
         pool = reference.max_pool2d if isinstance(layer, layers.MaxPooling2D) else reference.avg_pool2d
         return pool(x, **{k: config[k] for k in ("pool_size", "strides", "padding", "ceil_mode")})
     elif isinstance(layer, layers.LocalResponseNormalization):
-        names = ("size", "alpha", "beta", "k", "alpha_mode", "mode")
+        names = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")
         return reference.local_response_norm(x, **{k: config[k] for k in names})
     elif isinstance(layer, layers.Flatten):
         return x.reshape(len(x), -1)

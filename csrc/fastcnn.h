@@ -65,6 +65,8 @@ typedef enum { FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY } fc_status;
     X(FC_LRN_POOL, lrn_max_pool2d)                            \
     X(FC_BATCH_NORM, batch_norm)                              \
     X(FC_FIXED_NORM, fixed_norm)                              \
+    X(FC_GROUP_NORM, group_norm)                              \
+    X(FC_LAYER_NORM, layer_norm)                              \
     X(FC_FOLD, fold)                                          \
     X(FC_DROPOUT, dropout)                                    \
     X(FC_GAUSSIAN_NOISE, gaussian_noise)                      \
@@ -105,7 +107,8 @@ typedef enum { FC_OWN, FC_PLAINS, FC_POOLS, FC_MERGES, FC_LOSSES, FC_OPTIMIZERS 
     X(FC_EXPONENTIAL, exponential)   \
     X(FC_RELU6, relu6)               \
     X(FC_SILU, silu) /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */ \
-    X(FC_GELU, gelu)
+    X(FC_GELU, gelu)                 \
+    X(FC_HARD_SILU, hard_silu)
 
 typedef enum {
 #define X(kind, name) kind,
@@ -137,6 +140,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right;
     int count_pad;         /* average: padding counts */
+    int adaptive;          /* average: windows follow from the sizes alone, as out_h × out_w of them need */
     float p;               /* Lp: the exponent, ≥ 1 */
 } fc_pool2d;
 
@@ -151,6 +155,12 @@ typedef struct {
     float momentum, epsilon;
 } fc_batch_norm;
 
+typedef struct {
+    ptrdiff_t groups, width; /* parts of the channels (of a row) that are normalized apart, and values of each */
+    ptrdiff_t row;           /* as in batch_norm */
+    float epsilon;
+} fc_group_norm;
+
 /* PReLU: an image is [repeats][outer][shared][inner][inner_shared], its slopes are [outer][inner]. */
 typedef struct {
     ptrdiff_t repeats, outer, shared, inner, inner_shared;
@@ -159,6 +169,7 @@ typedef struct {
 typedef struct {
     fc_lrn lrn;
     fc_pool2d pool;
+    ptrdiff_t lrn_c; /* channels that are normalized together */
 } fc_lrn_pool;
 
 typedef struct {
@@ -261,6 +272,8 @@ typedef struct {
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
+    ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
+    int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
@@ -272,6 +285,7 @@ typedef struct {
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
         fc_batch_norm batch_norm;
+        fc_group_norm group_norm;
         fc_dropout dropout;    /* of dense too */
         fc_loss loss;
         fc_optimizer optimizer;
@@ -363,6 +377,9 @@ fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, pt
                                    ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
 fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c,
                          const fc_pool2d *window, int ceil_mode);
+/* The means of out_h × out_w windows, from ⌊i·in/out⌋ to ⌈(i + 1)·in/out⌉ along each axis. */
+fc_status fc_adaptive_avg_pool2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h,
+                                      ptrdiff_t out_w);
 /* Edges below 0 are cut away. */
 fc_status fc_pad2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t top, ptrdiff_t bottom,
                         ptrdiff_t left, ptrdiff_t right);
@@ -374,7 +391,7 @@ fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bi
 fc_status fc_rbf_init(fc_op *op, ptrdiff_t in, ptrdiff_t units);
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
                       int mean);
-/* The two in one pass; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
+/* The two in one pass, also with groups of channels as pixels of lrn; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
 fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
 fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t size, float alpha, float beta,
                              float k, int mean);
@@ -386,6 +403,9 @@ fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for on
 /* Of images [pixels][c]; fixed: by given statistics. */
 fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
                              int center);
+/* FC_GROUP_NORM or FC_LAYER_NORM of images [samples][pixels][groups][width]: over pixels and width; samples or pixels must be 1 */
+fc_status fc_group_norm_init(fc_op *op, ptrdiff_t samples, ptrdiff_t pixels, ptrdiff_t groups, ptrdiff_t width, float epsilon,
+                             int scale, int center);
 fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm); /* of: conv2d or dense before norm, a fixed_norm */
 fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);
 fc_status fc_maxout_init(fc_op *op, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t group);
@@ -398,6 +418,9 @@ fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *c
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
 /* Two images of `size` floats become one; of a sum each has a factor. */
 fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, float second);
+/* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
+fc_status fc_set_sum(fc_op *op);
+fc_status fc_set_join(fc_op *op, const fc_op *join);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */

@@ -32,7 +32,7 @@ typedef struct {
     ptrdiff_t row, col, x_pixel, y_pixel;
 } fc_taps;
 
-/* An image in lanes, as rows and columns of pixels. */
+/* Rows and columns of pixels, of an image in lanes among others. Steps in floats. */
 typedef struct {
     const float *p;
     ptrdiff_t row, pixel;
@@ -113,11 +113,12 @@ typedef struct {
                          const fc_plane *x, const fc_plane *dy, float *dw, ptrdiff_t dw_step))                        \
     X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
+    X(void, activate_sum, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                      \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \
     X(void, prelu, (ptrdiff_t n, const float *x, const float *a, float *y))                                           \
     X(void, prelu_backward, (ptrdiff_t n, const float *x, const float *a, const float *dy, float *dx))                \
-    X(void, prelu_weights, (ptrdiff_t n, const float *x, const float *dy, float *da))                                 \
+    X(void, prelu_weights, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *da))                 \
     X(void, maxout, (ptrdiff_t n, ptrdiff_t group, const float *x, float *y))                                         \
     X(void, maxout_backward, (ptrdiff_t n, ptrdiff_t group, const float *x, const float *dy, float *dx))              \
     X(void, add, (ptrdiff_t n, const float *x, float *y))                                                             \
@@ -127,7 +128,7 @@ typedef struct {
     X(void, blend, (ptrdiff_t n, float a, const float *x, float b, const float *z, float *y))                         \
     X(void, rescale, (ptrdiff_t n, const float *x, const float *mean, const float *scale, const float *offset,        \
                       float *y))                                                                                      \
-    X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y))                        \
+    X(void, sum_rows, (ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, const fc_plane *x, float *y))                     \
     X(void, scale_rows, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y))      \
     X(void, sum_products, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw))                  \
     X(void, rbf, (ptrdiff_t n, ptrdiff_t units, const float *x, const float *w, float *y))                            \
@@ -167,6 +168,14 @@ typedef struct {
                         float *t))                                                                                    \
     X(void, norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,          \
                             const float *scale, const float *k, const float *l, float *dx))                           \
+    X(void, group_norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,    \
+                                  const float *scale, const float *k, const float *l, float *dx))                     \
+    X(void, layer_norm, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *w, const float *b,  \
+                         float *y))                                                                                   \
+    X(void, layer_norm_backward, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,        \
+                                  const float *w, float *dx))                                                         \
+    X(void, layer_norm_weights, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,         \
+                                 float *dw, float *db))                                                               \
     X(void, norm_scale, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *scale, float *y))                  \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \

@@ -66,6 +66,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
     fc_status fc_set_lanes(fc_op *op)
+    fc_status fc_set_sum(fc_op *op)
+    fc_status fc_set_join(fc_op *op, const fc_op *join)
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)

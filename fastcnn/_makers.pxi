@@ -16,7 +16,7 @@ cdef extern from "fastcnn.h" nogil:
 
     ctypedef struct fc_pool2d:
         Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
-        int count_pad
+        int count_pad, adaptive
         float p
 
     ctypedef struct fc_prelu:
@@ -49,6 +49,8 @@ cdef extern from "fastcnn.h" nogil:
                                        Py_ssize_t pad_right, int bias)
     fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
                              const fc_pool2d *window, int ceil_mode)
+    fc_status fc_adaptive_avg_pool2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h,
+                                          Py_ssize_t out_w)
     fc_status fc_pad2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t top, Py_ssize_t bottom,
                             Py_ssize_t left, Py_ssize_t right)
     fc_status fc_upsample2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t size_h,
@@ -67,6 +69,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)
     fc_status fc_batch_norm_init(fc_op *op, int fixed, Py_ssize_t pixels, Py_ssize_t c, float momentum, float epsilon,
                                  int scale, int center)
+    fc_status fc_group_norm_init(fc_op *op, Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width,
+                                 float epsilon, int scale, int center)
     fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm)
     fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
@@ -153,10 +157,19 @@ def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, b
     w.pool_h, w.pool_w = pool_size
     w.stride_h, w.stride_w = strides
     (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
-    w.count_pad, w.p = count_include_pad, p
+    w.count_pad, w.adaptive, w.p = count_include_pad, 0, p
     h, width, c = in_shape
     check(fc_pool2d_init(&op.op, kind_of(f"{kind}_pool2d", FC_POOLS), h, width, c, &w, ceil_mode),
           f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
+    return op
+
+
+def adaptive_avg_pool2d(in_shape, size):
+    """The means of size[0] × size[1] windows that cover the image, whatever its size."""
+    cdef Op op = Op.__new__(Op)
+    h, width, c = in_shape
+    check(fc_adaptive_avg_pool2d_init(&op.op, h, width, c, size[0], size[1]),
+          f"adaptive_avg_pool2d of input {tuple(in_shape)} to {tuple(size)}")
     return op
 
 
@@ -191,9 +204,12 @@ def permute(shape, order):
 
 
 def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
-                        bint mean):
+                        bint mean, Py_ssize_t groups=1):
     cdef Op op = Op.__new__(Op)
-    check(fc_lrn_init(&op.op, pixels, channels, size, alpha, beta, k, mean), f"local_response_norm of size {size}")
+    if channels % groups:
+        raise ShapeError(f"groups must divide the {channels} channels. Received: {groups}")
+    check(fc_lrn_init(&op.op, pixels * groups, channels // groups, size, alpha, beta, k, mean),
+          f"local_response_norm of size {size}")
     return op
 
 
@@ -231,6 +247,15 @@ def batch_norm(Py_ssize_t pixels, Py_ssize_t c, float epsilon, bint scale, bint 
     cdef Op op = Op.__new__(Op)
     check(fc_batch_norm_init(&op.op, fixed, pixels, c, momentum, epsilon, scale, center),
           f"batch_norm of {pixels} × {c} values")
+    return op
+
+
+def group_norm(Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width, float epsilon, bint scale,
+               bint center):
+    """Normalization of images [samples][pixels][groups][width] over pixels and width; samples or pixels must be 1."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_group_norm_init(&op.op, samples, pixels, groups, width, epsilon, scale, center),
+          f"group_norm of {samples} × {pixels} × {groups} × {width} values")
     return op
 
 

@@ -130,6 +130,16 @@ cdef class Op:
         other.op.b_size = other.op.out_c
         return other
 
+    def with_sum(self):
+        """The same op, which adds a second input to what it makes, before the activation; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_sum(&other.op) == FC_OK else None
+
+    def with_join(self, Op join):
+        """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_join(&other.op, &join.op) == FC_OK else None
+
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
         cdef Op other = self.copy()

@@ -3,7 +3,7 @@
 from fastcnn import _ops, arguments
 
 _DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0), "hard_sigmoid": ("slope", 1 / 6)}
-_ALIASES = {"swish": "silu"}
+_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 NAMES = (*_ops.ACTIVATIONS, "softmax", "log_softmax")
 
 
@@ -49,8 +49,15 @@ def fusable(activation):
 
 
 def op(activation, size, channels):
-    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`."""
+    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`.
+
+    Raises:
+        ValueError: a softmax over a single value.
+    """
     name, constant = activation
+    if name not in _ops.ACTIVATIONS and channels == 1:
+        raise ValueError(f"{name} needs several outputs, of one it is always {int(name == 'softmax')}; a single output goes "
+                         f"with 'sigmoid' and binary_crossentropy. Received: {name} of 1 output")
     if name in _ops.ACTIVATIONS:
         return _ops.plain("activation_of_x" if name in _ops.OF_X else "activation", 1, size, name, constant)
     return _ops.plain(name, size // channels, channels)

@@ -3,8 +3,23 @@
 An `__init__.pyi` beside each such package's `__init__.py` says the same to editors and type checkers, which run no code.
 """
 
+import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+
+
+@contextmanager
+def command_in_one_line():
+    """A block of imports; where they fail and it is the command `fastcnn` that runs, users get one line: an environment
+    variable is wrong."""
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        script = os.path.basename(sys.argv[0] if sys.argv else "").split(".")[0] == "fastcnn"
+        if script or ("-m", "fastcnn") in zip(sys.orig_argv, sys.orig_argv[1:]):
+            raise SystemExit(f"fastcnn: {error}") from None
+        raise
 
 
 def on_demand(package, homes, modules=()):
@@ -31,8 +46,52 @@ def on_demand(package, homes, modules=()):
         setattr(sys.modules[package], name, value)  # from here on nobody asks again
         return value
 
-    def __dir__():
-        known = vars(sys.modules[package])
-        return sorted({name for name in known if known[name] is not on_demand}.union(home))
+    return sorted(home), __getattr__, listing(package)
 
-    return sorted(home), __getattr__, __dir__
+
+def listing(package):
+    """The `__dir__` of a package: its public names, as `__all__` has them, and none of its modules besides.
+
+    Example:
+        >>> "datasets" in dir(fastcnn), "arguments" in dir(fastcnn)
+        (True, False)
+    """
+    return lambda: sorted(sys.modules[package].__all__)
+
+
+def refuse_unbuilt(folder):
+    """Says how to build fastcnn if its extension is not there, as in a fresh checkout.
+
+    Args:
+        folder: of the package.
+
+    Raises:
+        ImportError: there is none for this Python.
+
+    Example:
+        >>> refuse_unbuilt(fastcnn.__path__[0])
+    """
+    import os
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    if any(os.path.exists(os.path.join(folder, f"_ops{suffix}")) for suffix in EXTENSION_SUFFIXES):
+        return
+    python = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+    raise ImportError(f"fastcnn is not built for {python} in {folder}. Build it: {sys.executable or 'python'} -m pip "
+                      f"install -e {os.path.dirname(folder)} (or leave this folder, if an installed fastcnn is meant). "
+                      "Received: no file _ops there") from None
+
+
+def extra(module, what):
+    """The ImportError for a module that is not there: its command works however fastcnn was installed.
+
+    Args:
+        module: what `import` calls it.
+        what: needs it.
+
+    Example:
+        >>> print(extra("PIL", "decoding images"))
+        decoding images needs Pillow: pip install pillow. Received: no module PIL
+    """
+    name = {"PIL": "Pillow"}.get(module, module)
+    return ImportError(f"{what} needs {name}: pip install {name.lower()}. Received: no module {module}")

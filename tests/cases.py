@@ -85,10 +85,11 @@ class LRNCase:
     k: float = 2.0
     alpha_mode: str = "sum"
     mode: str = "across_channels"
+    groups: int = 1
 
     @property
     def options(self):
-        return _options(self, "size alpha beta k alpha_mode mode")
+        return _options(self, "size alpha beta k alpha_mode mode groups")
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,9 @@ class DenseCase:
 
 
 CONV2D = [
-    Conv2DCase("lenet.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
-    Conv2DCase("lenet.conv2", (14, 14, 6), 16, (5, 5)),
-    Conv2DCase("lenet.c5", (5, 5, 16), 120, (5, 5)),
+    Conv2DCase("lenet5.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
+    Conv2DCase("lenet5.conv2", (14, 14, 6), 16, (5, 5)),
+    Conv2DCase("lenet5.c5", (5, 5, 16), 120, (5, 5)),
     Conv2DCase("cifar.conv1", (32, 32, 3), 32, (3, 3), padding="same"),
     Conv2DCase("cifar.conv2", (32, 32, 32), 32, (3, 3), padding="same"),
     Conv2DCase("alexnet.conv1", (227, 227, 3), 96, (11, 11), strides=(4, 4)),
@@ -164,8 +165,8 @@ CONV2D = [
 ]
 
 POOL2D = [
-    PoolCase("lenet.pool1", (28, 28, 6), (2, 2), (2, 2)),
-    PoolCase("lenet.pool2", (10, 10, 16), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool1", (28, 28, 6), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool2", (10, 10, 16), (2, 2), (2, 2)),
     PoolCase("alexnet.pool1", (55, 55, 96), (3, 3), (2, 2)),
     PoolCase("alexnet.pool2", (27, 27, 256), (3, 3), (2, 2)),
     PoolCase("alexnet.pool5", (13, 13, 256), (3, 3), (2, 2)),
@@ -188,15 +189,17 @@ LRN = [
     LRNCase("odd.size_beyond_channels", (2, 3, 7), size=23, alpha=0.5, beta=0.5, k=1.0),
     LRNCase("odd.one_channel", (4, 3, 1), alpha=1.0, beta=1.0, k=1.0, alpha_mode="mean"),
     LRNCase("odd.size_one", (2, 2, 33), size=1, alpha=0.25, beta=0.6),
+    LRNCase("alexnet.towers1", (55, 55, 96), groups=2),
+    LRNCase("odd.groups", (3, 2, 33), size=4, alpha=0.5, groups=3),
     LRNCase("odd.within_channel", (9, 7, 5), size=3, alpha=0.5, k=1.0, alpha_mode="mean", mode="within_channel"),
     LRNCase("odd.within_even_size", (5, 11, 17), size=4, alpha=0.1, beta=0.6, mode="within_channel"),
     LRNCase("odd.within_beyond_image", (3, 2, 1), size=9, alpha=0.5, beta=1.0, mode="within_channel"),
 ]
 
 DENSE = [
-    DenseCase("lenet.f5", 400, 120),
-    DenseCase("lenet.f6", 120, 84),
-    DenseCase("lenet.output", 84, 10),
+    DenseCase("lenet5.f5", 400, 120),
+    DenseCase("lenet5.f6", 120, 84),
+    DenseCase("lenet5.output", 84, 10),
     DenseCase("alexnet.fc6", 9216, 4096),
     DenseCase("alexnet.fc7", 4096, 4096),
     DenseCase("alexnet.fc8", 4096, 1000),
@@ -248,6 +251,18 @@ SHAPING = [
 ]
 
 
+ADAPTIVE = [  # windows apart, overlapping, of several sizes, more than pixels, and both
+    ImageCase("adaptive.apart", "adaptive_avg_pool2d", (12, 8, 5), (3, 4, 5), {"output_size": (3, 4)}),
+    ImageCase("adaptive.torchvision", "adaptive_avg_pool2d", (13, 13, 96), (6, 6, 96), {"output_size": 6}),
+    ImageCase("adaptive.overlapping", "adaptive_avg_pool2d", (7, 9, 17), (6, 8, 17), {"output_size": (6, 8)}),
+    ImageCase("adaptive.irregular", "adaptive_avg_pool2d", (13, 14, 33), (5, 4, 33), {"output_size": (5, 4)}),
+    ImageCase("adaptive.beyond_image", "adaptive_avg_pool2d", (3, 5, 4), (7, 6, 4), {"output_size": (7, 6)}),
+    ImageCase("adaptive.one", "adaptive_avg_pool2d", (9, 7, 1), (1, 1, 1), {"output_size": 1}),
+    ImageCase("adaptive.all", "adaptive_avg_pool2d", (4, 3, 19), (4, 3, 19), {"output_size": (4, 3)}),
+    ImageCase("adaptive.pixel", "adaptive_avg_pool2d", (1, 1, 3), (4, 2, 3), {"output_size": (4, 2)}),
+]
+
+
 @dataclass(frozen=True)
 class Call:
     """A small valid call of one function of `fastcnn.ops`; "labels" stands for class numbers."""
@@ -263,7 +278,7 @@ class Call:
 
 _IMAGE, _ANY = (2, 5, 6, 3), (2, 3, 4, 5)
 _ELEMENTWISE = (
-    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu "
+    "relu leaky_relu elu sigmoid tanh scaled_tanh softplus softsign hard_sigmoid selu exponential relu6 silu gelu hard_silu "
     "softmax log_softmax"
 ).split()
 
@@ -296,6 +311,7 @@ CALLS = [
     Call("avg_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("soft_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"pool_size": 3, "strides": 2, "padding": 1}),
     Call("lp_pool2d", {"x": _IMAGE}, (2, 3, 3, 3), {"p": 2.5, "pool_size": 3, "strides": 2, "padding": 1}),
+    Call("adaptive_avg_pool2d", {"x": _IMAGE}, (2, 3, 4, 3), {"output_size": (3, 4)}),
     Call("global_avg_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("global_max_pool2d", {"x": _IMAGE}, (2, 3), {}),
     Call("local_response_norm", {"x": _ANY}, _ANY, {"size": 3, "alpha": 0.5}),
@@ -308,6 +324,8 @@ CALLS = [
          {"pool_size": 3, "strides": (2, 1), "padding": ((0, 1), (0, 0))}),
     Call("rbf", {"x": (6, 5), "prototypes": (4, 5)}, (6, 4), {}),
     *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
+    Call("layer_norm", {"x": _ANY, "gamma": (4, 5), "beta": (4, 5)}, _ANY, {"axis": (-2, -1)}),
+    Call("group_norm", {"x": (2, 3, 4, 6), "gamma": (6,), "beta": (6,)}, (2, 3, 4, 6), {"groups": 3}),
     Call("batch_norm", {"x": _ANY, "gamma": (5,), "beta": (5,)}, _ANY, {}),
     Call("prelu", {"x": _ANY, "alpha": (3, 1, 5)}, _ANY, {}),
     Call("maxout", {"x": _ANY}, (2, 3, 4, 1), {"group_size": 5}),

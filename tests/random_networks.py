@@ -19,7 +19,7 @@ ENDS = [
     ("sparse_categorical_crossentropy", True, "log_softmax"),
 ]
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "softsign",
-               "selu", "silu", "gelu"]
+               "selu", "relu6", "silu", "gelu", "hard_silu"]
 SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "within", "norm", "activation", "prelu", "maxout",
            "dropout", "affine", "doubled"]
 
@@ -44,10 +44,14 @@ def spatial_layer(rng, kind, shape, seed, filters):
         )
     return {
         "max": lambda: L.MaxPooling2D(window, **options),
-        "avg": lambda: L.AveragePooling2D(window, **options),
+        "avg": lambda: pick(
+            rng, [L.AveragePooling2D(window, **options), L.AdaptiveAveragePooling2D((window[1] + 1, window[0] + 3))]
+        ),
         "soft": lambda: L.SoftPooling2D(window, **options),
         "lp": lambda: L.LpPooling2D(pick(rng, [2, 3.5]), window, **options),
-        "lrn": lambda: L.LocalResponseNormalization(int(rng.integers(1, 6)), alpha=0.2, k=1.0),
+        "lrn": lambda: L.LocalResponseNormalization(
+            int(rng.integers(1, 6)), alpha=0.2, k=1.0, groups=pick(rng, [g for g in (1, 2, 3) if shape[2] % g == 0])
+        ),
         "norm": lambda: L.BatchNormalization(momentum=0.9, center=bool(rng.integers(2)), scale=bool(rng.integers(2))),
         "within": lambda: L.LocalResponseNormalization(3, alpha=0.2, k=1.0, mode="within_channel"),
         "activation": lambda: L.Activation(pick(rng, ACTIVATIONS)),

@@ -160,13 +160,13 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "configuration", "constraints", "importing", "random", "registry",
-          "regularizers", "settings", "threads"}
+GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing",
+          "random", "registry", "regularizers", "settings", "threads"}
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     "batches": set(),
     "io": set(),
     "initializers": set(),
-    "metrics": set(),
+    "metrics": {"losses"},
     "optimizers": set(),
     "ops": set(),
     "reference": {"ops"},
@@ -175,22 +175,24 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
     "images": {"ops"},
     "datasets": {"images", "io"},
     "layers": {"batches", "engine", "initializers", "ops"},
-    "callbacks": {"vis"},
+    "callbacks": {"io", "vis"},
     "model": {"batches", "callbacks", "engine", "io", "layers", "losses", "metrics", "optimizers"},
     "vis": {"batches", "engine", "layers", "losses", "metrics"},
     "networks": {"initializers", "layers", "model"},
-    "recipes": {"callbacks", "datasets", "images", "initializers", "losses", "networks", "ops", "optimizers"},
-    "convnetjs": {"initializers", "layers", "losses", "ops", "optimizers"},
+    "recipes": {"callbacks", "datasets", "images", "initializers", "losses", "networks", "optimizers"},
+    "convnetjs": {"initializers", "layers", "losses", "optimizers"},
     "compat": {"batches", "callbacks", "datasets", "images", "initializers", "io", "layers", "losses", "metrics", "model",
                "ops", "optimizers"},
-    "cli": {"callbacks", "datasets", "images", "losses", "metrics", "recipes"},
+    "cli": {"callbacks", "datasets", "images", "io", "losses", "metrics", "recipes"},
 }
 AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "callbacks/": [r"fastcnn\.vis\b"],
     "arguments.py": [r"fastcnn\b"],
+    "hints.py": [r"fastcnn\b"],
     "importing.py": [r"fastcnn\b"],
     "batches/streams.py": [r"fastcnn\b"],
-    "images/decode.py": [r"fastcnn\.(?!arguments\b)"],
+    "images/decode.py": [r"fastcnn\.(?!arguments\b|images\.openers\b)"],
+    "images/openers.py": [r"fastcnn\b"],
     "io/atomic.py": [r"fastcnn\b"],
     "io/safetensors.py": [r"fastcnn\.(?!io\b)"],
     "reference/": [r"fastcnn\.(?!reference\b)"],

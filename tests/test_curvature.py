@@ -76,7 +76,8 @@ def test_reference_of_ops(case):
     check_op(*arrays, **options)
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "silu", "gelu"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "silu", "gelu",
+                                  "hard_silu"])
 def test_reference_of_activations(name):
     x = away_from_zero(3, 4)
     h, slopes = positive(3, 4), np.diag(jacobian(getattr(ref, name), x)).reshape(3, 4)
@@ -301,6 +302,20 @@ def test_dropout_is_left_out():
         m.compile("sgd", "mse")
         found.append(m.hessian_diagonal(x, np.zeros((6, 2))))
     assert all(np.array_equal(a, b) for a, b in zip(*found))
+
+
+def test_weights_of_losses_count():
+    model, x, y = problem("modern", 9)
+    plain = model.hessian_diagonal(x, y)
+    model.compile("sgd", model.loss, loss_weights=[2.0])
+    assert all(np.allclose(2 * a, b, rtol=1e-5) for a, b in zip(plain, model.hessian_diagonal(x, y)))
+
+
+def test_kernels_that_were_given_up():
+    model, x, y = problem("wide", 3)
+    model.half_weights("float16", free=True)
+    with pytest.raises(ValueError, match="hessian_diagonal needs the float32 kernels"):
+        model.hessian_diagonal(x, y)
 
 
 class Absolute(fastcnn.losses.Loss):

@@ -45,12 +45,13 @@ SHAPES = [  # image, pool_size, strides, padding, ceil_mode
 NORMS = [(5, 1e-2, 0.75, 2.0), (4, 0.1, 0.5, 1.0), (3, 0.3, 0.6, 1.0), (9, 1e-4, 1.0, 0.5)]  # size, alpha, beta, k
 
 
-def pair(image, pool_size, strides, padding, ceil_mode, norm=NORMS[0]):
+def pair(image, pool_size, strides, padding, ceil_mode, norm=NORMS[0], groups=1):
     """(normalization, pooling)."""
     size, strides = arguments.pair("pool_size", pool_size), arguments.pair("strides", strides)
     pads = arguments.pads(padding, image[:2], size, strides)
     h, w, c = image
-    return _ops.local_response_norm(h * w, c, *norm, False), _ops.pool2d("max", image, size, strides, pads, ceil_mode)
+    normalization = _ops.local_response_norm(h * w, c, *norm, False, groups)
+    return normalization, _ops.pool2d("max", image, size, strides, pads, ceil_mode)
 
 
 def apart(norm, pool, x, dy, relu, batch):
@@ -85,6 +86,23 @@ def test_normalized_pool(shape, isa, threads):
         check_pair(first, second, x, rng.standard_normal((3, second.out_size)).astype("f"), 3, threads)
 
 
+@pytest.mark.parametrize("shape, groups", [(SHAPES[0], 2), (SHAPES[4], 3), (SHAPES[5], 7), (SHAPES[6], 3)], ids=str)
+def test_normalized_pool_in_groups(shape, groups, isa, threads):
+    """… and each group has the bits that it has alone."""
+    (h, w, c), *window = shape
+    first, second = pair(*shape, groups=groups)
+    rng = np.random.default_rng(groups)
+    x, dy = (rng.standard_normal((2, size)).astype("f") for size in (first.in_size, second.out_size))
+    check_pair(first, second, x, dy, 2, threads)
+    y, dx = apart(first, second, x, dy, False, 2)
+    parts = [np.split(a.reshape(2, -1, c), groups, axis=-1) for a in (x, dy, y, dx)]
+    for x, dy, y, dx in zip(*parts):
+        arrays = [np.ascontiguousarray(a).reshape(2, -1) for a in (x, dy)]
+        own = apart(*pair((h, w, c // groups), *window), *arrays, False, 2)
+        assert_same(own[0].reshape(y.shape), y, "y")
+        assert_same(own[1].reshape(dx.shape), dx, "dx")
+
+
 def test_normalized_pool_of_what_is_no_number(isa):
     """The first NaN of a window takes the gradient; infinity, signed zeros."""
     first, second = pair((9, 8, 11), 3, 2, 0, False)
@@ -102,6 +120,7 @@ def test_what_is_no_pair():
     assert _ops.lrn_pool2d(pool, norm) is None
     assert _ops.lrn_pool2d(norm, pool.with_lanes()) is None
     assert _ops.lrn_pool2d(pair((6, 6, 5), 2, 2, 0, False)[0], pool) is None
+    assert _ops.lrn_pool2d(pair((6, 4, 6), 2, 2, 0, False)[0], pool) is None, "groups cut through pixels"
     assert _ops.lrn_pool2d(pair((9, 4, 4), 2, 2, 0, False)[0], pool) is not None, "as many pixels"
     assert _ops.lrn_pool2d(*pair((30, 600, 64), 3, 2, 0, False)) is None, "rows too large"
 
@@ -152,7 +171,7 @@ def model(*layers, shape=(19, 19, 16)):
 
 def net(activation="relu"):
     norm = L.LocalResponseNormalization
-    return model(L.Conv2D(32, 3, activation=activation), norm(alpha=0.1), L.MaxPooling2D(3, 2),
+    return model(L.Conv2D(32, 3, activation=activation), norm(alpha=0.1, groups=2), L.MaxPooling2D(3, 2),
                  L.Conv2D(48, 3, activation="relu"), L.MaxPooling2D(2), norm(), L.Conv2D(24, 1, activation="tanh"),
                  norm(3), L.MaxPooling2D(2, 1), L.Flatten(), L.Dense(700, "relu"), L.Dropout(0.3), L.Dense(400, "relu"),
                  L.Dropout(0.5), L.Dense(30, "relu"), L.Dropout(0.2, seed=4), L.Dense(5, "softmax"))

@@ -116,8 +116,11 @@ SPATIAL = {
     "full": lambda: [L.Conv2D(1, 1), L.Conv2D(13, (12, 1)), L.Conv2D(3, (1, 11))],
     "max": lambda: [L.Conv2D(6, 3), L.MaxPooling2D(3, 2, padding="same"), L.Conv2D(4, 2, activation="sigmoid")],
     "average": lambda: [L.Conv2D(6, 3), L.AveragePooling2D(2, 3), L.Activation("softplus"), L.Conv2D(9, 2)],
+    "adaptive": lambda: [L.Conv2D(6, 3), L.AdaptiveAveragePooling2D((5, 4)), L.Conv2D(9, 2)],
     "smooth": lambda: [L.Conv2D(6, 3), L.SoftPooling2D(3, 2), L.Conv2D(5, 2), L.LpPooling2D(2, 2, 1), L.Conv2D(3, 2)],
-    "units": lambda: [L.Conv2D(12, 3, activation="silu"), L.Maxout(3), L.Conv2D(6, 3), L.Activation("gelu"), L.Maxout()],
+    "units": lambda: [
+        L.Conv2D(12, 3, activation="silu"), L.Maxout(3), L.Conv2D(6, 3), L.Activation("hard_swish"), L.Maxout(),
+    ],
     "twice": lambda: [L.Conv2D(4, 3), L.Dropout(0.3, seed=2), L.Conv2D(4, 3, padding="same"), L.MaxPooling2D()],
     "dense": lambda: [L.Conv2D(4, 5, activation="elu"), L.Flatten(), L.Dense(101, activation="tanh"), L.Dense(26)],
     "frozen": lambda: [L.Conv2D(4, 3, trainable=False), L.Conv2D(7, 3), L.AveragePooling2D()],

@@ -11,7 +11,7 @@ from inspect import signature
 import numpy as np
 import pytest
 from buffers import assert_same, guarded, guarded_before, integers, normal, poisoned
-from cases import CALLS, CONV2D, DENSE, LRN, POOL2D, SHAPING
+from cases import ADAPTIVE, CALLS, CONV2D, DENSE, LRN, POOL2D, SHAPING
 from test_conv2d_transpose import EXACT
 from test_conv2d_transpose import arrays as transposed
 from test_ops_random import random_conv2d, random_pool2d
@@ -65,7 +65,7 @@ def named_problems(rng):
     for case in POOL2D:
         for op in POOLS if not case.name.startswith("alexnet") else ():
             yield case.name, op, [integers(rng, (3, *case.image))], {**POOLS[op], **case.options}
-    for case in SHAPING:
+    for case in (*SHAPING, *ADAPTIVE):
         yield case.name, case.op, [integers(rng, (3, *case.image))], case.options
     for case in POOL2D:
         if not case.name.startswith("alexnet") and not case.ceil_mode:

@@ -108,13 +108,29 @@ BAD_OPTIONS = {
     "avg_pool2d": POOL_OPTIONS | {"count_include_pad": BAD_FLAGS},
     "soft_pool2d": POOL_OPTIONS,
     "lp_pool2d": POOL_OPTIONS | {"p": BAD_NUMBERS | {"below one": (0.9, "0.9"), "beyond a million": (1e7, "10000000.0")}},
+    "adaptive_avg_pool2d": {
+        "output_size": BAD_PAIRS | NO_NONE | {"beyond memory": (2**31 - 1, str(2**31 - 1))}, "data_format": BAD_WORDS,
+    },
     "global_avg_pool2d": {"data_format": BAD_WORDS},
     "global_max_pool2d": {"data_format": BAD_WORDS},
     "local_response_norm": {
         "size": BAD_INTEGERS, "alpha": BAD_NUMBERS, "beta": BAD_NUMBERS, "k": BAD_NUMBERS,
-        "alpha_mode": BAD_WORDS, "mode": BAD_WORDS,
+        "alpha_mode": BAD_WORDS, "mode": BAD_WORDS, "groups": BAD_INTEGERS | {"not a divisor": (2, "2")},
     },
     "batch_norm": {"epsilon": NOT_NEGATIVE},
+    "layer_norm": {
+        "epsilon": NOT_NEGATIVE,
+        "axis": {key: value for key, value in BAD_INTEGERS.items() if key != "negative"} | NO_NONE | {
+            "first": (0, "0"), "not the last": ((1, 2), "(1, 2)"), "apart": ((1, 3), "(1, 3)"), "empty": ((), "()"),
+            "twice": ((3, 3), "(3, 3)"), "too many": ((4,), "4"), "float inside": ((2, 3.0), "3.0"), "below": (-5, "-5"),
+        },
+    },
+    "group_norm": {
+        "epsilon": NOT_NEGATIVE,
+        "groups": {key: value for key, value in BAD_INTEGERS.items() if key != "negative"} | NO_NONE | {
+            "not a divisor": (4, "4"), "beyond channels": (12, "12"), "below": (-2, "-2"),
+        },
+    },
     "zero_pad2d": {"padding": BAD_PADDINGS, "data_format": BAD_WORDS},
     "crop2d": {
         "cropping": BAD_PADDINGS | {"all rows": ((2, 3), "(2, 2), (3, 3)"), "all columns": (((0, 0), (2, 4)), "(2, 4)")},
@@ -225,7 +241,7 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(
         (op, "x", shape, fragment)
         for op in ("conv2d", "depthwise_conv2d", "separable_conv2d", "conv2d_transpose",
-                   *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "global_avg", "global_max")),
+                   *(f"{kind}_pool2d" for kind in ("max", "avg", "soft", "lp", "adaptive_avg", "global_avg", "global_max")),
                    "zero_pad2d", "crop2d", "upsample2d", "spatial_dropout2d")
         for shape, fragment in [
             ((5, 6, 3), "(5, 6, 3)"),
@@ -282,6 +298,13 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
     *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout", "rescale")),
+    *(("layer_norm", "x", shape, fragment) for shape, fragment in [
+        ((), "()"), ((3, 0), "(3, 0)"), ((4, 6), "(4, 6)"), ((2, 3, 5, 4), "(5, 4)"),
+    ]),
+    *(("layer_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (5,), (5, 4), (1, 4, 5)]),
+    *(("group_norm", "x", shape, str(shape)) for shape in [(), (6,), (3, 0), (2, 0, 6)]),
+    ("group_norm", "x", (2, 3, 5), "5 channels"),
+    *(("group_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (5,), (1, 6), (0,)]),
     ("batch_norm", "x", (), "()"),
     ("batch_norm", "x", (3, 0), "(3, 0)"),
     *(("batch_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (4,), (1, 5), (5, 1), (0,)]),
@@ -669,6 +692,7 @@ def test_channels_first(name, call, image, unaligned_too):
     options = {"padding": "same"} if "strides" in call.options else {}
     options |= {"pool_size": 2} if "pool_size" in call.options else {}
     options |= {"p": 3} if "p" in call.options else {}
+    options |= {"output_size": (2, 3)} if "output_size" in call.options else {}
     options |= call.options if "rate" in call.options else {}
     arrays = {"x": normal(rng, image)}
     if "coefficient" in call.shapes:

@@ -232,8 +232,9 @@ def test_local_response_norm(seed, isa):
             "beta": either(rng, 0.75, 0.75, 0.5, 1.0, 0.6, 2.0),
             "k": either(rng, 1.0, 2.0, 0.3),
             "alpha_mode": either(rng, "sum", "mean"),
+            "groups": int(rng.choice([g for g in (1, 2, 3, 7) if x.shape[-1] % g == 0])),
         }
-        if x.ndim == 4:
+        if x.ndim == 4 and options["groups"] == 1:
             options["mode"] = either(rng, "across_channels", "within_channel", "within_channel")
         what = f"{what} of x {x.shape}, {options}"
         dy = normal(rng, x.shape)
@@ -328,6 +329,7 @@ ACTIVATIONS = {  # units of y and, of its slope, units that |dy| multiplies; bot
     ("relu6",): (lambda x, y: 0 * y, lambda x, y: 0 * y),
     ("silu",): (lambda x, y: 8 * np.abs(y), silu_slope_units),
     ("gelu",): (gelu_units, gelu_slope_units),
+    ("hard_silu",): (lambda x, y: 4 * np.abs(y), lambda x, y: (np.abs(x) < 3) * (2 + np.abs(x))),
 }
 
 

@@ -589,6 +589,15 @@ def test_local_response_norm_within_channels_by_hand():
     np.testing.assert_allclose(y.ravel(), [corner, edge, corner, edge, middle, edge, corner, edge, corner], rtol=1e-14)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+def test_local_response_norm_in_groups(groups):
+    """Each group is normalized as if it were alone."""
+    x, options = 2.0 * normal(2, 3, 6), {"size": 3, "alpha": 0.8, "k": 1.0}
+    alone = [ref.local_response_norm(part, **options) for part in np.split(x, groups, axis=-1)]
+    assert np.array_equal(ref.local_response_norm(x, **options, groups=groups), np.concatenate(alone, axis=-1))
+    check_gradients("local_response_norm", x, **options, groups=groups)
+
+
 def test_local_response_norm_worked_example():
     y = ref.local_response_norm(np.arange(1.0, 9.0).reshape(1, 1, 1, 8), size=5, alpha=1.0, beta=1.0, k=0.0)
     expected = [
@@ -648,6 +657,7 @@ ACTIVATIONS = {
     "relu6": {},
     "silu": {},
     "gelu": {},
+    "hard_silu": {},
     "softmax": {},
     "log_softmax": {},
 }
@@ -763,6 +773,7 @@ ACTIVATION_VALUES = {  # name: (x, y) worked out by hand
     "exponential": ([-LN3, 0, math.log(2)], [1 / 3, 1, 2]),
     "relu6": ([-2, 0, 3, 7], [0, 0, 3, 6]),
     "silu": ([-LN3, 0, LN3], [-LN3 / 4, 0, 3 * LN3 / 4]),
+    "hard_silu": ([-4, -3, -1, 0, 1, 3, 5], [0, 0, -1 / 3, 0, 2 / 3, 3, 5]),
     "gelu": ([-1, 0, 1], [math.erf(math.sqrt(0.5)) / 2 - 0.5, 0, math.erf(math.sqrt(0.5)) / 2 + 0.5]),
     "softmax": ([0, math.log(2), LN3], [1 / 6, 2 / 6, 3 / 6]),
     "log_softmax": ([0, math.log(2), LN3], [-math.log(6), -math.log(3), -math.log(2)]),
@@ -806,6 +817,7 @@ LIMITS = {
     "relu6": ([0, 6], [0, 0]),
     "silu": ([0, 1e4], [0, 1]),
     "gelu": ([0, 1e4], [0, 1]),
+    "hard_silu": ([0, 1e4], [0, 1]),
     "softmax": ([0, 1], [0, 0]),
     "log_softmax": ([-2e4, 0], [1, -1]),
 }
@@ -1264,6 +1276,9 @@ BAD_CALLS = {  # id: call that must fail with ValueError
     "maxout.no_group": lambda: ref.maxout(IMAGE, 0),
     "global_avg_pool2d.empty": lambda: ref.global_avg_pool2d(IMAGE[:, :0]),
     "local_response_norm.size": lambda: ref.local_response_norm(IMAGE, size=0),
+    "local_response_norm.groups": lambda: ref.local_response_norm(IMAGE, groups=IMAGE.shape[-1] + 1),
+    "local_response_norm.no_groups": lambda: ref.local_response_norm(IMAGE, groups=0),
+    "local_response_norm.groups_within": lambda: ref.local_response_norm(IMAGE, mode="within_channel", groups=2),
     "local_response_norm.alpha_mode": lambda: ref.local_response_norm(IMAGE, alpha_mode="max"),
     "local_response_norm.mode": lambda: ref.local_response_norm(IMAGE, mode="within"),
     "local_response_norm.no_images": lambda: ref.local_response_norm(IMAGE[0], mode="within_channel"),

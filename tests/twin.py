@@ -7,7 +7,7 @@ from fastcnn.layers import Layer
 from fastcnn.reference.windows import pad, sliding_axes, taps
 
 _CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha", "hard_sigmoid": "slope"}
-_KINKED = ("relu", "leaky_relu", "elu", "selu")
+_KINKS = {"relu": (0,), "leaky_relu": (0,), "elu": (0,), "selu": (0,), "relu6": (0, 6), "hard_silu": (-3, 3)}
 
 
 class Affine(Layer):
@@ -101,6 +101,21 @@ def _pool(kind, *names):
     return run
 
 
+def _adaptive(layer, x):
+    backward = ref.adaptive_avg_pool2d_backward
+    return ref.adaptive_avg_pool2d(x, layer.windows), lambda dy: (backward(dy, x, layer.windows),)
+
+
+def _global_pool(kind):
+    forward, backward = getattr(ref, f"global_{kind}_pool2d"), getattr(ref, f"global_{kind}_pool2d_backward")
+
+    def run(layer, x):
+        y = forward(x)
+        return y.reshape(len(x), *layer.output_size), lambda dy: (backward(dy.reshape(y.shape), x),)
+
+    return run
+
+
 def _named(op, *names):
     """An operation whose options are attributes of the layer."""
 
@@ -116,7 +131,7 @@ def _reshape(layer, x):
 
 
 def _lrn(layer, x):
-    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode")}
+    options = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")}
     return (
         ref.local_response_norm(x, **options),
         lambda dy: (ref.local_response_norm_backward(dy, x, **options),),
@@ -134,6 +149,23 @@ def _batch_norm(layer, x, *weights, training=False):
         return gradients if isinstance(gradients, tuple) else (gradients,)
 
     return ref.batch_norm(x, **options), backward
+
+
+def _own_norm(layer, x, *weights):
+    """Of each sample by its own moments."""
+    given = dict(zip([p.name for p in layer.parameters], weights))
+    if type(layer).__name__ == "GroupNormalization":
+        forward, backward, options = ref.group_norm, ref.group_norm_backward, {"groups": layer.groups}
+    else:
+        axis = layer.axis if isinstance(layer.axis, int) else tuple(layer.axis)
+        forward, backward, options = ref.layer_norm, ref.layer_norm_backward, {"axis": axis}
+    options |= given | {"epsilon": layer.epsilon}
+
+    def back(dy):
+        gradients = backward(dy, x, **options)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+    return forward(x, **options), back
 
 
 def _moved(layer, x, mean, variance):
@@ -172,6 +204,8 @@ _RUN = {
     "Subsampling2D": _subsample2d,
     "LocalResponseNormalization": _lrn,
     "BatchNormalization": _batch_norm,
+    "GroupNormalization": _own_norm,
+    "LayerNormalization": _own_norm,
     "PReLU": _prelu,
     "Maxout": _maxout,
     "Affine": _affine,
@@ -180,8 +214,9 @@ _RUN = {
     "AveragePooling2D": _pool("avg", *_WINDOW, "count_include_pad"),
     "SoftPooling2D": _pool("soft", *_WINDOW),
     "LpPooling2D": _pool("lp", *_WINDOW, "p"),
-    "GlobalMaxPooling2D": _pool("global_max"),
-    "GlobalAveragePooling2D": _pool("global_avg"),
+    "AdaptiveAveragePooling2D": _adaptive,
+    "GlobalMaxPooling2D": _global_pool("max"),
+    "GlobalAveragePooling2D": _global_pool("avg"),
     "Flatten": _reshape,
     "Reshape": _reshape,
     "Permute": _named("permute", "dims"),
@@ -344,8 +379,8 @@ class Twin:
         margins = [np.inf]
         for layer, weights, x in zip(self.layers, self.weights, inputs):
             kind = type(layer).__name__
-            if getattr(layer, "activation", ("",))[0] in _KINKED:
-                margins.append(_least(np.abs(_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x)))
+            for kink in _KINKS.get(getattr(layer, "activation", ("",))[0], ()):
+                margins.append(_least(np.abs((_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x) - kink)))
             if kind == "PReLU" or kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
                 margins.append(_least(np.abs(x)))
             if kind == "Maxout" and layer.group_size > 1:

@@ -5,6 +5,7 @@
 
 #include "vmath.h"
 #include "tail.h"
+#include "sums.h"
 #include "gemm.h"
 #include "half.h"
 #include "winograd.h"
@@ -19,6 +20,7 @@
 #include "lrn_within.h"
 #include "batch_norm.h"
 #include "softmax.h"
+#include "layer_norm.h"
 #include "random.h"
 #include "optim.h"
 #include "image.h"

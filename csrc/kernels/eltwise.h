@@ -1,4 +1,4 @@
-/* Elementwise kernels: activations, their derivatives, additions and weighted sums.
+/* Elementwise kernels: activations, their derivatives, additions and weighted sums of two.
  *
  *     y = f(x)        dx = dy · f′, with f′ written in terms of y:
  *     relu       y > 0            leaky   y > 0 ? 1 : α        elu   y > 0 ? 1 : y + α
@@ -8,6 +8,7 @@
  *     relu6      0 < y < 6
  * but in terms of x, which takes the place of y, where y does not tell x:
  *     silu       σ + x·σ·(1 − σ), σ = sigmoid x                gelu  Φ + x·φ, the normal distribution's
+ *     hard silu  0, x/3 + ½ where −3 < x < 3, 1
  * Assumes: α ≥ 0, so that the sign of y is that of x. x and y (dy and dx) may be the same array. */
 
 #define TANH_A 1.7159f
@@ -58,6 +59,10 @@ static inline __attribute__((always_inline)) vf activation(fc_activation f, vf a
         vf density;
         return v_mul(v_max(v_set1(-FAR), x), normal_distribution(x, &density));
     }
+    case FC_HARD_SILU: {
+        vf gate = v_min(v_set1(6.0f), v_max(v_zero(), v_add(x, v_set1(3.0f))));
+        return v_mul(v_max(v_set1(-3.0f), x), v_mul(gate, v_set1(1.0f / 6)));
+    }
     default: return x;
     }
 }
@@ -95,6 +100,10 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
         vf density, s = normal_distribution(y, &density);
         return v_mul(dy, v_fma(clipped(y, FAR), density, s));
     }
+    case FC_HARD_SILU: {
+        vf slope = v_select(v_gt(v_set1(3.0f), y), v_fma(y, v_set1(1.0f / 3), v_set1(0.5f)), one);
+        return v_mul(dy, v_select(v_gt(y, v_set1(-3.0f)), slope, v_zero()));
+    }
     default: return dy;
     }
 }
@@ -115,6 +124,7 @@ static inline __attribute__((always_inline)) vf derivative(fc_activation f, vf a
     case FC_RELU6: LOOP(FC_RELU6) break; \
     case FC_SILU: LOOP(FC_SILU) break; \
     case FC_GELU: LOOP(FC_GELU) break; \
+    case FC_HARD_SILU: LOOP(FC_HARD_SILU) break; \
     default: LOOP(FC_LINEAR) break; \
     }
 
@@ -125,6 +135,19 @@ static void activate(fc_activation f, float alpha, ptrdiff_t n, const float *x, 
         ptrdiff_t i = 0; \
         for (; i + V <= n; i += V) v_store(y + i, activation(F, a, v_load(x + i))); \
         if (i < n) v_store_tail(y + i, n - i, activation(F, a, v_load_tail(x + i, n - i))); \
+    }
+    EACH_ACTIVATION(LOOP)
+#undef LOOP
+}
+
+/* y = f(y + x) */
+static void activate_sum(fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y)
+{
+    const vf a = v_set1(alpha);
+#define LOOP(F) { \
+        ptrdiff_t i = 0; \
+        for (; i + V <= n; i += V) v_store(y + i, activation(F, a, v_add(v_load(y + i), v_load(x + i)))); \
+        if (i < n) v_store_tail(y + i, n - i, activation(F, a, v_add(v_load_tail(y + i, n - i), v_load_tail(x + i, n - i)))); \
     }
     EACH_ACTIVATION(LOOP)
 #undef LOOP
@@ -173,22 +196,6 @@ static void rescale(ptrdiff_t n, const float *x, const float *mean, const float 
     v_store_tail(y + i, left, v_fma(centred, v_load_tail(scale + i, left), v_load_tail(offset + i, left)));
 }
 
-/* y[j] += Σ_r x[r·step + j], j < n: the sum of the rows first, then y. */
-static void sum_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
-{
-    for (ptrdiff_t j = 0; j < n; j += V) {
-        const ptrdiff_t left = n - j;
-        vf sum = v_zero();
-        if (left >= V) {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load(x + r * step + j));
-            v_store(y + j, v_add(v_load(y + j), sum));
-        } else {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_add(sum, v_load_tail(x + r * step + j, left));
-            v_store_tail(y + j, left, v_add(v_load_tail(y + j, left), sum));
-        }
-    }
-}
-
 /* y[r][j] = w[j]·x[r][j] + b[j]; b NULL: 0 */
 static void scale_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *w, const float *b, float *y)
 {
@@ -199,23 +206,6 @@ static void scale_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, const float 
             const ptrdiff_t left = n - j;
             vf start = b ? v_load_tail(b + j, left) : v_zero();
             v_store_tail(y + j, left, v_fma(v_load_tail(w + j, left), v_load_tail(x + j, left), start));
-        }
-    }
-}
-
-/* dw[j] += Σ_r x[r][j]·dy[r][j]: the sum of the rows first, then dw. */
-static void sum_products(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *dw)
-{
-    for (ptrdiff_t j = 0; j < n; j += V) {
-        const ptrdiff_t left = n - j;
-        vf sum = v_zero();
-        if (left >= V) {
-            for (ptrdiff_t r = 0; r < rows; r++) sum = v_fma(v_load(x + r * n + j), v_load(dy + r * n + j), sum);
-            v_store(dw + j, v_add(v_load(dw + j), sum));
-        } else {
-            for (ptrdiff_t r = 0; r < rows; r++)
-                sum = v_fma(v_load_tail(x + r * n + j, left), v_load_tail(dy + r * n + j, left), sum);
-            v_store_tail(dw + j, left, v_add(v_load_tail(dw + j, left), sum));
         }
     }
 }

@@ -239,14 +239,6 @@ static void lanes_taps(ptrdiff_t taps, ptrdiff_t step, ptrdiff_t two, ptrdiff_t 
 
 static void lanes_sum(ptrdiff_t rows, ptrdiff_t n, const float *x, float *y)
 {
-    for (ptrdiff_t j = 0; j < n; j++) {
-        vf sum = v_zero(), odd = v_zero();
-        ptrdiff_t r = 0;
-        for (; r + 2 <= rows; r += 2) {
-            sum = v_add(sum, v_load(x + (r * n + j) * V));
-            odd = v_add(odd, v_load(x + ((r + 1) * n + j) * V));
-        }
-        if (r < rows) sum = v_add(sum, v_load(x + (r * n + j) * V));
-        y[j] = v_sum(v_add(sum, odd));
-    }
+    const fc_plane pixels = {.p = x, .pixel = n * V};
+    EACH_SUM(VALUES, 1, rows, n * V, &pixels, &pixels, y[i / V] = v_sum(sum))
 }

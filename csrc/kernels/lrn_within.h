@@ -3,27 +3,21 @@
  * x, y, dy, dx, t: n = w·c floats. e: the sums of x² (backward of t) over the window's rows, with zeros for `below`
  * (`above`) pixels before them and as many as the window needs after, a vector besides. */
 
-/* Σ_{i=0}^{size−1} e[i·c] for the vector of floats starting at e. */
-static inline vf pixels_sum(const float *e, ptrdiff_t size, ptrdiff_t c)
+static __attribute__((noinline)) vf many_pixels_sum(const float *e, ptrdiff_t size, ptrdiff_t c)
 {
-    vf sum = v_load(e);
-    for (ptrdiff_t i = 1; i < size; i++) sum = v_add(sum, v_load(e + i * c));
+    const fc_plane pixels = {.p = e, .pixel = c};
+    vf sum;
+    sum_places(VALUES, 1, V, 1, size, &pixels, &pixels, 0, &sum);
     return sum;
 }
 
-/* y[j] = Σ_r x[r·step + j]², j < n */
-static void sum_squared_rows(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t step, float *y)
+/* Σ_{i=0}^{size−1} e[i·c] for the vector of floats starting at e. */
+static inline vf pixels_sum(const float *e, ptrdiff_t size, ptrdiff_t c)
 {
-#define BODY(load, store) { \
-        vf sum = v_zero(); \
-        for (ptrdiff_t r = 0; r < rows; r++) { \
-            vf v = load(x + r * step + i); \
-            sum = v_fma(v, v, sum); \
-        } \
-        store(y + i, sum); \
-    }
-    EACH_VECTOR(n, BODY)
-#undef BODY
+    if (size > LONG) return many_pixels_sum(e, size, c);
+    vf sum = v_load(e);
+    for (ptrdiff_t i = 1; i < size; i++) sum = v_add(sum, v_load(e + i * c));
+    return sum;
 }
 
 static void lrn_row(const fc_lrn *o, ptrdiff_t n, ptrdiff_t c, const float *e, const float *x, float *y)

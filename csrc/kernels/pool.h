@@ -2,7 +2,7 @@
  *
  *     max   y[c] = max x[p][c]          dx[p*][c] += dy[c], p* the first maximum (or the first NaN)
  *     avg   y[c] = scale · Σ x[p][c]    dx[p][c] += scale · dy[c]
- * A fresh window sets dx. Windows of 2 × 2 have code of their own: three times as fast.
+ * A fresh window sets dx. Windows of 2 × 2 have code of their own: three times as fast. Of many pixels sums are long (sums.h).
  * Assumes: at least one pixel for max. Channels are contiguous; the tail of a vector is masked. */
 
 /* The larger, NaN if either is: as NumPy's maximum. */
@@ -67,6 +67,8 @@ static void max_pool_backward(const fc_window *win, const float *x, const float 
 #undef BODY
 }
 
+static inline int has_many(const fc_window *win) { return win->h * win->w > LONG; }
+
 static inline __attribute__((always_inline)) void avg_pool_of(ptrdiff_t height, ptrdiff_t width, const fc_window *win,
                                                               float scale, const float *x, float *y)
 {
@@ -81,10 +83,18 @@ static inline __attribute__((always_inline)) void avg_pool_of(ptrdiff_t height, 
 #undef BODY
 }
 
+static __attribute__((noinline)) void avg_pool_many(const fc_window *win, float scale, const float *x, float *y)
+{
+    const fc_plane pixels = {x, win->row, win->c};
+    EACH_SUM(VALUES, win->h, win->w, win->c, &pixels, &pixels, store_some(y + i, left, v_mul(v_set1(scale), sum)))
+}
+
 static void avg_pool(const fc_window *win, float scale, const float *x, float *y)
 {
     if (win->h == 2 && win->w == 2)
         avg_pool_of(2, 2, win, scale, x, y);
+    else if (has_many(win))
+        avg_pool_many(win, scale, x, y);
     else
         avg_pool_of(win->h, win->w, win, scale, x, y);
 }

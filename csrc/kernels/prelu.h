@@ -1,7 +1,7 @@
-/* A rectifier whose slope below 0 is learned, elementwise; a is laid out as x.
+/* A rectifier whose slope below 0 is learned; a is laid out as x, or as each row of it.
  *
- *     y = x > 0 ? x : a·x        dx = x > 0 ? dy : a·dy        da += x > 0 ? 0 : x·dy
- * x, a, y, dy, dx, da: [n]. x and y (dy and dx) may be the same array. */
+ *     y = x > 0 ? x : a·x        dx = x > 0 ? dy : a·dy        da += Σ_rows x > 0 ? 0 : x·dy
+ * a, y, dx, da: [n]; x, dy: [n], for da [rows][n]. x and y (dy and dx) may be the same array. */
 
 static void prelu(ptrdiff_t n, const float *x, const float *a, float *y)
 {
@@ -23,12 +23,8 @@ static void prelu_backward(ptrdiff_t n, const float *x, const float *a, const fl
 #undef BODY
 }
 
-static void prelu_weights(ptrdiff_t n, const float *x, const float *dy, float *da)
+static void prelu_weights(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, float *da)
 {
-#define BODY(load, store) { \
-        vf v = load(x + i), sum = load(da + i); \
-        store(da + i, v_select(v_gt(v, v_zero()), sum, v_fma(v, load(dy + i), sum))); \
-    }
-    EACH_VECTOR(n, BODY)
-#undef BODY
+    const fc_plane a = {.p = x, .pixel = n}, b = {.p = dy, .pixel = n};
+    sum_into(PRODUCTS_BELOW_0, 1, 1, rows, n, &a, &b, da);
 }

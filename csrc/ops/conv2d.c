@@ -149,9 +149,18 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 static fc_status set_lanes(fc_op *op)
 {
     const fc_conv2d *o = &op->u.conv2d;
+    if (op->sums || op->y_c) return FC_INVALID;
     if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_h > 1 || o->dilation_w > 1 || o->groups > 1) return FC_INVALID;
     op->lanes = 1;
     return choose(op);
+}
+
+static fc_status set_sum(fc_op *op) { return op->u.conv2d.connections ? FC_INVALID : fc_with_sum(op); }
+
+static fc_status set_join(fc_op *op)
+{
+    const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_FORWARD);
+    return a == &fc_conv2d_direct || a == &fc_conv2d_winograd ? FC_OK : FC_INVALID;
 }
 
 /* By direct sums: Winograd's of both signs would leave small second derivatives negative. */
@@ -173,5 +182,6 @@ const fc_op_class fc_conv2d_class = {
     .needs = {[FC_PACK] = FC_W | FC_TABLE, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED | FC_B | FC_TABLE, [FC_MASK] = FC_Y | FC_DY,
               [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T | FC_TABLE,
               [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB | FC_TABLE, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
-    .correct = correct, .algorithm = algorithm, .set_lanes = set_lanes, .set_curvature = set_curvature, .folds = 1,
+    .correct = correct, .algorithm = algorithm, .set_lanes = set_lanes, .set_curvature = set_curvature,
+    .set_sum = set_sum, .set_join = set_join, .folds = 1,
 };

@@ -40,6 +40,10 @@ ptrdiff_t fc_conv2d_lanes_copy(const fc_op *op);
 const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
                                     ptrdiff_t *row);
 
+/* db of output channels [oc, oc + n) over images [from, to). */
+void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,
+                    float *db);
+
 /* Are channels so few that WEIGHTS takes whole rows of the filter, (fw, ic), as rows of its product? */
 static inline int fc_conv2d_flat(const fc_op *op)
 {

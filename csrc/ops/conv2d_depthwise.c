@@ -175,8 +175,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                 const rectangle r = make_rectangle(&f, &v, &h, &rows, &cols);
                 fc_k->depthwise(&r.taps, x + r.source, io->w + r.w, io->b, y + r.result);
             }
-        if (op->activation != FC_LINEAR)
-            fc_k->activate(op->activation, op->alpha, (end - row) * line, y + row * line, y + row * line);
+        fc_finish(op, io, work, image, row * line, (end - row) * line);
     }
 }
 
@@ -250,7 +249,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
     const ptrdiff_t height = times(op) == 1 ? op->out_h : o->block_h; /* scratch holds a block of x */
     field f = {.c = op->out_c, .filter_w = o->filter_w, .source_w = op->in_w, .result_w = op->out_w};
     memset(dw, 0, (size_t)op->w_size * sizeof *dw);
-    if (db) memset(db, 0, (size_t)op->b_size * sizeof *db);
+    if (db) fc_conv2d_bias(op, io, work, from, to, 0, op->out_c, db);
     for (ptrdiff_t image = from; image < to; image++) {
         const float *dy = fc_row(&io->dy, image, work);
         for (ptrdiff_t row = 0; row < op->out_h; row += height) {
@@ -262,7 +261,6 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
                     add_products(&r, x, dy, dw);
                 }
         }
-        if (db) fc_k->sum_rows(op->out_h * op->out_w, op->out_c, dy, op->out_c, db);
     }
 }
 

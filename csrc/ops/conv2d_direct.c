@@ -68,7 +68,7 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     for (ptrdiff_t g = 0; g < o->groups; g++) {
         const fc_correlation c = {
             .src = src + g * icg, .src_row = o->stride_h * step, .src_col = o->stride_w * op->in_c,
-            .dst = y + g * ocg, .dst_row = op->out_w * op->out_c, .dst_col = op->out_c,
+            .dst = y + g * ocg, .dst_row = op->out_w * fc_y_c(op), .dst_col = fc_y_c(op),
             .rows = rows, .cols = op->out_w,
             .run = run, .runs = runs, .len = whole ? o->filter_w * icg : icg,
             .packed = io->packed + g * (op->packed_size / o->groups), .n = ocg,
@@ -76,16 +76,20 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
         };
         fc_correlate(&c);
     }
-    if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, rows * op->out_w * op->out_c, y, y);
 }
 
 void fc_direct_forward(const fc_op *op, const fc_io *io, const fc_work *work, fc_direct_rows *compute)
 {
-    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block);
+    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block), line = op->out_w * fc_y_c(op);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = item / blocks, row = item % blocks * block;
-        compute(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work) + row * op->out_w * op->out_c, row,
-                fc_min(block, op->out_h - row), work->scratch);
+        const ptrdiff_t image = item / blocks, row = item % blocks * block, rows = fc_min(block, op->out_h - row);
+        float *y = fc_row(&io->y, image, work) + row * line + op->y_at;
+        compute(op, io, fc_row(&io->x, image, work), y, row, rows, work->scratch);
+        if (!op->y_c)
+            fc_finish(op, io, work, image, row * line, rows * line);
+        else if (op->activation != FC_LINEAR)
+            for (ptrdiff_t p = 0; p < rows * op->out_w; p++, y += op->y_c)
+                fc_k->activate(op->activation, op->alpha, op->out_c, y, y);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "conv2d_direct.h"
 
 #define PANELS 8             /* channel panels per block: dy is packed again for each */
+#define BIAS 65536           /* floats of dy that pass for one vector of db after the other: they stay in L2 */
 #define TILE_BYTES 30720     /* of 32 KiB of L1: a tile of dy and the x it meets; two images of 13 × 13 (AVX2) */
 
 /* Channel panels per group, the width of one, and the padded columns of x. */
@@ -143,13 +144,22 @@ void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, pt
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t per_group = fc_ceil_div(panels(op), PANELS), g = item / per_group, p0 = item % per_group * PANELS;
     const ptrdiff_t p1 = fc_min(p0 + PANELS, panels(op)), ocg = op->out_c / o->groups;
-    if (db && p0 == 0) memset(db + g * ocg, 0, (size_t)ocg * sizeof *db);
     for (ptrdiff_t image = from; image < to; image += o->weights_n)
         for (ptrdiff_t oh = 0; oh < op->out_h; oh += o->weights_h) {
             const packed_block k = pack_block(op, io, work, g, p0, p1, image, fc_min(o->weights_n, to - image), oh,
                                               fc_min(o->weights_h, op->out_h - oh));
             accumulate(op, &k, g, p0, p1, dw, image > from || oh > 0);
         }
-    for (ptrdiff_t image = from; image < to && db && p0 == 0; image++)
-        fc_k->sum_rows(op->out_h * op->out_w, ocg, fc_row(&io->dy, image, work) + g * ocg, op->out_c, db + g * ocg);
+    if (db && p0 == 0) fc_conv2d_bias(op, io, work, from, to, g * ocg, ocg, db);
+}
+
+void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,
+                    float *db)
+{
+    const ptrdiff_t most = fc_max(1, BIAS / op->out_size);
+    memset(db + oc, 0, (size_t)n * sizeof *db);
+    for (ptrdiff_t image = from; image < to; image += most) {
+        const fc_plane dy = {fc_row(&io->dy, image, work) + oc, io->dy.size, op->out_c};
+        fc_k->sum_rows(fc_min(most, to - image), op->out_h * op->out_w, n, &dy, db + oc);
+    }
 }

@@ -38,10 +38,6 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
             for (ptrdiff_t i = 0; i < width / v; i++) fc_k->from_lanes(v, n, tile + i * n * v, y + (at + i * v) * n, n);
         }
     }
-    if (op->activation != FC_LINEAR) {
-        const ptrdiff_t size = rows * op->out_w * n;
-        fc_k->activate(op->activation, op->alpha, size, y - size, y - size);
-    }
 }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { fc_direct_forward(op, io, work, forward_rows); }

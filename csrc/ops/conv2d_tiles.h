@@ -10,6 +10,7 @@ typedef struct {
     ptrdiff_t taps, m, t;              /* m × m outputs of t × t tiles */
     ptrdiff_t h, w, c;                 /* the image the tiles are cut from (after space to depth) */
     ptrdiff_t out_h, out_w, out_c;
+    ptrdiff_t y_c, y_at;               /* the output is channels y_at … of pixels of y_c */
     ptrdiff_t pad_h, pad_w, groups;
     ptrdiff_t tiles_h, tiles_w;
     ptrdiff_t rows;                    /* of tiles, in a block */

@@ -58,14 +58,6 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_conv2d_by(&conv, FC_DATA)->data(&conv, &own, work, io->b, op->activation);
 }
 
-/* db over images [from, to). */
-static void bias_gradient(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *db)
-{
-    memset(db, 0, (size_t)op->b_size * sizeof *db);
-    for (ptrdiff_t image = from; image < to; image++)
-        fc_k->sum_rows(op->out_h * op->out_w, op->out_c, fc_row(&io->dy, image, work), op->out_c, db);
-}
-
 static ptrdiff_t conv_items(const fc_op *op, fc_pass pass)
 {
     const fc_op conv = transposed(op);
@@ -77,14 +69,14 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     if (op->partial) {
         run(op, FC_WEIGHTS, io, work);
         for (ptrdiff_t chunk = work->first; chunk < work->last && op->b_size; chunk++)
-            bias_gradient(op, io, work, chunk * work->chunk, fc_min((chunk + 1) * work->chunk, work->batch),
-                          io->partial + chunk * (op->w_size + op->b_size) + op->w_size);
+            fc_conv2d_bias(op, io, work, chunk * work->chunk, fc_min((chunk + 1) * work->chunk, work->batch), 0, op->out_c,
+                           io->partial + chunk * (op->w_size + op->b_size) + op->w_size);
         return;
     }
     fc_work blocks = *work;
     blocks.last = fc_min(work->last, conv_items(op, FC_WEIGHTS));
     if (blocks.first < blocks.last) run(op, FC_WEIGHTS, io, &blocks);
-    if (work->last > blocks.last && op->b_size) bias_gradient(op, io, work, 0, work->batch, io->db);
+    if (work->last > blocks.last && op->b_size) fc_conv2d_bias(op, io, work, 0, work->batch, 0, op->out_c, io->db);
 }
 
 /* The convolution's pass that computes one of this op's. */

@@ -122,29 +122,35 @@ static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t til
             }
 }
 
-static void output_tiles(const fc_tiling *k, const fc_tile_scratch *s, const fc_buf *to, const fc_work *work,
-                         const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n, const float *bias, fc_activation activation,
-                         float alpha)
+/* What FORWARD and DATA share. */
+typedef struct {
+    const fc_buf *from, *to, *sum; /* sum: added to `to`; NULL: nothing */
+    const float *packed, *bias;
+    fc_activation activation;
+} product;
+
+static void output_tiles(const fc_tiling *k, const fc_tile_scratch *s, const product *q, const fc_work *work,
+                         const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n, float alpha)
 {
+    const fc_activation activation = q->activation;
+    const int relu = activation == FC_RELU && !q->sum;
     float *at[FC_MOST_OUT * FC_MOST_OUT];
     const float *m = s->m;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++)
         for (ptrdiff_t th = b->row; th < b->row + b->rows; th++)
             for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, m += s->m_row) {
-                fc_output_pixels(k, fc_row(to, image, work), th, tw, c, at);
-                fc_k->winograd_output(k->t, k->m, n, m, s->m_step, bias ? bias + c : NULL, activation == FC_RELU, at);
-                if (activation == FC_RELU || activation == FC_LINEAR) continue;
+                float *y = fc_row(q->to, image, work);
+                fc_output_pixels(k, y, th, tw, c, at);
+                fc_k->winograd_output(k->t, k->m, n, m, s->m_step, q->bias ? q->bias + c : NULL, relu, at);
+                if (relu || (activation == FC_LINEAR && !q->sum)) continue;
+                const float *x2 = q->sum ? fc_row(q->sum, image, work) : NULL;
                 for (ptrdiff_t i = 0; i < k->m * k->m; i++)
-                    if (at[i]) fc_k->activate(activation, alpha, n, at[i], at[i]);
+                    if (at[i] && x2)
+                        fc_k->activate_sum(activation, alpha, n, x2 + (at[i] - y), at[i]);
+                    else if (at[i])
+                        fc_k->activate(activation, alpha, n, at[i], at[i]);
             }
 }
-
-/* What FORWARD and DATA share. */
-typedef struct {
-    const fc_buf *from, *to;
-    const float *packed, *bias;
-    fc_activation activation;
-} product;
 
 /* Column blocks [first, last), counted through all groups, of one block of tiles. */
 static void run_block(const fc_op *op, const fc_tiling *k, const product *q, const fc_work *work, const fc_tile_block *b,
@@ -159,7 +165,7 @@ static void run_block(const fc_op *op, const fc_tiling *k, const product *q, con
         if (item == first || j == 0) fc_input_tiles(op, k, &s, q->from, work, b, g * in, in);
         multiply(k, &s, b->images * b->rows * k->tiles_w, in,
                  q->packed + g * fc_round_up(out, fc_k->nr) * in * k->t * k->t, j, n);
-        output_tiles(k, &s, q->to, work, b, g * out + j, n, q->bias, q->activation, op->alpha);
+        output_tiles(k, &s, q, work, b, g * out + j, n, op->alpha);
     }
 }
 
@@ -180,14 +186,14 @@ static void run_items(const fc_op *op, const fc_tiling *k, const product *q, con
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_tiling k = fc_get_tiling(op, FC_FORWARD);
-    const product q = {&io->x, &io->y, io->packed, io->b, op->activation};
+    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->b, op->activation};
     run_items(op, &k, &q, work);
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_tiling k = fc_get_tiling(op, FC_DATA);
-    const product q = {&io->dy, &io->dx, io->packed_t, bias, activation};
+    const product q = {&io->dy, &io->dx, NULL, io->packed_t, bias, activation};
     run_items(op, &k, &q, work);
 }
 

@@ -87,8 +87,5 @@ void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, 
         }
         fc_k->winograd_output(k.t, k.taps, columns, sum + c * s.m_row, sum_step, NULL, 0, at);
     }
-    if (!db || c0 > 0) return;
-    memset(db + oc, 0, (size_t)columns * sizeof *db);
-    for (ptrdiff_t image = from; image < to; image++)
-        fc_k->sum_rows(op->out_h * op->out_w, columns, fc_row(&io->dy, image, work) + oc, op->out_c, db + oc);
+    if (db && c0 == 0) fc_conv2d_bias(op, io, work, from, to, oc, columns, db);
 }

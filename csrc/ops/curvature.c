@@ -7,12 +7,12 @@
  *     max, sum, average         h to the maximum; to all; times the square of the divisor's reciprocal
  *     rbf                       h_x[j] = Σ_i 4·(x[j] − w[i][j])²·h_y[i] + 2·max(0, Σ_i g[i])     g = ∂L/∂y
  *                               h_w[i][j] = Σ_image 4·(x[j] − w[i][j])²·h_y[i] + 2·max(0, g[i])
- *     losses                    ∂²L/∂x_i², times scale · sample_weight
+ *     losses                    ∂²L/∂x_i², times scale · sample_weight; and ∂L/∂x_i to dx2, if it is bound
  *
  * Where the first line's ops are concerned the caller binds w² for w and x² for x (*square* makes them): their passes are what they
- * were. rbf wants g bound as y. Weights that are shared sum over their places, as in the paper. Nothing here is negative.
+ * were. rbf wants g bound as x2. Weights that are shared sum over their places, as in the paper. Nothing here is negative.
  *
- * square: y = x², any number of floats per image. Threads: by blocks of floats. */
+ * square: y = x², any number of floats per image; what goes back from y goes back from x as it is. Threads: by blocks of floats. */
 #include "ops.h"
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)

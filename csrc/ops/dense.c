@@ -319,7 +319,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
         }
         if (i == 0 && io->db) {
             memset(io->db + j, 0, (size_t)n * sizeof(float));
-            for (ptrdiff_t b = 0; b < work->batch; b++) fc_k->sum_rows(1, n, fc_row(&io->dy, b, work) + j, 0, io->db + j);
+            fc_k->sum_rows(1, work->batch, n, &(fc_plane){fc_row(&io->dy, 0, work) + j, 0, io->dy.size}, io->db + j);
         }
     }
 }

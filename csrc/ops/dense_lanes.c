@@ -76,7 +76,7 @@ void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wor
             if (from == 0 && io->db) {
                 const ptrdiff_t width = fc_min(nr, n - j);
                 if (chunk == 0) memset(io->db + j, 0, (size_t)width * sizeof(float));
-                fc_k->sum_rows(chunks * v, width, dy, nr, io->db + j);
+                fc_k->sum_rows(1, chunks * v, width, &(fc_plane){dy, 0, nr}, io->db + j);
             }
         }
     }

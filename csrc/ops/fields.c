@@ -30,6 +30,7 @@ unsigned fc_needs(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batc
     const fc_op_class *class = fc_op_classes[op->kind];
     unsigned needs = class->needs[pass];
     if (class->correct) needs = class->correct(op, io, pass, batch, needs);
+    if (pass == FC_FORWARD && op->sums) needs |= FC_X2;
     if (needs & FC_PACKED && !op->packed_size) needs = (needs & ~(unsigned)FC_PACKED) | FC_W; /* as they lie */
     if (needs & FC_PACKED_T && !op->packed_t_size) needs = (needs & ~(unsigned)FC_PACKED_T) | FC_W;
     if (needs & FC_W && pass == FC_FORWARD && op->format != FC_FLOAT32)

@@ -1,6 +1,7 @@
 /* Local response normalization across channels (formulas: kernels/lrn.h).
  *
- * x, y: [pixels][channels]. Threads: by blocks of pixels. */
+ * x, y: [pixels][channels]. Groups of channels that do not see each other are pixels of their own: they lie one after the other.
+ * Threads: by blocks of pixels. */
 #include "ops.h"
 
 fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,

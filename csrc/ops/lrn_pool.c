@@ -5,7 +5,8 @@
  *
  *     dx row = normalization's backward of (Σ over windows that hold the row: dy where the row is y, and no earlier pixel was)
  *
- * where activation is relu, x is its result, and dx is masked by its derivative. The results are those of the two ops, bit for bit.
+ * where activation is relu, x is its result, and dx is masked by its derivative. Where channels are normalized in groups of lrn_c, a
+ * group is a pixel of the normalization's. The results are those of the two ops, bit for bit.
  * Threads: FORWARD by output rows, of which those that begin a share normalize the rows that they have in common with the share
  * before again; DATA by image. */
 #include "ops.h"
@@ -18,10 +19,10 @@ static ptrdiff_t windows(const fc_pool2d *o) { return fc_ceil_div(o->pool_h, o->
 fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
 {
     if (lrn->kind != FC_LRN || pool->kind != FC_MAX_POOL2D || pool->lanes) return FC_INVALID;
-    if (lrn->in_size != pool->in_size || lrn->in_c != pool->in_c) return FC_INVALID;
+    if (lrn->in_size != pool->in_size || pool->in_c % lrn->in_c) return FC_INVALID;
     *op = *pool;
     op->kind = FC_LRN_POOL;
-    op->u.lrn_pool = (fc_lrn_pool){lrn->u.lrn, pool->u.pool2d};
+    op->u.lrn_pool = (fc_lrn_pool){lrn->u.lrn, pool->u.pool2d, lrn->in_c};
     op->cost = lrn->cost + pool->cost;
     op->scratch = lrn->scratch + (4 * op->in_w + windows(&pool->u.pool2d) * op->out_w) * op->in_c + FC_MARGIN;
     return op->scratch > LARGEST ? FC_INVALID : FC_OK;
@@ -44,13 +45,20 @@ static ptrdiff_t end_row(const fc_op *op, ptrdiff_t oh)
     return fc_min(op->in_h, oh * o->stride_h - o->pad_top + o->pool_h);
 }
 
+/* y = the row x normalized, f and w (or NULL) as the kernel keeps them. */
+static void normalize_row(const fc_op *op, const float *x, float *y, float *f, float *w, float *scratch)
+{
+    const fc_lrn_pool *o = &op->u.lrn_pool;
+    fc_k->lrn(&o->lrn, op->in_w * op->in_c / o->lrn_c, o->lrn_c, x, y, f, w, scratch);
+}
+
 /* Output rows [from, to) of one image. */
 static void forward_rows(const fc_op *op, const float *x, float *y, ptrdiff_t from, ptrdiff_t to, float *scratch)
 {
     const ptrdiff_t in = op->in_w * op->in_c, out = op->out_w * op->in_c;
     fc_row_windows r = row_windows(op);
     for (ptrdiff_t ih = first_row(op, from), oh = from; oh < to; ih = fc_max(ih + 1, first_row(op, oh))) {
-        fc_k->lrn(&op->u.lrn_pool.lrn, op->in_w, op->in_c, x + ih * in, scratch, NULL, NULL, scratch + in);
+        normalize_row(op, x + ih * in, scratch, NULL, NULL, scratch + in);
         for (ptrdiff_t h = oh; h < to && first_row(op, h) <= ih; h++) {
             r.fresh = ih == first_row(op, h);
             fc_k->max_pool_row(&r, scratch, y + h * out);
@@ -75,7 +83,7 @@ static void data_image(const fc_op *op, const float *x, const float *y, const fl
     float *normalized = scratch, *f = normalized + in, *w = f + in, *d = w + in, *rest = d + in, *more = rest + kept * out;
     const fc_row_windows r = row_windows(op);
     for (ptrdiff_t ih = 0, oh = 0; ih < op->in_h; ih++, x += in, dx += in) {
-        fc_k->lrn(&op->u.lrn_pool.lrn, op->in_w, op->in_c, x, normalized, f, w, more);
+        normalize_row(op, x, normalized, f, w, more);
         memset(d, 0, (size_t)in * sizeof *d);
         for (ptrdiff_t h = oh; h < op->out_h && first_row(op, h) <= ih; h++) {
             float *left = rest + h % kept * out;
@@ -83,7 +91,8 @@ static void data_image(const fc_op *op, const float *x, const float *y, const fl
             fc_k->max_pool_row_backward(&r, normalized, y + h * out, left, d);
         }
         while (oh < op->out_h && end_row(op, oh) <= ih + 1) oh++;
-        fc_k->lrn_backward(&op->u.lrn_pool.lrn, op->in_w, op->in_c, op->activation == FC_RELU, x, f, w, d, dx, more);
+        fc_k->lrn_backward(&op->u.lrn_pool.lrn, in / op->u.lrn_pool.lrn_c, op->u.lrn_pool.lrn_c, op->activation == FC_RELU, x, f, w,
+                           d, dx, more);
     }
 }
 

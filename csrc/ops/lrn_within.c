@@ -68,7 +68,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
             fc_k->lrn_row_terms(o, n, op->in_c, squares(op, x, r, e), x + at, dy + at, dx + at, t + at);
         for (ptrdiff_t r = 0, at = 0; r < op->in_h; r++, at += n) { /* the windows that hold a pixel: mirrored */
             const ptrdiff_t first = fc_max(0, r - o->rows_above), last = fc_min(op->in_h - 1, r + o->rows_below);
-            fc_k->sum_rows(last - first + 1, n, t + first * n, n, between_zeros(op, e, o->above));
+            fc_k->sum_rows(1, last - first + 1, n, &(fc_plane){t + first * n, 0, n}, between_zeros(op, e, o->above));
             fc_k->lrn_row_backward(o, n, op->in_c, e, x + at, dx + at);
         }
     }

@@ -17,11 +17,6 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
     return status;
 }
 
-int fc_op_passes_on(const fc_op *op, int number)
-{
-    return op->kind == FC_ADD && (number ? op->u.merge.second : op->u.merge.first) == 1;
-}
-
 /* The block of an image that an item is: its floats begin `at` in. */
 typedef struct {
     ptrdiff_t image, at, n;

@@ -83,6 +83,32 @@ fc_status fc_of_curvature(fc_op *op)
     return FC_OK;
 }
 
+fc_status fc_with_sum(fc_op *op)
+{
+    op->sums = 1;
+    return FC_OK;
+}
+
+fc_status fc_set_sum(fc_op *op)
+{
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_sum;
+    return set && !op->lanes && op->activation == FC_LINEAR ? set(op) : FC_INVALID;
+}
+
+fc_status fc_set_join(fc_op *op, const fc_op *join)
+{
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_join;
+    if (!set || op->lanes || op->sums || op->y_c || join->kind != FC_JOIN || join->u.join.add) return FC_INVALID;
+    op->y_c = join->out_c, op->y_at = join->u.join.at;
+    return set(op);
+}
+
+int fc_op_passes_on(const fc_op *op, int number)
+{
+    if (op->kind == FC_ADD) return (number ? op->u.merge.second : op->u.merge.first) == 1;
+    return op->kind == FC_SQUARE || (op->sums && number == 1);
+}
+
 fc_status fc_set_lanes(fc_op *op)
 {
     fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_lanes;

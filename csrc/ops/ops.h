@@ -47,6 +47,8 @@ typedef struct {
     const char *(*algorithm)(const fc_op *op, fc_pass pass); /* how it is computed; NULL: there is but one way */
     fc_status (*set_lanes)(fc_op *op);     /* turns an op into one in lanes (lanes.c); NULL: it has no such form */
     fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
+    fc_status (*set_sum)(fc_op *op);       /* into one that adds a second input */
+    fc_status (*set_join)(fc_op *op);      /* into one whose FORWARD writes some channels of a wider image */
     int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
     int folds;                 /* weights [rows][out_c], into which a normalization that follows can be folded (fold.c) */
 } fc_op_class;
@@ -104,6 +106,20 @@ ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
 /* For classes whose ops need no more than the flag (op_table.c). */
 fc_status fc_in_lanes(fc_op *op);
 fc_status fc_of_curvature(fc_op *op);
+fc_status fc_with_sum(fc_op *op);
+
+/* Channels of a pixel of y as it lies. */
+static inline ptrdiff_t fc_y_c(const fc_op *op) { return op->y_c ? op->y_c : op->out_c; }
+
+/* The end of FORWARD, for n floats of an image's y that begin `at` in: x2 is added, the activation applied. */
+static inline void fc_finish(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t at, ptrdiff_t n)
+{
+    float *y = fc_row(&io->y, image, work) + at;
+    if (op->sums)
+        fc_k->activate_sum(op->activation, op->alpha, n, fc_row(&io->x2, image, work) + at, y);
+    else if (op->activation != FC_LINEAR)
+        fc_k->activate(op->activation, op->alpha, n, y, y);
+}
 
 /* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);

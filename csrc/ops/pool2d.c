@@ -2,6 +2,7 @@
  *
  *     y[oh][ow][c] = max, mean, sum, softmax-weighted mean or p-norm of x[oh·s − pad … + pool_h)[ow·s − pad … + pool_w)[c],
  *     padding left out (average with count_pad: the divisor is the part of the window within the padded image)
+ * adaptive average: rows ⌊oh·in_h/out_h⌋ … ⌈(oh + 1)·in_h/out_h⌉, columns likewise; where these are steps of one size, as pool2d
  * Backward computes again from x what it needs: no index tensor.
  * In lanes a chunk is one image of V times as many channels.
  * Threads: forward by output rows; DATA by image; in lanes by chunks. */
@@ -44,18 +45,57 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
     return FC_OK;
 }
 
+/* Where window i of an adaptive axis begins; where it ends. */
+static ptrdiff_t begin(ptrdiff_t i, ptrdiff_t in, ptrdiff_t out) { return i * in / out; }
+static ptrdiff_t end(ptrdiff_t i, ptrdiff_t in, ptrdiff_t out) { return fc_ceil_div((i + 1) * in, out); }
+
+/* Are the windows of one size, in steps of one size? */
+static int regular(ptrdiff_t in, ptrdiff_t out, ptrdiff_t *pool, ptrdiff_t *stride)
+{
+    *pool = end(0, in, out);
+    *stride = out > 1 ? begin(1, in, out) : 1;
+    for (ptrdiff_t i = 1; i < out && *stride > 0; i++)
+        if (begin(i, in, out) != i * *stride || end(i, in, out) != i * *stride + *pool) return 0;
+    return *stride > 0;
+}
+
+fc_status fc_adaptive_avg_pool2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h,
+                                      ptrdiff_t out_w)
+{
+    const ptrdiff_t limit = (ptrdiff_t)1 << 31;
+    fc_pool2d windows = {.pool_h = 1, .pool_w = 1, .stride_h = 1, .stride_w = 1, .p = 1};
+    fc_status status = fc_pool2d_init(op, FC_AVG_POOL2D, in_h, in_w, in_c, &windows, 0);
+    if (status != FC_OK) return status;
+    if (out_h < 1 || out_w < 1) return FC_INVALID;
+    if (out_h >= limit || out_w >= limit) return FC_OVERFLOW;
+    const int rows = regular(in_h, out_h, &windows.pool_h, &windows.stride_h);
+    const int cols = regular(in_w, out_w, &windows.pool_w, &windows.stride_w);
+    if (rows && cols) return fc_pool2d_init(op, FC_AVG_POOL2D, in_h, in_w, in_c, &windows, 0);
+    op->u.pool2d.adaptive = 1;
+    op->out_h = op->out_size = out_h, op->out_w = out_w;
+    if (!fc_grow(&op->out_size, out_w) || !fc_grow(&op->out_size, in_c)) return FC_OVERFLOW;
+    op->cost = 0.25 * ((double)op->in_size + (double)op->out_size);
+    return FC_OK;
+}
+
 static ptrdiff_t channels(const fc_op *op) { return op->in_c * (op->lanes ? fc_k->v : 1); }
 
 /* The window of output (oh, ow), clipped; returns where it starts in x. */
 static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *win, float *scale)
 {
     const fc_pool2d *o = &op->u.pool2d;
+    win->c = channels(op);
+    win->row = op->in_w * win->c;
+    if (o->adaptive) {
+        const ptrdiff_t top = begin(oh, op->in_h, op->out_h), left = begin(ow, op->in_w, op->out_w);
+        win->h = end(oh, op->in_h, op->out_h) - top, win->w = end(ow, op->in_w, op->out_w) - left;
+        *scale = (float)(1 / ((double)win->h * (double)win->w));
+        return top * win->row + left * win->c;
+    }
     const ptrdiff_t h0 = oh * o->stride_h - o->pad_top, w0 = ow * o->stride_w - o->pad_left;
     const ptrdiff_t h = fc_max(h0, 0), w = fc_max(w0, 0);
     win->h = fc_max(0, fc_min(h0 + o->pool_h, op->in_h) - h);
     win->w = fc_max(0, fc_min(w0 + o->pool_w, op->in_w) - w);
-    win->c = channels(op);
-    win->row = op->in_w * win->c;
     const ptrdiff_t padded_h = fc_min(h0 + o->pool_h, op->in_h + o->pad_bottom) - h0;
     const ptrdiff_t padded_w = fc_min(w0 + o->pool_w, op->in_w + o->pad_right) - w0;
     const double count = o->count_pad ? (double)padded_h * (double)padded_w : (double)win->h * (double)win->w;
@@ -67,7 +107,7 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
 static int tiles(const fc_op *op)
 {
     const fc_pool2d *o = &op->u.pool2d;
-    return o->stride_h == o->pool_h && o->stride_w == o->pool_w && !o->pad_top && !o->pad_left &&
+    return !o->adaptive && o->stride_h == o->pool_h && o->stride_w == o->pool_w && !o->pad_top && !o->pad_left &&
            op->out_h * o->pool_h == op->in_h && op->out_w * o->pool_w == op->in_w;
 }
 

@@ -3,7 +3,7 @@
  * x, y: per image [repeats][outer][shared][inner][inner_shared]; slopes w: [outer][inner]. PACK writes the slopes out as x
  * lies, over one repeat or as many as make rows of some length; where they lie so already, w is read itself.
  * Threads: PACK by blocks of rows of packed slopes, forward and DATA by blocks of floats, WEIGHTS by chunk of images (sums of the
- * chunk's first), REDUCE by blocks. */
+ * chunk's first; of what shares a slope within a row in double), REDUCE by blocks. */
 #include "ops.h"
 
 #define ROW 256 /* floats that a row of packed slopes has at least, if an image has as many */
@@ -25,7 +25,7 @@ fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
     const ptrdiff_t period = op->in_size / shape->repeats;
     const ptrdiff_t row = period * fc_min(shape->repeats, fc_ceil_div(ROW, period));
     op->packed_size = row == op->w_size ? 0 : row;
-    op->scratch = op->packed_size;
+    op->scratch = op->packed_size ? 2 * op->w_size + op->packed_size : 0;
     op->partial = op->w_size;
     op->cost = (double)op->in_size;
     return FC_OK;
@@ -75,22 +75,24 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_prelu *o = &op->u.prelu;
-    const ptrdiff_t row = row_size(op), run = o->inner * o->inner_shared;
+    const ptrdiff_t row = row_size(op), run = o->inner * o->inner_shared, rows = op->in_size / row, rest = op->in_size % row;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        float *partial = io->partial + item * op->w_size, *sums = op->packed_size ? work->scratch : partial;
+        double *slopes = (double *)work->scratch;
+        float *partial = io->partial + item * op->w_size, *sums = op->packed_size ? work->scratch + 2 * op->w_size : partial;
         memset(sums, 0, (size_t)row * sizeof *sums);
         for (ptrdiff_t image = item * work->chunk; image < fc_min((item + 1) * work->chunk, work->batch); image++) {
             const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
-            for (ptrdiff_t at = 0; at < op->in_size; at += row)
-                fc_k->prelu_weights(fc_min(row, op->in_size - at), x + at, dy + at, sums);
+            fc_k->prelu_weights(rows, row, x, dy, sums);
+            if (rest) fc_k->prelu_weights(1, rest, x + rows * row, dy + rows * row, sums);
         }
         if (!op->packed_size) continue;
-        memset(partial, 0, (size_t)op->w_size * sizeof *partial);
+        memset(slopes, 0, (size_t)op->w_size * sizeof *slopes);
         for (ptrdiff_t r = 0; r < row / run; r++) {
-            float *w = partial + r / o->shared % o->outer * o->inner;
+            double *w = slopes + r / o->shared % o->outer * o->inner;
             for (ptrdiff_t i = 0; i < o->inner; i++)
-                for (ptrdiff_t s = 0; s < o->inner_shared; s++) w[i] += *sums++;
+                for (ptrdiff_t s = 0; s < o->inner_shared; s++) w[i] += (double)*sums++;
         }
+        for (ptrdiff_t i = 0; i < op->w_size; i++) partial[i] = (float)slopes[i];
     }
 }
 

@@ -92,8 +92,8 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
             fc_k->sum_products(r.rows, r.n, x, dy, products);
             if (r.rest) fc_k->sum_products(1, r.rest, x + size - r.rest, dy + size - r.rest, products);
             if (!op->b_size) continue;
-            fc_k->sum_rows(r.rows, r.n, dy, r.n, sums);
-            if (r.rest) fc_k->sum_rows(1, r.rest, dy + size - r.rest, 0, sums);
+            fc_k->sum_rows(1, r.rows, r.n, &(fc_plane){dy, 0, r.n}, sums);
+            if (r.rest) fc_k->add(r.rest, dy + size - r.rest, sums);
         }
         float *partial = io->partial + chunk * (op->w_size + op->b_size);
         folded(op, &r, products, partial);

@@ -53,7 +53,7 @@ def loss(plan, number, batch):
         raise ValueError(f"{type(node.loss).__name__}.forward must return shape ({batch},). Received: {values.shape}")
     weight = np.ones(batch, np.float32) if weight is None else weight[:batch]
     plan.losses[number][:batch] = values * weight
-    (dx,) = plan.loss_dxs[number]
+    dx, _ = plan.loss_dxs[number]
     if dx is not None:
         dy = np.asarray(node.loss.backward(target[:batch], y))
         if dy.shape != y.shape:

@@ -202,7 +202,7 @@ class Schedule:
 
     def _learns(self, i):
         node = self.nodes[i]
-        if not self.request.learn or not node.layer or not node.layer.trainable:
+        if not self.request.learn or not node.learns:
             return False
         return bool(node.layer.parameters) if node.op is None else node.w is not None or node.b is not None
 
@@ -214,7 +214,8 @@ class Schedule:
         if op.has("statistics"):
             self._phase([(i, "statistics")], parts=False)
             self._phase([(i, "combine")], parts=True)
-        self._phase([(i, "forward")], parts=op.wide)
+        if node.only != "backward":
+            self._phase([(i, "forward")], parts=op.wide)
 
     def _losses(self):
         """Losses, and where their gradients go."""
@@ -224,7 +225,7 @@ class Schedule:
         for number, (loss, place) in enumerate(zip(self.network.losses, self.request.losses)):
             wanted = backward and loss.x in self._needs
             dx, first = self._part(loss.x) if wanted else (None, True)
-            self.loss_dxs[number] = (dx,)
+            self.loss_dxs[number] = dx, None if loss.slope is None else self.values[loss.slope]
             if place is None:
                 self._hook("loss", number, [self.values[loss.x]], [dx])
             else:
@@ -245,7 +246,7 @@ class Schedule:
     def _back(self):
         self.late = []
         for i in reversed(range(len(self.nodes))):
-            if self.nodes[i].y in self._needs:
+            if self.nodes[i].y in self._needs and self.nodes[i].only != "forward":
                 self._backward(i)
         for value in self.request.wanted:  # the inputs'; of others it was done before their makers' backward steps
             if value not in self.wanted:

@@ -3,7 +3,7 @@
 from fastcnn.importing import on_demand
 
 __all__, __getattr__, __dir__ = on_demand(__name__, {
-    "activation": ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"],
+    "activation": ["ELU", "Activation", "LeakyReLU", "ReLU", "ReLU6", "Softmax"],
     "base": ["Layer"],
     "conv2d": ["Conv2D"],
     "conv2d_transpose": ["Conv2DTranspose"],
@@ -14,9 +14,9 @@ __all__, __getattr__, __dir__ = on_demand(__name__, {
     "maxout": ["Maxout"],
     "merging": ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"],
     "noise": ["GaussianNoise"],
-    "normalization": ["BatchNormalization", "LocalResponseNormalization"],
-    "pooling": ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LpPooling2D", "MaxPooling2D",
-                "SoftPooling2D"],
+    "normalization": ["BatchNormalization", "GroupNormalization", "LayerNormalization", "LocalResponseNormalization"],
+    "pooling": ["AdaptiveAveragePooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+                "LpPooling2D", "MaxPooling2D", "SoftPooling2D"],
     "prelu": ["PReLU"],
     "rbf": ["RBF"],
     "rescaling": ["Normalization", "Rescaling"],

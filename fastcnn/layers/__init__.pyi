@@ -1,7 +1,8 @@
 # What __init__.py offers, for editors and type checkers, which do not run it.
 
 from fastcnn.layers.activation import (
-    ELU as ELU, Activation as Activation, LeakyReLU as LeakyReLU, ReLU as ReLU, Softmax as Softmax,
+    ELU as ELU, Activation as Activation, LeakyReLU as LeakyReLU, ReLU as ReLU, ReLU6 as ReLU6,
+    Softmax as Softmax,
 )
 from fastcnn.layers.base import Layer as Layer
 from fastcnn.layers.conv2d import Conv2D as Conv2D
@@ -17,10 +18,12 @@ from fastcnn.layers.merging import (
 )
 from fastcnn.layers.noise import GaussianNoise as GaussianNoise
 from fastcnn.layers.normalization import (
-    BatchNormalization as BatchNormalization, LocalResponseNormalization as LocalResponseNormalization,
+    BatchNormalization as BatchNormalization, GroupNormalization as GroupNormalization,
+    LayerNormalization as LayerNormalization, LocalResponseNormalization as LocalResponseNormalization,
 )
 from fastcnn.layers.pooling import (
-    AveragePooling2D as AveragePooling2D, GlobalAveragePooling2D as GlobalAveragePooling2D,
+    AdaptiveAveragePooling2D as AdaptiveAveragePooling2D, AveragePooling2D as AveragePooling2D,
+    GlobalAveragePooling2D as GlobalAveragePooling2D,
     GlobalMaxPooling2D as GlobalMaxPooling2D, LpPooling2D as LpPooling2D, MaxPooling2D as MaxPooling2D,
     SoftPooling2D as SoftPooling2D,
 )

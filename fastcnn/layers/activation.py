@@ -12,8 +12,8 @@ class Activation(Layer):
 
     Args:
         activation: "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softsign", "hard_sigmoid",
-            "selu", "exponential", "relu6", "silu" (or "swish"), "gelu", "softmax", "log_softmax" or "linear"; or
-            {"name": …, its constant: …}, as {"name": "hard_sigmoid", "slope": 0.2}.
+            "selu", "exponential", "relu6", "silu" (or "swish"), "hard_silu" (or "hard_swish"), "gelu", "softmax",
+            "log_softmax" or "linear"; or {"name": …, its constant: …}, as {"name": "hard_sigmoid", "slope": 0.2}.
 
     Shape:
         any → the same
@@ -36,17 +36,51 @@ class Activation(Layer):
 
 
 class ReLU(Activation):
-    """max(x, 0), as a layer.
+    """max(x, 0), as a layer; or negative_slope · x where x < 0, or at most 6.
+
+    Args:
+        max_value: None (no bound), or 6 with negative_slope 0.
+        negative_slope: at least 0.
+        threshold: 0, the only one there is.
 
     Example:
         >>> fastcnn.layers.ReLU()(np.array([[-1.0, 2.0]])).tolist()
         [[0.0, 2.0]]
+        >>> fastcnn.layers.ReLU(max_value=6)(np.array([[-1.0, 7.0]])).tolist()
+        [[0.0, 6.0]]
+    """
+
+    config = ("max_value", "negative_slope", "threshold")
+
+    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **base):
+        self.max_value = None if max_value is None else arguments.number("max_value", max_value)
+        self.negative_slope = arguments.number("negative_slope", negative_slope, 0)
+        self.threshold = arguments.number("threshold", threshold)
+        if self.threshold != 0 or self.max_value is not None and (self.max_value, self.negative_slope) != (6, 0):
+            raise ValueError(f"ReLU computes max_value=None with any negative_slope, or max_value=6 with negative_slope=0, "
+                             f"and threshold=0. Received: max_value={max_value!r}, negative_slope={negative_slope!r}, "
+                             f"threshold={threshold!r}")
+        if self.max_value is not None:
+            activation = "relu6"
+        elif self.negative_slope:
+            activation = {"name": "leaky_relu", "negative_slope": self.negative_slope}
+        else:
+            activation = "relu"
+        super().__init__(activation, **base)
+
+
+class ReLU6(Activation):
+    """min(max(x, 0), 6), as a layer.
+
+    Example:
+        >>> fastcnn.layers.ReLU6()(np.array([[-1.0, 2.0, 7.0]])).tolist()
+        [[0.0, 2.0, 6.0]]
     """
 
     config = ()
 
     def __init__(self, **base):
-        super().__init__("relu", **base)
+        super().__init__("relu6", **base)
 
 
 class LeakyReLU(Activation):

@@ -1,4 +1,6 @@
-"""Pooling: the maximum, a mean or a norm of windows; the maximum or the mean of whole images."""
+"""Pooling: the maximum, a mean or a norm of windows, or of whole images."""
+
+import math
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
@@ -123,18 +125,66 @@ class LpPooling2D(_Pooling2D):
         self.p = arguments.number("p", p, 1, 1e6)
 
 
-class _GlobalPooling2D(Layer):
+class AdaptiveAveragePooling2D(Layer):
+    """The means of OH × OW windows that cover the image: rows ⌊i·H / OH⌋ to ⌈(i + 1)·H / OH⌉, columns likewise.
+
+    Args:
+        output_size: integer or pair (OH, OW).
+        data_format: "channels_last" (None) or "channels_first".
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        torch.nn.AdaptiveAvgPool2d.
+
+    Example:
+        >>> fastcnn.layers.AdaptiveAveragePooling2D(6)(np.ones((1, 13, 13, 256))).shape
+        (1, 6, 6, 256)
+    """
+
     spatial = True
-    kind = None
     config = ("data_format",)
 
-    def __init__(self, data_format=None, **base):
+    def __init__(self, output_size, data_format=None, **base):
         super().__init__(**base)
+        self.windows = arguments.pair("output_size", output_size)
         self.data_format = arguments.layout(data_format)
 
     def build(self, shape):
+        self.op = _ops.adaptive_avg_pool2d(shape, self.windows)
+        self.output_size = self.op.out_shape
+
+    def nodes(self):
+        return [Node(self.op)]
+
+    def connections(self):
+        per_axis = [sum(-(-(i + 1) * size // count) - i * size // count for i in range(count))
+                    for size, count in zip(self.input_size, self.windows)]
+        return math.prod(per_axis) * self.input_size[2]
+
+    # `output_size` is every layer's word for the shape of its result, so the argument is kept as `windows`
+
+    def get_config(self):
+        return {"output_size": self.windows, **super().get_config()}
+
+    def reset(self, **given):
+        super().reset(**{"output_size": self.windows, **given})
+
+
+class _GlobalPooling2D(Layer):
+    spatial = True
+    kind = None
+    config = ("data_format", "keepdims")
+
+    def __init__(self, data_format=None, keepdims=False, **base):
+        super().__init__(**base)
+        self.data_format = arguments.layout(data_format)
+        self.keepdims = arguments.flag("keepdims", keepdims)
+
+    def build(self, shape):
         self.op = _ops.pool2d(self.kind, shape, shape[:2], shape[:2], ((0, 0), (0, 0)))
-        self.output_size = shape[2:]
+        self.output_size = (1, 1, shape[2]) if self.keepdims else shape[2:]
 
     def nodes(self):
         return [Node(self.op)]
@@ -148,9 +198,10 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
 
     Args:
         data_format: "channels_last" (None) or "channels_first".
+        keepdims: the result is an image of one pixel.
 
     Shape:
-        (N, H, W, C) → (N, C)
+        (N, H, W, C) → (N, C), with keepdims (N, 1, 1, C)
 
     Example:
         >>> fastcnn.layers.GlobalAveragePooling2D()(np.ones((1, 4, 4, 2))).tolist()
@@ -165,9 +216,10 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
 
     Args:
         data_format: "channels_last" (None) or "channels_first".
+        keepdims: the result is an image of one pixel.
 
     Shape:
-        (N, H, W, C) → (N, C)
+        (N, H, W, C) → (N, C), with keepdims (N, 1, 1, C)
 
     Example:
         >>> fastcnn.layers.GlobalMaxPooling2D()(np.ones((1, 4, 4, 2))).tolist()

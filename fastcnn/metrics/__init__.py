@@ -9,7 +9,8 @@ __all__, __getattr__, __dir__ = on_demand(__name__, {
     "accuracy": ["BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy",
                  "TopKCategoricalAccuracy"],
     "base": ["Metric"],
-    "confusion": ["Precision", "Recall", "confusion_matrix"],
-    "names": ["get", "resolve_accuracy", "serialize"],
+    "confusion": ["F1Score", "Precision", "Recall", "confusion_matrix"],
+    "names": ["get", "resolve", "resolve_accuracy", "serialize"],
+    "ranking": ["AUC"],
     "regression": ["MeanAbsoluteError", "MeanSquaredError"],
 })

@@ -1,6 +1,6 @@
 """What every model is before it is trained: layers and how they are connected, weights, names, a configuration."""
 
-from fastcnn import arguments
+from fastcnn import arguments, attributes
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
@@ -34,8 +34,19 @@ class BaseModel(Layer):
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a text. Received: {name!r}")
         self.name = self.given_name = name
-        self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
+        self.seed = new_seed() if seed is None else seed
         self.metadata = {}
+
+    @property
+    def seed(self):
+        """What initial values, the order of samples and dropout come from."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value):
+        before, self._seed = vars(self).get("_seed", value), arguments.integer("seed", value, 0, 2**32 - 1)
+        if before != value:
+            attributes.changed()
 
     # Layers
 
@@ -289,7 +300,7 @@ def name_layers(layers):
     for layer in layers:
         if layer.given_name is None:
             if not layer.settled or layer.name in taken:
-                layer.name = unique_name(layer.default_name(), taken)
+                layer._name = unique_name(layer.default_name(), taken)
                 layer.settled = True
             taken.add(layer.name)
 

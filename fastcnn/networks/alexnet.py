@@ -121,9 +121,9 @@ def _input_shape(v, variant, shape):
     if shape is None:
         return v["size"], v["size"], 3
     if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"input_shape must be (height, width, channels). Received: {shape!r}")
+        raise TypeError(f"input_shape must be (height, width, channels). Received: {arguments.shown(shape)}")
     if len(shape) != 3:
-        raise ValueError(f"input_shape must be (height, width, channels). Received: {shape!r}")
+        raise ValueError(f"input_shape must be (height, width, channels). Received: {arguments.shown(shape)}")
     shape = tuple(arguments.integer("input_shape", size) for size in shape)
     least = next(n for n in count(1) if _extent(n, v) > 0)
     if min(shape[:2]) < least:

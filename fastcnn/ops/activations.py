@@ -177,6 +177,21 @@ def gelu_backward(dy, x):
     return _plain("activation", x, None, "gelu", dy=dy)
 
 
+def hard_silu(x, *, out=None):
+    """x · min(max(x + 3, 0), 6) / 6, also called hard swish. Source: Howard et al. 2019, "Searching for MobileNetV3".
+
+    Example:
+        >>> fastcnn.ops.hard_silu(np.array([-1.5, 1.5, 4.0])).tolist()
+        [-0.375, 1.125, 4.0]
+    """
+    return _plain("activation", x, out, "hard_silu")
+
+
+def hard_silu_backward(dy, x):
+    """dy · (x / 3 + ½) where −3 < x < 3, 0 below, dy above."""
+    return _plain("activation", x, None, "hard_silu", dy=dy)
+
+
 def softmax(x, *, out=None):
     """eˣ / Σ eˣ over the last axis, without overflow.
 

@@ -8,7 +8,8 @@ from fastcnn.ops.shared import FORWARD, gradient, run
 _CLASSES = ("softmax_cross_entropy", "categorical_cross_entropy")  # these take labels, or a number for each class
 
 
-def _loss(kind, x, target, dy=FORWARD, **constants):
+def _loss(kind, x, target, dy=FORWARD, ignore_class=None, **constants):
+    """`ignore_class`: the label of samples without loss."""
     x = arguments.array("x", x)
     labelled = kind == "multiclass_hinge"  # takes nothing but labels
     if x.ndim < 1 + labelled or x.size == 0 and x.shape[0] != 0:
@@ -22,9 +23,11 @@ def _loss(kind, x, target, dy=FORWARD, **constants):
             raise TypeError(f"target must hold integers as labels. Received: dtype {labels.dtype}, shape {labels.shape}")
         if labels.shape != (n,):
             raise ValueError(f"target must be labels of shape {(n,)}. Received: shape {labels.shape}")
-        if n and not (0 <= labels.min() and labels.max() < c):
-            raise ValueError(f"target must hold labels from 0 to {c - 1}. Received: {labels.min()} … {labels.max()}")
-        target = np.ascontiguousarray(labels, np.int32)
+        ignored = labels == ignore_class if ignore_class is not None else np.zeros(n, bool)
+        counted = labels[~ignored]
+        if counted.size and not (0 <= counted.min() and counted.max() < c):
+            raise ValueError(f"target must hold labels from 0 to {c - 1}. Received: {counted.min()} … {counted.max()}")
+        target = np.where(ignored, -1, labels).astype(np.int32)
     else:
         target = arguments.array("target", target)
         if target.shape != x.shape:
@@ -43,13 +46,19 @@ def _smoothing(value):
     return arguments.number("label_smoothing", value, 0, 1)
 
 
-def softmax_cross_entropy(x, target, label_smoothing=0.0):
+def _of_classes(label_smoothing, ignore_class):
+    ignored = None if ignore_class is None else arguments.integer("ignore_class", ignore_class, -2**31)
+    return {"label_smoothing": _smoothing(label_smoothing), "ignore_class": ignored}
+
+
+def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     """Cross-entropy of softmax(x) with the target, fused.
 
     Args:
         x: logits.
         target: labels (integers) or probabilities.
         label_smoothing: s in [0, 1]: the target becomes t·(1 − s) + s/C.
+        ignore_class: a label whose samples have no loss and no gradient; None: there is none.
 
     Shape:
         x (N, C), target (N,) or (N, C) → (N,)
@@ -58,35 +67,36 @@ def softmax_cross_entropy(x, target, label_smoothing=0.0):
         >>> float(fastcnn.ops.softmax_cross_entropy(np.zeros((1, 2)), [1])[0]) == float(np.float32(np.log(2)))
         True
     """
-    return _loss("softmax_cross_entropy", x, target, label_smoothing=_smoothing(label_smoothing))
+    return _loss("softmax_cross_entropy", x, target, **_of_classes(label_smoothing, ignore_class))
 
 
-def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """Gradient of `softmax_cross_entropy` with respect to x: (softmax(x)·Σt − t) · dy.
 
     Shape:
         dy (N,) → dx (N, C)
     """
-    return _loss("softmax_cross_entropy", x, target, dy, label_smoothing=_smoothing(label_smoothing))
+    return _loss("softmax_cross_entropy", x, target, dy, **_of_classes(label_smoothing, ignore_class))
 
 
-def categorical_cross_entropy(x, target, label_smoothing=0.0):
+def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     """Cross-entropy of probabilities x with the target; x is scaled to sum 1 and clipped to [1e-7, 1 − 1e-7] as in Keras.
 
     Args:
         x: probabilities.
         target: labels (integers) or probabilities.
         label_smoothing: s in [0, 1]: the target becomes t·(1 − s) + s/C.
+        ignore_class: a label whose samples have no loss and no gradient; None: there is none.
 
     Shape:
         x (N, C), target (N,) or (N, C) → (N,)
     """
-    return _loss("categorical_cross_entropy", x, target, label_smoothing=_smoothing(label_smoothing))
+    return _loss("categorical_cross_entropy", x, target, **_of_classes(label_smoothing, ignore_class))
 
 
-def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """Gradient of `categorical_cross_entropy` with respect to x. Shape: dy (N,) → dx (N, C)."""
-    return _loss("categorical_cross_entropy", x, target, dy, label_smoothing=_smoothing(label_smoothing))
+    return _loss("categorical_cross_entropy", x, target, dy, **_of_classes(label_smoothing, ignore_class))
 
 
 def mean_squared_error(x, target):

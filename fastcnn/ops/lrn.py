@@ -6,7 +6,7 @@ from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
 
-def _lrn(x, size, alpha, beta, k, alpha_mode, mode):
+def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
     x = arguments.array("x", x)
     if x.ndim < 1:
         raise ValueError(f"x must have at least one dimension, the channels. Received: shape {x.shape}")
@@ -14,6 +14,9 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode):
     alpha, beta, k = (arguments.number(n, v) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
     mean = arguments.choice("alpha_mode", alpha_mode, ("sum", "mean")) == "mean"
     within = arguments.choice("mode", mode, ("across_channels", "within_channel")) == "within_channel"
+    groups = arguments.integer("groups", groups)
+    if within and groups > 1:
+        raise ValueError(f"groups must be 1 within channels, where none sees another. Received: {groups}")
     if within and x.ndim != 4:
         raise ValueError(f"x must be images (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if x.size == 0:
@@ -21,11 +24,12 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode):
     n = x.shape[0] if x.ndim > 1 else 1
     if within:
         return _ops.local_response_norm_within(x.shape[1:], size, alpha, beta, k, mean), x, n
-    op = _ops.local_response_norm(x.size // n // x.shape[-1], x.shape[-1], size, alpha, beta, k, mean)
+    op = _ops.local_response_norm(x.size // n // x.shape[-1], x.shape[-1], size, alpha, beta, k, mean, groups)
     return op, x, n
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", *, out=None):
+def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, *,
+                        out=None):
     """Local response normalization: y_c = x_c / (k + s·Σ x_i²)^β over a window of `size` channels, or size × size pixels.
 
     Args:
@@ -36,6 +40,7 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
             channels alpha / size².
         mode: "across_channels" or "within_channel", whose window is one of pixels of the same channel. Caffe's
             WITHIN_CHANNEL has k=1 and alpha_mode="mean".
+        groups: the channels are cut into this many equal groups, at whose ends the windows end; 1 within channels.
         out: array to write the result to.
 
     Shape:
@@ -49,20 +54,21 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
         >>> [round(float(v), 4) for v in y[:3]]
         [0.0714, 0.0667, 0.0545]
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups)
     y = result(out, x.shape, x)
     if n:
         run(op, n, [["forward"]], [("x", x), ("y", y)])
     return deliver(y, out)
 
 
-def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"):
+def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels",
+                                 groups=1):
     """Gradient of `local_response_norm`: dx_c = dy_c·S_c^−β − 2sβ·x_c·Σ_{j: c∈W(j)} dy_j·x_j·S_j^−β−1.
 
     Shape:
         dy, x (…, C) → the same
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups)
     dy, dx = gradient(dy, x.shape), np.empty_like(x)
     if n:
         run(op, n, [["data"]], [("x", x), ("dy", dy), ("dx", dx)])

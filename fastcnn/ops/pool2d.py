@@ -156,6 +156,49 @@ def lp_pool2d_backward(dy, x, p, pool_size, strides=None, padding="valid", ceil_
     return backward(dy, *_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)))
 
 
+def _adaptive(x, output_size, data_format):
+    first = arguments.data_format(data_format)
+    x = last(x, first)
+    op = _ops.adaptive_avg_pool2d(x.shape[1:], arguments.pair("output_size", output_size))
+    return op, first, x, (x.shape[0], *op.out_shape)
+
+
+def adaptive_avg_pool2d(x, output_size, data_format="channels_last", *, out=None):
+    """The means of OH × OW windows that cover the image: rows ⌊i·H / OH⌋ to ⌈(i + 1)·H / OH⌉, columns likewise.
+
+    Args:
+        x: images.
+        output_size: integer or pair (OH, OW).
+        data_format: "channels_last" or "channels_first".
+        out: array to write the result to.
+
+    Shape:
+        (N, H, W, C) → (N, OH, OW, C)
+
+    Source:
+        torch.nn.AdaptiveAvgPool2d.
+
+    Example:
+        >>> fastcnn.ops.adaptive_avg_pool2d(np.arange(5.0).reshape(1, 1, 5, 1), (1, 2)).ravel().tolist()
+        [1.0, 3.0]
+    """
+    return forward(*_adaptive(x, output_size, data_format), out)
+
+
+def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"):
+    """Gradient of `adaptive_avg_pool2d`.
+
+    Shape:
+        dy (N, OH, OW, C) → dx as x
+
+    Example:
+        >>> dx = fastcnn.ops.adaptive_avg_pool2d_backward(np.full((1, 1, 2, 1), 3.0), np.zeros((1, 1, 5, 1)), (1, 2))
+        >>> dx.ravel().tolist()
+        [1.0, 1.0, 2.0, 1.0, 1.0]
+    """
+    return backward(dy, *_adaptive(x, output_size, data_format))
+
+
 def _global_pool2d(kind, x, data_format):
     first = arguments.data_format(data_format)
     shape = np.shape(x)

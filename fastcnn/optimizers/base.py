@@ -30,6 +30,8 @@ class Optimizer(registry.Configurable):
     """
 
     kind = None      # the op
+    meant = {"lr": "learning_rate"}
+    kept = frozenset({"iterations", "schedule", "_rate"})
     states = ()      # names of the arrays kept of each parameter …
     initial = 0.0    # … and what they start from
     config = ("weight_decay", "decoupled", "clipnorm", "clipvalue", "global_clipnorm")
@@ -148,9 +150,12 @@ def get(identifier):
 
     known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad, o.SDLM)
     spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
-    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier)
+    meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
+             "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
+    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be a name or a fastcnn.optimizers.Optimizer. Received: {identifier!r}")
+        raise TypeError("optimizer must be a name or a fastcnn.optimizers.Optimizer. "
+                        f"Received: {arguments.shown(identifier)}")
     return optimizer
 
 

@@ -18,6 +18,8 @@ from .activations import (
     gelu_backward,
     hard_sigmoid,
     hard_sigmoid_backward,
+    hard_silu,
+    hard_silu_backward,
     leaky_relu,
     leaky_relu_backward,
     log_softmax,
@@ -56,6 +58,7 @@ from .depthwise import (
 )
 from .distort import distort
 from .dropout import dropout, dropout_backward, philox4x32, spatial_dropout2d, spatial_dropout2d_backward
+from .group_norm import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 from .half_weights import half_weights
 from .losses import (
     binary_cross_entropy,
@@ -86,6 +89,8 @@ from .optimizers import adadelta, adagrad, adam, rmsprop, sdlm, sgd
 from .pad2d import crop2d, crop2d_backward, zero_pad2d, zero_pad2d_backward
 from .permute import permute, permute_backward
 from .pool2d import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
     avg_pool2d,
     avg_pool2d_backward,
     global_avg_pool2d,
@@ -114,6 +119,7 @@ from .upsample2d import upsample2d, upsample2d_backward
 
 __all__ = [
     "adadelta", "adagrad", "adam",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "augment",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward",
@@ -133,10 +139,13 @@ __all__ = [
     "gelu", "gelu_backward",
     "global_avg_pool2d", "global_avg_pool2d_backward",
     "global_max_pool2d", "global_max_pool2d_backward",
+    "group_norm", "group_norm_backward",
     "half_weights",
     "hard_sigmoid", "hard_sigmoid_backward",
+    "hard_silu", "hard_silu_backward",
     "hinge", "hinge_backward",
     "huber", "huber_backward",
+    "layer_norm", "layer_norm_backward",
     "leaky_relu", "leaky_relu_backward",
     "local_response_norm", "local_response_norm_backward",
     "log_softmax", "log_softmax_backward",
@@ -175,3 +184,7 @@ __all__ = [
     "upsample2d", "upsample2d_backward",
     "zero_pad2d", "zero_pad2d_backward",
 ]  # fmt: skip
+
+
+def __dir__():
+    return sorted(__all__)

@@ -177,6 +177,18 @@ def gelu_backward(dy, x):
     return dy * (_normal_distribution(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
 
+def hard_silu(x):
+    """y = x·min(max(x + 3, 0), 6) / 6; 0 at −∞. Source: Howard et al. 2019, §5.2 ("h-swish")."""
+    x = as_float64(x)
+    return np.maximum(x, -3.0) * np.clip(x + 3.0, 0.0, 6.0) / 6.0
+
+
+def hard_silu_backward(dy, x):
+    """dx = dy · (x/3 + 1/2) where −3 < x < 3; 0 below, dy above."""
+    dy, x = _arguments(dy, x)
+    return dy * np.where(x >= 3, 1.0, np.where(x > -3, x / 3 + 0.5, 0.0))
+
+
 def _normal_distribution(x):
     return 0.5 * np.vectorize(math.erfc, otypes=[float])(x / -math.sqrt(2))
 

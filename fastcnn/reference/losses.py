@@ -13,42 +13,43 @@ from .arrays import as_float64, as_gradient
 EPSILON = 1e-7  # Keras': probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm
 
 
-def softmax_cross_entropy(x, target, label_smoothing=0.0):
+def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     """loss = −Σ_c t_c · log softmax(x)_c.
 
     Args:
         x: logits, (N, C).
         target: class labels, integers (N,), meaning t = one-hot; or probabilities t, (N, C).
         label_smoothing: s, in 0 … 1; t becomes t·(1 − s) + s/C.
+        ignore_class: a label for which t = 0, smoothed or not.
 
     Source: Bridle 1990; smoothing: Szegedy et al. 2016, §7.
     """
-    x, t, _ = _class_arguments(x, target, label_smoothing)
+    x, t, _ = _class_arguments(x, target, label_smoothing, ignore_class)
     return _cross_entropy(t, log_softmax(x))
 
 
-def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """dx_c = dy · (softmax(x)_c · Σ_j t_j − t_c); the sum is 1 for labels and for probabilities."""
-    x, t, shape = _class_arguments(x, target, label_smoothing)
+    x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     dx = softmax(x) * t.sum(axis=1, keepdims=True) - t
     return _scaled(dy, dx, shape)
 
 
-def categorical_cross_entropy(x, target, label_smoothing=0.0):
+def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     """loss = −Σ_c t_c · log clip(p_c), p_c = x_c / Σ_j x_j, clipped to [1e-7, 1 − 1e-7].
 
     Args:
         x: probabilities, (N, C); like Keras, each row is first divided by its sum.
-        target, label_smoothing: as in `softmax_cross_entropy`.
+        target, label_smoothing, ignore_class: as in `softmax_cross_entropy`.
     """
-    x, t, _ = _class_arguments(x, target, label_smoothing)
+    x, t, _ = _class_arguments(x, target, label_smoothing, ignore_class)
     p = x / x.sum(axis=1, keepdims=True)
     return _cross_entropy(t, np.log(_clip(p)))
 
 
-def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """dx_c = dy · (g_c − Σ_j g_j · p_j) / Σ_j x_j, where g_c = −t_c / p_c, or 0 where p_c is clipped."""
-    x, t, shape = _class_arguments(x, target, label_smoothing)
+    x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     total = x.sum(axis=1, keepdims=True)
     p = x / total
     g = np.where(_is_clipped(p), 0.0, -t / _clip(p))
@@ -222,8 +223,8 @@ def _class_margins(x, target):
     return x, one_hot, np.where(one_hot > 0, 0.0, np.maximum(0.0, 1.0 + x - own)), shape
 
 
-def _class_arguments(x, target, label_smoothing=0.0):
-    """x and the probability of each class as (N, C), and the shape of x."""
+def _class_arguments(x, target, label_smoothing=0.0, ignore_class=None):
+    """x and the probability of each class as (N, C), 0 where the label is ignored, and the shape of x."""
     target = np.asarray(target)
     if target.ndim != 1:
         x, t, shape = _arguments(x, target)
@@ -234,8 +235,9 @@ def _class_arguments(x, target, label_smoothing=0.0):
     if x.ndim < 2 or len(target) != len(x):
         raise ValueError(f"`x` must be (N, C) and labels (N,). Received: {x.shape}, {target.shape}")
     classes = math.prod(x.shape[1:])
-    if np.any((target < 0) | (target >= classes)):
+    counts = np.full(target.shape, True) if ignore_class is None else target != ignore_class
+    if np.any(counts & ((target < 0) | (target >= classes))):
         raise ValueError(f"Labels must be in 0 ... {classes - 1}. Received: {target}")
     one_hot = (target[:, None] == np.arange(classes)).astype(np.float64)
-    t = one_hot * (1 - label_smoothing) + label_smoothing / classes
+    t = (one_hot * (1 - label_smoothing) + label_smoothing / classes) * counts[:, None]
     return x.reshape(one_hot.shape), t, x.shape

@@ -6,7 +6,7 @@ from .arrays import as_float64, as_gradient
 
 
 def local_response_norm(
-    x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"
+    x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
 ):
     """Divides each value by a power of the energy of its neighbours.
 
@@ -21,17 +21,18 @@ def local_response_norm(
         alpha_mode: "sum": s = α (the paper, TensorFlow); "mean": s = α / size (PyTorch, ONNX, Caffe), within
             channels α / size² (Caffe), the full size also where the window is clipped.
         mode: "across_channels" or "within_channel" (Caffe's names, where its k is 1).
+        groups: equal groups of channels, each of which is normalized on its own; 1 within channels.
 
     Shape: → like x.
 
     Source: Krizhevsky et al. 2012, §3.3.
     """
-    x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode)
-    return x * _energy(x, size, scale, k, axes) ** -beta
+    shape, x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode, groups)
+    return (x * _energy(x, size, scale, k, axes) ** -beta).reshape(shape)
 
 
 def local_response_norm_backward(
-    dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels"
+    dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
 ):
     """dx of `local_response_norm`. With ∂S_j/∂x_c = 2s·x_c for c ∈ W(j), the product rule gives
 
@@ -41,16 +42,17 @@ def local_response_norm_backward(
 
     Shape: dy, like x → dx, like x.
     """
-    x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode)
-    dy = as_gradient(dy, x.shape)
+    shape, x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode, groups)
+    dy = as_gradient(dy, shape).reshape(x.shape)
     energy = _energy(x, size, scale, k, axes)
     through_neighbours = dy * x * energy ** (-beta - 1)
     for axis in axes:
         through_neighbours = _window_sum(through_neighbours, (size - 1) // 2, size // 2, axis)
-    return dy * energy**-beta - 2 * scale * beta * x * through_neighbours
+    return (dy * energy**-beta - 2 * scale * beta * x * through_neighbours).reshape(shape)
 
 
-def _prepare(x, size, alpha, alpha_mode, mode):
+def _prepare(x, size, alpha, alpha_mode, mode, groups):
+    """The shape of x; x with each group of channels along an axis of its own; the factor of the sums, and their axes."""
     x = as_float64(x)
     if x.ndim < 1:
         raise ValueError(f"`x` must have at least one axis. Received: shape {x.shape}")
@@ -62,8 +64,11 @@ def _prepare(x, size, alpha, alpha_mode, mode):
         raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {mode!r}")
     if mode == "within_channel" and x.ndim != 4:
         raise ValueError(f"`x` must be (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
+    if not 1 <= groups <= (1 if mode == "within_channel" else groups) or x.shape[-1] % groups:
+        raise ValueError(f"`groups` must divide the {x.shape[-1]} channels, and be 1 within them. Received: {groups}")
     axes = (-1,) if mode == "across_channels" else (1, 2)
-    return x, alpha if alpha_mode == "sum" else alpha / size ** len(axes), axes
+    scale = alpha if alpha_mode == "sum" else alpha / size ** len(axes)
+    return x.shape, x.reshape(*x.shape[:-1], groups, -1) if groups > 1 else x, scale, axes
 
 
 def _energy(x, size, scale, k, axes):

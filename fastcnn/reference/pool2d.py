@@ -141,6 +141,26 @@ def lp_pool2d_backward(
     return in_format(_spread(dy * slopes, x, axes), data_format)
 
 
+def adaptive_avg_pool2d(x, output_size, data_format="channels_last"):
+    """The mean of each of OH × OW windows of rows ⌊i·H/OH⌋ … ⌈(i+1)·H/OH⌉ − 1 and columns likewise: neighbours may share
+    one, and where there are more windows than pixels, pixels are repeated.
+
+    Shape: (N, H, W, C), `output_size` int or (OH, OW) → (N, OH, OW, C). Source: torch.nn.AdaptiveAvgPool2d.
+    """
+    x, rows, cols = _adaptive(x, output_size, data_format)
+    return in_format(np.einsum("ph,nhwc,qw->npqc", rows, x, cols), data_format)
+
+
+def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"):
+    """dx of `adaptive_avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window].
+
+    Shape: dy (N, OH, OW, C) → dx, like x.
+    """
+    x, rows, cols = _adaptive(x, output_size, data_format)
+    dy = as_image_gradient(dy, (len(x), len(rows), len(cols), x.shape[3]), data_format)
+    return in_format(np.einsum("ph,npqc,qw->nhwc", rows, dy, cols), data_format)
+
+
 def global_avg_pool2d(x, data_format="channels_last"):
     """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W).
 
@@ -251,6 +271,18 @@ def _axis_counts(axis, count_include_pad):
     first, last = (0, axis.padded) if count_include_pad else (axis.begin, axis.begin + axis.size)
     starts = axis.starts
     return np.maximum(np.minimum(starts + axis.window, last) - np.maximum(starts, first), 0)
+
+
+def _adaptive(x, output_size, data_format):
+    """x as NHWC, and for each axis what every pixel counts in every window, (windows, pixels)."""
+    x, shares = as_image(x, data_format), []
+    if 0 in x.shape[1:]:
+        raise ValueError(f"Each image must have at least one pixel and channel. Received: shape {x.shape}")
+    for size, windows in zip(x.shape[1:3], pair(output_size, "output_size")):
+        i, pixels = np.arange(windows)[:, None], np.arange(size)
+        inside = (i * size // windows <= pixels) & (pixels < -(-(i + 1) * size // windows))
+        shares.append(inside / inside.sum(axis=1, keepdims=True))
+    return x, *shares
 
 
 def _pixels(x, data_format):

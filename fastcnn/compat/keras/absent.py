@@ -23,7 +23,6 @@ NAMES = {  # module: {name: what there is}
         "LocallyConnected2D": "Conv2D",
         "ThresholdedReLU": "ReLU, LeakyReLU, PReLU and ELU",
     },
-    "metrics": {"AUC": "accuracy, Precision, Recall and confusion_matrix"},
     "models": {"model_from_yaml": "model_from_json"},
     "optimizers": dict.fromkeys(("Adamax", "Ftrl", "Nadam"), _STEPS),
     "preprocessing": {"image_dataset_from_directory": _FOLDERS},
