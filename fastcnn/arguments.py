@@ -47,6 +47,27 @@ def real(name, value):
     raise TypeError(f"{name} must be an array of real numbers. Received: {received}")
 
 
+def returned(call, value, shape):
+    """What users' code returned, as an array of real numbers of a shape that nothing else will be broadcast to.
+
+    Args:
+        call: what was called, as "Own.backward".
+        value: what it returned.
+        shape: that it must have.
+
+    Example:
+        >>> returned("Own.forward", [1.0, 2.0], (2,)).tolist()
+        [1.0, 2.0]
+        >>> returned("Own.backward", 1.0, (2,))
+        Traceback (most recent call last):
+        ValueError: Own.backward must return shape (2,). Received: ()
+    """
+    value = real(f"the result of {call}", value)
+    if value.shape != tuple(shape):
+        raise ValueError(f"{call} must return shape {tuple(shape)}. Received: {value.shape}")
+    return value
+
+
 def dense(array):
     """The array itself if it is C-contiguous and aligned, else a copy that is."""
     return array if array.flags.c_contiguous and array.flags.aligned else array.copy(order="C")

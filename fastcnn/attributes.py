@@ -1,6 +1,7 @@
 """What is set on a layer, an optimizer or a loss after it was made: it counts from the next call on, or it is refused."""
 
 import inspect
+import sys
 from contextlib import contextmanager
 from functools import wraps
 
@@ -91,7 +92,7 @@ def overrides(cls, base, told, *names):
         told: the method or attribute that says how; a class may redefine it, too.
         names: of the methods.
     """
-    native = _native(cls)
+    native = next(c for c in cls.__mro__ if c.__module__.partition(".")[0] == "fastcnn")
     if cls is native or getattr(native, told) is getattr(base, told):
         return False
     own = cls.__mro__[:cls.__mro__.index(native)]
@@ -100,7 +101,13 @@ def overrides(cls, base, told, *names):
 
 def _native(cls):
     """The class of fastcnn's that a class is, or is made of."""
-    return next(c for c in cls.__mro__ if c.__module__.partition(".")[0] == "fastcnn")
+    return next(c for c in cls.__mro__ if _is_own(c))
+
+
+def _is_own(cls):
+    """Is it one of fastcnn's modules' classes? (Those of examples in docstrings have their names, but are in no module.)"""
+    module = cls.__module__
+    return module.partition(".")[0] == "fastcnn" and getattr(sys.modules.get(module), cls.__name__, None) is cls
 
 
 def _set(cls):

@@ -39,6 +39,8 @@ def ops():
         "local_response_norm": norm, "lrn_max_pool2d": _ops.lrn_pool2d(norm, pool),
         "local_response_norm_within": _ops.local_response_norm_within((5, 6, 3), 3, 1e-4, 0.75, 1.0, True),
         "batch_norm": _ops.batch_norm(9, 5, 1e-3, True, True), "no gamma": _ops.batch_norm(9, 5, 1e-3, False, True),
+        "layer_norm": _ops.group_norm(6, 1, 1, 5, 1e-3, True, True),
+        "group_norm": _ops.group_norm(1, 6, 2, 3, 1e-3, True, True),
         "fixed_norm": fixed, "fold": _ops.fold(conv2d(), fixed), "maxout": _ops.maxout(3, 8, 2),
         "prelu": _ops.prelu(1, 1, 1, 5, 1), "shared slopes": _ops.prelu(7, 1, 1, 5, 3),
         "scale": _ops.scale((5, 6, 3), True), "rescale": _ops.rescale(24, 4), "rbf": _ops.rbf(12, 5),

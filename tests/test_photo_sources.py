@@ -194,7 +194,7 @@ def test_images_without_pillow(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.jpg").write_bytes(b"x")
     for make in ImageFiles, ImageFolder, training_sources:
-        with pytest.raises(ImportError, match=r"pip install 'fastcnn\[image\]'"):
+        with pytest.raises(ImportError, match=r"pip install pillow"):
             make(tmp_path)
 
 

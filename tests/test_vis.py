@@ -17,6 +17,7 @@ CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.
 FUNCTIONS = {
     "activations": lambda: vis.activations(None, None), "confusion_matrix": lambda: vis.confusion_matrix([0], [0]),
     "filters": lambda: vis.filters(None), "gradients": lambda: vis.gradients(None, None, None),
+    "graph": lambda: vis.graph(None),
     "history": lambda: vis.history(CURVES), "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
     "saliency": lambda: vis.saliency(None, None), "History.plot": lambda: fastcnn.callbacks.History().plot(),
 }
@@ -31,18 +32,6 @@ def test_without_matplotlib(name, monkeypatch):
 
 def test_every_plot_is_in_this_list():
     assert set(vis.__all__) == set(FUNCTIONS) - {"History.plot"}
-
-
-@pytest.fixture
-def plt():
-    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    settings = dict(matplotlib.rcParams)
-    yield pyplot
-    assert dict(matplotlib.rcParams) == settings, "a plot changed matplotlib's settings"
-    pyplot.close("all")
 
 
 @pytest.fixture
@@ -118,7 +107,8 @@ def test_nothing_is_shown(plt, lenet, digits, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("shown"))
     x, y = digits
     for figure in (vis.history(CURVES), vis.filters(lenet), vis.activations(lenet, x[0]), vis.gradients(lenet, x, y),
-                   vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y), vis.rbf_prototypes(np.ones((10, 84)))):
+                   vis.graph(lenet), vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y),
+                   vis.rbf_prototypes(np.ones((10, 84)))):
         assert isinstance(figure, plt.Figure) and plt.fignum_exists(figure.number)
 
 
@@ -132,6 +122,9 @@ def test_given_figures(plt, lenet, digits):
     assert vis.gradients(lenet, x, y, figure=parts[2]) is parts[2]
     assert vis.saliency(lenet, x[:3], figure=parts[3]) is parts[3]
     assert vis.rbf_prototypes(np.ones((10, 84)), figure=parts[4]) is parts[4]
+    whole = plt.figure(figsize=(2, 1.5))
+    assert vis.graph(lenet, figure=whole) is whole
+    plt.close(whole)
     axes = parts[5].subplots(1, 3)
     assert vis.confusion_matrix(y, y, ax=axes[0]).axes[0] is axes[0] and titles(parts[5]) == ["12 of 12 right (100.00 %)"]
     vis.filters(lenet, ax=axes[1])

@@ -364,6 +364,19 @@ class Layer(Settable):
         arguments_ = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
         return f"<{type(self).__name__} {arguments_}>"
 
+    def _repr_html_(self):
+        """The table that notebooks show: shapes, parameters, and what the layer was made with."""
+        from fastcnn.tables import Table
+
+        rows = [["input", str(self.input_shape)], ["output", str(self.output_shape)]] if self.built else []
+        rows += [[p.name, " × ".join(map(str, p.shape)) + f": {p.size:,} parameters"] for p in self.parameters]
+        for key, value in self.get_config().items():
+            if key != "name" and value is not None:
+                text = value["class_name"] if isinstance(value, dict) and "class_name" in value else str(value)
+                rows.append([key, text if len(text) < 80 else f"{text[:79]}…"])
+        name = type(self).__name__ + (f' "{self.name}"' if self.name else "")
+        return Table(["", ""], rows).html(name)
+
 
 def _plain(value):
     if isinstance(value, initializers.Initializer):

@@ -14,7 +14,9 @@ class SparseCategoricalCrossentropy(LabelLoss):
     Args:
         from_logits: predictions are logits, not probabilities. (A softmax at the model's end is fused into the loss
             either way.)
-        ignore_class: the label of samples that do not count, any integer (often −1 or 255); None: all count.
+        ignore_class: the label of samples that do not count, any integer (often −1 or 255); None: all count. They have no
+            loss and no gradient, and no part in the mean that a call returns; `fit` divides by the whole batch, as for
+            samples of weight 0.
         label_smoothing: s in [0, 1]: the label's target becomes 1 − s + s/C, that of the other classes s/C.
 
     Shape:

@@ -48,7 +48,7 @@ def get(identifier, custom_objects=None):
     found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):
-        found.name = name
+        vars(found)["name"] = name  # the key in logs; nothing is computed otherwise
     return found
 
 

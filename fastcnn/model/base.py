@@ -257,7 +257,7 @@ class BaseModel(Layer):
             parameter.value[...] = value
         self.touch()
 
-    def summary(self, print_fn=None, algorithms=False):
+    def summary(self, print_fn=None, algorithms=False, line_length=None):
         """Prints each layer's output shape, parameters, multiply-adds, connections, and in a network with branches the
         layers that it takes values from.
 
@@ -265,12 +265,39 @@ class BaseModel(Layer):
             print_fn: called with each line; None: print.
             algorithms: also say how convolutions are computed: "direct", or Winograd's "F(4×4, 3×3)" and the like, where
                 the passes differ for each of them.
+            line_length: the most letters of a line, at least 40: shapes are shortened, connections and multiply-adds left
+                out and names broken as far as need be. None: as a terminal is wide, elsewhere as many as it takes.
+
+        Example:
+            >>> fastcnn.Sequential([fastcnn.layers.Dense(3, input_shape=(4,))]).summary(line_length=40)
+            Model "sequential"
+            ───────────────────────────────────────
+            Layer (type)   Output shape  Parameters
+            ───────────────────────────────────────
+            dense (Dense)  3                     15
+            ───────────────────────────────────────
+            total                                15
+            trainable parameters: 15; kept as they
+            are: 0
+            left out for want of room: connections,
+            multiply-adds
         """
-        from fastcnn.model.summary import lines
+        from fastcnn.model import summary
 
         self._need_built()
-        for line in lines(self, arguments.flag("algorithms", algorithms)):
-            (print_fn or print)(line)
+        algorithms = arguments.flag("algorithms", algorithms)
+        if line_length is not None:
+            line_length = arguments.integer("line_length", line_length, 40)
+        elif print_fn is None:
+            line_length = summary.columns()
+        for line in summary.lines(self, algorithms, line_length):
+            (print_fn or summary.show)(line)
+
+    def _repr_html_(self):
+        """The table that notebooks show."""
+        from fastcnn.model.summary import html
+
+        return html(self)
 
     def __repr__(self):
         shapes = f": {self.input_shape} → {self.output_shape}" if self.built and self.layers else ""

@@ -89,8 +89,16 @@ def prepared(model, x, y, sample_weight=None):
         except (TypeError, ValueError) as error:
             raise error if single else type(error)(f"output {head.name!r}: {error}") from None
         targets.append(target), sparse.append(labels)
-        weights.append(data.weights(weight, None, target, len(target)))
+        weights.append(_counted(head.loss, target, data.weights(weight, None, target, len(target))))
     return [*xs, *targets, *weights], tuple(sparse)
+
+
+def _counted(loss, target, weights):
+    """Weights of samples, 0 for those that the loss does not count."""
+    counts = loss.counts(target)
+    if counts is None or counts.all():
+        return weights
+    return counts.astype(np.float32) if weights is None else np.where(counts, weights, 0).astype(np.float32)
 
 
 def _targets(model, y):

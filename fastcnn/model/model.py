@@ -544,7 +544,8 @@ class Model(Machine):
             raise ValueError(f"predict_classes needs a model of one output. Received: {', '.join(self.output_names)}")
         y = self.predict(x, batch_size, verbose, steps)
         if y.shape[-1] == 1:
-            return (y[..., 0] > 0.5).astype(np.int64)
+            loss = self._heads[0].loss if self._heads else None
+            return (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
 
     def predict_on_batch(self, x):

@@ -23,11 +23,11 @@ def _loss(kind, x, target, dy=FORWARD, ignore_class=None, **constants):
             raise TypeError(f"target must hold integers as labels. Received: dtype {labels.dtype}, shape {labels.shape}")
         if labels.shape != (n,):
             raise ValueError(f"target must be labels of shape {(n,)}. Received: shape {labels.shape}")
-        ignored = labels == ignore_class if ignore_class is not None else np.zeros(n, bool)
-        counted = labels[~ignored]
+        counted = labels if ignore_class is None else labels[labels != ignore_class]
         if counted.size and not (0 <= counted.min() and counted.max() < c):
             raise ValueError(f"target must hold labels from 0 to {c - 1}. Received: {counted.min()} … {counted.max()}")
-        target = np.where(ignored, -1, labels).astype(np.int32)
+        target = labels if ignore_class is None else np.where(labels == ignore_class, -1, labels)
+        target = np.ascontiguousarray(target, np.int32)
     else:
         target = arguments.array("target", target)
         if target.shape != x.shape:

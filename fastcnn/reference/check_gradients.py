@@ -40,15 +40,14 @@ def check_gradients(layer_or_loss, x, y=None, training=True, seed=0):
         TypeError: another kind of object.
 
     Example:
-        >>> class Square(fastcnn.layers.Layer):
-        ...     def forward(self, x, training=False):
-        ...         self.x = x
-        ...         return x * x
-        ...     def backward(self, dy):
-        ...         return dy * self.x
-        >>> fastcnn.check_gradients(Square(), [[3.0, 1.0]])
+        >>> class Squares(fastcnn.losses.Loss):
+        ...     def forward(self, y_true, y_pred):
+        ...         return ((y_pred - y_true) ** 2).sum(axis=1)
+        ...     def backward(self, y_true, y_pred):
+        ...         return y_pred - y_true
+        >>> fastcnn.check_gradients(Squares(), [[3.0, 1.0]], [[0.0, 1.0]])
         Traceback (most recent call last):
-        ValueError: Square.backward: the gradient of x at [0, 0], dy random, must be -6.82177. Received: -3.41089, 0.5 of it
+        ValueError: Squares.backward: the gradient of x at [0, 0], dy random, must be 6.82177. Received: 3.41089, 0.5 of it
     """
     from fastcnn.arguments import real, shown
 

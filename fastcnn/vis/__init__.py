@@ -8,9 +8,10 @@ from fastcnn.vis.activations import activations
 from fastcnn.vis.confusion_matrix import confusion_matrix
 from fastcnn.vis.filters import filters
 from fastcnn.vis.gradients import gradients
+from fastcnn.vis.graph import graph
 from fastcnn.vis.history import history
 from fastcnn.vis.rbf_prototypes import rbf_prototypes
 from fastcnn.vis.saliency import saliency
 
-__all__ = ["activations", "confusion_matrix", "filters", "gradients", "history", "rbf_prototypes", "saliency"]
+__all__ = ["activations", "confusion_matrix", "filters", "gradients", "graph", "history", "rbf_prototypes", "saliency"]
 __dir__ = listing(__name__)

@@ -5,7 +5,7 @@ _IMAGES = "layers of images and of rows of numbers: Conv2D, MaxPooling2D, Dense 
 _OWN = "Rescaling, LocalResponseNormalization, or a subclass of Layer with forward and backward in NumPy"
 _PREPARED = "ImageDataGenerator or fastcnn.images.Augmentation, which change images before the network sees them"
 _FOLDERS = "ImageDataGenerator().flow_from_directory; fastcnn.datasets.ImageFolder with fastcnn.images.ImageBatches"
-_SUMMARY = "model.summary(), which prints the layers"
+_SUMMARY = "model.summary(), which prints the layers, and fastcnn.vis.graph(model), which draws them"
 _STEPS = "SGD (nesterov=True), RMSprop, Adagrad, Adadelta, Adam and AdamW"
 
 NAMES = {  # module: {name: what there is}
