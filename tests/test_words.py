@@ -190,7 +190,7 @@ def test_a_source_tree_that_is_not_built_says_so(tmp_path, run_python, monkeypat
     package = Path(fastcnn.__file__).parent
     shutil.copytree(package, tmp_path / "tree" / "fastcnn",
                     ignore=shutil.ignore_patterns("_ops.c*", "_probe*", "_mnist", "__pycache__"))
-    run = run_python("-c", "import fastcnn", PYTHONPATH=str(tmp_path / "tree"))
+    run = run_python("-S", "-c", "import fastcnn", PYTHONPATH=str(tmp_path / "tree"))  # no editable one beside it
     last = run.stderr.strip().splitlines()[-1]
     assert run.returncode == 1 and last.startswith("ImportError: fastcnn is not built for Python 3.")
     assert f"{sys.executable} -m pip install -e {tmp_path / 'tree'}" in last and "During handling" not in run.stderr
