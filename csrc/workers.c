@@ -1,11 +1,11 @@
 /* Workers are the threads of one OpenMP region, which lasts as long as the crew.
  *
- * A thread made for that purpose opens the region, so that the caller is free meanwhile. A forked child lacks that thread, and
- * the pool that libgomp keeps for it, and opens a region of its own. OpenMP may grant fewer threads than asked for
+ * A thread made for that purpose opens the region, so that the caller is free meanwhile. A forked child lacks that thread
+ * and the pool that libgomp keeps for it, and opens a region of its own. OpenMP may grant fewer threads than asked for
  * (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). Its threads end with the region, since the opener then ends.
- * One of the region's threads sleeps: it stands for the caller. It is thread 0, the opener, so that workers are threads that
- * OpenMP created, with its stack size. If threads are bound (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), it must be one in
- * the caller's place. With libgomp that is thread 0, with LLVM's library another. */
+ * One of the region's threads sleeps: it stands for the caller. It is thread 0, the opener, so that workers are threads
+ * that OpenMP created, with its stack size. If threads are bound (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), it must be
+ * one in the caller's place. With libgomp that is thread 0, with LLVM's library another. */
 #include "workers.h"
 
 #include <limits.h>
