@@ -12,17 +12,17 @@ _INCEPTIONS = {  # filters of 1×1; of the 1×1 before the 3×3, and of the 3×3
 }  # fmt: skip
 _AUXILIARY = {"4a": "aux1", "4d": "aux2"}  # which head takes its values from where
 _VARIANTS = {
-    "torchvision": {"normalized": True, "largest": 3, "pool4": 2, "dropout": 0.2},
-    "paper": {"normalized": False, "largest": 5, "pool4": 3, "dropout": 0.4},
+    "torchvision": {"normalized": True, "largest": 3, "pools": {"3b": 3, "4e": 2}, "dropout": 0.2},
+    "paper": {"normalized": False, "largest": 5, "pools": {"3b": 3, "4e": 3}, "dropout": 0.4},
 }
 
 
 def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, input_shape=None, seed=None, initializer=None):
     """GoogLeNet: nine blocks of four branches that are concatenated, a mean over the image and one dense layer, softmax.
 
-    A block ("inception") has a 1×1 convolution; a 1×1 and a 3×3; a 1×1 and a 5×5; 3×3 max pooling and a 1×1; all convolutions
-    with ReLU. Two further heads, behind blocks 4a and 4d, give gradients to the middle of the network in training, each with
-    .3 of the loss. The model has three outputs then, "fc", "aux1.fc2" and "aux2.fc2"; the first is the answer:
+    A block ("inception") has a 1×1 convolution; a 1×1 and a 3×3; a 1×1 and a 5×5; 3×3 max pooling and a 1×1; ReLU follows each
+    convolution. Two further heads, behind blocks 4a and 4d, give gradients to the middle of the network in training, each
+    with .3 of the loss. The model has three outputs then, "fc", "aux1.fc2" and "aux2.fc2"; the first is the answer:
 
         model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=[1, 0.3, 0.3])
         model.fit(x, [y, y, y])
@@ -66,7 +66,7 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
         (['fc', 'aux1.fc2', 'aux2.fc2'], (None, 10))
     """
     v = _VARIANTS[arguments.choice("variant", variant, tuple(_VARIANTS))]
-    wide, heads = shared.widened(width), []
+    wide, heads, auxiliary = shared.widened(width), [], arguments.flag("auxiliary", auxiliary)
     inputs = layers.Input(shared.image_shape(input_shape, (224, 224, 3)))
     normal = initializers.RandomNormal(stddev=0.01)
 
@@ -74,18 +74,18 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
         if v["normalized"]:
             names = f"{name}.conv", f"{name}.bn", f"{name}.relu"
             return shared.normalized(x, wide(filters), kernel, names, strides, 1e-3, initializer or normal)
-        return layers.Conv2D(wide(filters), kernel, strides=strides, padding=kernel // 2, activation="relu", name=f"{name}.conv",
-                             **shared.start(initializer, "lecun_uniform", initializers.Constant(0.2)), **shared.BIASES)(x)
+        return layers.Conv2D(wide(filters), kernel, strides=strides, padding=kernel // 2, activation="relu",
+                             name=f"{name}.conv", **caffe(0.2))(x)
 
     def dense(x, name, units, activation, bias):
-        if v["normalized"]:
-            options = shared.start(initializer, normal, shared.uniform_by(x.shape[1]))
-        else:
-            options = {**shared.start(initializer, "lecun_uniform", initializers.Constant(bias)), **shared.BIASES}
-        return layers.Dense(units, activation=activation, name=name, **options)(x)
+        own = shared.start(initializer, normal, shared.uniform_by(x.shape[1])) if v["normalized"] else caffe(bias)
+        return layers.Dense(units, activation=activation, name=name, **own)(x)
 
-    def pool(x, number, size=3):
-        return layers.MaxPooling2D(size, strides=2, ceil_mode=True, name=f"maxpool{number}")(x)
+    def caffe(bias):
+        return {**shared.start(initializer, "lecun_uniform", initializers.Constant(bias)), **shared.BIASES}
+
+    def pool(x, name, size=3, strides=2, **options):
+        return layers.MaxPooling2D(size, strides=strides, ceil_mode=True, name=name, **options)(x)
 
     def norm(x, number):
         return x if v["normalized"] else layers.LocalResponseNormalization(k=1.0, alpha_mode="mean", name=f"norm{number}")(x)
@@ -96,7 +96,7 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
             convolution(x, f"{name}.branch1", one),
             convolution(convolution(x, f"{name}.branch2.0", before_three), f"{name}.branch2.1", three, 3),
             convolution(convolution(x, f"{name}.branch3.0", before_five), f"{name}.branch3.1", five, v["largest"]),
-            convolution(layers.MaxPooling2D(3, strides=1, padding=1, name=f"{name}.branch4.0")(x), f"{name}.branch4.1", pooled),
+            convolution(pool(x, f"{name}.branch4.0", strides=1, padding=1), f"{name}.branch4.1", pooled),
         ])
 
     def head(x, name):
@@ -106,13 +106,13 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
         x = layers.Dropout(0.7, name=f"{name}.dropout")(dense(x, f"{name}.fc1", wide(1024), "relu", 0.2))
         return dense(x, f"{name}.fc2", classes, "softmax", 0.0)
 
-    x = norm(pool(convolution(inputs, "conv1", 64, 7, 2), 1), 1)
-    x = pool(norm(convolution(convolution(x, "conv2", 64), "conv3", 192, 3), 2), 2)
+    x = norm(pool(convolution(inputs, "conv1", 64, 7, 2), "maxpool1"), 1)
+    x = pool(norm(convolution(convolution(x, "conv2", 64), "conv3", 192, 3), 2), "maxpool2")
     for name, filters in _INCEPTIONS.items():
         x = inception(x, f"inception{name}", filters)
         if name in _AUXILIARY and auxiliary:
             heads.append(head(x, _AUXILIARY[name]))
-        if name in ("3b", "4e"):
-            x = pool(x, 3) if name == "3b" else pool(x, 4, v["pool4"])
+        if name in v["pools"]:
+            x = pool(x, f"maxpool{name[0]}", v["pools"][name])
     x = layers.Dropout(v["dropout"], name="dropout")(layers.GlobalAveragePooling2D(name="avgpool")(x))
     return Model(inputs, [dense(x, "fc", classes, "softmax", 0.0), *heads], name="googlenet", seed=seed)

@@ -5,7 +5,7 @@ from fastcnn.model.model import Model
 from fastcnn.networks import shared
 
 _VERSIONS = {"1.0": (96, 7, (5, 9)), "1.1": (64, 3, (4, 6))}  # first convolution; fires that a pooling stands before
-_FIRES = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}  # squeeze's filters; each of expand's has four times as many
+_FIRES = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}  # squeeze's filters; expand's have four times as many
 
 
 def squeezenet(version="1.1", classes=None, cifar=False, width=1.0, input_shape=None, seed=None, initializer=None):
