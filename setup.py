@@ -1,7 +1,7 @@
 """Builds fastcnn: one extension with the C library in it, and a door to single kernels for tests.
 
 The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the architecture.
-Environment: FASTCNN_OPENMP=0 builds without OpenMP; FASTCNN_WERROR=1 turns warnings into errors.
+Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors.
 """
 
 import os
@@ -60,7 +60,7 @@ class BuildExt(build_ext):
                 objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=["-fopenmp"])
                 self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"])
             except Exception:
-                print("fastcnn: no OpenMP in this compiler; OMP_NUM_THREADS will not be heeded", file=sys.stderr)
+                print("fastcnn: no OpenMP in this compiler; POSIX threads compute, OMP_* is not heeded", file=sys.stderr)
                 return False
         return True
 

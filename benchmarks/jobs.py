@@ -119,8 +119,9 @@ def row(job, settings, unit=None, ours=None, quartiles=None, windows=None, round
     Args:
         unit: of `ours` and of each peer's value.
         ours, quartiles: the median and its spread.
-        windows, rounds: how many windows were quiet, of how many.
-        peers: {name: {"value", "ratio", "quartiles"} or {"error": why not}}; ratio: how many times better we are.
+        windows, rounds: how many windows were quiet, of how many; None: it was not measured in windows.
+        peers: {name: {"value", "ratio", "quartiles", "both"} or {"error": why not}}; ratio: how many times better we are;
+            both: in how many windows both were left alone.
         more: anything else worth keeping.
     """
     found = {"id": job.id, "group": job.group, "work": job.work, "pass": job.stage, "batch": job.batch, "unit": unit,
@@ -129,17 +130,30 @@ def row(job, settings, unit=None, ours=None, quartiles=None, windows=None, round
     best = min(able, key=lambda name: able[name]["ratio"], default=None)
     found.update(peer=best, ratio=able[best]["ratio"] if best else None,
                  ratio_quartiles=able[best].get("quartiles") if best else None)
-    found.update(_targets(job.id, found))
-    found.update(threads=fastcnn.get_num_threads(), quick=settings.quick, watched=timing.is_watched(), **machine())
+    found.setdefault("watched", timing.is_watched())
+    found.update(_targets(job.id, found), quiet=is_quiet(found))
+    found.update(threads=fastcnn.get_num_threads(), quick=settings.quick, **machine())
     return json.loads(json.dumps(found, default=float), parse_float=lambda text: float(f"{float(text):.{DIGITS}g}"))
 
 
+def is_quiet(row, peer=None):
+    """Was what a row says, of itself or of its ratio to a peer, seen in enough quiet windows to count? Where windows are not
+    watched, or there are none, it was."""
+    if row.get("rounds") is None or not row.get("watched", timing.is_watched()):
+        return True
+    windows = row["windows"] if peer is None else row["peers"][peer].get("both", timing.LEAST)
+    return windows >= timing.LEAST
+
+
 def _targets(name, found):
-    """{due, after, met}: met is "after", "due" or "no"; nothing where there is no target or nothing to judge."""
+    """{due, after, met}: met is "after", "due" or "no"; None where there is no target, nothing to judge, or too few windows
+    were quiet."""
     target = TARGETS.get(name)
     if target is None:
         return {"due": None, "after": None, "met": None}
     value = found[target.field]
+    if not is_quiet(found, found["peer"] if target.field == "ratio" else None):
+        value = None
     met = None if value is None else "no"
     for word in ("due", "after"):
         aim = getattr(target, word)
@@ -155,7 +169,8 @@ def timed(batch, result, ours="fastcnn"):
     for name, other in result.items():
         if name != ours:
             times, spread = timing.ratio(own, other)
-            peers[name] = {"value": batch / other.median, "ratio": times, "quartiles": spread, "windows": other.kept}
+            peers[name] = {"value": batch / other.median, "ratio": times, "quartiles": spread, "windows": other.kept,
+                           "both": timing.left_alone(own, other)}
     return {"unit": "images/s", "ours": batch / own.median, "quartiles": sorted(batch / t for t in own.quartiles),
             "windows": own.kept, "rounds": own.rounds, "seconds": own.median, "peers": peers}
 

@@ -42,18 +42,18 @@ class PlainCase:
 
 
 PLAIN = [
-    PlainCase("lenet.tanh1", "tanh", 6, 28 * 28),
+    PlainCase("lenet5.tanh1", "tanh", 6, 28 * 28),
     PlainCase("alexnet.relu1", "relu", 96, 55 * 55),
     *(PlainCase(f"odd.{kind}", kind, 521, 23) for kind in ("leaky_relu", "elu", "sigmoid", "scaled_tanh", "softplus",
                                                                  "softsign", "silu", "gelu", "hard_silu")),
-    PlainCase("lenet.softmax", "softmax", 10),
+    PlainCase("lenet5.softmax", "softmax", 10),
     PlainCase("alexnet.softmax", "softmax", 1000),
     PlainCase("odd.log_softmax", "log_softmax", 521),
     PlainCase("alexnet.dropout6", "dropout", 4096),
-    PlainCase("lenet.loss", "softmax_cross_entropy", 10),
+    PlainCase("lenet5.loss", "softmax_cross_entropy", 10),
     PlainCase("alexnet.loss", "softmax_cross_entropy", 1000),
 ]
-SGD = {"lenet.sgd": 61_706, "alexnet.sgd": 60_965_224}
+SGD = {"lenet5.sgd": 61_706, "alexnet.sgd": 60_965_224}
 STREAMS = {  # arrays of the input's size, and of the output's, that a pass must read or write
     "max_pool2d": {"forward": (1, 1), "data": (2, 1)},
     "avg_pool2d": {"forward": (1, 1), "data": (1, 1)},

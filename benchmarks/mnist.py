@@ -22,7 +22,7 @@ GOAL, PEAK, WARMUP, DECAY, SIZE = 0.99, 0.05, 0.2, 5e-4, 32
 
 def jobs(settings):
     """The recipe of `fastcnn train lenet5`; time to 99 %."""
-    return [Job("mnist", "recipe", _recipe), Job("mnist", "to_99", _to_goal)]
+    return [Job("mnist", "lenet5.recipe", _recipe), Job("mnist", "lenet5.to_99", _to_goal)]
 
 
 def _recipe(settings):
@@ -68,11 +68,10 @@ def _to_goal(settings):
     last = [run["epochs"][-1][1] for run in runs["fastcnn"]]
     note = f"(slowest of {settings.seeds} seeds" if all_of_ours else f"({reached['fastcnn']} of {settings.seeds} seeds"
     note += f"; {100 * min(last):.2f}–{100 * max(last):.2f} % at the end)"
-    if all_of_ours:
-        note += f"  {sum(run['others'] < timing.QUIET for run in runs['fastcnn'])}/{settings.seeds} quiet"
     return {"unit": "s", "ours": max(found["fastcnn"]) if all_of_ours else None,
             "quartiles": timing.quartiles(found["fastcnn"]) if all_of_ours else None, "peers": {**others, **missing},
-            "note": note, "runs": runs}
+            "note": note, "runs": runs, "rounds": settings.seeds,
+            "windows": sum(run["others"] < timing.QUIET for run in runs["fastcnn"])}
 
 
 def _seconds_to_goal(epochs):

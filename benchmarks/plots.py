@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {"fastcnn": "#d1495b", "torch": "#3d5a80", "torch channels_last": "#6a8caf", "torch.compile": "#98b6d4",
            "onnxruntime": "#66a182", "openvino": "#a2c5ac", "keras": "#edae49", "numpy": "#8d96a3"}
-NAMES = {"lenet": "LeNet-5", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
+NAMES = {"lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 
 def draw(group, rows, folder):
@@ -127,7 +127,7 @@ def _amounts(rows):
 
 
 def _kernels(rows):
-    for network in ("lenet", "alexnet"):
+    for network in ("lenet5", "alexnet"):
         found = [row for row in rows if row["work"].startswith(f"{network}.")]
         if not found:
             continue

@@ -275,7 +275,7 @@ def report(winners, given, images):
         draw(given.output / "relu_vs_tanh.png", winners, given.error, images, len(given.learning_rates))
         print(f"figure: {given.output / 'relu_vs_tanh.png'}")
     except ImportError:
-        print("figure: not drawn, matplotlib is missing (pip install 'fastcnn[plot]')")
+        print("figure: not drawn, matplotlib is missing (pip install matplotlib)")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ TITLES = {
     "convnetjs": ("ConvNetJS", "Its MNIST demo's network, here and in node, images per second."),
     "peak": ("Ceilings", "What this machine can do."),
 }
-MARKS = {"after": "reached what we are after", "due": "reached what is due", "no": "missed", None: "not measured"}
+MARKS = {"after": "reached what we are after", "due": "reached what is due", "no": "missed", None: "not judged"}
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}
 h1,h2{line-height:1.2}h2{margin-top:3rem;border-bottom:1px solid #ddd}
@@ -37,7 +37,7 @@ def check_plots():
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError("--report plots with matplotlib, which is not installed: pip install 'fastcnn[plot]'. "
+        raise ImportError("--report plots with matplotlib, which is not installed: pip install matplotlib. "
                           f"Received: {error}") from None
 
 

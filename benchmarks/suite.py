@@ -48,11 +48,14 @@ def chosen(found, only):
     return [job for job in found if job in result]
 
 
-def measure(found, settings, each=None):
-    """The rows of these jobs; `each` is called with every row. What goes wrong is a row's "error"."""
+def measure(found, settings, each=None, begin=None):
+    """The rows of these jobs; `each` is called with every row, `begin` before it is measured, with its number, that of all
+    and its id. What goes wrong is a row's "error"."""
     rows = []
-    for job in found:
+    for number, job in enumerate(found, 1):
         start = time.perf_counter()
+        if begin is not None:
+            begin(number, len(found), job.id)
         try:
             with no_warnings():
                 row = jobs.row(job, settings, **job.run(settings))
@@ -132,8 +135,8 @@ def run(settings, only=(), listing=False, source=None, output=None, report=None,
 
 
 def is_called(name, word):
-    """Does a row's id begin so, or match?"""
-    return name.startswith(word) or fnmatch.fnmatchcase(name, word)
+    """Does a row's id, with the group or without, begin so, or match? "lenet5" is LeNet-5 in all groups."""
+    return name.startswith(word) or name.split("/", 1)[1].startswith(word) or fnmatch.fnmatchcase(name, word)
 
 
 def _measured(found, settings, output, out):
@@ -152,7 +155,7 @@ def _measured(found, settings, output, out):
             file.flush()
 
     try:
-        return measure(found, settings, each)
+        return measure(found, settings, each, printer.begin)
     finally:
         if file is not None and output != "-":
             file.close()
@@ -161,7 +164,7 @@ def _measured(found, settings, output, out):
 def _compare(rows, expected, out):
     fallen, compared, missing = baseline.compare(rows, expected)
     print(f"Baseline: {compared} figures compared, {len(fallen)} fell by more than {baseline.FALL:.0%}"
-          + (f", {missing} of it were not measured" if missing else ""), file=out)
+          + (f", {missing} of it were not measured in quiet windows" if missing else ""), file=out)
     for name, key, was, now in fallen:
         print(f"  {name}, {key}: {was:.3g} → {now:.3g} ({now / was - 1:+.0%})", file=out)
     return 1 if fallen else 0

@@ -16,12 +16,23 @@ def spread(quartiles):
 
 
 class Printer:
-    """Prints rows one by one, with a head for each group."""
+    """Prints rows one by one, with a head for each group; on a terminal also which one is being measured."""
 
     def __init__(self, out):
-        self.out, self.group = out, None
+        self.out, self.group, self.live = out, None, ""
+
+    def begin(self, number, count, name):
+        """A row is begun: the number-th of count."""
+        if self.out.isatty():
+            self._show(f"  {number}/{count}  {name} …")
+
+    def _show(self, line):
+        self.live, before = line, self.live
+        if before or line:
+            print(f"\r{' ' * len(before)}\r{line}", end="", file=self.out, flush=True)
 
     def __call__(self, row):
+        self._show("")
         if row["group"] != self.group:
             self.group = row["group"]
             print(f"\n{self.group}", file=self.out)
@@ -39,6 +50,14 @@ def lines(rows):
         yield from row_lines(row)
 
 
+def verdict(row):
+    """Whether a row's target is met, as a mark, or why nobody can tell; "": it was not measured."""
+    if row["met"]:
+        return MARKS[row["met"]]
+    judged = row["ratio"] if row.get("judged") == "ratio" else row["ours"]
+    return "" if judged is None else "not judged, too few quiet windows"
+
+
 def row_lines(row):
     """The row; below it what peers reached."""
     name = row["id"].split("/", 1)[1]
@@ -54,7 +73,7 @@ def row_lines(row):
         line += f" {number(row['ratio'])}× {row['peer']} ({spread(row['ratio_quartiles']) or 'one window'})"
     if row["due"] is not None:
         aims = ", ".join(f"{word} {number(row[word])}" for word in ("due", "after") if row[word] is not None)
-        line += f"  [{aims}{': ' + MARKS[row['met']] if row['met'] else ''}]"
+        line += f"  [{aims}{': ' + verdict(row) if verdict(row) else ''}]"
     if row.get("note"):
         line += f"  {row['note']}"
     if row["rounds"]:

@@ -56,6 +56,11 @@ def ratio(ours, theirs):
     return statistics.median(values), quartiles(values)
 
 
+def left_alone(ours, theirs):
+    """In how many rounds both were left alone."""
+    return sum(max(a, b) < QUIET for (_, a), (_, b) in zip(ours.samples, theirs.samples))
+
+
 def is_watched():
     """Does this system tell what other processes use? If not, all windows count."""
     return os.path.exists("/proc/stat")

@@ -1,6 +1,6 @@
 /* Chooses the kernel table: what the build contains, what CPU and system can run, what FASTCNN_ISA asks for. */
+#include <ctype.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "kernels.h"
 
@@ -46,11 +46,20 @@ const char *fc_requested_isa(void)
     return name && *name ? name : NULL;
 }
 
+/* Is this the name of a level, in capitals or not, maybe with blanks around it? */
+static int names(const char *text, const char *level)
+{
+    while (isspace((unsigned char)*text)) text++;
+    while (*level && tolower((unsigned char)*text) == *level) text++, level++;
+    while (isspace((unsigned char)*text)) text++;
+    return !*text && !*level;
+}
+
 fc_status fc_select_isa(const char *name)
 {
     if (!name) name = fc_requested_isa();
     for (int i = fc_isa_count() - 1; i >= 0; i--)
-        if (name ? !strcmp(name, levels[i].name) : levels[i].usable()) {
+        if (name ? names(name, levels[i].name) : levels[i].usable()) {
             if (!levels[i].usable()) return FC_INVALID;
             fc_k = levels[i].table;
             return FC_OK;

@@ -7,86 +7,113 @@
 
 typedef enum { FC_OK, FC_INVALID, FC_OVERFLOW, FC_EMPTY } fc_status;
 
+/* All ops: kind and name. The class of an op is fc_<name>_class (ops/ops.h). Those of the first lists are made alike, by one
+ * init function for each list. */
+#define FC_PLAIN_LIST(X)                \
+    X(FC_ACTIVATION, activation)           \
+    X(FC_ACTIVATION_OF_X, activation_of_x) \
+    X(FC_SOFTMAX, softmax)                 \
+    X(FC_LOG_SOFTMAX, log_softmax)         \
+    X(FC_SQUARE, square)
+#define FC_POOL_LIST(X)             \
+    X(FC_MAX_POOL2D, max_pool2d)   \
+    X(FC_AVG_POOL2D, avg_pool2d)   \
+    X(FC_SUM_POOL2D, sum_pool2d)   \
+    X(FC_SOFT_POOL2D, soft_pool2d) \
+    X(FC_LP_POOL2D, lp_pool2d)
+#define FC_MERGE_LIST(X)      \
+    X(FC_ADD, add)           \
+    X(FC_MULTIPLY, multiply) \
+    X(FC_MAXIMUM, maximum)   \
+    X(FC_MINIMUM, minimum)
+#define FC_LOSS_LIST(X)                                          \
+    X(FC_SOFTMAX_CROSS_ENTROPY, softmax_cross_entropy)         \
+    X(FC_CATEGORICAL_CROSS_ENTROPY, categorical_cross_entropy) \
+    X(FC_BINARY_CROSS_ENTROPY, binary_cross_entropy)           \
+    X(FC_MEAN_SQUARED_ERROR, mean_squared_error)               \
+    X(FC_MEAN_ABSOLUTE_ERROR, mean_absolute_error)             \
+    X(FC_HUBER, huber)                                         \
+    X(FC_HINGE, hinge)                                         \
+    X(FC_SQUARED_HINGE, squared_hinge)                         \
+    X(FC_CATEGORICAL_HINGE, categorical_hinge)                 \
+    X(FC_MULTICLASS_HINGE, multiclass_hinge)                   \
+    X(FC_RBF_MEAN_SQUARED_ERROR, rbf_mean_squared_error)       \
+    X(FC_RBF_MAXIMUM_A_POSTERIORI, rbf_maximum_a_posteriori)
+#define FC_OPTIMIZER_LIST(X) /* their kernels have the same names */ \
+    X(FC_SGD, sgd)                                                     \
+    X(FC_RMSPROP, rmsprop)                                             \
+    X(FC_ADAGRAD, adagrad)                                             \
+    X(FC_ADADELTA, adadelta)                                           \
+    X(FC_ADAM, adam)                                                   \
+    X(FC_SDLM, sdlm)
+#define FC_OP_LIST(X)                                         \
+    FC_PLAIN_LIST(X)                                          \
+    FC_POOL_LIST(X)                                           \
+    FC_MERGE_LIST(X)                                          \
+    FC_LOSS_LIST(X)                                           \
+    FC_OPTIMIZER_LIST(X)                                      \
+    X(FC_CONV2D, conv2d)                                      \
+    X(FC_CONV2D_TRANSPOSE, conv2d_transpose)                  \
+    X(FC_DENSE, dense)                                        \
+    X(FC_RBF, rbf)                                            \
+    X(FC_SCALE, scale)                                        \
+    X(FC_RESCALE, rescale)                                    \
+    X(FC_PRELU, prelu)                                        \
+    X(FC_MAXOUT, maxout)                                      \
+    X(FC_LRN, local_response_norm)                            \
+    X(FC_LRN_WITHIN, local_response_norm_within)              \
+    X(FC_LRN_POOL, lrn_max_pool2d)                            \
+    X(FC_BATCH_NORM, batch_norm)                              \
+    X(FC_FIXED_NORM, fixed_norm)                              \
+    X(FC_GROUP_NORM, group_norm)                              \
+    X(FC_LAYER_NORM, layer_norm)                              \
+    X(FC_FOLD, fold)                                          \
+    X(FC_DROPOUT, dropout)                                    \
+    X(FC_GAUSSIAN_NOISE, gaussian_noise)                      \
+    X(FC_PAD2D, pad2d)                                        \
+    X(FC_UPSAMPLE2D, upsample2d)                              \
+    X(FC_PERMUTE, permute)                                    \
+    X(FC_AUGMENT, augment)                                    \
+    X(FC_DISTORT, distort)                                    \
+    X(FC_TO_LANES, to_lanes)                                  \
+    X(FC_FROM_LANES, from_lanes)                              \
+    X(FC_HALF_WEIGHTS, half_weights)                          \
+    X(FC_PENALTY, penalty)                                    \
+    X(FC_JOIN, join)                                          \
+    X(FC_GRADIENT_SUM, gradient_sum)
+
 typedef enum {
-    FC_CONV2D,
-    FC_MAX_POOL2D,
-    FC_AVG_POOL2D,
-    FC_SOFT_POOL2D,
-    FC_LP_POOL2D,
-    FC_LRN,
-    FC_LRN_POOL,
-    FC_LRN_WITHIN,
-    FC_BATCH_NORM,
-    FC_FIXED_NORM,
-    FC_FOLD,
-    FC_DENSE,
-    FC_ACTIVATION,
-    FC_ACTIVATION_OF_X,
-    FC_PRELU,
-    FC_MAXOUT,
-    FC_SOFTMAX,
-    FC_LOG_SOFTMAX,
-    FC_DROPOUT,
-    FC_SOFTMAX_CROSS_ENTROPY,
-    FC_CATEGORICAL_CROSS_ENTROPY,
-    FC_BINARY_CROSS_ENTROPY,
-    FC_MEAN_SQUARED_ERROR,
-    FC_MEAN_ABSOLUTE_ERROR,
-    FC_HUBER,
-    FC_HINGE,
-    FC_SQUARED_HINGE,
-    FC_CATEGORICAL_HINGE,
-    FC_MULTICLASS_HINGE,
-    FC_SGD,
-    FC_RMSPROP,
-    FC_ADAGRAD,
-    FC_ADADELTA,
-    FC_ADAM,
-    FC_PENALTY,
-    FC_AUGMENT,
-    FC_TO_LANES,
-    FC_FROM_LANES,
-    FC_HALF_WEIGHTS,
-    FC_PAD2D,
-    FC_UPSAMPLE2D,
-    FC_PERMUTE,
-    FC_CONV2D_TRANSPOSE,
-    FC_GAUSSIAN_NOISE,
-    FC_RESCALE,
-    FC_SUM_POOL2D,
-    FC_SCALE,
-    FC_RBF,
-    FC_RBF_MEAN_SQUARED_ERROR,
-    FC_RBF_MAXIMUM_A_POSTERIORI,
-    FC_SQUARE,
-    FC_SDLM,
-    FC_DISTORT,
-    FC_ADD,
-    FC_MULTIPLY,
-    FC_MAXIMUM,
-    FC_MINIMUM,
-    FC_JOIN,
-    FC_GRADIENT_SUM,
+#define X(kind, name) kind,
+    FC_OP_LIST(X)
+#undef X
     FC_KINDS
 } fc_kind;
 
+/* The lists above, by which kinds are looked up. */
+typedef enum { FC_OWN, FC_PLAINS, FC_POOLS, FC_MERGES, FC_LOSSES, FC_OPTIMIZERS } fc_family;
+
+#define FC_ACTIVATION_LIST(X)           \
+    X(FC_LINEAR, linear)             \
+    X(FC_RELU, relu)                 \
+    X(FC_LEAKY_RELU, leaky_relu)     \
+    X(FC_ELU, elu)                   \
+    X(FC_SIGMOID, sigmoid)           \
+    X(FC_TANH, tanh)                 \
+    X(FC_SCALED_TANH, scaled_tanh)   \
+    X(FC_SOFTPLUS, softplus)         \
+    X(FC_SOFTSIGN, softsign)         \
+    X(FC_HARD_SIGMOID, hard_sigmoid) \
+    X(FC_SELU, selu)                 \
+    X(FC_EXPONENTIAL, exponential)   \
+    X(FC_RELU6, relu6)               \
+    X(FC_SILU, silu) /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */ \
+    X(FC_GELU, gelu)                 \
+    X(FC_HARD_SILU, hard_silu)
+
 typedef enum {
-    FC_LINEAR,
-    FC_RELU,
-    FC_LEAKY_RELU,
-    FC_ELU,
-    FC_SIGMOID,
-    FC_TANH,
-    FC_SCALED_TANH,
-    FC_SOFTPLUS,
-    FC_SOFTSIGN,
-    FC_HARD_SIGMOID,
-    FC_SELU,
-    FC_EXPONENTIAL,
-    FC_RELU6,
-    FC_SILU, /* those from here on are no function of y alone backward: FC_ACTIVATION_OF_X */
-    FC_GELU,
-    FC_HARD_SILU,
+#define X(kind, name) kind,
+    FC_ACTIVATION_LIST(X)
+#undef X
     FC_ACTIVATIONS
 } fc_activation;
 
@@ -107,8 +134,7 @@ typedef struct {
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
     int exact;             /* direct sums only */
-    int depthwise;         /* passes that conv2d_depthwise.c takes: bits 1 << pass */
-    int winograd;          /* those that Winograd's algorithm takes */
+    unsigned char algorithm[FC_PASSES]; /* that computes FORWARD, DATA, WEIGHTS: its place in the list of conv2d.c */
 } fc_conv2d;
 
 typedef struct {
@@ -128,6 +154,12 @@ typedef struct {
     ptrdiff_t row;          /* floats of a row of packed statistics: the channels, maybe several times */
     float momentum, epsilon;
 } fc_batch_norm;
+
+typedef struct {
+    ptrdiff_t groups, width; /* parts of the channels (of a row) that are normalized apart, and values of each */
+    ptrdiff_t row;           /* as in batch_norm */
+    float epsilon;
+} fc_group_norm;
 
 /* PReLU: an image is [repeats][outer][shared][inner][inner_shared], its slopes are [outer][inner]. */
 typedef struct {
@@ -164,6 +196,7 @@ typedef struct {
     float rho, rho_gain;                     /* of adam: β₂ */
     float epsilon;                           /* of sdlm: mu */
     int nesterov, centered, amsgrad;
+    unsigned states;                         /* those that the rule reads and writes with these constants: bits 1 << i */
 } fc_optimizer;
 
 /* Where an image is cropped, and whether it is mirrored. */
@@ -240,6 +273,8 @@ typedef struct {
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
+    ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
+    int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
@@ -251,6 +286,7 @@ typedef struct {
         fc_lrn_pool lrn_pool;
         fc_prelu prelu;
         fc_batch_norm batch_norm;
+        fc_group_norm group_norm;
         fc_dropout dropout;    /* of dense too */
         fc_loss loss;
         fc_optimizer optimizer;
@@ -273,7 +309,7 @@ typedef struct {
     ptrdiff_t size, offset, stride, slots;
 } fc_buf;
 
-/* The buffers of one op. What a pass does not use may be NULL. */
+/* The buffers of one op. What a pass does not use (fc_needs) may be NULL. */
 typedef struct {
     fc_buf x, y, dy, dx;
     fc_buf x2, dx2;           /* of ops with a second input; of the gradients either may be absent */
@@ -297,6 +333,16 @@ typedef struct {
     const int32_t *partner;   /* augment: [batch], the images' places that are mixed in; NULL: none */
     const float *mean;        /* augment: [in_h][in_w][in_c] */
 } fc_io;
+
+/* Fields by name and by number. fc_field_bytes: of an item; 0: the field is an fc_buf. */
+int fc_field(const char *name); /* −1: no such field */
+const char *fc_field_name(int field);
+int fc_field_bytes(int field);
+void fc_bind(fc_io *io, int field, const void *p);
+void fc_bind_rows(fc_io *io, int field, const fc_buf *rows);
+/* The fields, as bits of their numbers, that a pass reads or writes on a batch; and the first of them that is NULL, or −1. */
+unsigned fc_needs(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch);
+int fc_unbound(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch);
 
 typedef struct {
     int op;
@@ -355,8 +401,11 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias);
 fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout);
 fc_status fc_half_weights_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, fc_format format);
 fc_status fc_dense_set_format(fc_op *op, fc_format format); /* FC_INVALID for one that reads float32 only */
-/* FC_BATCH_NORM or FC_FIXED_NORM of images [pixels][c] */
-fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
+/* Of images [pixels][c]; fixed: by given statistics. */
+fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
+                             int center);
+/* FC_GROUP_NORM or FC_LAYER_NORM of images [samples][pixels][groups][width]: over pixels and width; samples or pixels must be 1 */
+fc_status fc_group_norm_init(fc_op *op, ptrdiff_t samples, ptrdiff_t pixels, ptrdiff_t groups, ptrdiff_t width, float epsilon,
                              int scale, int center);
 fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm); /* of: conv2d or dense before norm, a fixed_norm */
 fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape);
@@ -368,8 +417,11 @@ fc_status fc_rescale_init(fc_op *op, ptrdiff_t size, ptrdiff_t period);
 fc_status fc_plain_init(fc_op *op, fc_kind kind, ptrdiff_t rows, ptrdiff_t c);
 fc_status fc_loss_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_loss *constants);
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants);
-/* Two images of `size` floats become one, by FC_ADD with factors, FC_MULTIPLY, FC_MAXIMUM or FC_MINIMUM. */
+/* Two images of `size` floats become one; of a sum each has a factor. */
 fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, float second);
+/* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
+fc_status fc_set_sum(fc_op *op);
+fc_status fc_set_join(fc_op *op, const fc_op *join);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */
@@ -396,7 +448,11 @@ ptrdiff_t fc_lanes_width(void); /* V: the images of a chunk */
 
 ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk);
 const char *fc_op_name(fc_kind kind);
+fc_kind fc_op_kind(const char *name, fc_family family); /* FC_KINDS: there is none */
+const char *fc_activation_name(fc_activation activation);
 int fc_op_has(const fc_op *op, fc_pass pass); /* does it have this pass? */
+int fc_op_cheap(const fc_op *op); /* is FORWARD done again sooner than its result is kept? */
+int fc_op_folds(const fc_op *op); /* do its weights take a normalization along that follows? */
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass); /* "direct", "F(4×4, 3×3)", … */
 
 /* ISA: the table is chosen once, by fc_select_isa(NULL) at import. */
@@ -408,9 +464,12 @@ const char *fc_active_isa(void);
 const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
 
 /* Threads. */
-int fc_openmp(void);                   /* built with OpenMP, whose limits are then heeded? */
-int fc_openmp_threads(void);           /* omp_get_max_threads(), or more than anyone asks for */
+int fc_openmp(void);                   /* built with OpenMP? Else the next three are INT_MAX */
+int fc_openmp_threads(void);           /* omp_get_max_threads(): OMP_NUM_THREADS, omp_set_num_threads */
+int fc_openmp_limit(void);             /* omp_get_thread_limit(): OMP_THREAD_LIMIT */
+int fc_openmp_processors(void);        /* omp_get_num_procs(): those of all places, even if this thread is bound to one */
 void fc_init_threads(void);            /* registers the fork handler; call once */
+void fc_end_threads(int most);         /* ends the waiting threads if there are more, with the caller, than `most` */
 const char *fc_compiler(void);
 
 #endif

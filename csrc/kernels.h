@@ -84,7 +84,7 @@ typedef struct {
     fc_dropout dropout;
 } fc_random;
 
-/* w, dw: [n]; state: FC_STATES arrays of n, or NULL. */
+/* Of the kernels of FC_OPTIMIZER_LIST. w, dw: [n]; state: FC_STATES arrays of n, or NULL. */
 #define FC_OPTIMIZER (const fc_optimizer *o, const fc_rates *rates, ptrdiff_t n, float *w, const float *dw, \
                       float *const *state)
 
@@ -113,6 +113,7 @@ typedef struct {
                          const fc_plane *x, const fc_plane *dy, float *dw, ptrdiff_t dw_step))                        \
     X(void, lanes_sum, (ptrdiff_t rows, ptrdiff_t n, const float *x, float *y))                                       \
     X(void, activate, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                          \
+    X(void, activate_sum, (fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y))                      \
     X(void, activate_backward, (fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy,           \
                                 float *dx))                                                                           \
     X(void, prelu, (ptrdiff_t n, const float *x, const float *a, float *y))                                           \
@@ -167,6 +168,14 @@ typedef struct {
                         float *t))                                                                                    \
     X(void, norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,          \
                             const float *scale, const float *k, const float *l, float *dx))                           \
+    X(void, group_norm_backward, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,    \
+                                  const float *scale, const float *k, const float *l, float *dx))                     \
+    X(void, layer_norm, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *w, const float *b,  \
+                         float *y))                                                                                   \
+    X(void, layer_norm_backward, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,        \
+                                  const float *w, float *dx))                                                         \
+    X(void, layer_norm_weights, (ptrdiff_t rows, ptrdiff_t n, float epsilon, const float *x, const float *dy,         \
+                                 float *dw, float *db))                                                               \
     X(void, norm_scale, (ptrdiff_t rows, ptrdiff_t n, const float *x, const float *scale, float *y))                  \
     X(void, softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                         \
     X(void, log_softmax, (ptrdiff_t rows, ptrdiff_t c, const float *x, float *y))                                     \
@@ -183,12 +192,6 @@ typedef struct {
                               ptrdiff_t step))                                                                        \
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
-    X(void, sgd, FC_OPTIMIZER)                                                                                        \
-    X(void, rmsprop, FC_OPTIMIZER)                                                                                    \
-    X(void, adagrad, FC_OPTIMIZER)                                                                                    \
-    X(void, adadelta, FC_OPTIMIZER)                                                                                   \
-    X(void, adam, FC_OPTIMIZER)                                                                                       \
-    X(void, sdlm, FC_OPTIMIZER)                                                                                       \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \
@@ -201,6 +204,9 @@ typedef struct {
     ptrdiff_t v, mr, nr; /* floats per vector, rows and columns of the gemm tile */
 #define X(type, name, args) type(*name) args;
     FC_KERNEL_LIST(X)
+#undef X
+#define X(kind, name) void(*name) FC_OPTIMIZER;
+    FC_OPTIMIZER_LIST(X)
 #undef X
 } fc_kernels;
 

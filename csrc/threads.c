@@ -6,8 +6,8 @@
  * (number of the job, next unit), and who increments it owns the unit and may look at the job; who comes late finds
  * another number, or no unit left, and touches nothing. Waiting is by spinning for a bounded time, then by sleeping; never
  * by yielding, for which Linux since 6.18 charges a whole time slice.
- * One job at a time has the team; other threads' jobs run on their own thread meanwhile. A forked child starts a
- * team of its own. OpenMP is asked for the number of threads (OMP_NUM_THREADS, threadpoolctl), nothing else. */
+ * One job at a time has the team; other threads' jobs run on their own thread meanwhile. The workers (workers.c) wait for
+ * jobs until one asks for more of them, or somebody has them ended. A forked child starts a team of its own. */
 #define _GNU_SOURCE
 #include "threads.h"
 
@@ -15,11 +15,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "fastcnn.h"
+#include "workers.h"
 
 #define MOST 1024               /* threads */
 #define SPINS 4000              /* about 50 µs: for units of the same job */
@@ -32,18 +30,19 @@
 static struct {
     _Atomic uint64_t ticket;    /* job << 32 | next unit */
     _Atomic uint32_t units;
-    _Atomic int threads;        /* that may take part */
+    _Atomic int threads;        /* that may take part; 0: workers end */
     _Atomic ptrdiff_t done;
     fc_unit_fn *run;
     const void *job;
-    int workers;                /* started so far */
+    _Atomic int size;           /* threads asked for when the workers were started, the caller among them; 1: no workers */
+    _Atomic int too_many;       /* are the workers to end after this job? */
     pthread_mutex_t busy;       /* held for a job */
     pthread_mutex_t mutex;      /* of those who sleep */
     pthread_cond_t started, finished;
     _Atomic int asleep, waiting;
     _Atomic int crowded;        /* jobs for which waiting stays short */
 } team = {
-    .ticket = CLOSED, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .ticket = CLOSED, .size = 1, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
     .started = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER,
 };
 
@@ -121,10 +120,10 @@ static void spin_for_next(uint32_t seen)
     }
 }
 
-static void *work(void *slot)
+static void work(int slot)
 {
-    for (uint32_t seen = 0;; ) {
-        spin_for_next(seen);
+    for (uint32_t seen = 0;;) {
+        if (slot < atomic_load(&team.threads)) spin_for_next(seen);
         if (number(atomic_load(&team.ticket)) == seen) {
             pthread_mutex_lock(&team.mutex);
             atomic_fetch_add(&team.asleep, 1);
@@ -133,19 +132,48 @@ static void *work(void *slot)
             pthread_mutex_unlock(&team.mutex);
         }
         seen = number(atomic_load(&team.ticket));
-        if ((intptr_t)slot < atomic_load(&team.threads)) take_units(seen, (int)(intptr_t)slot);
+        const int threads = atomic_load(&team.threads);
+        if (!threads) return;
+        if (slot < threads) take_units(seen, slot);
     }
-    return NULL;
 }
 
-static void start_workers(int count)
+/* Calls the workers to the next job. */
+static uint32_t call(int threads, ptrdiff_t units)
 {
-    pthread_attr_t detached;
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    for (pthread_t thread; team.workers < count; team.workers++)
-        if (pthread_create(&thread, &detached, work, (void *)(intptr_t)(team.workers + 1))) break;
-    pthread_attr_destroy(&detached);
+    const uint32_t next = number(atomic_load(&team.ticket)) + 1;
+    atomic_store(&team.units, (uint32_t)units);
+    atomic_store(&team.threads, threads);
+    atomic_store(&team.done, 0);
+    atomic_store(&team.ticket, (uint64_t)next << 32);
+    if (atomic_load(&team.asleep)) {
+        pthread_mutex_lock(&team.mutex);
+        pthread_cond_broadcast(&team.started);
+        pthread_mutex_unlock(&team.mutex);
+    }
+    return next;
+}
+
+/* Ends the workers, and starts others if `threads` is more than 1. */
+static void resize(int threads)
+{
+    if (atomic_load(&team.size) > 1) {
+        call(0, 0);
+        fc_await_workers();
+    }
+    atomic_store(&team.threads, threads);
+    if (threads > 1) fc_start_workers(threads - 1, work);
+    atomic_store(&team.size, threads);
+    atomic_store(&team.too_many, 0);
+}
+
+void fc_end_threads(int most)
+{
+    if (atomic_load(&team.size) <= most) return;
+    atomic_store(&team.too_many, 1);
+    if (pthread_mutex_trylock(&team.busy)) return;
+    resize(1);
+    pthread_mutex_unlock(&team.busy);
 }
 
 void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
@@ -156,29 +184,22 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
         for (ptrdiff_t unit = 0; unit < units; unit++) run(job, unit, 0, &cursor);
         return;
     }
-    start_workers(threads - 1);
+    if (threads > atomic_load(&team.size)) resize(threads);
     if (atomic_load(&team.crowded) > 0) atomic_fetch_sub(&team.crowded, 1);
-    const uint32_t next = number(atomic_load(&team.ticket)) + 1;
     team.run = run, team.job = job;
-    atomic_store(&team.units, (uint32_t)units);
-    atomic_store(&team.threads, threads);
-    atomic_store(&team.done, 0);
-    atomic_store(&team.ticket, (uint64_t)next << 32);
-    if (atomic_load(&team.asleep)) {
-        pthread_mutex_lock(&team.mutex);
-        pthread_cond_broadcast(&team.started);
-        pthread_mutex_unlock(&team.mutex);
-    }
+    const uint32_t next = call(threads, units);
     take_units(next, 0);
     wait_until_done(units);
     atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
+    if (atomic_load(&team.too_many)) resize(1);
     pthread_mutex_unlock(&team.busy);
 }
 
 /* A forked child has none of its parent's threads, whatever they were doing. */
 static void after_fork(void)
 {
-    team.workers = 0;
+    fc_forget_workers();
+    atomic_store(&team.size, 1);
     shares = 0;
     atomic_store(&team.asleep, 0);
     atomic_store(&team.waiting, 0);
@@ -190,24 +211,6 @@ static void after_fork(void)
 }
 
 void fc_init_threads(void) { pthread_atfork(NULL, NULL, after_fork); }
-
-int fc_openmp(void)
-{
-#ifdef _OPENMP
-    return 1;
-#else
-    return 0;
-#endif
-}
-
-int fc_openmp_threads(void)
-{
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return MOST;
-#endif
-}
 
 double fc_thread_seconds(void)
 {

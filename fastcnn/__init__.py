@@ -7,18 +7,20 @@ Example:
     >>> model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
-from fastcnn.importing import on_demand
-from fastcnn.model.sequential import Sequential
-from fastcnn.random import set_random_seed
-from fastcnn.threads import get_num_threads, num_threads, set_num_threads
+from fastcnn.importing import command_in_one_line, on_demand, refuse_unbuilt
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "reference.compare": ["compare"],
-    "model.loading": ["load_model"],
-    "layers.input": ["Input"],
-    "model.model": ["Model"],
-}, ["callbacks", "compat", "constraints", "convnetjs", "datasets", "images", "initializers", "io", "layers", "losses",
-    "metrics", "networks", "ops", "optimizers", "recipes", "reference", "regularizers", "vis"])
-__all__ += ["Sequential", "__version__", "config_context", "get_config", "get_num_threads", "num_threads", "set_config",
-            "set_num_threads", "set_random_seed", "show_config"]
+with command_in_one_line():
+    try:
+        from fastcnn import _ops as _ops
+    except ImportError:
+        refuse_unbuilt(__path__[0])
+        raise
+    from fastcnn.arguments import name_methods
+    from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
+    from fastcnn.model.sequential import Sequential
+    from fastcnn.random import set_random_seed
+    from fastcnn.threads import get_num_threads, num_threads, set_num_threads
+
+__all__, __getattr__, __dir__ = on_demand(__name__)
+for _cls in Sequential.__mro__[:-1]:
+    name_methods(_cls)

@@ -6,6 +6,7 @@ from fastcnn import (
     networks as networks, ops as ops, optimizers as optimizers, recipes as recipes, reference as reference,
     regularizers as regularizers, vis as vis,
 )
+from fastcnn.reference.check_gradients import check_gradients as check_gradients
 from fastcnn.reference.compare import compare as compare
 from fastcnn.configuration import (
     __version__ as __version__, config_context as config_context, get_config as get_config, set_config as set_config,

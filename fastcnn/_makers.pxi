@@ -1,17 +1,98 @@
 # The makers of ops, a function each: they fill a descriptor, and say what was impossible about it. A part of _ops.pyx.
+cdef extern from "fastcnn.h" nogil:
+    ctypedef enum fc_family:
+        FC_PLAINS, FC_POOLS, FC_MERGES, FC_LOSSES, FC_OPTIMIZERS
 
-PLAIN = {"activation": FC_ACTIVATION, "activation_of_x": FC_ACTIVATION_OF_X,
-         "softmax": FC_SOFTMAX, "log_softmax": FC_LOG_SOFTMAX, "square": FC_SQUARE}
-MERGES = {"add": FC_ADD, "multiply": FC_MULTIPLY, "maximum": FC_MAXIMUM, "minimum": FC_MINIMUM}
-LOSSES = {"softmax_cross_entropy": FC_SOFTMAX_CROSS_ENTROPY, "categorical_cross_entropy": FC_CATEGORICAL_CROSS_ENTROPY,
-          "binary_cross_entropy": FC_BINARY_CROSS_ENTROPY, "mean_squared_error": FC_MEAN_SQUARED_ERROR,
-          "mean_absolute_error": FC_MEAN_ABSOLUTE_ERROR, "huber": FC_HUBER, "hinge": FC_HINGE,
-          "squared_hinge": FC_SQUARED_HINGE, "categorical_hinge": FC_CATEGORICAL_HINGE,
-          "multiclass_hinge": FC_MULTICLASS_HINGE, "rbf_mean_squared_error": FC_RBF_MEAN_SQUARED_ERROR,
-          "rbf_maximum_a_posteriori": FC_RBF_MAXIMUM_A_POSTERIORI}
-POOLS = {"max": FC_MAX_POOL2D, "avg": FC_AVG_POOL2D, "sum": FC_SUM_POOL2D, "soft": FC_SOFT_POOL2D, "lp": FC_LP_POOL2D}
-OPTIMIZERS = {"sgd": FC_SGD, "rmsprop": FC_RMSPROP, "adagrad": FC_ADAGRAD, "adadelta": FC_ADADELTA, "adam": FC_ADAM,
-              "sdlm": FC_SDLM}
+    ctypedef enum fc_position:
+        FC_CENTRE, FC_RANDOM, FC_TOP_LEFT, FC_TOP_RIGHT, FC_BOTTOM_LEFT, FC_BOTTOM_RIGHT, FC_POSITIONS
+
+    ctypedef enum fc_flip:
+        FC_NEVER, FC_SOMETIMES, FC_ALWAYS, FC_FLIPS
+
+    ctypedef struct fc_conv2d:
+        Py_ssize_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups
+        Py_ssize_t connections
+        int exact
+
+    ctypedef struct fc_pool2d:
+        Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
+        int count_pad, adaptive
+        float p
+
+    ctypedef struct fc_prelu:
+        Py_ssize_t repeats, outer, shared, inner, inner_shared
+
+    ctypedef struct fc_augment:
+        fc_position position
+        fc_flip flip
+        int mean_image, lit
+        float mean[4]
+        float scale[4]
+        float light[3][3]
+
+    ctypedef struct fc_loss:
+        double smoothing, delta, j
+
+    ctypedef struct fc_optimizer:
+        float l1, l2, clip_value, clip_norm
+        Py_ssize_t norm_own, norm_first, norm_count
+        float decay, shrink, momentum, momentum_gain, rho, rho_gain, epsilon
+        int nesterov, centered, amsgrad
+        unsigned states
+
+    ctypedef struct fc_distort:
+        float translation, scaling, squeezing, shearing, background, mean, scale
+
+    fc_status fc_conv2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_c,
+                             const fc_conv2d *window, Py_ssize_t pad_bottom, Py_ssize_t pad_right, int bias)
+    fc_status fc_conv2d_transpose_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h,
+                                       Py_ssize_t out_w, Py_ssize_t out_c, const fc_conv2d *window, Py_ssize_t pad_bottom,
+                                       Py_ssize_t pad_right, int bias)
+    fc_status fc_pool2d_init(fc_op *op, fc_kind kind, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c,
+                             const fc_pool2d *window, int ceil_mode)
+    fc_status fc_adaptive_avg_pool2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h,
+                                          Py_ssize_t out_w)
+    fc_status fc_pad2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t top, Py_ssize_t bottom,
+                            Py_ssize_t left, Py_ssize_t right)
+    fc_status fc_upsample2d_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t size_h,
+                                 Py_ssize_t size_w, int bilinear)
+    fc_status fc_permute_init(fc_op *op, int axes, const Py_ssize_t *size, const int *order)
+    fc_status fc_scale_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, int bias)
+    fc_status fc_rbf_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t units)
+    fc_status fc_distort_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h, Py_ssize_t out_w,
+                              const fc_distort *distort)
+    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
+                          float k, int mean)
+    fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
+    fc_status fc_lrn_within_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t size, float alpha,
+                                 float beta, float k, int mean)
+    fc_status fc_dense_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, int bias)
+    fc_status fc_half_weights_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t out, fc_format format)
+    fc_status fc_batch_norm_init(fc_op *op, int fixed, Py_ssize_t pixels, Py_ssize_t c, float momentum, float epsilon,
+                                 int scale, int center)
+    fc_status fc_group_norm_init(fc_op *op, Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width,
+                                 float epsilon, int scale, int center)
+    fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm)
+    fc_status fc_prelu_init(fc_op *op, const fc_prelu *shape)
+    fc_status fc_maxout_init(fc_op *op, Py_ssize_t rows, Py_ssize_t c, Py_ssize_t group)
+    fc_status fc_dropout_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t c, double rate)
+    fc_status fc_gaussian_noise_init(fc_op *op, Py_ssize_t size, float stddev)
+    fc_status fc_rescale_init(fc_op *op, Py_ssize_t size, Py_ssize_t period)
+    fc_status fc_plain_init(fc_op *op, fc_kind kind, Py_ssize_t rows, Py_ssize_t c)
+    fc_status fc_loss_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_loss *constants)
+    fc_status fc_optimizer_init(fc_op *op, fc_kind kind, Py_ssize_t size, const fc_optimizer *constants)
+    fc_status fc_merge_init(fc_op *op, fc_kind kind, Py_ssize_t size, float first, float second)
+    fc_status fc_join_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t c, Py_ssize_t out_c, Py_ssize_t at, int add)
+    fc_status fc_gradient_sum_init(fc_op *op, Py_ssize_t size)
+    fc_status fc_penalty_init(fc_op *op, Py_ssize_t size, float l1, float l2)
+    Py_ssize_t fc_norm_blocks(Py_ssize_t size)
+    fc_status fc_augment_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t crop_h,
+                              Py_ssize_t crop_w, const fc_augment *augment)
+    fc_status fc_to_lanes_init(fc_op *op, fc_op *next)
+    fc_status fc_from_lanes_init(fc_op *op, Py_ssize_t size)
+    Py_ssize_t fc_lanes_width()
+    fc_kind fc_op_kind(const char *name, fc_family family)
+
 POSITIONS = {"centre": FC_CENTRE, "random": FC_RANDOM, "top_left": FC_TOP_LEFT, "top_right": FC_TOP_RIGHT,
              "bottom_left": FC_BOTTOM_LEFT, "bottom_right": FC_BOTTOM_RIGHT}
 FLIPS = {"never": FC_NEVER, "random": FC_SOMETIMES, "always": FC_ALWAYS}
@@ -28,6 +109,14 @@ cdef check(fc_status status, str what):
         raise ShapeError(f"{what}: the window is larger than the padded input, so the output would be empty")
     if status != FC_OK:
         raise ShapeError(f"{what}: impossible sizes")
+
+
+cdef fc_kind kind_of(str name, fc_family family) except? FC_KINDS:
+    cdef bytes text = name.encode()
+    cdef fc_kind kind = fc_op_kind(text, family)
+    if kind == FC_KINDS:
+        raise KeyError(name)
+    return kind
 
 
 cdef fc_conv2d window(kernel_size, strides, dilation, pads, Py_ssize_t groups, bint exact, Py_ssize_t connections):
@@ -71,7 +160,7 @@ def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, b
     (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
     w.count_pad, w.adaptive, w.p = count_include_pad, 0, p
     h, width, c = in_shape
-    check(fc_pool2d_init(&op.op, POOLS[kind], h, width, c, &w, ceil_mode),
+    check(fc_pool2d_init(&op.op, kind_of(f"{kind}_pool2d", FC_POOLS), h, width, c, &w, ceil_mode),
           f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
     return op
 
@@ -157,8 +246,17 @@ def batch_norm(Py_ssize_t pixels, Py_ssize_t c, float epsilon, bint scale, bint 
                bint fixed=False):
     """Normalization of [pixels][c] floats per image over the batch; fixed: by given statistics."""
     cdef Op op = Op.__new__(Op)
-    check(fc_batch_norm_init(&op.op, FC_FIXED_NORM if fixed else FC_BATCH_NORM, pixels, c, momentum, epsilon, scale, center),
+    check(fc_batch_norm_init(&op.op, fixed, pixels, c, momentum, epsilon, scale, center),
           f"batch_norm of {pixels} × {c} values")
+    return op
+
+
+def group_norm(Py_ssize_t samples, Py_ssize_t pixels, Py_ssize_t groups, Py_ssize_t width, float epsilon, bint scale,
+               bint center):
+    """Normalization of images [samples][pixels][groups][width] over pixels and width; samples or pixels must be 1."""
+    cdef Op op = Op.__new__(Op)
+    check(fc_group_norm_init(&op.op, samples, pixels, groups, width, epsilon, scale, center),
+          f"group_norm of {samples} × {pixels} × {groups} × {width} values")
     return op
 
 
@@ -185,7 +283,7 @@ def half_weights(Py_ssize_t n_in, Py_ssize_t units, str format):
 def plain(str kind, Py_ssize_t rows, Py_ssize_t c, str activation="linear", float alpha=0.0):
     """An op without parameters on [rows][c] floats per image: activation, softmax."""
     cdef Op op = Op.__new__(Op)
-    check(fc_plain_init(&op.op, PLAIN[kind], rows, c), f"{kind} of {rows} × {c} values")
+    check(fc_plain_init(&op.op, kind_of(kind, FC_PLAINS), rows, c), f"{kind} of {rows} × {c} values")
     op.op.activation = ACTIVATIONS[activation]
     op.op.alpha = alpha
     return op
@@ -197,7 +295,7 @@ def loss(str kind, Py_ssize_t size, bint sparse=False, bint from_logits=False, d
     cdef Op op = Op.__new__(Op)
     cdef fc_loss o
     o.smoothing, o.delta, o.j = label_smoothing, delta, j
-    check(fc_loss_init(&op.op, LOSSES[kind], size, &o), f"{kind} of {size} values")
+    check(fc_loss_init(&op.op, kind_of(kind, FC_LOSSES), size, &o), f"{kind} of {size} values")
     op.op.sparse, op.op.from_logits = sparse, from_logits
     return op
 
@@ -239,23 +337,23 @@ def rescale(Py_ssize_t size, Py_ssize_t period):
 
 def optimizer(str kind, Py_ssize_t size, float l1=0, float l2=0, float decay=0, float shrink=0, float clip_value=0,
               float clip_norm=0, norms=(0, 0, 0), double momentum=0, double rho=0, float epsilon=0, bint nesterov=False,
-              bint centered=False, bint amsgrad=False):
+              bint centered=False, bint amsgrad=False, unsigned states=0):
     """One step on `size` parameters. momentum and rho: of adam β₁ and β₂; epsilon: of sdlm mu; norms: (first of its own sums
-    of squares, first and number of those that make up the norm)."""
+    of squares, first and number of those that make up the norm); states: those that must be bound, bits 1 << i."""
     cdef Op op = Op.__new__(Op)
     cdef fc_optimizer o
     o.l1, o.l2, o.decay, o.shrink, o.clip_value, o.clip_norm = l1, l2, decay, shrink, clip_value, clip_norm
     o.norm_own, o.norm_first, o.norm_count = norms
     o.momentum, o.momentum_gain, o.rho, o.rho_gain = momentum, 1 - momentum, rho, 1 - rho
-    o.epsilon, o.nesterov, o.centered, o.amsgrad = epsilon, nesterov, centered, amsgrad
-    check(fc_optimizer_init(&op.op, OPTIMIZERS[kind], size, &o), f"{kind} of {size} parameters")
+    o.epsilon, o.nesterov, o.centered, o.amsgrad, o.states = epsilon, nesterov, centered, amsgrad, states
+    check(fc_optimizer_init(&op.op, kind_of(kind, FC_OPTIMIZERS), size, &o), f"{kind} of {size} parameters")
     return op
 
 
 def merge(str kind, Py_ssize_t size, float first=1, float second=1):
     """Two samples of `size` values become one: "add" (first·x + second·x2), "multiply", "maximum" or "minimum"."""
     cdef Op op = Op.__new__(Op)
-    check(fc_merge_init(&op.op, MERGES[kind], size, first, second), f"{kind} of {size} values")
+    check(fc_merge_init(&op.op, kind_of(kind, FC_MERGES), size, first, second), f"{kind} of {size} values")
     return op
 
 

@@ -2,6 +2,7 @@
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from fastcnn._csrc cimport *
 
@@ -11,11 +12,9 @@ cnp.import_array()
 
 PASSES = {"pack": FC_PACK, "statistics": FC_STATISTICS, "combine": FC_COMBINE, "forward": FC_FORWARD, "mask": FC_MASK,
           "data": FC_DATA, "weights": FC_WEIGHTS, "reduce": FC_REDUCE, "update": FC_UPDATE}
-ACTIVATIONS = {"linear": FC_LINEAR, "relu": FC_RELU, "leaky_relu": FC_LEAKY_RELU, "elu": FC_ELU, "sigmoid": FC_SIGMOID,
-               "tanh": FC_TANH, "scaled_tanh": FC_SCALED_TANH, "softplus": FC_SOFTPLUS, "softsign": FC_SOFTSIGN,
-               "hard_sigmoid": FC_HARD_SIGMOID, "selu": FC_SELU, "exponential": FC_EXPONENTIAL, "relu6": FC_RELU6,
-               "silu": FC_SILU, "gelu": FC_GELU, "hard_silu": FC_HARD_SILU}
+ACTIVATIONS = {fc_activation_name(<fc_activation>i).decode(): i for i in range(FC_ACTIVATIONS)}
 OF_X = {name for name, value in ACTIVATIONS.items() if value >= FC_SILU}  # derivatives are taken from x, not y
+KINDS = tuple(fc_op_name(<fc_kind>i).decode() for i in range(FC_KINDS))
 FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 
 
@@ -64,7 +63,32 @@ cdef class Op:
     @property
     def alpha(self): return self.op.alpha
     @property
-    def activation(self): return next(name for name, value in ACTIVATIONS.items() if value == self.op.activation)
+    def activation(self): return fc_activation_name(self.op.activation).decode()
+
+    @property
+    def data_reads(self):
+        """Which of x and y the op's DATA reads: "", "x", "y" or "xy"."""
+        return ("", "x", "y", "xy")[self.fields(FC_DATA) & 3]  # the first fields of all
+
+    @property
+    def cheap(self):
+        """Is its result rather computed again than kept for the backward pass?"""
+        return bool(fc_op_cheap(&self.op))
+
+    @property
+    def takes_activation(self):
+        """Can an activation be fused behind it, whose derivative its MASK then applies?"""
+        return self.has("mask")
+
+    @property
+    def folds(self):
+        """Do its weights take a normalization along that follows? Their last axis is the output's channels."""
+        return bool(fc_op_folds(&self.op))
+
+    cdef unsigned fields(self, fc_pass pass_):
+        cdef fc_io io
+        memset(&io, 0, sizeof(io))
+        return fc_needs(&self.op, &io, pass_, 2) if fc_op_has(&self.op, pass_) else 0
 
     cdef Op copy(self):
         cdef Op other = Op.__new__(Op)
@@ -74,6 +98,11 @@ cdef class Op:
     def has(self, str name):
         """Does the op have this pass?"""
         return bool(fc_op_has(&self.op, PASSES[name]))
+
+    def needs(self, str name):
+        """The fields that a pass reads or writes, on a batch of many images; those that may be absent are not among them."""
+        cdef unsigned fields = self.fields(PASSES[name])
+        return tuple(fc_field_name(i).decode() for i in range(32) if fields >> i & 1)
 
     def passes_on(self, int number):
         """Is the gradient of input `number` that of the output, as it is?"""
@@ -100,6 +129,16 @@ cdef class Op:
         cdef Op other = self.copy()
         other.op.b_size = other.op.out_c
         return other
+
+    def with_sum(self):
+        """The same op, which adds a second input to what it makes, before the activation; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_sum(&other.op) == FC_OK else None
+
+    def with_join(self, Op join):
+        """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_join(&other.op, &join.op) == FC_OK else None
 
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
@@ -144,6 +183,7 @@ cdef class Program:
     cdef int scratch_threads
     cdef object scratch, seconds
     cdef dict bound
+    cdef char *checked  # of each phase: 0: its bindings are to be looked at; 1: they serve single images; 2: any batch
 
     def __cinit__(self, list ops, list steps, list phases):
         cdef Py_ssize_t i
@@ -152,7 +192,8 @@ cdef class Program:
         self.io = <fc_io *>calloc(max(len(ops), 1), sizeof(fc_io))
         self.steps = <fc_step *>calloc(max(len(steps), 1), sizeof(fc_step))
         self.phases = <fc_phase *>calloc(max(len(phases), 1), sizeof(fc_phase))
-        if not self.ops or not self.io or not self.steps or not self.phases:
+        self.checked = <char *>calloc(max(len(phases), 1), 1)
+        if not self.ops or not self.io or not self.steps or not self.phases or not self.checked:
             raise MemoryError("no memory for a program")
         self.scratch_size = 16
         for i in range(len(ops)):
@@ -163,6 +204,8 @@ cdef class Program:
             op, name = steps[i]
             if not 0 <= op < len(ops):
                 raise IndexError(op)
+            if not ops[op].has(name):
+                raise ValueError(f"{ops[op].name} has no pass of that name. Received: {name!r}")
             self.steps[i].op, self.steps[i].pass_ = op, PASSES[name]
         for i in range(len(phases)):
             first, count, chunk, parts = phases[i]
@@ -180,95 +223,51 @@ cdef class Program:
         free(self.io)
         free(self.steps)
         free(self.phases)
+        free(self.checked)
 
-    cdef float *pointer(self, Py_ssize_t op, str field, array, Py_ssize_t itemsize=4) except? NULL:
+    cdef int place(self, Py_ssize_t op, str field, array, bint rows) except -1:
+        """The number of a field to which this array may be bound, and now belongs."""
+        cdef bytes name = field.encode()
+        cdef int number = fc_field(name)
         if not 0 <= op < self.op_count:
             raise IndexError(op)
-        self.bound[op, field] = array
+        if number < 0 or (fc_field_bytes(number) == 0) != rows:
+            raise KeyError(field)
+        cdef int size = fc_field_bytes(number) or 4
         if array is None:
-            return NULL
-        if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array) or array.itemsize != itemsize:
-            raise ValueError(f"{field} must be an aligned, contiguous array of {8 * itemsize}-bit values")
-        return <float *>cnp.PyArray_DATA(array)
+            if self.bound.get((op, field)) is not None:
+                self.forget()
+        elif not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array) or array.itemsize != size:
+            raise ValueError(f"{field} must be an aligned, contiguous array of {8 * size}-bit values")
+        self.bound[op, field] = array
+        return number
 
     def bind_rows(self, Py_ssize_t op, str field, cnp.ndarray array, Py_ssize_t size, Py_ssize_t offset=0,
                   Py_ssize_t stride=0, Py_ssize_t slots=0):
-        """Sets x, y, dy, dx, x2 or dx2: `size` floats per image. With a stride: a local buffer, which lives within a chunk, at
+        """Sets x, y, dy or dx: `size` floats per image. With a stride: a local buffer, which lives within a chunk, at
         `offset` of each of the `slots` threads' `stride` floats of `array`."""
-        cdef fc_buf buf
-        buf.p, buf.size, buf.offset, buf.stride, buf.slots = self.pointer(op, field, array), size, offset, stride, slots
-        if field == "x":
-            self.io[op].x = buf
-        elif field == "y":
-            self.io[op].y = buf
-        elif field == "dy":
-            self.io[op].dy = buf
-        elif field == "dx":
-            self.io[op].dx = buf
-        elif field == "x2":
-            self.io[op].x2 = buf
-        elif field == "dx2":
-            self.io[op].dx2 = buf
-        else:
-            raise KeyError(field)
+        cdef int number = self.place(op, field, array, True)
+        cdef fc_buf rows
+        rows.p = NULL if array is None else <float *>cnp.PyArray_DATA(array)
+        rows.size, rows.offset, rows.stride, rows.slots = size, offset, stride, slots
+        fc_bind_rows(&self.io[op], number, &rows)
 
     def bind(self, Py_ssize_t op, str field, cnp.ndarray array):
         """Sets an array that belongs to the op as a whole; None: absent."""
-        cdef float *p = self.pointer(op, field, array, 1 if field == "pixels" else 4)
-        if field == "w":
-            self.io[op].w = p
-        elif field == "b":
-            self.io[op].b = p
-        elif field == "dw":
-            self.io[op].dw = p
-        elif field == "db":
-            self.io[op].db = p
-        elif field == "packed":
-            self.io[op].packed = p
-        elif field == "packed_t":
-            self.io[op].packed_t = p
-        elif field == "half":
-            self.io[op].half = p
-        elif field == "scales":
-            self.io[op].scales = p
-        elif field == "partial":
-            self.io[op].partial = p
-        elif field == "moving_mean":
-            self.io[op].moving_mean = p
-        elif field == "moving_variance":
-            self.io[op].moving_variance = p
-        elif field == "target":
-            self.io[op].target = p
-        elif field == "sample_weight":
-            self.io[op].sample_weight = p
-        elif field == "loss":
-            self.io[op].loss = p
-        elif field == "pixels":
-            self.io[op].pixels = <const uint8_t *>p
-        elif field == "index":
-            self.io[op].index = <const int32_t *>p
-        elif field == "partner":
-            self.io[op].partner = <const int32_t *>p
-        elif field == "mean":
-            self.io[op].mean = p
-        elif field == "table":
-            self.io[op].table = <const int32_t *>p
-        else:
-            raise KeyError(field)
+        cdef int number = self.place(op, field, array, False)
+        fc_bind(&self.io[op], number, NULL if array is None else cnp.PyArray_DATA(array))
 
     def bind_states(self, Py_ssize_t op, arrays):
         """Sets the arrays that an optimizer keeps, at most three; None: absent."""
-        cdef Py_ssize_t i
-        if len(arrays) > FC_STATES:
-            raise IndexError(len(arrays))
-        for i in range(len(arrays)):
-            self.io[op].state[i] = self.pointer(op, f"state {i}", arrays[i])
+        for i, array in enumerate(arrays):
+            self.bind(op, f"state[{i}]", array)
 
     def bind_update(self, Py_ssize_t op, Py_ssize_t update):
         """Makes WEIGHTS of a wide dense op take a step of an optimizer, another op of the program, on its w."""
         if not 0 <= op < self.op_count or not 0 <= update < self.op_count:
             raise IndexError((op, update))
         self.io[op].update = &self.ops[update]
+        self.forget()
 
     def set_scale(self, Py_ssize_t op, float scale, float correction=1):
         """The factor of a loss' gradient, an optimizer's learning rate and its correction, or the weight of an augmented
@@ -291,6 +290,30 @@ cdef class Program:
         self.program.seconds = <double *>cnp.PyArray_DATA(seconds) if threads > 0 else NULL
         return seconds
 
+    cdef void forget(self):
+        """What has been found out about bindings is no longer true."""
+        memset(self.checked, 0, self.phase_count)
+
+    cdef int check(self, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch) except -1:
+        """Is every field bound that the steps of these phases read or write? Each phase is asked once."""
+        cdef char enough = 2 if batch > 1 else 1
+        cdef Py_ssize_t i, s
+        cdef int field, op
+        for i in range(first, first + count):
+            if self.checked[i] >= enough:
+                continue
+            for s in range(self.phases[i].first, self.phases[i].first + self.phases[i].count):
+                op = self.steps[s].op
+                field = fc_unbound(&self.ops[op], &self.io[op], self.steps[s].pass_, batch)
+                if field >= 0:
+                    name = next(name for name, value in PASSES.items() if value == self.steps[s].pass_)
+                    bound = [key for n, key in self.bound if n == op and self.bound[n, key] is not None]
+                    raise ValueError(f"{fc_op_name(self.ops[op].kind).decode()}, op {op}, must have "
+                                     f"{fc_field_name(field).decode()} bound for its pass {name!r}. "
+                                     f"Received: {', '.join(bound) or 'nothing'}")
+            self.checked[i] = enough
+        return 0
+
     def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1):
         """Runs phases [first, first + count) on `batch` images. The GIL is released."""
         if count < 0:
@@ -299,6 +322,7 @@ cdef class Program:
             raise IndexError((first, count))
         if batch < 1 or count == 0:
             return
+        self.check(first, count, batch)
         threads = max(threads, 1)
         if self.program.seconds != NULL and threads > self.seconds.shape[0]:
             raise ValueError(f"watch was told of {self.seconds.shape[0]} threads. Received: {threads}")
@@ -328,6 +352,7 @@ cdef class Program:
             return None
         y = np.empty((batch, *out_size), np.float32)
         self.io[first_op].x.p, self.io[last_op].y.p = <float *>cnp.PyArray_DATA(a), <float *>cnp.PyArray_DATA(y)
+        self.check(first, self.phase_count - first, batch)
         with nogil:
             fc_run(&self.program, first, self.phase_count - first, batch, threads)
         return y
@@ -346,11 +371,19 @@ def kernel_table(str isa):
     return PyCapsule_New(<void *>fc_isa_table(built_isas().index(isa)), "fastcnn.kernels", NULL)
 
 
+def end_threads(int most):
+    """Ends the waiting threads if there are more, with the calling one, than `most`."""
+    with nogil:
+        fc_end_threads(most)
+
+
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]
 def usable_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count()) if fc_isa_usable(i)]
 def active_isa(): return fc_active_isa().decode()
 def openmp(): return bool(fc_openmp())
 def openmp_threads(): return fc_openmp_threads()
+def openmp_limit(): return fc_openmp_limit()
+def openmp_processors(): return fc_openmp_processors()
 def compiler(): return fc_compiler().decode()
 
 

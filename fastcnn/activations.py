@@ -49,8 +49,15 @@ def fusable(activation):
 
 
 def op(activation, size, channels):
-    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`."""
+    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`.
+
+    Raises:
+        ValueError: a softmax over a single value.
+    """
     name, constant = activation
+    if name not in _ops.ACTIVATIONS and channels == 1:
+        raise ValueError(f"{name} needs several outputs, of one it is always {int(name == 'softmax')}; a single output goes "
+                         f"with 'sigmoid' and binary_crossentropy. Received: {name} of 1 output")
     if name in _ops.ACTIVATIONS:
         return _ops.plain("activation_of_x" if name in _ops.OF_X else "activation", 1, size, name, constant)
     return _ops.plain(name, size // channels, channels)

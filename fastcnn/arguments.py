@@ -1,24 +1,71 @@
 """Checks of arguments, shared by the functional API and the layers: each error names what was received."""
 
+import re
 from functools import wraps
 
 import numpy as np
 
 _LARGEST = 2**31 - 1
-_ANY_KEYWORD = 8  # inspect.CO_VARKEYWORDS
+_ANY_POSITION, _ANY_KEYWORD = 4, 8  # inspect.CO_VARARGS, CO_VARKEYWORDS
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_LONG = 200  # characters of a value in a message
 
 
 def array(name, value, ndim=None, contiguous=True):
     """`value` as a float32 array (C-contiguous unless told otherwise), copied only where needed."""
-    result = np.asarray(value)
-    if result.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers. Received: dtype {result.dtype}")
-    result = np.asarray(result, dtype=np.float32)
+    result = np.asarray(real(name, value), dtype=np.float32)
     if contiguous:
         result = dense(result)
     if ndim is not None and result.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions. Received: shape {result.shape}")
     return result
+
+
+def real(name, value):
+    """`value` as an array of real numbers of any dtype.
+
+    Example:
+        >>> real("x", [1, 2]).tolist()
+        [1, 2]
+        >>> real("x", [1, None])
+        Traceback (most recent call last):
+        TypeError: x must be an array of real numbers. Received: an array with None in it
+    """
+    try:
+        result = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name} must be an array, all its rows of one length. Received: {shown(value)}") from None
+    if result.dtype.kind in "fiub":
+        return result
+    received = f"dtype {result.dtype}"
+    if result.dtype == object:
+        odd = next((item for item in result.flat if not isinstance(item, (int, float, np.number))), value)
+        received = f"an array with {shown(odd)} in it" if result.ndim else shown(value)
+        if result.ndim == 0 and value is not None:
+            received = f"an object of class {type(value).__name__}, which holds none (functions compute at once; in a " \
+                       "network, layers stand for them)"
+    raise TypeError(f"{name} must be an array of real numbers. Received: {received}")
+
+
+def returned(call, value, shape):
+    """What users' code returned, as an array of real numbers of a shape that nothing else will be broadcast to.
+
+    Args:
+        call: what was called, as "Own.backward".
+        value: what it returned.
+        shape: that it must have.
+
+    Example:
+        >>> returned("Own.forward", [1.0, 2.0], (2,)).tolist()
+        [1.0, 2.0]
+        >>> returned("Own.backward", 1.0, (2,))
+        Traceback (most recent call last):
+        ValueError: Own.backward must return shape (2,). Received: ()
+    """
+    value = real(f"the result of {call}", value)
+    if value.shape != tuple(shape):
+        raise ValueError(f"{call} must return shape {tuple(shape)}. Received: {value.shape}")
+    return value
 
 
 def dense(array):
@@ -29,11 +76,11 @@ def dense(array):
 def integer(name, value, minimum=1, maximum=_LARGEST):
     """`value` as an int in [minimum, maximum]."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {value!r}")
+        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {shown(value)}")
     try:
         value = value.__index__()
     except TypeError:
-        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {value!r}") from None
+        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {shown(value)}") from None
     if not minimum <= value <= maximum:
         raise ValueError(f"{name} must be an integer from {minimum} to {maximum}. Received: {value}")
     return value
@@ -43,10 +90,10 @@ def pair(name, value, minimum=1):
     """An integer, or two of them (height, width), as a tuple of two."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
-            raise ValueError(f"{name} must be an integer or a pair of integers. Received: {value!r}")
+            raise ValueError(f"{name} must be an integer or a pair of integers. Received: {shown(value)}")
         return integer(name, value[0], minimum), integer(name, value[1], minimum)
     if not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer or a pair of integers. Received: {value!r}")
+        raise TypeError(f"{name} must be an integer or a pair of integers. Received: {shown(value)}")
     value = integer(name, value, minimum)
     return value, value
 
@@ -54,29 +101,46 @@ def pair(name, value, minimum=1):
 def order(name, value, count):
     """The numbers 1 … count, each once, as a tuple: axes of a sample in a new order."""
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{name} must be a tuple of the axes 1 … {count}. Received: {value!r}")
+        raise TypeError(f"{name} must be a tuple of the axes 1 … {count}. Received: {shown(value)}")
     value = tuple(integer(name, axis) for axis in value)
     if count < 1 or sorted(value) != list(range(1, count + 1)):
         raise ValueError(f"{name} must hold each of the axes 1 … {count} once. Received: {value}")
     return value
 
 
+def last_axes(name, value, rank, first=0):
+    """How many axes are named by an integer, or several: the last of the axes `first` … rank − 1, or of −rank … −1."""
+    several = value if isinstance(value, (tuple, list)) else [value]
+    axes = sorted(integer(name, axis, -rank, rank - 1) % rank for axis in several)
+    if not axes or axes != list(range(rank - len(axes), rank)) or axes[0] < first:
+        raise ValueError(f"{name} must name the last of the axes {first} … {rank - 1}, one or several. Received: {value!r}")
+    return len(axes)
+
+
+def groups(value, count):
+    """A number of equal groups of the `count` channels; −1: as many as channels."""
+    value = integer("groups", value, -1)
+    if value == 0 or count % value:
+        raise ValueError(f"groups must divide the {count} channels, or be −1. Received: {value}")
+    return count if value == -1 else value
+
+
 def number(name, value, minimum=None, maximum=None, below=None):
     """A finite real number within bounds, as a float."""
     if isinstance(value, (bool, str, bytes)) or value is None:
-        raise TypeError(f"{name} must be a real number. Received: {value!r}")
+        raise TypeError(f"{name} must be a real number. Received: {shown(value)}")
     try:
         result = float(value)
     except OverflowError:
         result = np.inf
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a real number. Received: {value!r}") from None
+        raise TypeError(f"{name} must be a real number. Received: {shown(value)}") from None
     if not np.isfinite(result):
-        raise ValueError(f"{name} must be finite. Received: {value!r}")
+        raise ValueError(f"{name} must be finite. Received: {shown(value)}")
     if minimum is not None and result < minimum or maximum is not None and result > maximum:
-        raise ValueError(f"{name} must lie in [{minimum}, {'∞' if maximum is None else maximum}]. Received: {value!r}")
+        raise ValueError(f"{name} must lie in [{minimum}, {'∞' if maximum is None else maximum}]. Received: {shown(value)}")
     if below is not None and result >= below:
-        raise ValueError(f"{name} must be less than {below}. Received: {value!r}")
+        raise ValueError(f"{name} must be less than {below}. Received: {shown(value)}")
     return result
 
 
@@ -102,14 +166,18 @@ def channels(name, value, count):
 def choice(name, value, options):
     """One of the accepted strings."""
     if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}. Received: {value!r}")
+        from fastcnn.hints import nearest
+
+        near = nearest(value, options) if isinstance(value, str) else None
+        hint = f"; did you mean {near}?" if near else "."
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}{hint} Received: {shown(value)}")
     return value
 
 
 def flag(name, value):
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False. Received: {value!r}")
+        raise TypeError(f"{name} must be True or False. Received: {shown(value)}")
     return bool(value)
 
 
@@ -123,37 +191,85 @@ def refuse(cls, unknown, **known):
     """
     import inspect
 
-    accepted, name = [], next(iter(unknown))
+    accepted = {}
     for base in cls.__mro__[:-1]:
-        accepted += [p for p in inspect.signature(base.__init__).parameters if p not in ("self", "unknown", "base")]
-    raise TypeError(f"{cls.__name__} has no argument {name!r}. {_hint(name, accepted, known)}")
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+            accepted.update({p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)})
+    raise _unknown(cls, next(iter(unknown)), accepted, {other: repr(new) for other, new in known.items()})
 
 
-def _hint(name, accepted, known):
-    """What to write in place of an unknown argument."""
-    from difflib import get_close_matches
+def _unknown(cls, name, accepted, meant=()):
+    from fastcnn.hints import did_you_mean
 
-    near = [known[name]] if name in known else get_close_matches(name, accepted, 1, 0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Accepted: {', '.join(dict.fromkeys(accepted))}."
+    return TypeError(f"{cls.__name__} has no argument {name!r}. {did_you_mean(name, accepted, meant, 0.5)}")
 
 
 def hinting(cls):
-    """Lets a class' own `__init__` say what an unknown argument may have meant; for `__init_subclass__`."""
-    init = vars(cls).get("__init__")
+    """For `__init_subclass__`: lets a class' constructor say in its own name what is wrong with the arguments, what an
+    unknown one may have meant too; and its methods say theirs, as users call them."""
+    name_methods(cls)
+    init = getattr(cls.__init__, "__wrapped__", cls.__init__)
     code = getattr(init, "__code__", None)
-    if code is None or code.co_flags & _ANY_KEYWORD:
+    if code is None or code.co_flags & _ANY_POSITION:
         return
-    taken = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    named = code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
+    places = named[:code.co_argcount - 1]
+    needed = places[:len(places) - len(init.__defaults__ or ())]
 
     @wraps(init)
-    def __init__(self, *positions, **named):
-        for name in named:
-            if name not in taken:
-                raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {name!r}. "
-                                f"{_hint(name, taken[1:], {})}")
-        init(self, *positions, **named)
+    def __init__(self, *positions, **given):
+        if len(positions) > len(places):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(places) or 'nothing'} by position. "
+                            f"Received: {len(positions)} values")
+        for name in given:
+            if name in places[:len(positions)]:
+                raise TypeError(f"{type(self).__name__} takes {name} once. Received: two values")
+            if name not in named and not code.co_flags & _ANY_KEYWORD:
+                raise _unknown(type(self), name, named)
+        missing = [name for name in needed[len(positions):] if name not in given]
+        if missing:
+            raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}. Received: no value for "
+                            f"{'it' if len(missing) == 1 else 'them'}")
+        init(self, *positions, **given)
 
     cls.__init__ = __init__
+
+
+def name_methods(cls):
+    """Lets Python's errors call the methods of a class of fastcnn's by their own names, whichever class they stand in.
+
+    Example:
+        >>> fastcnn.networks.lenet5().fit(np.zeros((2, 28, 28)), np.zeros(2), epoch=3)
+        Traceback (most recent call last):
+        TypeError: fit() got an unexpected keyword argument 'epoch'
+    """
+    for name, method in vars(cls).items():
+        if getattr(method, "__qualname__", "") == f"{cls.__qualname__}.{name}" and not name.startswith("__"):
+            if cls.__module__.startswith("fastcnn."):
+                if not method.__doc__:  # `help` would look for it by the longer name
+                    docs = (getattr(base, name).__doc__ for base in cls.__mro__[1:] if hasattr(base, name))
+                    method.__doc__ = next(docs, None)
+                method.__qualname__ = name
+
+
+def shown(value):
+    """A value as an error shows it, after "Received: ": short, on one line, and without addresses.
+
+    Example:
+        >>> shown(len), shown(int), shown(object()), shown([1, None])
+        ('the function len', 'the class int', '<object object>', '[1, None]')
+        >>> shown(np.zeros((20, 30)))
+        'an array of float64, shape (20, 30)'
+    """
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return f"an array of {value.dtype}, shape {value.shape}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the function {value.__name__}"
+    text = " ".join(_ADDRESS.sub("", repr(value)).split())
+    return text if len(text) <= _LONG else f"{text[:_LONG]} …"
 
 
 def padding_form(value):
@@ -168,7 +284,7 @@ def padding_form(value):
 def edges(name, value):
     """An integer ≥ 0, a pair (height, width) or ((top, bottom), (left, right)), as the latter."""
     return _edges(name, value, f"{name} must be an integer, a pair (height, width) or ((top, bottom), (left, right)). "
-                               f"Received: {value!r}")
+                               f"Received: {shown(value)}")
 
 
 def _edges(name, value, message):
@@ -184,7 +300,7 @@ def _edges(name, value, message):
 
 def _padding_message(value):
     return ('padding must be "valid", "same", an integer, a pair (height, width) or ((top, bottom), (left, right)). '
-            f"Received: {value!r}")
+            f"Received: {shown(value)}")
 
 
 def pads(value, size, window, strides, dilation=(1, 1)):
@@ -205,7 +321,7 @@ def pool_pads(value, size, pool_size, strides):
     """`pads` of a pooling, whose windows must not lie within them."""
     result = pads(value, size, pool_size, strides)
     if any(p >= extent for side, extent in zip(result, pool_size) for p in side):
-        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {value!r}")
+        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {shown(value)}")
     return result
 
 
@@ -215,7 +331,7 @@ def output_edges(value, strides):
         return None
     result = pair("output_padding", value, 0)
     if result[0] >= strides[0] or result[1] >= strides[1]:
-        raise ValueError(f"output_padding must be less than strides = {strides}. Received: {value!r}")
+        raise ValueError(f"output_padding must be less than strides = {strides}. Received: {shown(value)}")
     return result
 
 
@@ -269,7 +385,7 @@ def connection_table(value, filters=None):
         value = [np.flatnonzero(column).tolist() for column in value.T]
     if not isinstance(value, (tuple, list)) or not all(isinstance(row, (tuple, list)) for row in value):
         raise TypeError("connection_table must be a list of input channels for each output channel, or a matrix of "
-                        f"booleans. Received: {value!r}")
+                        f"booleans. Received: {shown(value)}")
     if filters is not None and len(value) != filters:
         raise ValueError(f"connection_table must have an entry for each of {filters} filters. Received: {len(value)}")
     table = tuple(tuple(sorted(integer("connection_table", c, 0) for c in row)) for row in value)

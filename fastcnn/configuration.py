@@ -23,7 +23,7 @@ def show_config():
         ("compiler", _ops.compiler()),
         ("instruction set", f"{_ops.active_isa()} (built: {', '.join(_ops.built_isas())}; usable here: "
                             f"{', '.join(_ops.usable_isas())}; FASTCNN_ISA chooses)"),
-        ("OpenMP", "yes" if _ops.openmp() else "no: its limits on threads are not heeded"),
+        ("OpenMP", "yes: its threads compute" if _ops.openmp() else "no: POSIX threads compute, OMP_* is not heeded"),
         ("convolutions", "direct sums only" if settings.exact else "Winograd's algorithm where it is faster (set_config)"),
         ("threads", f"{get_num_threads()} (FASTCNN_NUM_THREADS, set_num_threads)"),
     ]

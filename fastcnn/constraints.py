@@ -182,7 +182,8 @@ def get(identifier):
         return None
     found, _ = registry.resolve("constraint", Constraint, _NAMES, identifier)
     if not isinstance(found, Constraint):
-        raise TypeError(f"constraint must be a name or a fastcnn.constraints.Constraint. Received: {identifier!r}")
+        raise TypeError("constraint must be a name or a fastcnn.constraints.Constraint. "
+                        f"Received: {arguments.shown(identifier)}")
     return found
 
 

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 
 from fastcnn import arguments
+from fastcnn.attributes import Settable
 
 _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
@@ -30,14 +31,11 @@ def snake(name):
     return re.sub("([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\2_", name).lower()
 
 
-class Configurable:
+class Configurable(Settable):
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
 
-    config = ()
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        arguments.hinting(cls)
+    def __init__(self):
+        super().__init__()
 
     def get_config(self):
         """The arguments of `__init__`, JSON-able."""
@@ -56,7 +54,7 @@ def names(*classes, **aliases):
     return known
 
 
-def resolve(kind, base, known, identifier, custom_objects=None):
+def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
     """(object, given name): an instance of `base`, or a function, from whatever the user wrote.
 
     Args:
@@ -65,6 +63,7 @@ def resolve(kind, base, known, identifier, custom_objects=None):
         known: {spelling: class}, from `names`.
         identifier: an instance or subclass of `base`, a name, a function, or {"class_name", "config"}.
         custom_objects: {name: class or function}, known besides.
+        meant: what names from elsewhere stand for, see `hints.nearest`.
 
     Raises:
         TypeError: something else.
@@ -79,24 +78,23 @@ def resolve(kind, base, known, identifier, custom_objects=None):
         name, config = identifier.get("class_name"), identifier.get("config") or {}
         right = isinstance(name, str) and isinstance(config, dict)
         if not right or set(identifier) - {"class_name", "config"}:
-            raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {identifier!r}")
+            raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {arguments.shown(identifier)}")
     elif isinstance(identifier, str):
         name = identifier
-    found = identifier if name is None else _named(kind, name, {**known, **_custom.get(), **(custom_objects or {})})
+    found = identifier if name is None else _named(kind, name, {**known, **_custom.get(), **(custom_objects or {})}, meant)
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
     if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
-        raise TypeError(f"{kind} must be a name, an object of its kind or a function. Received: {found!r}")
+        raise TypeError(f"{kind} must be a name, a {base.__name__} or a function. Received: {arguments.shown(found)}")
     return found, name
 
 
-def _named(kind, name, known):
+def _named(kind, name, known, meant):
     if name not in known:
-        from difflib import get_close_matches
+        from fastcnn.hints import did_you_mean
 
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
-        raise ValueError(f"{kind} has an unknown name; {hint} Received: {name!r}")
+        hint = did_you_mean(name, known, meant)
+        raise ValueError(f"{kind} has an unknown name; {hint[0].lower()}{hint[1:]} Received: {arguments.shown(name)}")
     return known[name]
 
 

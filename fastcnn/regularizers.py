@@ -109,7 +109,7 @@ def get(identifier):
     found, _ = registry.resolve("regularizer", Regularizer, known, identifier)
     if not isinstance(found, Regularizer) or type(found).__call__ is not Regularizer.__call__:
         raise TypeError("regularizer must be 'l1', 'l2', 'l1_l2' or an L1, L2 or L1L2, whose gradients C computes. "
-                        f"Received: {identifier!r}")
+                        f"Received: {arguments.shown(identifier)}")
     return found
 
 

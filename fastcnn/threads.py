@@ -30,42 +30,52 @@ def _cgroup_quota():
     return max(1, -(-quota // period)) if quota > 0 and period > 0 else None
 
 
+def _cpus():
+    """CPUs that this process may use."""
+    if _ops.openmp():  # it may have bound this thread to one of them
+        return _ops.openmp_processors()
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
 def _default():
     if os.environ.get("FASTCNN_NUM_THREADS"):
         text = os.environ["FASTCNN_NUM_THREADS"]
         if not text.strip().isdecimal() or not 1 <= int(text) <= _MOST:
             raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {text!r}")
         return int(text)
-    try:
-        cpus = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cpus = os.cpu_count() or 1
-    return max(1, min(cpus, _cgroup_quota() or cpus, _openmp_start))
+    if _ops.openmp() and os.environ.get("OMP_NUM_THREADS"):
+        return min(_openmp_start, _MOST)
+    return max(1, min(_cpus(), _cgroup_quota() or _MOST, _openmp_start))
 
 
-_openmp_start = _ops.openmp_threads()
+_openmp_start, _openmp_limit = _ops.openmp_threads(), _ops.openmp_limit()
 _count = _default()
 
 
 def get_num_threads():
     """The number of threads that operations called from here will use.
 
-    The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, and by default
-    the smallest of CPU affinity, the control group's quota and OMP_NUM_THREADS. threadpoolctl's limits on OpenMP apply on
-    top.
+    The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, OMP_NUM_THREADS, and
+    by default the CPUs that affinity and the control group's quota grant. OMP_THREAD_LIMIT and threadpoolctl's limits
+    on OpenMP apply on top.
 
     Example:
         >>> import fastcnn
         >>> fastcnn.get_num_threads() >= 1
         True
     """
-    count = _block.get() or _count
+    count = min(_block.get() or _count, _openmp_limit)
     now = _ops.openmp_threads()
     return min(count, now) if now < _openmp_start else count
 
 
 def set_num_threads(count):
     """Sets the number of threads for all later operations of this process. Results do not depend on it.
+
+    If more threads wait for work, they end.
 
     Args:
         count: 1 to 1024.
@@ -76,11 +86,14 @@ def set_num_threads(count):
     """
     global _count
     _count = arguments.integer("count", count, 1, _MOST)
+    _ops.end_threads(_count)
 
 
 @contextmanager
 def num_threads(count):
     """A block in which operations of this Python thread use `count` threads.
+
+    At its end, threads beyond the number outside end, too.
 
     Example:
         >>> import fastcnn
@@ -93,3 +106,4 @@ def num_threads(count):
         yield
     finally:
         _block.reset(token)
+        _ops.end_threads(get_num_threads())

@@ -1,6 +1,9 @@
 """Named problems shared by tests and benchmarks: LeNet-5, AlexNet, and odd shapes for every branch."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+
+from fastcnn import _ops
 
 
 def _extents(size, window, strides, padding, dilation=(1, 1), ceil_mode=False):
@@ -108,9 +111,9 @@ class DenseCase:
 
 
 CONV2D = [
-    Conv2DCase("lenet.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
-    Conv2DCase("lenet.conv2", (14, 14, 6), 16, (5, 5)),
-    Conv2DCase("lenet.c5", (5, 5, 16), 120, (5, 5)),
+    Conv2DCase("lenet5.conv1", (28, 28, 1), 6, (5, 5), padding="same"),
+    Conv2DCase("lenet5.conv2", (14, 14, 6), 16, (5, 5)),
+    Conv2DCase("lenet5.c5", (5, 5, 16), 120, (5, 5)),
     Conv2DCase("cifar.conv1", (32, 32, 3), 32, (3, 3), padding="same"),
     Conv2DCase("cifar.conv2", (32, 32, 32), 32, (3, 3), padding="same"),
     Conv2DCase("alexnet.conv1", (227, 227, 3), 96, (11, 11), strides=(4, 4)),
@@ -165,8 +168,8 @@ CONV2D = [
 ]
 
 POOL2D = [
-    PoolCase("lenet.pool1", (28, 28, 6), (2, 2), (2, 2)),
-    PoolCase("lenet.pool2", (10, 10, 16), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool1", (28, 28, 6), (2, 2), (2, 2)),
+    PoolCase("lenet5.pool2", (10, 10, 16), (2, 2), (2, 2)),
     PoolCase("alexnet.pool1", (55, 55, 96), (3, 3), (2, 2)),
     PoolCase("alexnet.pool2", (27, 27, 256), (3, 3), (2, 2)),
     PoolCase("alexnet.pool5", (13, 13, 256), (3, 3), (2, 2)),
@@ -197,9 +200,9 @@ LRN = [
 ]
 
 DENSE = [
-    DenseCase("lenet.f5", 400, 120),
-    DenseCase("lenet.f6", 120, 84),
-    DenseCase("lenet.output", 84, 10),
+    DenseCase("lenet5.f5", 400, 120),
+    DenseCase("lenet5.f6", 120, 84),
+    DenseCase("lenet5.output", 84, 10),
     DenseCase("alexnet.fc6", 9216, 4096),
     DenseCase("alexnet.fc7", 4096, 4096),
     DenseCase("alexnet.fc8", 4096, 1000),
@@ -324,6 +327,8 @@ CALLS = [
          {"pool_size": 3, "strides": (2, 1), "padding": ((0, 1), (0, 0))}),
     Call("rbf", {"x": (6, 5), "prototypes": (4, 5)}, (6, 4), {}),
     *(Call(op, {"x": _ANY}, _ANY, {}) for op in _ELEMENTWISE),
+    Call("layer_norm", {"x": _ANY, "gamma": (4, 5), "beta": (4, 5)}, _ANY, {"axis": (-2, -1)}),
+    Call("group_norm", {"x": (2, 3, 4, 6), "gamma": (6,), "beta": (6,)}, (2, 3, 4, 6), {"groups": 3}),
     Call("batch_norm", {"x": _ANY, "gamma": (5,), "beta": (5,)}, _ANY, {}),
     Call("prelu", {"x": _ANY, "alpha": (3, 1, 5)}, _ANY, {}),
     Call("maxout", {"x": _ANY}, (2, 3, 4, 1), {"group_size": 5}),
@@ -344,3 +349,64 @@ CALLS = [
     Call("categorical_hinge", {"x": (6, 5), "target": (6, 5)}, (6,), {}),
     Call("multiclass_hinge", {"x": (6, 5), "target": "labels"}, (6,), {}),
 ]  # optimizers have no backward and return tuples: tests treat them apart
+
+
+# Descriptors
+
+_WINDOW = (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))  # size, strides, dilation, pads
+
+
+def _conv2d(c=3, filters=5, groups=1, bias=True, **more):
+    return _ops.conv2d((9, 9, c), filters, *_WINDOW, groups, bias, **more)
+
+
+def descriptors():
+    """{name: op}, each kind at least once, and each form of one that reads other fields."""
+    dense, wide = _ops.dense(20, 7, True), _ops.dense(600, 500, True)
+    norm, pool = _ops.local_response_norm(64, 4, 5, 1e-4, 0.75, 2.0, False), _ops.pool2d("max", (8, 8, 4), (2, 2), (2, 2),
+                                                                                         ((0, 0), (0, 0)))
+    dropout = _ops.dropout(7, 0.5)
+    fixed = _ops.batch_norm(9, 5, 1e-3, True, True, fixed=True)
+    table = _conv2d(4, 3, connections=5)
+    found = {
+        "conv2d": _conv2d(), "one plane": _conv2d(1, 4), "Winograd": _conv2d(32, 32, exact=False),
+        "depthwise": _conv2d(4, 4, 4), "many filters per channel": _conv2d(2, 128, 2), "no bias": _conv2d(bias=False),
+        "many weights": _conv2d(96, 96), "relu": _conv2d().with_activation("relu"), "table": table,
+        "conv2d in lanes": _conv2d().with_lanes(),
+        "table in lanes": table.with_lanes(), "conv2d of curvature": _conv2d(32, 32, exact=False).with_curvature(),
+        "conv2d_transpose": _ops.conv2d_transpose((9, 9, 4), (9, 9, 3), *_WINDOW, 1, True),
+        "dense": dense, "wide": wide, "float16": wide.with_format("float16"), "int8": wide.with_format("int8"),
+        "dense in lanes": dense.with_lanes(), "dropped": dense.with_activation("relu").with_dropout(dropout),
+        "dropout": dropout, "dropped channels": _ops.dropout(5, 0.5, 9), "gaussian_noise": _ops.gaussian_noise(9, 0.5),
+        "local_response_norm": norm, "lrn_max_pool2d": _ops.lrn_pool2d(norm, pool),
+        "local_response_norm_within": _ops.local_response_norm_within((5, 6, 3), 3, 1e-4, 0.75, 1.0, True),
+        "batch_norm": _ops.batch_norm(9, 5, 1e-3, True, True), "no gamma": _ops.batch_norm(9, 5, 1e-3, False, True),
+        "group_norm": _ops.group_norm(1, 9, 2, 3, 1e-3, True, True),
+        "layer_norm": _ops.group_norm(9, 1, 1, 5, 1e-3, True, True),
+        "fixed_norm": fixed, "fold": _ops.fold(_conv2d(), fixed), "maxout": _ops.maxout(3, 8, 2),
+        "prelu": _ops.prelu(1, 1, 1, 5, 1), "shared slopes": _ops.prelu(7, 1, 1, 5, 3),
+        "scale": _ops.scale((5, 6, 3), True), "rescale": _ops.rescale(24, 4), "rbf": _ops.rbf(12, 5),
+        "rbf of curvature": _ops.rbf(12, 5).with_curvature(), "pad2d": _ops.pad2d((5, 6, 3), ((1, 0), (2, 1))),
+        "upsample2d": _ops.upsample2d((5, 6, 3), (2, 3), True), "permute": _ops.permute((4, 5, 6), (2, 0, 1)),
+        "augment": _ops.augment((8, 8, 3), (6, 6), "random", "random", (1, 2, 3), (1, 1, 1), None),
+        "mean image": _ops.augment((8, 8, 3), (6, 6), "random", "random", None, (1, 1, 1), None),
+        "distort": _ops.distort((8, 8, 1), (10, 10), 1, 0.1, 0.1, 0.1, 0, 0, 1),
+        "to_lanes": _ops.to_lanes(dense.with_lanes())[0], "from_lanes": _ops.from_lanes(30),
+        "half_weights": _ops.half_weights(30, 20, "int8"), "penalty": _ops.penalty(50, 1, 1),
+        "join": _ops.join(9, 3, 5, 1), "gradient_sum": _ops.gradient_sum(50),
+        "sgd": _ops.optimizer("sgd", 40), "momentum": _ops.optimizer("sgd", 40, momentum=0.9, states=1),
+        "clip_norm": _ops.optimizer("sgd", 40, clip_norm=1, norms=(0, 0, 1)),
+        "centered": _ops.optimizer("rmsprop", 40, momentum=0.9, rho=0.9, epsilon=1e-7, centered=True, states=7),
+        "amsgrad": _ops.optimizer("adam", 40, momentum=0.9, rho=0.9, epsilon=1e-7, amsgrad=True, states=7),
+    }
+    alike = [  # makers of many kinds, which refuse the others
+        lambda kind: _ops.optimizer(kind, 40, rho=0.9, epsilon=1e-7, states=3), lambda kind: _ops.merge(kind, 30),
+        lambda kind: _ops.plain(kind, 3, 4, "gelu" if kind == "activation_of_x" else "tanh"),
+        lambda kind: _ops.pool2d(kind.removesuffix("_pool2d"), (5, 6, 3), (2, 2), (2, 2), ((0, 0), (0, 0)), p=2.0),
+        lambda kind: _ops.loss(kind, 5, sparse="rbf" in kind or "multiclass" in kind),
+    ]
+    for kind in sorted(set(_ops.KINDS) - set(found)):
+        for make in alike:
+            with suppress(KeyError):
+                found[kind] = make(kind)
+    return {name: op for name, op in found.items() if op is not None}  # on one lane wide vectors nothing is in lanes

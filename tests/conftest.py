@@ -1,4 +1,4 @@
-"""Fixtures: every ISA this build may have, thread counts, and a fresh Python to try things in."""
+"""Fixtures: every ISA this build may have, thread counts, a fresh Python to try things in, and pyplot."""
 
 import os
 import subprocess
@@ -56,3 +56,16 @@ def exact_sums():
     """Convolutions as sums of products only: what elementwise bounds and bit for bit comparisons speak of."""
     with fastcnn.config_context(exact=True):
         yield
+
+
+@pytest.fixture
+def plt():
+    """matplotlib's pyplot, for plots that open no window and change no settings."""
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    settings = dict(matplotlib.rcParams)
+    yield pyplot
+    assert dict(matplotlib.rcParams) == settings, "a plot changed matplotlib's settings"
+    pyplot.close("all")

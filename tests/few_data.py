@@ -8,11 +8,12 @@ import zipfile
 
 import numpy as np
 
-from fastcnn.datasets import cifar10, download, fashion_mnist, mnist
+from fastcnn.datasets import cifar10, cifar100, download, fashion_mnist, mnist
 
 DIGITS = 4000, 1000  # training and test images of MNIST: the first ones
 CLOTHES = 200, 100
 PER_BATCH = 60       # of CIFAR-10: a batch for testing, five for training
+HUNDRED = 200, 100   # of CIFAR-100
 FLOWERS = "daisy", "dandelion", "roses", "sunflowers", "tulips"
 
 
@@ -43,6 +44,10 @@ def write(folder):
         x, labels = blobs(PER_BATCH, 32, 10, i)
         rows = [labels[:, None], x.transpose(0, 3, 1, 2).reshape(PER_BATCH, -1)]
         _put(folder / "cifar-10-batches-bin" / name, np.concatenate(rows, axis=1).astype(np.uint8).tobytes())
+    for name, n in zip(("train.bin", "test.bin"), HUNDRED):
+        x, labels = blobs(n, 32, 100, n)
+        rows = [labels[:, None] // 5, labels[:, None], x.transpose(0, 3, 1, 2).reshape(n, -1)]
+        _put(folder / "cifar-100-binary" / name, np.concatenate(rows, axis=1).astype(np.uint8).tobytes())
 
 
 def _put(path, content):
@@ -55,6 +60,7 @@ def offer(folder, monkeypatch):
     monkeypatch.setenv("FASTCNN_DATA", str(folder))
     monkeypatch.setattr(mnist, "_FOLDER", str(folder / "mnist"))
     monkeypatch.setattr(cifar10, "_PER_BATCH", PER_BATCH)
+    monkeypatch.setattr(cifar100, "_COUNTS", HUNDRED)
     shapes = [(n, *size) for n in CLOTHES for size in ((28, 28), ())]
     monkeypatch.setattr(fashion_mnist, "_SHAPES", tuple(shapes))
     contents = {remote.name: (folder / "fashion-mnist" / remote.name).read_bytes() for remote in fashion_mnist._FILES}

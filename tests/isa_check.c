@@ -269,7 +269,7 @@ static fc_op make_pool(uint32_t seed)
     fc_status status;
     state = seed;
     do {
-        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0, 1.0f};
+        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0, 0, 1.0f};
         status = fc_pool2d_init(&op, FC_MAX_POOL2D, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
     } while (status != FC_OK);
     return op;
@@ -283,11 +283,26 @@ static fc_op make_smooth_pool(uint32_t seed)
     fc_pool2d_init(&op, seed % 2 ? FC_SOFT_POOL2D : FC_LP_POOL2D, op.in_h, op.in_w, op.in_c, &o, 0);
     return op;
 }
+static fc_op make_adaptive_pool(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    fc_adaptive_avg_pool2d_init(&op, 1 + draw(20), 1 + draw(20), 1 + draw(30), 1 + draw(9), 1 + draw(9));
+    return op;
+}
 static fc_op make_batch_norm(uint32_t seed)
 {
     fc_op op;
     state = seed;
     fc_batch_norm_init(&op, seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM, 1 + draw(90), 1 + draw(60), 0.9f, 0.5f, draw(2), draw(2));
+    return op;
+}
+static fc_op make_group_norm(uint32_t seed)
+{
+    fc_op op;
+    state = seed;
+    const ptrdiff_t count = 1 + draw(90), rows = seed % 2;
+    fc_group_norm_init(&op, rows ? count : 1, rows ? 1 : count, 1 + draw(9), 1 + draw(40), 0.5f, draw(2), draw(2));
     return op;
 }
 static fc_op make_prelu(uint32_t seed)
@@ -445,7 +460,9 @@ int main(int argc, char **argv)
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);
+    compare(isa, "adaptive", run_op, make_adaptive_pool, 4e-6, 80);
     compare(isa, "batch norm", run_op, make_batch_norm, 4e-6, 80);
+    compare(isa, "group norm", run_op, make_group_norm, 4e-6, 80);
     compare(isa, "prelu", run_op, make_prelu, 0, 100);
     compare(isa, "maxout", run_op, make_maxout, 0, 100);
     compare(isa, "shaping", run_op, make_shaping, 0, 90);

@@ -75,7 +75,7 @@ def run(path, show=False):
         try:
             got = _printed(example, str(path), namespace)
         except ImportError as error:
-            if error.name in EXTRAS or "pip install 'fastcnn[" in str(error):
+            if error.name in EXTRAS or "pip install " in str(error):
                 raise Missing(f"{Path(path).name} from line {example.line} on: {error}") from None
             raise Wrong(f"{path}, line {example.line}: {error}") from error
         except Exception as error:

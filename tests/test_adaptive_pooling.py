@@ -88,6 +88,14 @@ def test_second_derivatives():
     np.testing.assert_allclose(dx, [1, 1, 3, 2, 2], rtol=1e-6)
 
 
+def test_attributes_count_from_the_next_call_on():
+    layer, x = L.AdaptiveAveragePooling2D((2, 3)), np.random.default_rng(0).standard_normal((1, 4, 5, 6))
+    layer.data_format = "channels_first"
+    assert layer(x).shape == (1, 4, 2, 3) and layer.get_config()["output_size"] == (2, 3)
+    with pytest.raises(AttributeError, match="another layer is needed"):
+        layer.data_format = "channels_last"
+
+
 @pytest.mark.parametrize("batch, threads", [(1, 1), (6, 1), (19, 2), (40, 3)])
 @pytest.mark.parametrize("filters", [3, 24], ids=["lanes", "channels"])
 def test_training(filters, batch, threads):

@@ -14,7 +14,8 @@ CSRC, PACKAGE = ROOT / "csrc", ROOT / "fastcnn"
 C_FILES = sorted(p.relative_to(ROOT).as_posix() for p in CSRC.rglob("*.[ch]"))
 PYTHON = sorted(p.relative_to(ROOT).as_posix() for p in PACKAGE.rglob("*.py"))
 
-pytestmark = pytest.mark.skipif(not C_FILES, reason="the C sources are not beside the tests")
+pytestmark = pytest.mark.skipif(not C_FILES or not (ROOT / "docs").exists(),
+                                reason="the C sources and the documents are not beside the tests")
 
 OPENMP = r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(|<omp\.h>"
 INTRINSICS = (
@@ -43,7 +44,7 @@ def includes(path):
 
 def test_openmp_is_behind_one_door():
     found = uses(OPENMP)
-    assert list(found) == ["csrc/threads.c"]
+    assert list(found) == ["csrc/workers.c"]
 
 
 def test_intrinsics_are_in_vector_words_only():
@@ -86,8 +87,9 @@ def test_patterns_find_what_they_should(pattern, line):
 
 ALLOWED_INCLUDES = [
     (r"csrc/run\.c", r"ops/\w+\.h|threads\.h"),
-    (r"csrc/threads\.c", r"threads\.h|fastcnn\.h"),
-    (r"csrc/threads\.h", r"(?!)"),
+    (r"csrc/threads\.c", r"threads\.h|workers\.h|fastcnn\.h"),
+    (r"csrc/workers\.c", r"workers\.h|fastcnn\.h"),
+    (r"csrc/(?:threads|workers)\.h", r"(?!)"),
     (r"csrc/dispatch\.c", r"kernels\.h"),
     (r"csrc/kernels\.h", r"fastcnn\.h"),
     (r"csrc/fastcnn\.h", r"(?!)"),
@@ -111,6 +113,21 @@ def test_kernels_are_not_called_past_the_table():
     assert len(bodies) > 5
     takers = [path for path in C_FILES if any(Path(name).name in bodies for name in includes(path))]
     assert [path for path in takers if not path.startswith(("csrc/isa/", "csrc/kernels/"))] == []
+
+
+# A name that a file defines for others
+DEFINED = re.compile(r"^(?!static|extern|typedef)(?=[a-z])[\w ]+?[ *](fc_\w+)(?:\([^;{]*?\)\s*\{| = \{)", re.MULTILINE)
+
+
+def test_no_op_calls_itself_by_a_detour():
+    """The files of conv2d are a list of algorithms and what is below it, not a heap."""
+    texts = {path: code(path) for path in C_FILES if path.startswith("csrc/ops/") and path.endswith(".c")}
+    home = {name: path for path, text in texts.items() for name in DEFINED.findall(text)}
+    assert {"fc_conv2d_init", "fc_conv2d_direct", "fc_conv2d_padded", "fc_mask"} <= set(home)
+    graph = {path: {home[name] for name in re.findall(r"\bfc_\w+", text) if name in home} - {path}
+             for path, text in texts.items()}
+    assert {"csrc/ops/conv2d_direct.c", "csrc/ops/conv2d_winograd.c"} <= graph["csrc/ops/conv2d.c"]
+    assert circle(graph) is None
 
 
 FLAGS = {
@@ -144,40 +161,25 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "configuration", "constraints", "importing", "random", "registry",
-          "regularizers", "settings", "threads"}
+GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random",
+          "registry", "regularizers", "settings", "tables", "threads"}
+MAP = ROOT / "docs" / "architecture.md"
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
-    "batches": set(),
-    "io": set(),
-    "initializers": set(),
-    "metrics": set(),
-    "optimizers": set(),
-    "ops": set(),
-    "reference": {"ops"},
-    "losses": {"ops"},
-    "engine": {"ops"},
-    "images": {"ops"},
-    "datasets": {"images", "io"},
-    "layers": {"batches", "engine", "initializers", "ops"},
-    "callbacks": {"vis"},
-    "model": {"batches", "callbacks", "engine", "io", "layers", "losses", "metrics", "optimizers"},
-    "vis": {"batches", "engine", "layers", "losses", "metrics"},
-    "networks": {"initializers", "layers", "model"},
-    "recipes": {"callbacks", "datasets", "images", "initializers", "losses", "networks", "ops", "optimizers"},
-    "convnetjs": {"initializers", "layers", "losses", "ops", "optimizers"},
-    "compat": {"batches", "callbacks", "datasets", "images", "initializers", "io", "layers", "losses", "metrics", "model",
-               "ops", "optimizers"},
-    "cli": {"callbacks", "datasets", "images", "losses", "metrics", "recipes"},
-}
+    room: set(re.findall(r"\w+", others))
+    for names, others in re.findall(r"^\| (`[a-z`, ]+`) \| [^|]* \| ([a-z, ]*)\|$",
+                                    MAP.read_text(encoding="utf-8") if MAP.exists() else "", re.MULTILINE)
+    for room in re.findall(r"\w+", names)}
 AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "callbacks/": [r"fastcnn\.vis\b"],
     "arguments.py": [r"fastcnn\b"],
+    "hints.py": [r"fastcnn\b"],
     "importing.py": [r"fastcnn\b"],
     "batches/streams.py": [r"fastcnn\b"],
-    "images/decode.py": [r"fastcnn\.(?!arguments\b)"],
+    "images/decode.py": [r"fastcnn\.(?!arguments\b|images\.openers\b)"],
+    "images/openers.py": [r"fastcnn\b"],
     "io/atomic.py": [r"fastcnn\b"],
     "io/safetensors.py": [r"fastcnn\.(?!io\b)"],
-    "reference/": [r"fastcnn\.(?!reference\b)"],
+    "reference/": [r"fastcnn\.(?!reference\b|ops$)"],  # the names of the operations, not what they do
     "metrics/": [r"fastcnn\._ops"],
     "convnetjs/definitions.py": [r"fastcnn\.(?:layers|model)\b"],
     "convnetjs/vol.py": [r"fastcnn\.(?:layers|model)\b"],
@@ -238,6 +240,7 @@ def test_no_module_imports_itself_by_a_detour():
 
 
 def test_rooms_have_an_order():
+    """The table of docs/architecture.md has a row for each."""
     assert circle(ROOMS) is None
     inside = {path.split("/")[1] for path in PYTHON if path.count("/") > 1}
     assert inside == set(ROOMS)
@@ -330,7 +333,7 @@ def test_every_file_opens_with_its_purpose():
 
 
 def test_the_bridge_has_types_for_all_it_offers():
-    """`_ops.pyi` names what `_ops` has, members of its classes included."""
+    """`_ops.pyi` names what `_ops` has, members of its classes included; but not its makers, which only fastcnn calls."""
     from fastcnn import _ops
 
     def public(names):
@@ -341,7 +344,8 @@ def test_the_bridge_has_types_for_all_it_offers():
         return public(node.target.id if isinstance(node, ast.AnnAssign) else node.name for node in found)
 
     stub = ast.parse((PACKAGE / "_ops.pyi").read_text()).body
-    assert typed(stub) == public(vars(_ops)) - {"np"}
+    makers = set(re.findall(r"^def (\w+)", (PACKAGE / "_makers.pxi").read_text(), re.MULTILINE))
+    assert len(makers) > 25 and typed(stub) == public(vars(_ops)) - {"np"} - makers
     classes = {node.name: node.body for node in stub if isinstance(node, ast.ClassDef)}
     assert {"Op", "Program"} <= set(classes)
     for name, body in classes.items():

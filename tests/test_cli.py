@@ -16,6 +16,7 @@ import fastcnn
 from fastcnn import cli, recipes
 from fastcnn.datasets import mnist
 
+GONE = "fastcnn: warning: the network will be gone when training ends: --save FILE keeps it\n"
 SOURCE = str(Path(fastcnn.__file__).parents[1])
 
 
@@ -176,7 +177,7 @@ def test_train_variants(main, variant, tmp_path):
 
 def test_train_uses_the_threads_asked_for(main):
     code, _, err = main("train", "lenet5", "--epochs", 1, "--limit", 32, "--threads", 3)
-    assert (code, err) == (0, "") and fastcnn.get_num_threads() == 3
+    assert (code, err) == (0, GONE) and fastcnn.get_num_threads() == 3
 
 
 def test_train_has_a_live_line_on_a_terminal():
@@ -196,21 +197,23 @@ def test_train_has_a_live_line_on_a_terminal():
     assert re.search(live, text) and "\r\nTrained in " in text
 
 
-def interrupted(*arguments):
+def interrupted(*arguments, by=signal.SIGINT):
     """Starts training for ages, interrupts it after the first epoch; as `run`."""
     process = command("train", "lenet5", "--epochs", 10**6, "--limit", 640, *arguments)
     first = process.stdout.readline()
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     out, err = process.communicate(timeout=60)
     return process.returncode, first + out, err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for other processes")
-def test_interrupt_saves(tmp_path):
-    path = tmp_path / "m.safetensors"
-    code, out, err = interrupted("--save", path)
-    assert code == 130 and out.startswith("Epoch 1/1000000  ") and "Test" not in out
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupt_saves(tmp_path, by):
+    """Ctrl-C, `kill` and a terminal that is closed."""
+    path, number = tmp_path / "m.safetensors", getattr(signal, by)
+    code, out, err = interrupted("--save", path, by=number)
+    assert code == 128 + number and out.startswith("Epoch 1/1000000  ") and "Test" not in out
     assert err == f"fastcnn: Interrupted; the model as trained so far is in {path}\n"
     fresh = fastcnn.networks.lenet5(seed=0).get_weights()
     assert all((v != w).any() for v, w in zip(fastcnn.load_model(path).get_weights(), fresh))
@@ -219,7 +222,19 @@ def test_interrupt_saves(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for other processes")
 def test_interrupt_without_save():
     code, _, err = interrupted()
-    assert (code, err) == (130, "fastcnn: Interrupted\n")
+    assert (code, err) == (130, f"{GONE}fastcnn: Interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGHUP")
+def test_nohup_trains_on():
+    """What is ignored when the command starts stays so."""
+    code = ("import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from fastcnn.cli import main; "
+            "sys.exit(main(['train', 'lenet5', '--epochs', '2', '--limit', '6400']))")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=SOURCE)
+    process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Epoch 2/2" in out and "Test" in out
 
 
 def test_interrupt_before_training_leaves_the_file_alone(main, tmp_path, monkeypatch):
@@ -229,7 +244,7 @@ def test_interrupt_before_training_leaves_the_file_alone(main, tmp_path, monkeyp
     path = tmp_path / "m.safetensors"
     path.write_text("precious")
     monkeypatch.setattr(mnist, "load_data", load_data)
-    code, _, err = main("train", "lenet5", "--save", path)
+    code, _, err = main("train", "lenet5", "--save", path, "--overwrite")
     assert (code, err) == (130, "fastcnn: Interrupted\n") and path.read_text() == "precious"
 
 
@@ -372,7 +387,7 @@ def test_predict_colours_for_a_colour_model(main, tmp_path):
     flat = fastcnn.layers.Flatten(input_shape=(6, 5, 3))
     model = fastcnn.Sequential([flat, fastcnn.layers.Dense(4, "softmax")], seed=1)
     model.save(tmp_path / "m.safetensors")
-    code, out, _ = main("predict", tmp_path / "m.safetensors", tmp_path / "x.png")
+    code, out, _ = main("predict", tmp_path / "m.safetensors", tmp_path / "x.png", "--scale", "1/255")
     expected = model.predict(x[None] / 255)[0]
     assert code == 0 and answer(out)[0][1:] == (int(expected.argmax()), round(float(expected.max()), 4))
 
@@ -381,7 +396,7 @@ def test_predict_without_pillow(main, trained, digit, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     np.save(tmp_path / "x.npy", digit[0])
     code, out, err = main("predict", trained[0], tmp_path / "x.png", tmp_path / "x.npy")
-    assert code == 1 and "pip install 'fastcnn[image]'" in err and err.count("\n") == 1
+    assert code == 1 and "pip install pillow" in err and err.count("\n") == 1
     assert answer(out)[0][1] == digit[1]
 
 
@@ -402,7 +417,109 @@ def test_file_names_need_not_be_text(trained, digit, tmp_path):
     assert (code, err) == (0, "") and rf"\udcff.npy	{digit[1]}	" in out
 
 
+# Files that are there
+
+
+def test_nothing_is_overwritten_unasked(main, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist, "load_data", None)  # would be a TypeError
+    path = tmp_path / "m.safetensors"
+    path.write_text("precious")
+    code, out, err = main("train", "lenet5", "--save", path)
+    assert (code, out, err) == (1, "", f"fastcnn: {path} is there already: --overwrite replaces it\n")
+    assert path.read_text() == "precious"
+    monkeypatch.undo()
+    code, _, err = main("train", "lenet5", "--save", path, "--overwrite", "--epochs", 1, "--limit", 32)
+    assert (code, err) == (0, "") and fastcnn.load_model(path)
+
+
+def test_a_network_that_nobody_keeps_is_said_to_go(main):
+    assert main("train", "lenet5", "--epochs", 1, "--limit", 32)[2] == GONE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits here")
+@pytest.mark.parametrize("writer", ["save", "log", "classify"])
+def test_a_full_disk_names_the_file(tmp_path, run_python, writer):
+    """A limit on the size of files stands for the disk: both end in an error that knows no name."""
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    code = {
+        "save": "fastcnn.networks.lenet5().save(path)",
+        "log": "log = fastcnn.callbacks.CSVLogger(path); log.on_train_begin()\n"
+               "for i in range(9999): log.on_epoch_end(i, {'loss': 1 / 3})",
+        "classify": "from PIL import Image; import os\n"
+                    "m = fastcnn.Sequential([fastcnn.layers.Rescaling(1 / 255, input_shape=(4, 4, 3)),"
+                    " fastcnn.layers.Flatten(), fastcnn.layers.Dense(2)]); m.save('m'); os.mkdir('p')\n"
+                    "for i in range(120): Image.new('RGB', (4, 4)).save(f'p/{i:0100}.png')\n"
+                    "from fastcnn.cli import main; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+                    "main(['classify', 'p', '--model', 'm', '--output', path])",
+    }[writer]
+    limit = "" if writer == "classify" else "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+    run = run_python("-c", f"import resource, fastcnn, os; os.chdir({str(tmp_path)!r}); path = 'output.file'\n{limit}"
+                           f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\n"
+                           "except OSError as error: print(error.strerror, error.filename)")
+    assert "File too large" in run.stdout + run.stderr and "output.file" in run.stdout + run.stderr, run.stderr
+    assert writer != "save" or not (tmp_path / "output.file").exists()
+
+
 # The rest
+
+
+def test_version(main):
+    assert main("--version") == (0, f"fastcnn {fastcnn.__version__}\n", "")
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["trian"], "train"), (["predic", "m", "x"], "predict"), (["train", "lenet"], "lenet5"),
+    (["train", "alexent"], "alexnet"), (["train", "lenet5", "--epoch-count", "3"], "--epochs"),
+    (["train", "lenet5", "--learning_rate=1"], "--learning-rate"),
+    (["train", "lenet5", "--variant", "rellu"], "relu"), (["classify", "x", "--modle", "m"], "--model"),
+    (["evaluate", "m", "--half-weight", "flaot16"], "float16"),
+])
+def test_wrong_words_are_two_lines_with_what_was_meant(main, words, meant):
+    code, out, err = main(*words)
+    usage, error = err.splitlines()
+    assert (code, out) == (2, "") and usage.startswith("usage: fastcnn") and "--help lists them)" in usage
+    assert error.startswith("fastcnn: error: ") and error.endswith(f"; did you mean {meant}?")
+
+
+def test_a_word_that_nobody_could_mean(main):
+    usage, error = main("train", "lenet5", "--zzz")[2].splitlines()
+    assert usage.startswith("usage: fastcnn train NETWORK [OPTIONS]") and len(usage) < 100
+    assert error == "fastcnn: error: unrecognized arguments: --zzz"
+
+
+@pytest.mark.parametrize("name, value", [("FASTCNN_ISA", "mmx"), ("FASTCNN_NUM_THREADS", "many"),
+                                         ("FASTCNN_NUM_THREADS", "0")])
+def test_wrong_environment_variables_are_one_line(tmp_path, run_python, name, value):
+    run = run_python("-m", "fastcnn", "info", **{name: value})
+    assert (run.returncode, run.stdout) == (1, "") and run.stderr.count("\n") == 1
+    assert run.stderr.startswith(f"fastcnn: {name} ") and run.stderr.endswith(f"Received: {value!r}\n")
+    (tmp_path / "fastcnn").write_text("from fastcnn.cli import main\nmain()")  # as the installed command is
+    assert run_python(tmp_path / "fastcnn", "info", **{name: value}).stderr == run.stderr
+    assert "Traceback" in run_python("-c", "import fastcnn", **{name: value}).stderr, "a program of one's own is told all"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="streams are closed in another way")
+def test_closed_streams(trained, digit, tmp_path):
+    """What is printed goes nowhere; the work is done, and nothing lands in a file that happens to have the number."""
+    np.save(tmp_path / "x.npy", digit[0])
+    environment = {**os.environ, "PYTHONPATH": SOURCE}
+    for closed, words, code in [(">&-", ["info"], 0), (">&-", ["predict", trained[0], tmp_path / "x.npy"], 0),
+                                (">&- 2>&-", ["evaluate", trained[0], "--limit", 9], 0),
+                                ("2>&-", ["evaluate", "nothing"], 1),
+                                (">&-", ["train", "lenet5", "--epochs", 1, "--limit", 32, "--save", tmp_path / "m"], 0)]:
+        command = " ".join(map(str, [sys.executable, "-m", "fastcnn", *words, closed]))
+        run = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=100)
+        assert (run.returncode, run.stdout, run.stderr) == (code, "", ""), command
+    assert fastcnn.load_model(tmp_path / "m").count_params() == 61706
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full(unbuffered):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([sys.executable, "-m", "fastcnn", "info"], stdout=full, stderr=subprocess.PIPE, text=True,
+                             env={**os.environ, "PYTHONPATH": SOURCE, "PYTHONUNBUFFERED": unbuffered})
+    assert (run.returncode, run.stderr) == (1, "fastcnn: standard output: No space left on device\n")
 
 
 def test_info(main, capsys):

@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from fastcnn.datasets import ImageFolder
 from fastcnn.images import Preparation, predict
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+import odd_photographs  # noqa: E402  needs Pillow
+
 TINY = ["--size", 12, "--crop", 9, "--batch-size", 8, "--learning-rate", 0.05]
 
 
@@ -71,7 +75,9 @@ def trained(photos, tmp_path_factory):
 
 def test_train(trained):
     path, out = trained
-    lines = out.splitlines()
+    found, *lines = out.splitlines()
+    assert found.endswith("photos: 40 files, 32 images to train on and 8 to validate on (0.2 of each class, held out); "
+                          "2 classes: dark (16 + 4), light (16 + 4); left out: nothing")
     for i in range(12):
         assert re.fullmatch(rf"Epoch {i + 1}/12  \S+ s  [\d.,]+ images/s  loss \d\.\d+  accuracy [01]\.\d+  wait \d+ %  "
                             r"val_loss \S+  val_accuracy [01]\.\d+", lines[i])
@@ -124,7 +130,8 @@ def test_resume_gives_the_same_bits(main, photos, tmp_path, monkeypatch):
     assert code == 130 and "Epoch 3/5" in out and "Validation" not in out
     assert err == "fastcnn: Interrupted; training is saved in half and can be resumed\n"
     code, out, err = main("train", "alexnet", "--data", photos, "--resume", "half")
-    assert (code, err) == (0, "") and out.startswith("Resuming half after 3 of 5 epochs and 2 steps\nEpoch 4/5")
+    lines = out.splitlines()
+    assert (code, err, lines[0]) == (0, "", "Resuming half after 3 of 5 epochs and 2 steps") and lines[2][:9] == "Epoch 4/5"
     assert "Trained epochs 4 to 5 in" in out and "Saved to half" in out
     assert state(fastcnn.load_model("half")) == state(fastcnn.load_model("whole"))
     assert len(list(csv.reader(open("half.csv")))) == 6, "the log was resumed, too, without being named again"
@@ -152,7 +159,9 @@ def test_resume_refuses(main, trained, photos, tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["lenet5", "--data", "photos"], "--data does not apply to lenet5, only to alexnet"),
+    (["lenet5", "--folder", "photos"], "--folder does not apply to lenet5, only to alexnet"),
+    (["alexnet", "--data", "photos", "--transpose"], "--transpose does not apply to alexnet, only to lenet5"),
+    (["lenet5", "--transpose"], "--val and --transpose are for digits of --data"),
     (["lenet5", "--checkpoint-steps", "5"], "--checkpoint-steps does not apply to lenet5"),
     (["lenet5", "--mixup", "0"], "--mixup does not apply to lenet5"),
     (["lenet5", "--cache"], "--cache does not apply to lenet5"),
@@ -179,7 +188,7 @@ def test_without_pillow(main, photos, trained, monkeypatch):
     for words in (["train", "alexnet", "--data", photos], ["classify", photos, "--model", trained[0]],
                   ["evaluate", trained[0], "--data", photos], ["predict", trained[0], photos / "dark" / "00.png"]):
         code, _, err = main(*words)
-        assert code == 1 and "pip install 'fastcnn[image]'" in err and err.count("\n") == 1 and "Error" not in err
+        assert code == 1 and "pip install pillow" in err and err.count("\n") == 1 and "Error" not in err
 
 
 # Afterwards
@@ -227,7 +236,7 @@ def test_predict_arrays_of_photographs(main, trained, photos, tmp_path):
 def test_predict_refuses(main, trained, photos, tmp_path):
     fastcnn.networks.lenet5().save(tmp_path / "lenet")
     image = photos / "dark" / "00.png"
-    for words, message in [([tmp_path / "lenet", image, "--crops", 10], "--crops is for models of photographs"),
+    for words, message in [([tmp_path / "lenet", image, "--crops", 10, "--scale", 1], "--crops is for models of"),
                            ([trained[0], image, "--invert"], "--invert is for digits")]:
         code, out, err = main("predict", *words)
         assert (code, out) == (1, "") and message in err and "Received" in err
@@ -285,13 +294,18 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     assert main("predict", trained[0], path, "--top", 1, "--half-weights", "int8")[1] == f"{path}\tdark\t{y[0, 0]:.4f}\n"
     code, out, err = main("classify", photos)
     assert code == 2 and "--model" in err
+    archive = shutil.make_archive(tmp_path / "x.y", "gztar", photos)
+    assert main("classify", archive, "--model", trained[0])[1].splitlines()[0].endswith(": x.y.csv")
+    assert main("classify", photos, "--model", trained[0])[1].splitlines()[0].endswith(": photos.csv")
+    os.remove("photos.csv")
     fastcnn.networks.lenet5().save("lenet")
     for words, message in [
-        ([photos, "--model", "lenet"], "lenet does not say how photographs are prepared"),
+        ([photos, "--model", "lenet"], "lenet does not say how its images are prepared"),
         ([photos, "--model", trained[0], "--output", "none/o.csv"], "cannot write none/o.csv"),
         ([tmp_path / "none", "--model", trained[0]], "No such file"),
         ([photos, "--model", "none"], "none: No such file"),
-        (["lenet", "--model", trained[0]], "must be an intact zip archive"),
+        (["lenet", "--model", trained[0]], "must be a folder, or an intact zip or tar archive"),
+        ([photos, "--model", trained[0], "--output", "o.csv"], "o.csv is there already: --overwrite replaces it"),
         (["o.csv", "--model", trained[0], "--output", "o.csv"], "--output must not be what is classified"),
     ]:
         code, out, err = main("classify", *words)
@@ -299,6 +313,10 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.jpg").write_bytes(b"no image")
     code, out, err = main("classify", "bad", "--model", trained[0])
+    assert (code, out) == (1, "") and "must hold images that can be read. Received: 1 × no image (x.jpg)" in err
+    whole = (photos / "dark" / "00.png").read_bytes()
+    (tmp_path / "bad" / "x.jpg").write_bytes(whole[:len(whole) // 2])
+    code, out, err = main("classify", "bad", "--model", trained[0], "--overwrite")
     assert code == 1 and out.startswith("Classified 0 photographs") and "1 of 1 images" in err
 
 
@@ -307,6 +325,8 @@ def test_evaluate(main, trained, photos, tmp_path):
     code, out, err = main("evaluate", path, "--data", photos)
     loss = re.search(r"Validation loss (\S+),", printed)[1]
     assert (code, err) == (0, "") and re.fullmatch(
+        r".*photos: 40 files, 8 images to test on and 32 that training had; 2 classes: dark \(4 \+ 16\), "
+        r"light \(4 \+ 16\); left out: nothing\n"
         rf"Test on the images that training held out: loss {loss}, accuracy 100\.00 % \(8 images in \d+\.\d\d s\)\n", out)
     folder = write(tmp_path / "test", 4, seed=3)
     picture(1, 7).save(folder / "dark" / "00.png")
@@ -315,7 +335,10 @@ def test_evaluate(main, trained, photos, tmp_path):
     picture(1, 7).save(tmp_path / "train" / "light" / "1.png")
     for data in folder, tmp_path:
         code, out, err = main("evaluate", path, "--data", data, "--crops", 10)
-        assert code == 0 and re.match(r"Test loss \d\.\d{4}, accuracy 85\.71 % \(7 images", out)
+        found, test = out.splitlines()
+        assert code == 0 and re.match(r"Test loss \d\.\d{4}, accuracy 85\.71 % \(7 images", test)
+        assert "7 images to test on; 2 classes: dark (4), light (3); left out: 1 × " in found
+        assert "1 × no image (" in found and ("1 × beside test (train/light/1.png)" in found) == (data == tmp_path)
         assert "1 of 8 images cannot be decoded" in err
     for words, message in [
         ([path], "--data must say which"), ([path, "--data", photos, "--limit", 5], "--limit is for digits"),
@@ -326,7 +349,26 @@ def test_evaluate(main, trained, photos, tmp_path):
     fastcnn.networks.lenet5().save(tmp_path / "lenet")
     for words in ["--data", "cifar"], ["--crops", 1]:
         code, _, err = main("evaluate", tmp_path / "lenet", *words)
-        assert code == 1 and "photographs" in err and "Received" in err
+        assert code == 1 and "does not say how its images are prepared" in err and "Received" in err
+
+
+def test_a_folder_of_oddities(main, tmp_path, monkeypatch):
+    """200 photographs with one of each oddity: one line says what became of every file, and training takes the rest."""
+    monkeypatch.chdir(tmp_path)
+    expected = odd_photographs.write(tmp_path / "photos")
+    code, out, err = main("train", "alexnet", "--data", "photos", "--epochs", 1, "--save", "m", *TINY)
+    line, *rest = out.splitlines()
+    assert code == 0 and line.startswith(
+        f"photos: {expected.files} files, 150 images to train on and 50 to validate on (the folder val); 3 classes: ")
+    left = line.partition("left out: ")[2].partition("; folders: ")[0]
+    assert 200 + sum(map(int, re.findall(r"(\d+) × ", left))) == expected.files
+    assert rest[0].startswith("Epoch 1/1") and "(50 images in " in out and Preparation.of(fastcnn.load_model("m"))
+    assert err.count("\n") == 1 and "3 of 153 images cannot be decoded" in err, "those that promise an image and are none"
+    code, out, _ = main("classify", "photos/train", "--model", "m")
+    rows = list(csv.DictReader(open("train.csv", encoding="utf-8")))
+    assert code == 0 and len(rows) == 154 and sum(bool(row["class"]) for row in rows) == 151
+    assert "left out: 2 × hidden" in out and {row["error"].rpartition(": ")[2] for row in rows if row["error"]} == {
+        "empty", "no image", "HEIC (pip install pillow-heif)"}
 
 
 # The real network, and the page

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -405,6 +406,29 @@ def test_fit_generator_is_fit(old):
     assert history["loss"] == expected and len(history["val_loss"]) == 2
 
 
+@pytest.mark.parametrize("steps", [len(X) / 6 + 0.5, np.ceil(len(X) / 5.0), np.float32(2.2), np.array(len(X) / 5)[()], 3])
+def test_numbers_of_steps_may_be_floats(steps, old):
+    """`len(x) / 32` and np.ceil's: Keras went on until so many were done."""
+    wanted = int(np.ceil(steps))
+    assert wanted == 3
+    expected = network().fit(batches(12), epochs=2, steps_per_epoch=3, verbose=0, validation_data=batches(12),
+                             validation_steps=3).history
+    for fit in (network().fit_generator, network().fit):
+        source = {"generator": batches()} if fit.__name__ == "fit_generator" else {"x": batches()}
+        found = fit(**source, steps_per_epoch=steps, epochs=2, verbose=0, validation_data=batches(), validation_steps=steps)
+        assert {k: v for k, v in found.history.items() if k != "data_wait"} == {
+            k: v for k, v in expected.items() if k != "data_wait"}
+    model = network()
+    for name, given in (("evaluate", {"steps": 3, "verbose": 0}), ("predict", {"steps": 3})):
+        whole = getattr(model, name)(batches(), **given)
+        assert np.array_equal(getattr(model, name)(batches(), **{**given, "steps": steps}), whole)
+        assert np.array_equal(getattr(model, f"{name}_generator")(batches(), steps), whole)
+    assert network().fit_generator(batches(), samples_per_epoch=15.0, nb_epoch=1, verbose=0).epoch == [0]
+    for wrong in (0.0, -1.5, float("nan"), "3"):
+        with pytest.raises((TypeError, ValueError), match="Received: "):
+            network().fit_generator(batches(), wrong, verbose=0)
+
+
 def test_generators_for_evaluating_and_predicting(old):
     model = network()
     whole = model.evaluate(X[:6], Y[:6], verbose=0)
@@ -505,12 +529,14 @@ def test_weights_alone(tmp_path):
         foreign.load_weights(tmp_path / "w.safetensors")
 
 
-@pytest.mark.parametrize("head, what", [(b"\x89HDF\r\n\x1a\n0000", "HDF5"), (b"PK\3\00400000000", ".keras archive")])
-def test_files_of_keras_are_named(head, what, tmp_path):
-    (tmp_path / "model.h5").write_bytes(head)
-    for read in (load_model, network().load_weights):
-        with pytest.raises(fastcnn.io.FileFormatError, match=f"{what}.*set_weights"):
-            read(tmp_path / "model.h5")
+def test_files_of_keras_are_named(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n0000")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"")
+    for name, what in (("model.h5", "HDF5"), ("model.keras", "a Keras archive")):
+        for read in (load_model, network().load_weights):
+            with pytest.raises(fastcnn.io.FileFormatError, match=f"{what}.*set_weights"):
+                read(tmp_path / name)
 
 
 def test_json():
@@ -532,7 +558,8 @@ def test_data_format(old):
         assert model.layers[0].output_shape == (None, 4, 6, 4) and model.output_shape == (None, 4 * 3 * 2)
         assert layers.Conv2D(4, 3, data_format="channels_last").data_format == "channels_last"
         model.add(layers.BatchNormalization(axis=1))
-        assert model.layers[-1].axis == -1
+        model.add(layers.GroupNormalization(4, axis=1))
+        assert [layer.axis for layer in model.layers[-2:]] == [-1, -1]
     finally:
         K.set_image_data_format("channels_last")
     assert layers.Conv2D(4, 3).data_format == "channels_last" and layers.BatchNormalization(axis=1).axis == 1

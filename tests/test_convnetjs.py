@@ -474,6 +474,21 @@ def test_dropout_drops_while_training():
         Net([INPUT, {"type": "dropout", "drop_prob": 0.0}, ENDS["svm"]], faithful=True)
 
 
+def test_backward_drops_what_forward_dropped():
+    layers = [*EVERY[:3], {"type": "dropout", "drop_prob": 0.5}, *EVERY[3:], ENDS["softmax"]]
+    net, x, outputs = wide(Net(layers, seed=1)), images()[0], []
+    for _ in range(2):
+        out = net.forward(x, True).w
+        before = [layer.out_act.w for layer in net.layers]
+        net.backward(2)
+        acts = [layer.out_act for layer in net.layers]
+        assert all(np.array_equal(act.w, w) for act, w in zip(acts, before)) and np.array_equal(out, acts[-1].w)
+        dropped = (acts[4].w == 0) & (acts[3].w != 0)
+        assert dropped.any() and not acts[3].dw[dropped].any() and acts[3].dw[~dropped].any()
+        outputs.append(acts[4].w)
+    assert not np.array_equal(*outputs), "it drops others the next time"
+
+
 @pytest.mark.parametrize("faithful", [False, True])
 def test_a_step_keeps_what_is_not_dropped_as_it_is(faithful):
     """ConvNetJS does not divide by what is kept, and so neither do steps here."""

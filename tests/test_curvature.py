@@ -304,6 +304,20 @@ def test_dropout_is_left_out():
     assert all(np.array_equal(a, b) for a, b in zip(*found))
 
 
+def test_weights_of_losses_count():
+    model, x, y = problem("modern", 9)
+    plain = model.hessian_diagonal(x, y)
+    model.compile("sgd", model.loss, loss_weights=[2.0])
+    assert all(np.allclose(2 * a, b, rtol=1e-5) for a, b in zip(plain, model.hessian_diagonal(x, y)))
+
+
+def test_kernels_that_were_given_up():
+    model, x, y = problem("wide", 3)
+    model.half_weights("float16", free=True)
+    with pytest.raises(ValueError, match="hessian_diagonal needs the float32 kernels"):
+        model.hessian_diagonal(x, y)
+
+
 class Absolute(fastcnn.losses.Loss):
     def forward(self, y_true, y_pred):
         return np.abs(y_pred - y_true).mean(axis=1)

@@ -4,6 +4,7 @@ import doctest
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -13,6 +14,7 @@ import pytest
 
 from fastcnn.datasets import idx, mnist
 from fastcnn.datasets.idx import IdxError, read_idx, write_idx
+from fastcnn.datasets.idx_set import read_idx_set
 
 DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
 CODES = dict(zip(DTYPES, [0x08, 0x09, 0x0B, 0x0C, 0x0D, 0x0E], strict=True))
@@ -115,6 +117,15 @@ def test_content_not_name_tells_gzip(tmp_path):
         assert read_idx(file).tolist() == [97, 98, 99] and not file.closed
 
 
+def test_a_gzip_file_may_have_several_members(tmp_path):
+    """As `cat a.gz b.gz`, pigz and bgzip make them."""
+    raw = file_of(2, 3, data=b"abcdef")
+    for cuts in ([5], [1, 2, 3, 9], [0, 0, 14], list(range(1, 14))):
+        pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)])]
+        (tmp_path / "f.gz").write_bytes(b"".join(map(gzip.compress, pieces)))
+        assert read_idx(tmp_path / "f.gz").tolist() == [[97, 98, 99], [100, 101, 102]], cuts
+
+
 def test_equal_arrays_make_equal_files(tmp_path):
     for name in ("a.gz", "b.gz"):
         write_idx(tmp_path / name, np.arange(1000, dtype=np.int16))
@@ -178,7 +189,10 @@ HOSTILE = {
     "gzip of wrong length": (PACKED[:-4] + b"\x0c\0\0\0", "damaged.*length check"),
     "gzip of other method": (b"\x1f\x8b\x07" + bytes(30), "damaged"),
     "gzip, then more": (PACKED + b"\0", "end with its gzip stream"),
-    "gzip, then gzip": (PACKED * 2, "end with its gzip stream"),
+    "gzip, then zeros": (PACKED + b"\0" * 9, "end with its gzip stream"),
+    "gzip, then gzip": (PACKED * 2, "must end after the 3 bytes"),
+    "gzip, then half of one": (PACKED + PACKED[:-9], "must end after|complete"),
+    "half a stream in two": (gzip.compress(file_of(4, data=b"ab")) + gzip.compress(b"c"), "must take 4 bytes. Received: 3"),
 }  # fmt: skip
 
 
@@ -247,6 +261,90 @@ def test_what_cannot_be_written(tmp_path, array, error, reason):
     with pytest.raises(error, match=reason):
         write_idx(tmp_path / "f", array)
     assert (tmp_path / "f").read_bytes() == b"old"
+
+
+# Sets of four files, under all their names, and Keras' .npz
+
+
+SHAPES = (5, 28, 28), (5,), (3, 28, 28), (3,)
+ARRAYS = [np.random.default_rng(i).integers(0, 10, shape, np.uint8) for i, shape in enumerate(SHAPES)]
+PARTS = ("train", "images"), ("train", "labels"), ("t10k", "images"), ("t10k", "labels")
+SPELLINGS = ["{part}-{kind}-idx{n}-ubyte.gz", "{part}-{kind}-idx{n}-ubyte", "{part}-{kind}.idx{n}-ubyte",
+             "{part}-{kind}.idx{n}-ubyte.gz", "{part}-{kind}-idx{n}-ubyte/{part}-{kind}-idx{n}-ubyte",
+             "raw/{part}_{kind}.idx{n}.ubyte", "emnist-digits-{part}-{kind}-idx{n}-ubyte.gz"]
+
+
+def write_set(folder, spelling, test="t10k"):
+    for (part, kind), array in zip(PARTS, ARRAYS):
+        name = spelling.format(part=part.replace("t10k", test), kind=kind, n=array.ndim)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_idx(folder / name, array)
+    return folder
+
+
+def is_ours(data):
+    return all(np.array_equal(a, b) for a, b in zip((*data[0], *data[1]), ARRAYS))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("test", ["t10k", "test"])
+def test_a_set_under_any_of_its_names(tmp_path, spelling, test):
+    folder = write_set(tmp_path / "set", spelling, test)
+    assert is_ours(mnist.load_data(folder)) and is_ours(read_idx_set(str(folder)))
+    for kind in "zip", "gztar":
+        assert is_ours(mnist.load_data(shutil.make_archive(tmp_path / "set", kind, folder)))
+
+
+def test_a_folder_of_several_sets(tmp_path):
+    for name in "letters", "digits":
+        write_set(tmp_path, f"emnist-{name}-{{part}}-{{kind}}-idx{{n}}-ubyte")
+    with pytest.raises(ValueError, match="several sets.*emnist-digits-train-images.* Received: emnist-digits-, emnist-lett"):
+        mnist.load_data(tmp_path)
+    assert is_ours(mnist.load_data(tmp_path / "emnist-letters-train-images-idx3-ubyte"))
+
+
+def test_sets_that_are_none(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte.gz"):
+        mnist.load_data(tmp_path)
+    folder = write_set(tmp_path / "set", SPELLINGS[0])
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert read_idx_set(folder)[1] is None
+    with pytest.raises(ValueError, match="images and labels to test on"):
+        mnist.load_data(folder)
+    write_idx(folder / "train-labels-idx1-ubyte.gz", ARRAYS[3])
+    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte.gz: must hold 5 labels.*Received: uint8 of shape \(3,\)"):
+        mnist.load_data(folder)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz: its first four bytes"):
+        mnist.load_data(folder)
+
+
+def test_keras_npz(tmp_path):
+    names = ["x_train", "y_train", "x_test", "y_test"]
+    np.savez_compressed(tmp_path / "mnist.npz", **dict(zip(names, ARRAYS)))
+    assert is_ours(mnist.load_data(tmp_path / "mnist.npz"))
+    data = (tmp_path / "mnist.npz").read_bytes()
+    (tmp_path / "damaged.npz").write_bytes(data[:300] + bytes(60) + data[360:])
+    np.savez(tmp_path / "other.npz", x=ARRAYS[0])
+    np.savez(tmp_path / "objects.npz", **dict.fromkeys(names, np.array([{}])))
+    np.savez(tmp_path / "shapes.npz", **dict(zip(names, ARRAYS[::-1])))
+    for name, reason in ("damaged", "intact"), ("other", "x_train, y_train.*Received: x"), ("objects", "allow_pickle"), \
+            ("shapes", "uint8 images"):
+        with pytest.raises(ValueError, match=rf"{name}\.npz: .*{reason}"):
+            mnist.load_data(tmp_path / f"{name}.npz")
+
+
+def test_keras_own_arguments(tmp_path, monkeypatch):
+    """`load_data(path="mnist.npz")` is in every tutorial: there, no such file need be."""
+    from fastcnn.compat import keras
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    bundled = keras.datasets.mnist.load_data(path="mnist.npz")
+    assert bundled[0][0].shape == (60000, 28, 28) and (keras.datasets.mnist.load_data()[1][1] == bundled[1][1]).all()
+    (tmp_path / ".keras" / "datasets").mkdir(parents=True)
+    np.savez(tmp_path / ".keras" / "datasets" / "mnist.npz", **dict(zip(["x_train", "y_train", "x_test", "y_test"], ARRAYS)))
+    assert is_ours(keras.datasets.mnist.load_data("mnist.npz"))
 
 
 @pytest.mark.parametrize("module", [idx, mnist], ids=["idx", "mnist"])

@@ -49,6 +49,11 @@ def mirror(tmp_path, monkeypatch):
 @pytest.mark.parametrize("suffix", [".gz", ""])
 def test_a_folder(tmp_path, suffix):
     data = fashion_mnist.load_data(files(tmp_path / "mine", 1, suffix))
+    dotted = tmp_path / "dotted"
+    dotted.mkdir()
+    for file in (tmp_path / "mine").iterdir():
+        file.rename(dotted / file.name.replace("-idx", ".idx"))
+    assert same(fashion_mnist.load_data(dotted), 1)
     assert same(data, 1) and [a.shape for a in data[0] + data[1]] == list(SHAPES)
     assert all(a.dtype == np.uint8 for a in data[0] + data[1])
 
@@ -70,13 +75,14 @@ def test_a_download(tmp_path, mirror):
 
 def test_wrong_files(tmp_path):
     folder = files(tmp_path / "mine", 1)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte.gz"):
-        fashion_mnist.load_data(tmp_path)
+        fashion_mnist.load_data(tmp_path / "empty")
     write_idx(folder / "t10k-labels-idx1-ubyte.gz", np.full(20, 10, np.uint8))
-    with pytest.raises(ValueError, match="t10k-labels-idx1-ubyte.gz: labels must lie from 0 to 9. Received: up to 10"):
+    with pytest.raises(ValueError, match="mine: test labels must lie from 0 to 9. Received: up to 10"):
         fashion_mnist.load_data(folder)
     write_idx(folder / "train-labels-idx1-ubyte.gz", np.zeros(49, np.uint8))
-    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte.gz: must hold uint8 of shape \(50,\). Received: .*49"):
+    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte.gz: must hold 50 labels, uint8. Received: .*49"):
         fashion_mnist.load_data(folder)
     (folder / "train-images-idx3-ubyte.gz").write_bytes((folder / "train-images-idx3-ubyte.gz").read_bytes()[:-1])
     with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz: the gzip stream must be complete"):

@@ -270,7 +270,7 @@ def test_errors_have_the_lines_of_the_page(tmp_path):
     assert error.value.__cause__.__traceback__.tb_next.tb_next.tb_lineno == 5
 
 
-@pytest.mark.parametrize("cause", ['ImportError("plots need it: pip install \'fastcnn[plot]\'")',
+@pytest.mark.parametrize("cause", ['ImportError("plots need it: pip install matplotlib")',
                                    'ModuleNotFoundError("no PIL", name="PIL")'])
 def test_what_is_not_installed_is_named(tmp_path, cause):
     with pytest.raises(pages.Missing, match="page.md from line 5 on: "):

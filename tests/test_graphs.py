@@ -452,3 +452,71 @@ def test_penalties_are_part_of_the_gradients():
     twin = GraphTwin(model)
     expected = twin.gradients_of([x], [y])[1][kernel] + 2 * kernel.regularizer.l2 * kernel.value
     close(gradients["dense/kernel"], expected)
+
+
+# Sums in one pass
+
+
+def ends(kind, shape=(9, 10, 6)):
+    """A network that ends in a sum: what makes one of its terms does the sum, and the activation behind it."""
+    x = start = fastcnn.Input(shape)
+    y = {
+        "direct": lambda: L.Conv2D(6, 3, padding="same", exact=True)(x),
+        "planar": lambda: L.Conv2D(1, 3, padding="same")(x),
+        "depthwise": lambda: L.DepthwiseConv2D(3, padding="same")(x),
+        "Winograd": lambda: L.Conv2D(32, 3, padding="same")(x),
+        "normalized": lambda: L.BatchNormalization(moving_variance_initializer="ones")(x),
+        "folded": lambda: L.BatchNormalization(beta_initializer="ones")(L.Conv2D(6, 3, padding="same")(x)),
+    }[kind]()
+    return start, y, L.Activation("tanh")(L.Conv2D(y.size[-1], 1)(x))
+
+
+@pytest.mark.parametrize("bend", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("kind", ["direct", "planar", "depthwise", "Winograd", "normalized", "folded"])
+def test_a_sum_is_done_where_its_term_is_made(kind, bend, isa):
+    shape = {"planar": (20, 20, 1), "Winograd": (12, 13, 32)}.get(kind, (9, 10, 6))
+    start, y, short = ends(kind, shape)
+    model = fastcnn.Model(start, L.Flatten()(L.Activation(bend)(L.Add()([y, short]))), seed=0)
+    apart = fastcnn.Model(start, [y, short])  # the same layers, with nothing to fuse
+    bends = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": lambda x: L.Activation("tanh")(x)}[bend]
+    for n in (1, 5):
+        x = RNG.standard_normal((n, *shape)).astype(np.float32)
+        a, b = apart.predict(x)
+        found = model.predict(x, batch_size=n).reshape(a.shape)
+        names = [op.name for op in model._plans["predict"].ops]
+        assert "add" not in names
+        np.testing.assert_allclose(found, bends(a + b), rtol=1e-5, atol=1e-6)
+    model.compile("sgd", "mse")
+    target = RNG.standard_normal((5, model.output_shape[1])).astype(np.float32)
+    loss, gradients = model.gradients(x, target, wrt=["weights", "inputs"])
+    total, expected, (dx,) = GraphTwin(model).gradients_of([x], [target])
+    assert "add" not in [op.name for op in model._plans[next(k for k in model._plans if k[0] == "gradients")].plan.ops if op]
+    assert loss == pytest.approx(total, rel=1e-5)
+    close(gradients["input_layer"], dx, 1e-4)
+    for name, layer in model._named_layers():
+        for p in layer.parameters:
+            if p.trainable:
+                close(gradients[f"{name}/{p.name}"], expected[p].reshape(p.shape), 1e-4)
+
+
+@pytest.mark.parametrize("bend", ["linear", "relu", "tanh"])
+@pytest.mark.parametrize("shape, groups", [((9, 10, 6), 1), ((9, 10, 6), 2), ((12, 13, 32), 1), ((7, 6, 1), 1)])
+def test_convolutions_write_into_a_concatenation(shape, groups, bend, isa):
+    """Direct ones, in groups, strided, Winograd's, folded ones; what reads them, or cannot, stays as it is."""
+    x = start = fastcnn.Input(shape)
+    many = 32 if shape[-1] == 32 else 6
+    ys = [L.Conv2D(many, 1, activation=bend)(x),
+          L.Conv2D(many + 2, 3, padding="same", groups=groups if shape[-1] % groups == 0 else 1, activation=bend)(x),
+          L.MaxPooling2D(3, 1, padding="same")(x),
+          L.Activation(bend)(L.BatchNormalization(beta_initializer="ones")(L.Conv2D(many, 3, padding="same")(x)))]
+    two = L.Conv2D(many, 3, padding="same", activation=bend)(x)
+    model = fastcnn.Model(start, [L.Concatenate()([*ys, two]), L.Conv2D(3, 1)(two)], seed=0)
+    apart = fastcnn.Model(start, [*ys, two])
+    for n in (1, 5, 17):  # with lanes, and without
+        images = RNG.standard_normal((n, *shape)).astype(np.float32)
+        found = model.predict(images, batch_size=n)[0]
+        expected = np.concatenate(apart.predict(images, batch_size=n), axis=-1)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        if n == 5 and shape[-1] > 1:  # those of one plane have algorithms of their own
+            names = [op.name for op in model._plans["predict"].ops]
+            assert names.count("join") == 2, names

@@ -252,7 +252,7 @@ def test_formats_are_chosen_by_name():
         model.half_weights(dtype)
         assert model.dense_dtype == (dtype or "float32")
     for wrong in ("half", "int4", np.float16, 16, ["int8"]):
-        with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float16', 'int8'. Received: "):
+        with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float16', 'int8'"):
             model.half_weights(wrong)
     with pytest.raises(TypeError, match="free must be True or False. Received: 1"):
         model.half_weights("int8", free=1)
@@ -310,7 +310,7 @@ def test_files_hold_float32_and_the_choice(free, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), weights))
     assert loaded.fit(x, y, verbose=0).history["loss"]
     config = {**model.get_config(), "half_weights": "int4"}
-    with pytest.raises(ValueError, match="half_weights must be one of 'float16', 'int8'. Received: 'int4'"):
+    with pytest.raises(ValueError, match="half_weights must be one of 'float16', 'int8'.*'int4'"):
         fastcnn.Sequential.from_config(config)
 
 

@@ -237,9 +237,9 @@ def test_custom_objects():
 
 @pytest.mark.parametrize("wrong, error, message", [
     ("glorot_unifrom", ValueError, "did you mean 'glorot_uniform'.*Received: 'glorot_unifrom'"),
-    ("xyz", ValueError, "known are .*he_normal.*Received: 'xyz'"),
+    ("xyz", ValueError, "accepted: .*he_normal.*Received: 'xyz'"),
     (None, TypeError, "Received: None"), (3, TypeError, "Received: 3"),
-    (int, TypeError, "Received: <class 'int'>"),
+    (int, TypeError, "Received: the class int"),
     ({"config": {}}, ValueError, "Received: {'config': {}}"),
     ({"class_name": "Zeros", "seed": 1}, ValueError, "Received: {'class_name': 'Zeros', 'seed': 1}"),
     ({"class_name": "Zeros", "config": [1]}, ValueError, r"Received: .*\[1\]"),
@@ -272,16 +272,16 @@ def test_bad_arguments(make, error, received):
 
 def test_unknown_arguments():
     for call in (lambda: I.Zeros(seed=1), lambda: I.HeNormal(scale=2), lambda: I.RandomNormal(std=1)):
-        with pytest.raises(TypeError, match="unexpected keyword|takes no arguments"):
+        with pytest.raises(TypeError, match="has no argument"):
             call()
 
 
 @pytest.mark.parametrize("call, message", [
     (lambda: I.RandomNormal(std=1), "'std'. Did you mean 'stddev'"),
-    (lambda: fastcnn.losses.Huber(dleta=1), "Huber got .*'dleta'. Did you mean 'delta'"),
+    (lambda: fastcnn.losses.Huber(dleta=1), "Huber has .*'dleta'. Did you mean 'delta'"),
     (lambda: fastcnn.losses.BinaryCrossentropy(reduction="sum"), "'reduction'. Accepted: from_logits, label_smoothing."),
-    (lambda: I.HeNormal(scale=2), "HeNormal got .*'scale'. Accepted: seed."),
-    (lambda: fastcnn.losses.MeanSquaredError(reduction="sum"), "takes no arguments"),
+    (lambda: I.HeNormal(scale=2), "HeNormal has .*'scale'. Accepted: seed."),
+    (lambda: fastcnn.losses.MeanSquaredError(reduction="sum"), "no argument .reduction.. Accepted: none"),
     (lambda: fastcnn.metrics.Recall(threshold=0.5), "'threshold'. Did you mean 'thresholds'"),
     (lambda: fastcnn.callbacks.EarlyStopping(patient=3), "'patient'. Did you mean 'patience'"),
     (lambda: fastcnn.optimizers.schedules.CosineDecay(0.1, 9, warmup=3), "'warmup'. Did you mean 'warmup_"),

@@ -2,17 +2,21 @@
 
 import doctest
 import errno
+import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
 
 import fastcnn.io
 from fastcnn.io import FileFormatError, load_file, save_file, write_atomically
+from fastcnn.io.recognize import recognize
 
 DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (2, 3, 4)]
@@ -118,7 +122,7 @@ def test_the_safetensors_package_agrees(tmp_path):
     read, metadata = load_file(tmp_path / "theirs", verify=False)
     assert metadata == {"by": "them"} and read.keys() == tensors.keys()
     assert all(same_bits(read[n], tensors[n]) for n in tensors)
-    with pytest.raises(FileFormatError, match=r"theirs: without a checksum.*verify=False.*Received: "):
+    with pytest.raises(FileFormatError, match=r"theirs: it has no checksum.*told not to verify.*Received: "):
         load_file(tmp_path / "theirs")
 
 
@@ -221,6 +225,84 @@ def test_hostile_files_are_refused_without_memory(tmp_path, case):
     assert peak_memory(load) < 400_000 + 8 * len(raw)
 
 
+def zipped(*names):
+    """An archive of some names."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"content")
+    return file.getvalue()
+
+
+FOREIGN = {  # what is given for a model: (its bytes, what is said of it)
+    "m.h5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 600, "an HDF5 file, in which Keras wrote .*set_weights"),
+    "user block.h5": (b"\0" * 512 + b"\x89HDF\r\n\x1a\n" + b"\0" * 600, "an HDF5 file"),
+    "m.keras": (zipped("metadata.json", "config.json", "model.weights.h5"), "a Keras archive .*set_weights"),
+    "m.pt": (zipped("m/data.pkl", "m/data/0"), "a file of torch.save; safetensors.torch"),
+    "old.pt": (pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2), "a file of torch.save"),
+    "w.npz": (zipped("arr_0.npy", "arr_1.npy"), r"arrays of NumPy \(.npz\)"),
+    "photos.zip": (zipped("a/1.jpg"), "a zip archive"),
+    "cut.zip": (zipped("a/1.jpg")[:-9], "a damaged zip archive"), "empty.zip": (zipped(), "a zip archive"),
+    "m.pkl": (pickle.dumps({"w": np.zeros(3)}), "a pickle, as joblib"), "m2.pkl": (pickle.dumps([1], 2), "a pickle"),
+    "w.npy": (b"\x93NUMPY\1\0v\0" + b" " * 200, "an array of NumPy"),
+    "m.onnx": (b"\x08\x0a\x12\x07pytorch\x1a\x052.3.0:\xff", "a model of ONNX"),
+    "m2.onnx": (b"\x08\x07:\x90\x01", "a model of ONNX"), "m.tflite": (b"\x1c\0\0\0TFL3" + b"\0" * 99, "TensorFlow Lite"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 1\n", "Git LFS .*git lfs pull"),
+    "page": (b"\n  <!doctype HTML>\n<html>" + b"x" * 4000, "a page of the web"),
+    "page2": (b"<html lang=en>", "a page of the web"),
+    "marked page": ("\ufeff<html>".encode(), "a page of the web"),
+    "wide page": ("<html>caf\xe9".encode("utf-16"), "a page of"),
+    "a.jpg": (b"\xff\xd8\xff\xe0\0\x10JFIF" + b"\0" * 99, "a JPEG picture"),
+    "a.png": (b"\x89PNG\r\n\x1a\n0", "a PNG picture"),
+    "a.gif": (b"GIF89a12", "a GIF picture"), "a.webp": (b"RIFF\1\2\3\4WEBPVP8 ", "a WebP picture"),
+    "a.heic": (b"\0\0\0\x18ftypheic", "a HEIC or AVIF picture"), "a.tif": (b"II*\0\x08\0\0\0", "a TIFF picture"),
+    "train-images-idx3-ubyte": (b"\0\0\x08\x03\0\0\xea\x60", "MNIST's format"),
+    "m.gguf": (b"GGUF\3\0\0\0", "a GGUF file"),
+    "m.gz": (b"\x1f\x8b\x08\0\0\0\0\0", "a gzip archive"), "m.xz": (b"\xfd7zXZ\0\0\0", "an xz archive"),
+    "m.tar": (b"m\0" + b"\0" * 255 + b"ustar\0", "a tar archive"), "a.pdf": (b"%PDF-1.7 ", "a PDF document"),
+    "m.json": (b'{"class_name": "Sequential"}', "a JSON text"), "list.json": (b"[1, 2, 3, 4]", "a JSON text"),
+    "a.svg": (b"<svg xmlns='http://'></svg>", "an XML text, .<svg"),
+    "log.csv": (b"epoch,loss\n0,0.5\n", "begins 'epoch,loss'"),
+    "notes.txt": ("caf\xe9 cr\xe8me".encode(), "begins 'caf\xe9 cr\xe8me'"),
+    "utf8 cut": (("\xe9" * 3000).encode()[:2049 + 1000], "a text that begins"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_a_file_is_instead(name, tmp_path):
+    raw, what = FOREIGN[name]
+    (tmp_path / name).write_bytes(raw)
+    for read in (load_file, fastcnn.load_model, lambda path: load_file(os.fsencode(path), verify=False)):
+        with pytest.raises(FileFormatError, match=what) as error:
+            read(tmp_path / name)
+        words = str(error.value)
+        assert name in words and "Received: " in words and "verify=False" not in words and len(words) < 400
+
+
+def test_what_is_not_known_keeps_its_words(tmp_path):
+    for raw in (b"\x01\x02\x03\xf0\x05\x06\x07\x08" * 9, b"\0" * 99, b""):
+        (tmp_path / "f").write_bytes(raw)
+        with pytest.raises(FileFormatError, match="the header must|must hold the 8-byte length"):
+            load_file(tmp_path / "f")
+        assert recognize(tmp_path / "f") is None
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    with pytest.raises(FileFormatError, match="Received: a folder$"):
+        load_file(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(FileFormatError, match="TensorFlow's SavedModel, a folder; in Keras"):
+        fastcnn.load_model(tmp_path)
+
+
+def test_files_of_other_tools_are_no_models(tmp_path):
+    """No advice that `load_model` could not follow."""
+    (tmp_path / "f").write_bytes(container({"a": entry()}, b"1234"))
+    with pytest.raises(FileFormatError, match="it has no checksum") as error:
+        fastcnn.load_model(tmp_path / "f")
+    assert "verify=False" not in str(error.value)
+
+
 @pytest.mark.parametrize("digest", ["", "0" * 63, "A" * 64, "é" * 32, "\\u0061" + "0" * 63])
 def test_malformed_checksums_are_refused(tmp_path, digest):
     (tmp_path / "f").write_bytes(container(b'{"__metadata__": {"sha256": "%s"}}' % digest.encode()))
@@ -232,7 +314,7 @@ def test_malformed_checksums_are_refused(tmp_path, digest):
 def test_what_is_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_file(tmp_path / "missing")
-    with pytest.raises(FileFormatError, match="regular file"):
+    with pytest.raises(FileFormatError, match="Received: a folder"):
         load_file(tmp_path)
 
 

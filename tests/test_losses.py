@@ -9,6 +9,7 @@ from twin import Twin, assert_trained_alike
 import fastcnn
 from fastcnn import layers as L
 from fastcnn import losses, reference
+from fastcnn.losses import base
 from fastcnn.optimizers import SGD
 
 RNG = np.random.default_rng(0)
@@ -36,6 +37,10 @@ CASES = {  # name: (loss, targets, the model's last activation, the reference wi
     "binary logits smooth": (losses.BinaryCrossentropy(True, 0.2), ROWS, None,
                              ("binary_cross_entropy", {"from_logits": True, "label_smoothing": 0.2})),
     "sparse": (losses.SparseCategoricalCrossentropy(), LABELS, "softmax", ("categorical_cross_entropy", {})),
+    "sparse smooth": (losses.SparseCategoricalCrossentropy(label_smoothing=0.1), LABELS, "softmax",
+                      ("categorical_cross_entropy", {"label_smoothing": 0.1})),
+    "sparse logits smooth": (losses.SparseCategoricalCrossentropy(True, label_smoothing=0.3), LABELS, None,
+                             ("softmax_cross_entropy", {"label_smoothing": 0.3})),
 }
 
 
@@ -138,6 +143,128 @@ def test_label_smoothing_is_keras():
     assert losses.CategoricalCrossentropy(label_smoothing=0.1)([[0, 0, 1, 0]], p) == pytest.approx(expected, rel=1e-5)
     expected = -(0.9 * np.log(0.3) + 0.1 * np.log(0.7))
     assert losses.BinaryCrossentropy(label_smoothing=0.2)([[1.0]], np.float32([[0.3]])) == pytest.approx(expected, rel=1e-5)
+
+
+IGNORING = [(from_logits, ignored, smoothing) for from_logits in (False, True) for ignored in (-1, 2, 255)
+            for smoothing in (0.0, 0.2)]
+
+
+@pytest.mark.parametrize("from_logits, ignored, smoothing", IGNORING)
+def test_ignored_labels(from_logits, ignored, smoothing):
+    """They have no loss and no gradient, and the mean is that of the others."""
+    loss = losses.SparseCategoricalCrossentropy(from_logits, ignored, smoothing)
+    y, x = np.where(np.arange(9) % 3, LABELS, ignored), RNG.uniform(0.05, 0.95, (9, 4)).astype(np.float32)
+    counts, name = y != ignored, "softmax_cross_entropy" if from_logits else "categorical_cross_entropy"
+    expected = getattr(reference, name)(x, y, smoothing, ignored)
+    assert 3 <= (~counts).sum() < 9 and np.all(expected[~counts] == 0)
+    np.testing.assert_allclose(loss.forward(y, x), expected, rtol=3e-6)
+    np.testing.assert_allclose(getattr(fastcnn.ops, name)(x, y, smoothing, ignored), expected, rtol=3e-6)
+    dx = getattr(reference, f"{name}_backward")(np.ones(9), x, y, smoothing, ignored)
+    np.testing.assert_allclose(loss.backward(y, x), dx, rtol=1e-5, atol=3e-7)
+    assert np.all(loss.backward(y, x)[~counts] == 0) and np.all(np.any(dx[counts] != 0, axis=1))
+    alone = losses.SparseCategoricalCrossentropy(from_logits, label_smoothing=smoothing)
+    assert loss(y, x) == pytest.approx(alone(y[counts], x[counts]), rel=1e-6)
+    assert loss(np.full(9, ignored), x) == 0.0
+    target, sparse = loss.prepare(y, (4,))
+    assert sparse and np.array_equal(loss.counts(target), counts) and alone.counts(target) is None
+    with pytest.raises(ValueError, match="labels from 0 to 3"):
+        loss.prepare(np.full(9, 4), (4,))
+
+
+def test_ignored_samples_do_not_train():
+    """Whatever they are: weights move by the others alone."""
+    ignored, rng = np.arange(9) % 3 == 0, np.random.default_rng(1)
+    x, y, moved = rng.standard_normal((9, 5)), np.where(ignored, -1, LABELS), []
+    for more in (0, 100):
+        model = fastcnn.Sequential([L.Dense(4, "softmax", input_shape=(5,))], seed=2)
+        model.compile("sgd", losses.SparseCategoricalCrossentropy(ignore_class=-1))
+        before = model.get_weights()
+        model.train_on_batch(x + more * ignored[:, None], y)
+        moved.append(np.concatenate([(a - b).ravel() for a, b in zip(model.get_weights(), before)]))
+    np.testing.assert_allclose(moved[1], moved[0], rtol=1e-5, atol=1e-8)
+    assert np.abs(moved[0]).max() > 0
+
+
+BAD_TARGETS = [  # (loss, a model's last activation, outputs, targets, what to say)
+    ("binary_crossentropy", "sigmoid", 1, [0, 7], "from 0 to 1 for binary_crossentropy; −1 and 1 go with hinge, labels of"),
+    ("binary_crossentropy", "sigmoid", 1, [-1, 1], "Received: -1 … 1"),
+    ("binary_crossentropy", "sigmoid", 2, [[0, 1.1], [0, 1]], "Received: 0 … 1.1"),
+    ("binary_crossentropy", "sigmoid", 1, [0, np.nan], "Received: nan … nan"),
+    ("categorical_crossentropy", "softmax", 2, [[2, -1], [0, 1]], "from 0 to 1 for categorical_cros.*Received: -1 … 2"),
+    ("categorical_hinge", None, 2, [[-1, 1], [0, 1]], "from 0 to 1 for categorical_hinge. Received: -1 … 1"),
+    ("mse", None, 1, [0, np.nan], "finite numbers for mean_squared_error. Received: nan"),
+    ("mae", None, 1, [0, np.inf], "finite numbers for mean_absolute_error. Received: 0 … inf"),
+    ("huber", None, 2, [[0, 1], [0, -np.inf]], "finite numbers for huber"),
+    ("categorical_crossentropy", "sigmoid", 1, [0, 1], "a single output goes with 'sigmoid' and binary_crossentropy"),
+    ("sparse_categorical_crossentropy", "sigmoid", 1, [0, 1], "a single output goes with 'sigmoid' and binary_crossentropy"),
+    ("sparse_categorical_crossentropy", "softmax", 1, [0, 0], "binary_crossentropy. Received: output \\(None, 1\\)"),
+    ("multiclass_hinge", None, 1, [0, 0], "a single output goes with hinge"),
+    ("categorical_hinge", None, 1, [0, 1], "a single output goes with hinge"),
+    ("binary_crossentropy", "softmax", 1, [0, 1], "softmax needs several outputs, of one it is always 1"),
+    ("mse", "log_softmax", 1, [0, 1], "log_softmax needs several outputs, of one it is always 0"),
+]
+
+
+@pytest.mark.parametrize("loss, activation, outputs, y, message", BAD_TARGETS)
+def test_targets_that_mean_something_else(loss, activation, outputs, y, message):
+    model = fastcnn.Sequential([L.Dense(outputs, activation, input_shape=(3,))], seed=0)
+    model.compile("sgd", loss)
+    for call in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
+        with pytest.raises(ValueError, match=message):
+            call(np.zeros((2, 3)), np.array(y))
+
+
+def test_targets_that_are_rounded_are_taken():
+    for loss in (losses.BinaryCrossentropy(), losses.CategoricalCrossentropy()):
+        assert np.isfinite(loss([[1 + 1e-6, -1e-6]], [[0.5, 0.5]]))
+
+
+class Own(losses.Loss):
+    """A loss of one's own, with whatever it returns."""
+
+    def __init__(self, values, gradient):
+        self.values, self.gradient = values, gradient
+
+    def forward(self, y_true, y_pred):
+        return self.values(y_pred)
+
+    def backward(self, y_true, y_pred):
+        return self.gradient(y_pred)
+
+
+def per_sample(y):
+    return y.mean(axis=1)
+
+
+@pytest.mark.parametrize("values, gradient, error, message", [
+    (per_sample, lambda y: y.mean(), ValueError, r"Own.backward must return shape \(3, 2\). Received: \(\)"),
+    (per_sample, lambda y: y[:1], ValueError, r"backward must return shape \(3, 2\). Received: \(1, 2\)"),
+    (per_sample, lambda y: y[:, :1], ValueError, r"backward must return shape \(3, 2\). Received: \(3, 1\)"),
+    (per_sample, lambda y: y.T, ValueError, r"backward must return shape \(3, 2\). Received: \(2, 3\)"),
+    (per_sample, lambda y: y.ravel(), ValueError, r"backward must return shape \(3, 2\). Received: \(6,\)"),
+    (per_sample, lambda y: None, TypeError, "the result of Own.backward must be an array of real numbers. Received: None"),
+    (per_sample, lambda y: y * 1j, TypeError, "the result of Own.backward .*Received: dtype complex"),
+    (lambda y: y.mean(), per_sample, ValueError, r"Own.forward must return shape \(3,\). Received: \(\)"),
+    (lambda y: y, per_sample, ValueError, r"Own.forward must return shape \(3,\). Received: \(3, 2\)"),
+])
+def test_what_a_loss_of_one_s_own_returns(values, gradient, error, message):
+    loss, y = Own(values, gradient), np.arange(6.0).reshape(3, 2)
+    with pytest.raises(error, match=message):
+        base.checked_forward(loss, y, y)
+        base.checked_backward(loss, y, y)
+    right = Own(per_sample, np.ones_like)
+    assert base.checked_forward(right, y, y).tolist() == [0.5, 2.5, 4.5] and right(y, y) == 2.5
+    assert base.checked_backward(right, y, y).dtype == np.float64
+
+
+def test_where_yes_begins():
+    for loss, threshold, link in (
+        (losses.BinaryCrossentropy(), 0.5, None), (losses.BinaryCrossentropy(True), 0.0, "sigmoid"),
+        (losses.Hinge(), 0.0, None), (losses.SquaredHinge(), 0.0, None), (losses.MeanSquaredError(), 0.5, None),
+        (losses.CategoricalCrossentropy(True), 0.5, "softmax"), (losses.SparseCategoricalCrossentropy(True), 0.5, "softmax"),
+        (Own(None, None), 0.5, None),
+    ):
+        assert (loss.threshold, loss.link) == (threshold, link), loss
 
 
 def test_accuracy_fits_the_loss():

@@ -86,7 +86,8 @@ def sized_problems(rng):
     for size in (*range(1, 36), 63, 64, 65, 4099, 20001):
         for call in CALLS:
             if set(call.shapes) == {"x"} and call.y == call.shapes["x"]:
-                shape = (1, 2, 1, size) if call.op == "spatial_dropout2d" else (1, size)
+                image = "data_format" in signature(getattr(ops, call.op)).parameters
+                shape = (1, 2, 1, size) if image else (1, size)
                 yield f"{size} values", call.op, [normal(rng, shape)], call.options
             elif "target" in call.shapes:
                 target = (

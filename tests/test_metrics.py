@@ -9,7 +9,7 @@ import pytest
 
 import fastcnn
 from fastcnn import metrics as M
-from fastcnn.metrics import accuracy, base, confusion, names, regression
+from fastcnn.metrics import accuracy, base, confusion, names, ranking, regression
 from fastcnn.model import resuming
 
 BATCHES = (32, 1, 7, 24)
@@ -63,7 +63,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("module", [accuracy, base, confusion, names, regression])
+@pytest.mark.parametrize("module", [accuracy, base, confusion, names, ranking, regression])
 def test_examples(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
@@ -205,6 +205,179 @@ def test_precision_and_recall_of_nothing():
     assert M.Precision()([[1], [0]], [0.9, 0.9]) == M.Precision()([1, 0], [[0.9], [0.9]]) == 0.5
 
 
+# F1 and the area under curves
+
+
+@pytest.mark.parametrize("weights", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("kind", ["one-hot", "labels", "binary"])
+@pytest.mark.parametrize("threshold", [None, 0.8])
+def test_f1(threshold, kind, weights):
+    """Against precision and recall of each class, counted one by one."""
+    y_true, y_pred, w = data(kind)
+    w = w.astype(np.float64) if weights else np.ones(TOTAL)
+    actual = np.eye(10)[y_true] if kind == "labels" else y_true
+    positive = np.eye(10)[y_pred.argmax(1)] if threshold is None else y_pred > threshold
+    scores = []
+    for c in range(10):
+        right, predicted, whole = counted(actual[:, c:c + 1], positive[:, c:c + 1], w, lambda p: p > 0.5)
+        precision, recall = right / max(predicted, 1e-9), right / max(whole, 1e-9)
+        scores.append(2 * precision * recall / (precision + recall) if right else 0.0)
+    support = w @ actual
+    right, predicted, whole = counted(actual, positive, w, lambda p: p > 0.5)
+    expected = {"macro": np.mean(scores), "weighted": np.average(scores, weights=support),
+                "micro": 2 * right / (predicted + whole)}
+    given = w if weights else None
+    for average, value in expected.items():
+        result = in_batches(M.F1Score(average, threshold), y_true, y_pred, given)
+        assert type(result) is float and result == pytest.approx(value, rel=1e-12) and 0 < result < 1
+    assert in_batches(M.F1Score(None, threshold), y_true, y_pred, given) == pytest.approx(np.array(scores), rel=1e-12)
+
+
+def area_by_definition(y, p, w, places, curve):
+    """Trapezoids under the ROC curve; for precision over recall many steps between thresholds, by counts."""
+    tp = np.array([w[(y > 0.5) & (p > t)].sum() for t in places])
+    fp = np.array([w[(y < 0.5) & (p > t)].sum() for t in places])
+    if curve == "ROC":
+        return float(np.sum((fp[:-1] - fp[1:]) / fp[0] * (tp[:-1] + tp[1:]) / 2 / tp[0]))
+    area = 0.0
+    for i in range(len(places) - 1):
+        part = (np.arange(4000) + 0.5) / 4000
+        a, b = tp[i + 1] + (tp[i] - tp[i + 1]) * part, fp[i + 1] + (fp[i] - fp[i + 1]) * part
+        area += float(np.mean(a / np.maximum(a + b, 1e-300)) * (tp[i] - tp[i + 1])) / tp[0]
+    return area
+
+
+@pytest.mark.parametrize("weights", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("options", [{}, {"num_thresholds": 5}, {"thresholds": [0.9, 0.2, 0.5]}, {"multi_label": True}],
+                         ids=str)
+@pytest.mark.parametrize("curve", ["ROC", "PR"])
+def test_auc(curve, options, weights):
+    y_true, y_pred, w = data("binary", classes=3)
+    y_pred = np.float32(0.7) * y_pred + np.float32(0.3) * y_true * y_pred[:, ::-1]
+    w = w.astype(np.float64) if weights else np.ones(TOTAL)
+    count = options.get("num_thresholds", 200)
+    places = sorted(options.get("thresholds", np.arange(1, count - 1) / (count - 1)))
+    places = np.array([-1e-7, *places, 1 + 1e-7])
+    if "multi_label" in options:
+        expected = np.mean([area_by_definition(y_true[:, i], y_pred[:, i], w, places, curve) for i in range(3)])
+    else:
+        expected = area_by_definition(y_true.ravel(), y_pred.ravel(), np.repeat(w, 3), places, curve)
+    result = in_batches(M.AUC(curve=curve, **options), y_true, y_pred, w if weights else None)
+    assert type(result) is float and result == pytest.approx(expected, rel=1e-6 if curve == "ROC" else 2e-4)
+    assert 0.4 < result < 0.95
+
+
+def test_auc_is_the_chance_that_a_positive_is_ranked_above_a_negative():
+    rng = np.random.default_rng(3)
+    y, p = rng.integers(0, 2, 500), rng.random(500)
+    p = np.clip(p + 0.3 * y, 0, 1)
+    pairs = np.sign(p[y == 1][:, None] - p[y == 0]).mean() / 2 + 0.5
+    assert M.AUC(num_thresholds=5000)(y, p) == pytest.approx(pairs, abs=1e-3)
+    assert M.AUC()(y, y.astype(float)) == 1.0 and M.AUC()(y, 1.0 - y) == 0.0 and M.AUC()(y, np.full(500, 0.5)) == 0.5
+    assert M.AUC().result() == 0.0 and M.AUC()([0, 0], [0.1, 0.9]) == 0.0  # nothing is positive
+    logits = np.log(p.clip(1e-6, 1 - 1e-6) / (1 - p.clip(1e-6, 1 - 1e-6)))
+    assert M.AUC(from_logits=True)(y, logits) == pytest.approx(M.AUC()(y, p), abs=1e-3)
+
+
+def test_sums_of_auc_and_f1_are_float64():
+    for metric in (M.AUC(num_thresholds=3), M.F1Score()):
+        metric.update_state([1], [[0.9]], [2.0**24])
+        for _ in range(3):
+            metric.update_state([1], [[0.9]], [1.0])
+        sums = [value for value in resuming.metric_state(metric).values() if isinstance(value, np.ndarray)]
+        assert {value.dtype for value in sums} == {np.dtype(np.float64)}
+        assert max(value.max() for value in sums) == 2**24 + 3
+
+
+# What predictions mean, and predictions that mean nothing
+
+
+LOGITS = np.log(np.float64([0.2, 0.4, 0.6, 0.9]) / (1 - np.float64([0.2, 0.4, 0.6, 0.9])))
+YES = np.array([0, 1, 1, 0])
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("accuracy", 0.5), ("acc", 0.5), ("binary_accuracy", 0.5), ("precision", 0.5), ("recall", 0.5), ("f1_score", 0.5),
+    (M.BinaryAccuracy(), 0.5), (M.AUC(num_thresholds=11), None)])
+def test_logits_of_one_output(name, expected):
+    """What is known by the loss is not asked of users: yes begins at 0."""
+    p = 1 / (1 + np.exp(-LOGITS))
+    metric = M.resolve(name, fastcnn.losses.BinaryCrossentropy(from_logits=True), (None, 1))
+    on_logits = metric(YES, LOGITS[:, None])
+    again = type(metric)(**{**metric.get_config(), "name": "again"})
+    assert on_logits == again(YES, p[:, None])
+    assert expected is None or on_logits == expected
+    metric.reset_state()
+    metric.follow(fastcnn.losses.BinaryCrossentropy())  # compiled anew with another loss
+    assert metric(YES, p[:, None]) == on_logits
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "f1_score", "auc"])
+@pytest.mark.parametrize("loss", [fastcnn.losses.SparseCategoricalCrossentropy, fastcnn.losses.CategoricalCrossentropy])
+def test_logits_of_classes(loss, name):
+    y, p, _ = data("labels")
+    p = p ** 6 / (p ** 6).sum(axis=1, keepdims=True)
+    metric, plain = M.resolve(name, loss(from_logits=True), (None, 10)), M.resolve(name, loss(), (None, 10))
+    assert metric(y, np.log(p) + 3) == pytest.approx(plain(y, p), abs=1e-6) and 0.1 < metric.result() < 0.95
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "mse", "mae", "huber"])
+@pytest.mark.parametrize("metric", ["accuracy", "binary_accuracy"])
+def test_targets_of_signs(loss, metric):
+    """Half of them right was what −1 and 1 once made of it."""
+    loss = fastcnn.losses.get(loss)
+    found = M.resolve(metric, loss, (None, 1))
+    assert found([[-1], [1], [1], [-1]], [[-0.3], [0.2], [2.0], [0.4]]) == 0.75
+    found.reset_state()
+    in_two = [found.update_state([[1], [1]], [[0.2], [0.3]], [3, 1]), found.update_state([[-1]], [[0.4]], [4])]
+    assert in_two and found.result() == 0.5  # a batch of ones alone does not tell that there are others
+    if loss.threshold == 0:
+        found.reset_state()
+        assert found([0, 1, 1], [-0.3, 0.2, -0.1]) == 2 / 3  # 0 stands for −1
+
+
+def test_targets_that_answer_no_question():
+    """Of prices and other numbers no prediction is right, as in Keras; soft targets have a side."""
+    assert M.BinaryAccuracy()([3.7, 150.0], [3.6, 149.0]) == 0.0
+    assert M.BinaryAccuracy()([0.9, 0.1, 0.6], [0.8, 0.2, 0.3]) == 2 / 3
+    assert M.BinaryAccuracy(threshold=0)([1, 0], [0.1, -0.1]) == 1.0
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize("metric, y, p", [
+    ("sparse_categorical_accuracy", [0, 1], [[NAN, NAN], [0.5, NAN]]), ("categorical_accuracy", [[1, 0]], [[NAN, 0.2]]),
+    ("sparse_top_k_categorical_accuracy", [0, 1, 2], [[NAN] * 9, [0.1, NAN, *[0.2] * 7], [NAN, *[0.1] * 8]]),
+    ("top_k_categorical_accuracy", [[1, *[0] * 8]], [[NAN, *[0.1] * 8]]), ("binary_accuracy", [0, 1], [NAN, NAN]),
+    ("precision", [0, 1], [[NAN, NAN], [0.1, NAN]]), ("recall", [0, 1], [[NAN, 0.2], [0.1, NAN]]),
+    (M.Precision(top_k=2), [0], [[NAN, 0.2]]), ("f1_score", [0, 1], [[NAN, 0.2], [NAN, 0.9]]),
+])
+def test_predictions_of_nan_are_wrong(metric, y, p):
+    """They were class 0, and so right as often as there was one."""
+    assert M.get(metric)(y, p) == 0.0
+    worst = M.SparseCategoricalAccuracy(best="smallest")
+    assert worst([0], [[NAN, 1.0]]) == 0.0
+
+
+def test_predictions_of_nan_show_where_they_can():
+    assert math.isnan(M.AUC()([0, 1], [NAN, 0.5])) and math.isnan(M.MeanSquaredError()([[0.0]], [[NAN]]))
+    for y, p in (([0, 1], [[NAN, 1], [0, 1]]), ([0, 1], [NAN, 1.0]), ([NAN, 1], [0, 1])):
+        with pytest.raises(ValueError, match="NaN is of no class. Received: NaN for 1 of 2 samples"):
+            M.confusion_matrix(y, p)
+
+
+def test_accuracy_with_a_loss_of_one_s_own():
+    class Own(fastcnn.losses.Loss):
+        pass
+
+    metric = M.resolve("accuracy", Own(), (None, 3))
+    p = [[0.1, 0.7, 0.2], [0.9, 0.1, 0.0]]
+    assert metric([1, 2], p) == 0.5 and metric.name == "accuracy"
+    metric.reset_state()
+    assert metric([[0, 1, 0], [1, 0, 0]], p) == 1.0
+
+
 def test_in_a_model():
     """By name and as objects; labels as targets too; within a resumed epoch their state is kept as any metric's."""
     model = fastcnn.Sequential([fastcnn.layers.Dense(3, "softmax", input_shape=(4,))], seed=0)
@@ -218,6 +391,17 @@ def test_in_a_model():
 
 
 # The confusion matrix
+
+
+def test_confusion_matrix_of_a_single_output():
+    """What `predict` returns of a sigmoid: (N, 1)."""
+    y, p = np.array([0, 0, 1, 1, 1]), np.array([0.2, 0.6, 0.9, 0.4, 0.51])
+    for given in (p, p[:, None], p.astype(np.float32)[:, None]):
+        for labels in (y, y[:, None], np.eye(2)[y]):
+            assert M.confusion_matrix(labels, given).tolist() == [[1, 1], [1, 2]]
+    assert M.confusion_matrix(y, np.log(p / (1 - p)), threshold=0).tolist() == [[1, 1], [1, 2]]
+    assert M.confusion_matrix(y, p, threshold=0.3).tolist() == [[1, 1], [0, 3]]
+    assert M.confusion_matrix([0, 0], [[0.1], [0.2]]).tolist() == [[2, 0], [0, 0]]  # there are two classes
 
 
 def test_confusion_matrix():
@@ -237,7 +421,7 @@ def test_confusion_matrix():
 
 
 NAMES = {
-    "precision": M.Precision, "Recall": M.Recall,
+    "precision": M.Precision, "Recall": M.Recall, "auc": M.AUC, "AUC": M.AUC, "f1_score": M.F1Score, "F1Score": M.F1Score,
     "sparse_categorical_accuracy": M.SparseCategoricalAccuracy, "categorical_accuracy": M.CategoricalAccuracy,
     "binary_accuracy": M.BinaryAccuracy, "BinaryAccuracy": M.BinaryAccuracy,
     "top_k_categorical_accuracy": M.TopKCategoricalAccuracy,
@@ -295,7 +479,8 @@ def test_resolve_accuracy(loss, shape, cls):
 @pytest.mark.parametrize("metric", [
     M.SparseCategoricalAccuracy("a"), M.CategoricalAccuracy(), M.BinaryAccuracy("b", 0.25),
     M.TopKCategoricalAccuracy(3),
-    M.Precision(0.3, name="p"), M.Recall(top_k=2, class_id=1),
+    M.Precision(0.3, name="p"), M.Recall(top_k=2, class_id=1), M.BinaryAccuracy(), M.F1Score("micro", 0.3, "f"),
+    M.AUC(50, "PR", "a", [0.2, 0.5], True, True), M.AUC(),
     M.SparseTopKCategoricalAccuracy(2, "c"), M.MeanSquaredError("d"), M.MeanAbsoluteError(),
 ], ids=repr)
 def test_serialize_there_and_back(metric):
@@ -322,13 +507,13 @@ def test_custom_objects():
     again = M.get(M.serialize(Largest("big")), {"Largest": Largest})
     assert again.name == "big" and again([[0]], [[4]]) == 4.0
     assert M.get(M.serialize(gap), {"gap": gap})([[1.0]], [[3.0]]) == 2.0
+    assert M.get("gap", {"gap": gap}).name == "gap" and M.get("gap", {"gap": gap})([[1.0]], [[3.0]]) == 2.0
 
 
 @pytest.mark.parametrize("call, error, message", [
     (lambda: M.get("accuracy"), ValueError, "resolve_accuracy. Received: 'accuracy'"),
     (lambda: M.get("binary_acuracy"), ValueError, "mean 'binary_accuracy'.*Received: 'binary_acuracy'"),
     (lambda: M.get(None), TypeError, "Received: None"), (lambda: M.get(5), TypeError, "Received: 5"),
-    (lambda: M.BinaryAccuracy(threshold=1), ValueError, "Received: 1"),
     (lambda: M.BinaryAccuracy(threshold="x"), TypeError, "Received: 'x'"),
     (lambda: M.TopKCategoricalAccuracy(0), ValueError, "Received: 0"),
     (lambda: M.TopKCategoricalAccuracy(2.0), TypeError, "Received: 2.0"),
@@ -342,6 +527,13 @@ def test_custom_objects():
     (lambda: M.SparseTopKCategoricalAccuracy()([-1], [[1, 0]]), ValueError, "Received: -1 to -1"),
     (lambda: M.Precision(thresholds=2), ValueError, "thresholds .*Received: 2"),
     (lambda: M.Precision(thresholds=[0.1, 0.5]), TypeError, r"thresholds .*Received: \[0.1, 0.5\]"),
+    (lambda: M.AUC(1), ValueError, "num_thresholds .*Received: 1"),
+    (lambda: M.AUC(curve="roc"), ValueError, "did you mean 'ROC'.? Received: 'roc'"),
+    (lambda: M.AUC(thresholds=0.5), TypeError, "thresholds must be a list .*Received: 0.5"),
+    (lambda: M.AUC()([0, 1], [0.2, 3.0]), ValueError, "needs probabilities.*Received: 0.2 … 3"),
+    (lambda: M.AUC()([0, 1], [0.2, 0.3], [1]), ValueError, r"Received: \(1,\)"),
+    (lambda: M.F1Score("mean"), ValueError, "average must be one of 'macro'.*Received: 'mean'"),
+    (lambda: M.resolve(M.F1Score(None), None), ValueError, "must average over the classes"),
     (lambda: M.Recall(top_k=0), ValueError, "top_k .*Received: 0"),
     (lambda: M.Recall(class_id=-1), ValueError, "class_id .*Received: -1"),
     (lambda: M.Recall(class_id=2)([1], [[0, 1]]), ValueError, "class_id must be below 2.*Received: 2"),

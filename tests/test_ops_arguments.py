@@ -118,6 +118,19 @@ BAD_OPTIONS = {
         "alpha_mode": BAD_WORDS, "mode": BAD_WORDS, "groups": BAD_INTEGERS | {"not a divisor": (2, "2")},
     },
     "batch_norm": {"epsilon": NOT_NEGATIVE},
+    "layer_norm": {
+        "epsilon": NOT_NEGATIVE,
+        "axis": {key: value for key, value in BAD_INTEGERS.items() if key != "negative"} | NO_NONE | {
+            "first": (0, "0"), "not the last": ((1, 2), "(1, 2)"), "apart": ((1, 3), "(1, 3)"), "empty": ((), "()"),
+            "twice": ((3, 3), "(3, 3)"), "too many": ((4,), "4"), "float inside": ((2, 3.0), "3.0"), "below": (-5, "-5"),
+        },
+    },
+    "group_norm": {
+        "epsilon": NOT_NEGATIVE,
+        "groups": {key: value for key, value in BAD_INTEGERS.items() if key != "negative"} | NO_NONE | {
+            "not a divisor": (4, "4"), "beyond channels": (12, "12"), "below": (-2, "-2"),
+        },
+    },
     "zero_pad2d": {"padding": BAD_PADDINGS, "data_format": BAD_WORDS},
     "crop2d": {
         "cropping": BAD_PADDINGS | {"all rows": ((2, 3), "(2, 2), (3, 3)"), "all columns": (((0, 0), (2, 4)), "(2, 4)")},
@@ -285,6 +298,13 @@ BAD_SHAPES = [  # op, argument, shape, what the message holds
     *(("dense", "kernel", shape, str(shape)) for shape in [(5,), (7, 5), (5, 7, 1), (0, 7)]),
     ("dense", "kernel", (5, 0), "0"),
     *((op, "x", (), "()") for op in ("local_response_norm", "softmax", "log_softmax", "prelu", "maxout", "rescale")),
+    *(("layer_norm", "x", shape, fragment) for shape, fragment in [
+        ((), "()"), ((3, 0), "(3, 0)"), ((4, 6), "(4, 6)"), ((2, 3, 5, 4), "(5, 4)"),
+    ]),
+    *(("layer_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (5,), (5, 4), (1, 4, 5)]),
+    *(("group_norm", "x", shape, str(shape)) for shape in [(), (6,), (3, 0), (2, 0, 6)]),
+    ("group_norm", "x", (2, 3, 5), "5 channels"),
+    *(("group_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (5,), (1, 6), (0,)]),
     ("batch_norm", "x", (), "()"),
     ("batch_norm", "x", (3, 0), "(3, 0)"),
     *(("batch_norm", name, shape, str(shape)) for name in ("gamma", "beta") for shape in [(), (4,), (1, 5), (5, 1), (0,)]),

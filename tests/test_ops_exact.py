@@ -64,7 +64,7 @@ def test_conv2d(case, isa, threads):
 
 
 @pytest.mark.parametrize("batch", [1, 16, 17, 33])
-@pytest.mark.parametrize("name", ["lenet.conv2", "odd.heavy", "odd.strided_few_channels"])
+@pytest.mark.parametrize("name", ["lenet5.conv2", "odd.heavy", "odd.strided_few_channels"])
 def test_conv2d_batches(name, batch, isa, threads):
     """Partial sums belong to chunks of ⌈batch/16⌉ images: one, sixteen, nine of which the last is short, …"""
     case = next(case for case in CONV2D if case.name == name)
@@ -203,7 +203,7 @@ def test_threads_have_work():
     assert sum(case.multiply_adds > WIDE and 20 * case.multiply_adds >= SERIAL for case in REDUCED) >= 4
     pools = {case.name for case in POOL2D if pool_cost(case) * images(pool_cost(case)) >= SERIAL}
     assert {"alexnet.pool1", "alexnet.pool2"} <= pools
-    assert {"lenet.pool1", "odd.same", "odd.whole_image", "odd.wide"} <= {case.name for case in AVERAGED}
+    assert {"lenet5.pool1", "odd.same", "odd.whole_image", "odd.wide"} <= {case.name for case in AVERAGED}
 
 
 @pytest.mark.parametrize("case", CONV2D, ids=lambda case: case.name)

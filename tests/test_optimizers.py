@@ -5,7 +5,7 @@ import json
 import inside
 import numpy as np
 import pytest
-from twin import KEPT, RULES, Twin, assert_trained_alike, clipped
+from twin import Twin, assert_trained_alike, clipped, kept, stepped
 
 import fastcnn
 from fastcnn import layers as L
@@ -81,7 +81,7 @@ def test_ten_steps(rule, common, isa):
     gradients = given_gradients(10)
     for i, model in enumerate(models):
         start = [w.astype(np.float64) for w in model.get_weights()]
-        w, states, moved = list(start), [[None] * KEPT[type(o).__name__]] * 2, [0.0, 0.0]
+        w, states, moved = list(start), [[None] * kept(o)] * 2, [0.0, 0.0]
         for step, g in enumerate(gradients[:, i]):
             assert model.optimizer.iterations == step
             model.train_on_batch(np.eye(8), g)
@@ -92,17 +92,17 @@ def test_ten_steps(rule, common, isa):
                 before = w[k]
                 shrunk = before * (1 - own * decay) if o.decoupled else before
                 coupled = 0.0 if o.decoupled else decay
-                w[k], *states[k] = RULES[type(o).__name__](o, shrunk, part, states[k], own, step + 1, coupled)
+                w[k], *states[k] = stepped(o, shrunk, part, states[k], own, step + 1, coupled)
                 states[k] = list(states[k])
                 moved[k] += np.abs(w[k] - before)
                 actual = model.get_weights()[k]
                 bound = (step + 1) * 2.0**-23 * np.abs(w[k]) + 2e-6 * moved[k].max() + 1e-9
                 assert np.all(np.abs(actual - w[k]) <= bound), f"{'kernel bias'.split()[k]}, step {step + 1}"
         assert np.abs(w[0] - start[0]).max() > 1e-6, "it moves"
-        kept = [s for s in states[0] if s is not None]
-        for found, expected in zip(model._states.of(model.layers[0].parameters[0]), kept, strict=True):
+        own = [s for s in states[0] if s is not None]
+        for found, expected in zip(model._states.of(model.layers[0].parameters[0]), own, strict=True):
             assert np.all(np.abs(found - expected) <= 4e-6 * np.abs(expected).max())
-        assert len(kept) == len(o.states)
+        assert len(own) == len(o.states)
 
 
 @pytest.mark.parametrize("common", COMMON)

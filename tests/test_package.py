@@ -86,25 +86,43 @@ def test_what_is_seldom_needed_is_not_imported(code, left_out, run_python):
 
 STUBS = {".".join(path.relative_to(Path(fastcnn.__file__).parents[1]).parts[:-1]): path
          for path in sorted(Path(fastcnn.__file__).parent.rglob("__init__.pyi"))}
+ON_DEMAND = [package for package in STUBS if package != "fastcnn.reference"]
+
+
+def stub_imports(package):
+    """The imports of a package's stub, which has nothing else; editors and type checkers see nothing else of the package."""
+    body = ast.parse(STUBS[package].read_text()).body
+    assert all(isinstance(node, ast.ImportFrom) for node in body)
+    return body
 
 
 def test_every_package_of_names_on_demand_has_a_stub():
-    """Editors and type checkers see nothing else of them."""
     makers = [path for path in Path(fastcnn.__file__).parent.rglob("__init__.py") if "on_demand(" in path.read_text()]
-    assert len(makers) > 5 and {path.parent for path in makers} == {path.parent for path in STUBS.values()}
+    assert len(makers) > 5 and {path.parent for path in makers} == {STUBS[package].parent for package in ON_DEMAND}
 
 
-@pytest.mark.parametrize("package", STUBS)
+@pytest.mark.parametrize("package", ON_DEMAND)
 def test_names_on_demand(package):
     """They are what the stub says, whoever asks first, and a module of the same name would hide them."""
     found = importlib.import_module(package)
-    imports = [node for node in ast.parse(STUBS[package].read_text()).body if isinstance(node, ast.ImportFrom)]
-    homes = {alias.asname: node.module for node in imports for alias in node.names}
+    homes = {alias.asname: node.module for node in stub_imports(package) for alias in node.names}
     assert sorted(homes) == sorted(found.__all__) and set(homes) <= set(dir(found))
     for name, home in homes.items():
         module = importlib.import_module(f"{package}.{name}" if home == package else home)
         assert getattr(found, name) is (module if home == package else getattr(module, name)), name
         assert home == package or find_spec(f"{package}.{name}") is None, name
+
+
+def test_operations_and_their_reference_have_the_same_names():
+    ops, reference = fastcnn.ops, fastcnn.reference
+    assert len(ops.__all__) > 100 and set(reference.__all__) - set(ops.__all__) == {"philox4x32"}
+    for name in ops.__all__:
+        home = getattr(ops, name).__module__
+        assert name in importlib.import_module(home).__all__
+        assert getattr(reference, name).__module__ == home.replace(".ops.", ".reference."), name
+    modules = {getattr(reference, name).__module__ for name in reference.__all__}
+    imports = stub_imports("fastcnn.reference")
+    assert {node.module for node in imports} == modules and {node.names[0].name for node in imports} == {"*"}
 
 
 def test_names_after_a_plain_import(run_python):

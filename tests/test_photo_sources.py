@@ -140,18 +140,18 @@ def test_files_without_labels(photos):
     with pytest.raises(ValueError, match="labels"):
         ImageBatches(source, 2)
     (folder / "none").mkdir()
-    with pytest.raises(ValueError, match="must hold images. Received"):
+    with pytest.raises(ValueError, match="must hold images that can be read. Received: no files"):
         ImageFiles(folder / "none")
 
 
 def test_training_sources(photos):
     folder = photos([f"{part}/{name}/{i}.png" for part, n in (("train", 5), ("val", 2)) for name in "ab" for i in range(n)])
-    training, validation, notes = training_sources(folder, size=8)
+    training, validation, notes, _ = training_sources(folder, size=8)
     assert (len(training), len(validation), notes["validation_split"]) == (10, 4, None)
     assert training.shape == (8, 8, 3) and training_sources(zipped(folder), size=8)[2] == notes, "wherever they lie"
-    training, validation, _ = training_sources(folder, val=folder / "train", size=8)
+    training, validation, *_ = training_sources(folder, val=folder / "train", size=8)
     assert (len(training), len(validation)) == (10, 10), "what is given goes first"
-    training, validation, notes = training_sources(folder / "train", size=8)
+    training, validation, notes, _ = training_sources(folder / "train", size=8)
     assert (len(training), len(validation), notes["validation_split"]) == (8, 2, 0.2)
     assert len(training_sources(folder / "train", validation_split=0.4, size=8)[1]) == 4
     for options in {"val": folder, "validation_split": 0.2}, {"validation_split": 0.2}:
@@ -163,18 +163,19 @@ def test_evaluation_takes_what_was_held_out(photos):
     names = [f"{name}/{i}.png" for name in "ab" for i in range(5)]
     folder = photos(names)
     preparation = Preparation(8, Augmentation(6, False, False), ["a", "b"])
-    _, validation, notes = training_sources(folder, size=8)
-    source, held_out = evaluation_source(zipped(folder), preparation, notes)
+    _, validation, notes, _ = training_sources(folder, size=8)
+    source, held_out, line = evaluation_source(zipped(folder), preparation, notes)
     assert held_out and source.paths == validation.paths and len(source) == 2
     for notes in None, {"validation_split": None, "whole": None}:
-        source, held_out = evaluation_source(folder, preparation, notes)
+        source, held_out, _ = evaluation_source(folder, preparation, notes)
         assert not held_out and len(source) == 10
-    _, _, notes = training_sources(photos([*names, "b/9.png"], "more"), size=8)
+    _, _, notes, _ = training_sources(photos([*names, "b/9.png"], "more"), size=8)
     assert not evaluation_source(folder, preparation, notes)[1], "other images"
 
 
 def test_sources_of_arrays():
-    training, validation, notes = training_sources(array_source(), array_source(6))
+    training, validation, notes, line = training_sources(array_source(), array_source(6))
+    assert line == "30 images to train on and 6 to validate on (given as val); 3 classes: a (10 + 2), b (10 + 2), c (10 + 2)"
     assert (len(training), len(validation), notes["training"]) == (30, 6, digest(training))
     assert digest(array_source()) != digest(array_source(27)) and digest(array_source()) == digest(array_source())
     for options, message in [({"val": array_source(9, 4)}, "labels below 3"), ({"size": 256}, "size must not"),
@@ -193,7 +194,7 @@ def test_images_without_pillow(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.jpg").write_bytes(b"x")
     for make in ImageFiles, ImageFolder, training_sources:
-        with pytest.raises(ImportError, match=r"pip install 'fastcnn\[image\]'"):
+        with pytest.raises(ImportError, match=r"pip install pillow"):
             make(tmp_path)
 
 
@@ -235,6 +236,8 @@ def test_the_preparation_stays_with_the_model(model, tmp_path):
         loaded.metadata["images"] = {**model.metadata["images"], **damage}
         with pytest.raises(ValueError, match="metadata must"):
             Preparation.of(loaded)
+    with pytest.raises(ValueError, match="text that can be kept in a file. Received: .*udcff"):
+        Preparation(8, augmentation, ["x", "y", "\udcff"])  # a folder whose name is no text: before training
     loaded.metadata = {**model.metadata, "class_names": ["x"]}
     with pytest.raises(ValueError, match="1 class names"):
         Preparation.of(loaded)

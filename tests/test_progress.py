@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -339,3 +340,99 @@ def test_a_broken_pipe_does_not_stop_training(tmp_path):
     process.stderr.read()
     process.wait(60)
     assert done.exists()
+
+
+# Notebooks: IPython and its kernel's standard output, stood in for
+
+
+class Cell:
+    """What the outputs of cells show: displays by number, and the text that was printed."""
+
+    def __init__(self, monkeypatch):
+        self.shows, self.printed, self.shell = [], io.StringIO(), types.SimpleNamespace(kernel=object(), execution_count=1)
+        module, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+        module.get_ipython, module.display, display.display = lambda: self.shell, display, self.display
+        stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+        stream.write, stream.isatty = self.printed.write, lambda: False
+        for name, value in (("IPython", module), ("IPython.display", display)):
+            monkeypatch.setitem(sys.modules, name, value)
+        monkeypatch.setattr(sys, "stdout", stream)
+
+    def display(self, data, raw, display_id):
+        assert raw and display_id is True
+        number = len(self.shows)
+        self.shows.append([data["text/plain"]])
+        return types.SimpleNamespace(update=lambda data, raw: self.shows[number].append(data["text/plain"]))
+
+
+def test_a_notebook_has_one_output_for_a_training(monkeypatch):
+    cell = Cell(monkeypatch)
+    monkeypatch.setattr("fastcnn.callbacks.progress._INTERVAL", 0)
+    progress = Progress("auto")
+    run(progress, epochs=2)
+    (shown,) = cell.shows
+    assert cell.printed.getvalue() == "" and len(shown) > 20
+    lines = shown[-1].splitlines()
+    assert len(lines) == 2 and all(re.match(rf"Epoch {i}/2  \d\.\d\d s  ", line) for i, line in enumerate(lines, 1))
+    assert any(re.match("Epoch 2/2  [━=]", text.splitlines()[-1]) for text in shown), "a live line to the end"
+    assert all(len(line) < 100 for text in shown for line in text.splitlines())
+    run(Progress("auto"), epochs=2)
+    assert len(cell.shows) == 2 and len(cell.shows[0]) == len(shown)
+
+
+def test_what_is_printed_between_leaves_the_output_alone(monkeypatch):
+    cell = Cell(monkeypatch)
+    progress = Progress(1)
+    progress.set_params(PARAMS)
+    progress.on_train_begin()
+    for epoch in range(2):
+        progress.on_epoch_begin(epoch)
+        progress.on_train_batch_end(0, {"loss": 0.5})
+        print("the user's", epoch)
+        terminal.say("a message")
+        inner = Progress(1)  # of a prediction that a callback makes
+        inner.set_params({**PARAMS, "epochs": 1})
+        inner.on_predict_begin()
+        inner.on_predict_batch_end(0, {})
+        inner.on_predict_end()
+        progress.on_epoch_end(epoch, {"loss": 0.25})
+    progress.on_train_end()
+    (shown,) = cell.shows
+    assert [line.split()[0] for line in shown[-1].splitlines()] == ["a", "Predict", "Epoch"] * 2
+    assert cell.printed.getvalue() == "the user's 0\nthe user's 1\n" and not terminal.is_busy()
+
+
+def test_many_epochs_are_cut_in_a_notebook(monkeypatch):
+    cell = Cell(monkeypatch)
+    progress = Progress(1)
+    progress.set_params({**PARAMS, "epochs": 130})
+    progress.on_train_begin()
+    for epoch in range(130):
+        progress.on_epoch_begin(epoch)
+        progress.on_epoch_end(epoch, {"loss": 0.25})
+    lines = cell.shows[0][-1].splitlines()
+    assert lines[0] == "… 30 lines before" and lines[1].startswith("Epoch 31/130") and len(lines) == 101
+
+
+def test_the_next_cell_has_an_output_of_its_own(monkeypatch):
+    """Whatever ended the last one."""
+    cell = Cell(monkeypatch)
+    Progress(1)._begin("Evaluate")
+    cell.shell.execution_count = 2
+    assert not terminal.is_busy()
+    run(Progress(1), epochs=1)
+    assert len(cell.shows) == 2 and "Evaluate" not in "".join(cell.shows[1])
+
+
+def test_a_line_per_epoch_in_a_notebook_is_printed(monkeypatch):
+    cell = Cell(monkeypatch)
+    run(Progress(2), epochs=2)
+    assert cell.shows == [] and cell.printed.getvalue().count("\n") == 2
+
+
+def test_redirected_output_of_a_notebook_is_no_display(monkeypatch):
+    cell = Cell(monkeypatch)
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        run(Progress(1), epochs=1)
+    assert cell.shows == [] and text.getvalue().count("\n") == 1

@@ -183,7 +183,7 @@ def test_reshape_in_a_model_of_channels_first():
     x = np.random.default_rng(0).standard_normal((2, 2, 5, 4)).astype(np.float32)
     y = last.predict(x.transpose(0, 2, 3, 1).reshape(2, 40))
     assert_same(first.predict(x.reshape(2, 40)), y.transpose(0, 3, 1, 2))
-    with pytest.raises(ValueError, match="one data_format, 'channels_last'. Received: 'channels_first'"):
+    with pytest.raises(ValueError, match="one data_format. Received: channels_first, channels_last"):
         fastcnn.Sequential([L.Reshape((2, 5, 4), input_shape=(40,)), L.Conv2D(3, 2, data_format="channels_first")])
 
 

@@ -55,16 +55,16 @@ def logs(history):
 
 
 class Stop(callbacks.Callback):
-    """Ctrl-C in the midst of a step."""
+    """Ctrl-C, or another signal, in the midst of a step."""
 
-    def __init__(self, after, times=1):
-        self.left, self.times = after, times
+    def __init__(self, after, times=1, by=signal.SIGINT):
+        self.left, self.times, self.by = after, times, by
 
     def on_train_batch_begin(self, batch, logs=None):
         self.left -= 1
         if self.left < 0:
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.by)
 
 
 def test_it_learns_and_says_how_well():
@@ -150,6 +150,22 @@ def test_ctrl_c_saves_and_resuming_gives_the_same_bits(after, schedule, tmp_path
                    for name in ("half", "whole"))
     assert half == whole and len(half) == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP")
+@pytest.mark.parametrize("by", ["SIGTERM", "SIGHUP"])
+def test_other_ends_save_as_ctrl_c_does(by, tmp_path):
+    by = getattr(signal, by)
+    with pytest.raises(KeyboardInterrupt, match="saved in .*m and can be resumed"):
+        train(callbacks=[Stop(5, by=by)], save=tmp_path / "m")
+    assert fastcnn.load_model(tmp_path / "m").optimizer.iterations == 6 and signal.getsignal(by) is signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt, match="^$"):
+        train(callbacks=[Stop(5, times=2, by=by)], save=tmp_path / "m")
+    before = signal.signal(by, signal.SIG_IGN)
+    try:
+        assert train(callbacks=[Stop(5, by=by)], save=tmp_path / "m").model.epochs_seen == 3, "as under nohup"
+    finally:
+        signal.signal(by, before)
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):

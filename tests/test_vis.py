@@ -1,6 +1,7 @@
 """Plots: what they show, that their letters neither overlap nor leave the figure, and that nothing is shown or changed."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import fastcnn
 from fastcnn import layers, vis
 from fastcnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastcnn.vis import style
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.1] * 3, "val_loss": [0.8, 0.5, 0.45],
@@ -15,6 +17,7 @@ CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.
 FUNCTIONS = {
     "activations": lambda: vis.activations(None, None), "confusion_matrix": lambda: vis.confusion_matrix([0], [0]),
     "filters": lambda: vis.filters(None), "gradients": lambda: vis.gradients(None, None, None),
+    "graph": lambda: vis.graph(None),
     "history": lambda: vis.history(CURVES), "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
     "saliency": lambda: vis.saliency(None, None), "History.plot": lambda: fastcnn.callbacks.History().plot(),
 }
@@ -23,24 +26,12 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_without_matplotlib(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"plots need matplotlib: pip install 'fastcnn\[plot\]'. Received: no module"):
+    with pytest.raises(ImportError, match="plotting needs matplotlib: pip install matplotlib. Received: no module"):
         FUNCTIONS[name]()
 
 
 def test_every_plot_is_in_this_list():
     assert set(vis.__all__) == set(FUNCTIONS) - {"History.plot"}
-
-
-@pytest.fixture
-def plt():
-    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    settings = dict(matplotlib.rcParams)
-    yield pyplot
-    assert dict(matplotlib.rcParams) == settings, "a plot changed matplotlib's settings"
-    pyplot.close("all")
 
 
 @pytest.fixture
@@ -116,7 +107,8 @@ def test_nothing_is_shown(plt, lenet, digits, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("shown"))
     x, y = digits
     for figure in (vis.history(CURVES), vis.filters(lenet), vis.activations(lenet, x[0]), vis.gradients(lenet, x, y),
-                   vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y), vis.rbf_prototypes(np.ones((10, 84)))):
+                   vis.graph(lenet), vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y),
+                   vis.rbf_prototypes(np.ones((10, 84)))):
         assert isinstance(figure, plt.Figure) and plt.fignum_exists(figure.number)
 
 
@@ -130,6 +122,9 @@ def test_given_figures(plt, lenet, digits):
     assert vis.gradients(lenet, x, y, figure=parts[2]) is parts[2]
     assert vis.saliency(lenet, x[:3], figure=parts[3]) is parts[3]
     assert vis.rbf_prototypes(np.ones((10, 84)), figure=parts[4]) is parts[4]
+    whole = plt.figure(figsize=(2, 1.5))
+    assert vis.graph(lenet, figure=whole) is whole
+    plt.close(whole)
     axes = parts[5].subplots(1, 3)
     assert vis.confusion_matrix(y, y, ax=axes[0]).axes[0] is axes[0] and titles(parts[5]) == ["12 of 12 right (100.00 %)"]
     vis.filters(lenet, ax=axes[1])
@@ -392,7 +387,7 @@ def test_gradient_maps(plt, lenet, digits):
 
 def test_wrong_gradients(plt, lenet, digits):
     x, y = digits
-    with pytest.raises(ValueError, match="kind must be one of 'histograms', 'maps'. Received: 'map'"):
+    with pytest.raises(ValueError, match="kind must be one of 'histograms', 'maps'; did you mean 'maps'.? Received: 'map'"):
         vis.gradients(lenet, x, y, kind="map")
     with pytest.raises(ValueError, match="layers must be some that learn: c1, c3, c5, f6, output. Received: 's2'"):
         vis.gradients(lenet, x, y, layers="s2")
@@ -452,6 +447,61 @@ def test_wrong_saliency(plt, lenet, digits):
         vis.saliency(fastcnn.Sequential([Dense(2, input_shape=(3,))]), np.zeros((1, 3)))
 
 
+# Notebooks
+
+
+def test_what_the_first_figure_sets_stays(plt):
+    """pyplot turns interactive when it finds a notebook; were that taken back, users' own figures would not be shown."""
+    settings = plt.matplotlib.rcParams
+    before = settings["interactive"], settings["font.size"]
+
+    @style.drawing
+    def draw():
+        assert settings["font.size"] == 9
+        settings["interactive"] = not before[0]
+        return plt.figure()
+
+    try:
+        draw()
+        assert settings["interactive"] is not before[0] and settings["font.size"] == before[1]
+    finally:
+        settings["interactive"] = before[0]
+    with pytest.raises(ZeroDivisionError):
+        style.drawing(lambda: 1 / 0)()
+    assert settings["font.size"] == before[1]
+
+
+def test_a_cell_s_value_is_shown_once(plt, monkeypatch):
+    """IPython asks a figure to show itself; those that pyplot still has are shown when the cell ends."""
+    for backend, left in (("module://matplotlib_inline.backend_inline", 0), ("inline", 0), ("agg", 1)):
+        figure = vis.confusion_matrix([0, 1], [0, 1])
+        monkeypatch.setattr(plt, "get_backend", lambda backend=backend: backend)
+        with pytest.raises(NotImplementedError):  # then IPython shows it as ever
+            figure._ipython_display_()
+        assert plt.fignum_exists(figure.number) == bool(left)
+    own, axes = plt.subplots()
+    assert vis.confusion_matrix([0, 1], [0, 1], ax=axes)._ipython_display_ and plt.fignum_exists(own.number)
+
+
+CELLS = {  # what is run: how many figures the cell shows
+    "from fastcnn import networks, vis; model = networks.lenet5(seed=0); vis.filters(model)": 1, "vis.filters(model);": 1,
+    "import matplotlib.pyplot as plt; plt.plot([1, 2]);": 1, "vis.filters(model); vis.confusion_matrix([0, 1], [0, 1])": 2,
+    "figure, axes = plt.subplots(); vis.confusion_matrix([0], [0], ax=axes)": 1, "figure": 1,
+    "vis.history({'loss': [1.0, 0.5]})": 1, "plt.plot([1, 2])": 1,
+}
+
+
+def test_in_a_notebook(plt):
+    """With a kernel, where there is one."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel"), pytest.importorskip("matplotlib_inline")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    folder = str(Path(fastcnn.__file__).parents[1])
+    nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    for cell in book.cells:
+        assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == CELLS[cell.source], cell.source
+
+
 # Confusion matrix
 
 
@@ -470,6 +520,27 @@ def test_confusion_matrix(plt):
     assert cells(vis.confusion_matrix(true, predicted, normalize=True))[0, 1] == "33.3"
     red, green, blue = pictures(vis.confusion_matrix(true, predicted))[0][1, 0]
     assert red > blue and pictures(figure)[0][2, 2][2] > pictures(figure)[0][2, 2][0]
+
+
+def test_red_is_deepest_at_the_most_frequent_mistake(plt):
+    """Not at the one that takes the largest part of its row; of percents it is that one."""
+    true, predicted = np.repeat([0, 0, 1, 1], [80, 20, 1, 4]), np.repeat([0, 1, 1, 0], [80, 20, 1, 4])
+
+    def depth(cell, **options):
+        return 1 - pictures(vis.confusion_matrix(true, predicted, **options))[0][cell][1]  # how little green is left
+
+    assert depth((0, 1)) > 3 * depth((1, 0)) > 0
+    assert depth((1, 0), normalize=True) > 3 * depth((0, 1), normalize=True) > 0
+
+
+def test_confusion_matrix_of_a_sigmoid(plt):
+    model = fastcnn.Sequential([fastcnn.layers.Dense(1, "sigmoid", input_shape=(3,))], seed=0)
+    x, y = np.random.default_rng(0).standard_normal((40, 3)), np.arange(40) % 2
+    p = model.predict(x)
+    right = ((p[:, 0] > 0.5) == y).sum()
+    assert p.shape == (40, 1) and 0 < right < 40
+    for given, options in ((p, {}), (np.log(p / (1 - p)), {"threshold": 0})):
+        assert titles(vis.confusion_matrix(y, given, **options)) == [f"{right} of 40 right ({100 * right / 40:.2f} %)"]
 
 
 def test_confusion_matrix_with_names(plt):
@@ -494,8 +565,9 @@ def test_wrong_confusion_matrices(plt):
             ([], [], ValueError, "y_true and y_pred must hold at least one sample. Received: 0"),
             (np.zeros((0, 3)), [], ValueError, "at least one sample"),
             ([0, -1], [0, 1], ValueError, "from 0 to 1. Received: -1 to 1"),
-            ([0, 1], [0.2, 0.7], TypeError, "y_pred must hold whole numbers as labels. Received: dtype float64"),
-            (["a"], ["b"], TypeError, "y_true must hold whole numbers as labels. Received: dtype <U1")):
+            ([0, 1], [-0.2, 0.7], TypeError, "y_pred must hold whole numbers as labels; of a single output's logits, thr"),
+            ([0, 1], [[0.2, 0.8], [np.nan, 0]], ValueError, "NaN is of no class. Received: NaN for 1 of 2 samples"),
+            (["a"], ["b"], TypeError, "y_true must be an array of real numbers. Received: dtype <U1")):
         with pytest.raises(error, match=reason):
             vis.confusion_matrix(true, predicted)
     with pytest.raises(ValueError, match="class_names must name all classes, 0 to 2. Received: 2 names"):

@@ -122,7 +122,7 @@ def test_activation_behind_it(activation):
 CHOSEN = {"alexnet.conv1": ("space to depth, " + WIDER, "direct", "space to depth, " + WIDER),
           "alexnet.conv2": (FIVE,) * 3, "alexnet.conv3": (WIDER,) * 3, "alexnet.conv4": (WIDER,) * 3,
           "alexnet.conv5": (WIDER,) * 3, "cifar.conv2": (THREE,) * 3, "wino.five": (FIVE,) * 3,
-          "lenet.conv1": ("direct",) * 3, "lenet.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
+          "lenet5.conv1": ("direct",) * 3, "lenet5.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
           "odd.strided_many_channels": ("direct",) * 3, "cifar.conv1": ("direct",) * 3}
 
 

@@ -1,5 +1,7 @@
 """A model's twin in float64, written from `fastcnn.reference`: predictions, losses and the optimizers' steps."""
 
+from inspect import signature
+
 import numpy as np
 
 from fastcnn import reference as ref
@@ -151,6 +153,23 @@ def _batch_norm(layer, x, *weights, training=False):
     return ref.batch_norm(x, **options), backward
 
 
+def _own_norm(layer, x, *weights):
+    """Of each sample by its own moments."""
+    given = dict(zip([p.name for p in layer.parameters], weights))
+    if type(layer).__name__ == "GroupNormalization":
+        forward, backward, options = ref.group_norm, ref.group_norm_backward, {"groups": layer.groups}
+    else:
+        axis = layer.axis if isinstance(layer.axis, int) else tuple(layer.axis)
+        forward, backward, options = ref.layer_norm, ref.layer_norm_backward, {"axis": axis}
+    options |= given | {"epsilon": layer.epsilon}
+
+    def back(dy):
+        gradients = backward(dy, x, **options)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
+
+    return forward(x, **options), back
+
+
 def _moved(layer, x, mean, variance):
     """The moving averages after a batch."""
     axes, m = tuple(range(x.ndim - 1)), layer.momentum
@@ -187,6 +206,8 @@ _RUN = {
     "Subsampling2D": _subsample2d,
     "LocalResponseNormalization": _lrn,
     "BatchNormalization": _batch_norm,
+    "GroupNormalization": _own_norm,
+    "LayerNormalization": _own_norm,
     "PReLU": _prelu,
     "Maxout": _maxout,
     "Affine": _affine,
@@ -243,24 +264,19 @@ def loss_functions(loss):
     return (lambda y, t: forward(y, t, **options)), (lambda dy, y, t: backward(dy, y, t, **options))
 
 
-RULES = {  # (w, g, states, learning rate, number of the step, coupled weight decay) → (w, *states)
-    "SGD": lambda o, w, g, s, rate, step, decay: ref.sgd(w, g, *s, rate, o.momentum, o.nesterov, decay),
-    "RMSprop": lambda o, w, g, s, rate, step, decay: ref.rmsprop(
-        w, g, *s, rate, o.rho, o.momentum, o.epsilon, o.centered, decay
-    ),
-    "WindowGrad": lambda o, w, g, s, rate, step, decay: ref.rmsprop(
-        w, g, *s, rate, o.rho, epsilon=o.epsilon, weight_decay=decay
-    ),
-    "Adagrad": lambda o, w, g, s, rate, step, decay: ref.adagrad(
-        w, g, *[np.full(w.shape, o.initial_accumulator_value) if a is None else a for a in s], rate, o.epsilon, decay
-    ),
-    "Adadelta": lambda o, w, g, s, rate, step, decay: ref.adadelta(w, g, *s, rate, o.rho, o.epsilon, decay),
-    "Adam": lambda o, w, g, s, rate, step, decay: ref.adam(
-        w, g, *s, step, rate, o.beta_1, o.beta_2, o.epsilon, o.amsgrad, decay
-    ),
-}
-RULES["AdamW"] = RULES["Adam"]
-KEPT = {"SGD": 1, "RMSprop": 3, "WindowGrad": 3, "Adagrad": 1, "Adadelta": 2, "Adam": 3, "AdamW": 3, "SDLM": 1}
+def kept(optimizer):
+    """How many arrays its reference takes and gives beside the parameters."""
+    names = list(signature(getattr(ref, optimizer.kind)).parameters)
+    return len([name for name in names[2 : names.index("learning_rate")] if name != "step"])
+
+
+def stepped(optimizer, w, g, states, rate, step, decay):
+    """(w, *states) after step number `step`, by the optimizer's reference; decay: coupled."""
+    names = signature(getattr(ref, optimizer.kind)).parameters
+    own = {name: getattr(optimizer, name) for name in optimizer.config if name in names}
+    states = [np.full(w.shape, optimizer.initial) if a is None and optimizer.initial else a for a in states]
+    own |= {"learning_rate": rate, "weight_decay": decay} | ({"step": step} if "step" in names else {})
+    return getattr(ref, optimizer.kind)(w, g, *states, **own)
 
 
 def clipped(optimizer, gradients):
@@ -295,8 +311,8 @@ class Twin:
     def __init__(self, model):
         self.layers, self.loss, self.optimizer = model.layers, model.loss, model.optimizer
         self.weights = [[w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers]
-        kept = [None] * KEPT[type(model.optimizer).__name__] if model.optimizer else []
-        self.states = [[kept for _ in weights] for weights in self.weights]
+        nothing = [None] * kept(model.optimizer) if model.optimizer else []
+        self.states = [[nothing for _ in weights] for weights in self.weights]
         self.iterations = 0
 
     def forward(self, x, training=False):
@@ -345,9 +361,9 @@ class Twin:
         for (n, i), g in zip(places, clipped(o, [gradients[n][i] for n, i in places])):
             parameter, w = self.layers[n].parameters[i], self.weights[n][i]
             own, decay = rate * parameter.learning_rate_multiplier, o.weight_decay * parameter.weight_decay_multiplier
-            rule, coupled = RULES[type(o).__name__], 0.0 if o.decoupled else decay
             w = w * (1 - own * decay) if o.decoupled else w
-            w, *self.states[n][i] = rule(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
+            coupled = 0.0 if o.decoupled else decay
+            w, *self.states[n][i] = stepped(o, w, g, self.states[n][i], own, self.iterations + 1, coupled)
             self.weights[n][i] = w if parameter.constraint is None else constrained(parameter.constraint, w)
         for i, moved in self.moved.items():
             self.weights[i][-2:] = moved

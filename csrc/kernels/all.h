@@ -20,6 +20,7 @@
 #include "lrn_within.h"
 #include "batch_norm.h"
 #include "softmax.h"
+#include "layer_norm.h"
 #include "random.h"
 #include "optim.h"
 #include "image.h"
@@ -36,5 +37,8 @@ const fc_kernels FC_ISA_TABLE = {
     .nr = NRV * V,
 #define X(type, name, args) .name = name,
     FC_KERNEL_LIST(X)
+#undef X
+#define X(kind, name) .name = name,
+    FC_OPTIMIZER_LIST(X)
 #undef X
 };

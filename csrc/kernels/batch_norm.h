@@ -1,10 +1,11 @@
-/* Batch normalization: sums down the rows of a matrix, and rows shifted and scaled.
+/* Normalization of channels: sums down the rows of a matrix, and rows shifted and scaled.
  *
  *     offset   y[j] += Σ_r (x[r][j] − from[j])
  *     spread   y[j] += Σ_r (x[r][j] − mean[j])²
  *     norm     y[r][j] = (x[r][j] − mean[j])·scale[j] + shift[j]
  *     sums     s[j] += Σ_r dy[r][j], t[j] += Σ_r dy[r][j]·(x[r][j] − mean[j])
  *     backward dx[r][j] = scale[j]·(dy[r][j] − k[j] − (x[r][j] − mean[j])·l[j])
+ *     group backward  dx[r][j] = scale[j]·dy[r][j] − k[j] − (x[r][j] − mean[j])·l[j]
  *     scale    y[r][j] = x[r][j]·scale[j]
  * Matrices are [rows][n], one row after the other. y may be x, dx may be dy. */
 
@@ -70,6 +71,19 @@ static void norm_backward(ptrdiff_t rows, ptrdiff_t n, const float *x, const flo
 #define BODY(load, store) { \
             vf d = v_fnma(v_sub(load(x + i), load(mean + i)), load(l + i), v_sub(load(dy + i), load(k + i))); \
             store(dx + i, v_mul(load(scale + i), d)); \
+        }
+        EACH_VECTOR(n, BODY)
+#undef BODY
+    }
+}
+
+static void group_norm_backward(ptrdiff_t rows, ptrdiff_t n, const float *x, const float *dy, const float *mean,
+                                const float *scale, const float *k, const float *l, float *dx)
+{
+    for (ptrdiff_t r = 0; r < rows; r++, x += n, dy += n, dx += n) {
+#define BODY(load, store) { \
+            vf d = v_fma(v_sub(load(x + i), load(mean + i)), load(l + i), load(k + i)); \
+            store(dx + i, v_sub(v_mul(load(scale + i), load(dy + i)), d)); \
         }
         EACH_VECTOR(n, BODY)
 #undef BODY

@@ -140,6 +140,19 @@ static void activate(fc_activation f, float alpha, ptrdiff_t n, const float *x, 
 #undef LOOP
 }
 
+/* y = f(y + x) */
+static void activate_sum(fc_activation f, float alpha, ptrdiff_t n, const float *x, float *y)
+{
+    const vf a = v_set1(alpha);
+#define LOOP(F) { \
+        ptrdiff_t i = 0; \
+        for (; i + V <= n; i += V) v_store(y + i, activation(F, a, v_add(v_load(y + i), v_load(x + i)))); \
+        if (i < n) v_store_tail(y + i, n - i, activation(F, a, v_add(v_load_tail(y + i, n - i), v_load_tail(x + i, n - i)))); \
+    }
+    EACH_ACTIVATION(LOOP)
+#undef LOOP
+}
+
 static void activate_backward(fc_activation f, float alpha, ptrdiff_t n, const float *y, const float *dy, float *dx)
 {
     const vf a = v_set1(alpha);

@@ -34,8 +34,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 }
 
 const fc_op_class fc_activation_class = {
-    "activation", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_Y | FC_DX | FC_DY},
+    .set_lanes = fc_in_lanes, .set_curvature = fc_of_curvature,
 };
 const fc_op_class fc_activation_of_x_class = {
-    "activation_of_x", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, fc_plain_items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_DX | FC_DY},
+    .set_lanes = fc_in_lanes, .set_curvature = fc_of_curvature,
 };

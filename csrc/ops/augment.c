@@ -132,4 +132,14 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_augment_class = {"augment", {[FC_FORWARD] = forward}, fc_by_image, fc_one_item};
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)pass, (void)batch;
+    return op->u.augment.mean_image ? needs : needs & ~(unsigned)FC_MEAN;
+}
+
+const fc_op_class fc_augment_class = {
+    {[FC_FORWARD] = forward}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_PIXELS | FC_Y | FC_MEAN},
+    .correct = correct,
+};

@@ -1,43 +1,43 @@
 /* Batch normalization: over the batch's own statistics (batch_norm), or given ones (fixed_norm); and what folds given ones
  * into the weights before them (fold).
  *
- *     y = (x − μ)·a + β, a = γ/√(σ² + ε)            dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
+ *     y = f((x − μ)·a + β + x2), a = γ/√(σ² + ε)     dβ = Σ dy        dγ = Σ dy·x̂, x̂ = (x − μ)/√(σ² + ε)
  *     dx = a·(dy − dβ/n − x̂·dγ/n), sums over the n values of a channel; with given statistics dx = a·dy
  *
- * x, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
+ * f and x2, which may be absent, are an activation and another image, fused behind (fc_finish); MASK applies f′ to dy first.
+ *
+ * x, x2, y: [pixels][c]; w: γ [c], b: β [c], either may be absent (1, 0); moving_mean, moving_variance: [c].
  * packed: rows μ, a, β of `row` floats each, channels again and again so that few of them fill vectors, and 1/√(σ² + ε) [c];
  * packed_t: such rows of dβ/n and dγ/n/√(σ² + ε). partial: [chunks][2][c].
  *
- * STATISTICS takes a chunk's mean, as the mean offset from its first pixel, and its squared deviations from that, blocks in
- * float, their sums in double: sums of x and x² would lose all digits of a small spread beside a large mean. COMBINE merges
+ * STATISTICS takes a chunk's mean, as the mean offset from its first pixel, and its squared deviations from that, rows in
+ * float, their sums in double (norm_rows.h): sums of x and x² would lose all digits of a small spread beside a large mean. COMBINE merges
  * the chunks in order (Chan, Golub, LeVeque 1979), moves the moving averages and fills `packed`; of given statistics PACK does.
  * WEIGHTS sums dy and dy·(x − μ) likewise, REDUCE adds the chunks and fills packed_t, which DATA reads.
  * Threads: STATISTICS and WEIGHTS by chunks, COMBINE, PACK and REDUCE by blocks of channels, the others by blocks of rows. */
 #include <math.h>
 
-#include "ops.h"
+#include "norm_rows.h"
 
-#define ROW 256     /* floats that a row has at least, if an image has as many */
-#define BLOCK 64    /* rows whose sums are taken in float */
 #define CHANNELS 64 /* of a block */
 
-fc_status fc_batch_norm_init(fc_op *op, fc_kind kind, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon,
-                             int scale, int center)
+fc_status fc_batch_norm_init(fc_op *op, int fixed, ptrdiff_t pixels, ptrdiff_t c, float momentum, float epsilon, int scale,
+                             int center)
 {
     memset(op, 0, sizeof *op);
     if (pixels < 1 || c < 1 || c >= (ptrdiff_t)1 << 40) return FC_INVALID;
     if (!(epsilon >= 0) || !(momentum >= 0 && momentum <= 1)) return FC_INVALID;
-    op->kind = kind;
+    op->kind = fixed ? FC_FIXED_NORM : FC_BATCH_NORM;
     op->in_h = op->out_h = pixels, op->in_w = op->out_w = 1, op->in_c = op->out_c = c;
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, c)) return FC_OVERFLOW;
     op->out_size = op->in_size;
     op->w_size = scale ? c : 0, op->b_size = center ? c : 0;
-    const ptrdiff_t row = c * fc_min(pixels, fc_ceil_div(ROW, c));
+    const ptrdiff_t row = fc_norm_row(pixels, c);
     op->u.batch_norm = (fc_batch_norm){row, momentum, epsilon};
     op->packed_size = 3 * row + c, op->packed_t_size = 2 * row;
     op->partial = 2 * c;
-    op->scratch = 4 * c + 3 * row + 64;
+    op->scratch = 4 * c + 3 * row + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
@@ -52,9 +52,12 @@ static rows rows_of(const fc_op *op, const fc_io *io)
     return (rows){io->packed, io->packed + row, io->packed + 2 * row, io->packed + 3 * row};
 }
 
+static fc_norm_rows shape_of(const fc_op *op) { return (fc_norm_rows){op->in_size, op->u.batch_norm.row, op->in_c}; }
+
 static void repeat(const fc_op *op, ptrdiff_t channel, float value, float *row)
 {
-    for (ptrdiff_t i = channel; i < op->u.batch_norm.row; i += op->in_c) row[i] = value;
+    const fc_norm_rows r = shape_of(op);
+    fc_norm_repeat(&r, channel, value, row);
 }
 
 /* The rows of one channel. */
@@ -79,26 +82,12 @@ static ptrdiff_t chunk_images(const fc_work *work, ptrdiff_t chunk)
     return fc_min((chunk + 1) * work->chunk, work->batch) - chunk * work->chunk;
 }
 
-/* sums[channel] += the row's floats of that channel */
-static void fold_row(ptrdiff_t n, ptrdiff_t c, const float *row, double *sums)
-{
-    for (ptrdiff_t at = 0; at < n; at += c)
-        for (ptrdiff_t i = 0; i < c; i++) sums[i] += (double)row[at + i];
-}
-
-/* Calls BODY(count, n, at) for blocks of `count` rows of n floats at x + at of an image; the last row may be shorter. */
-#define EACH_BLOCK(BODY) \
-    for (ptrdiff_t at = 0, n = op->u.batch_norm.row, count; at < op->in_size; at += count * n) { \
-        count = fc_min(BLOCK, (op->in_size - at) / n); \
-        if (count == 0) count = 1, n = op->in_size - at; \
-        BODY \
-    }
-
 static void statistics(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t c = op->in_c, row = op->u.batch_norm.row;
+    const ptrdiff_t c = op->in_c;
+    const fc_norm_rows r = shape_of(op);
     double *sums = (double *)work->scratch;
-    float *sum = work->scratch + 4 * c, *mean = sum + row;
+    float *sum = work->scratch + 4 * c, *mean = sum + r.row;
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         const ptrdiff_t images = chunk_images(work, chunk), first = chunk * work->chunk;
         const double count_all = (double)images * (double)op->in_h;
@@ -107,14 +96,8 @@ static void statistics(const fc_op *op, const fc_io *io, const fc_work *work)
         for (ptrdiff_t i = 0; i < c; i++) repeat(op, i, pivot[i], mean);
         for (int pass = 0; pass < 2; pass++) { /* the mean, the squared deviations from it */
             for (ptrdiff_t i = 0; i < c; i++) sums[i] = 0;
-            for (ptrdiff_t image = first; image < first + images; image++) {
-                const float *x = fc_row(&io->x, image, work);
-                EACH_BLOCK({
-                    memset(sum, 0, (size_t)n * sizeof *sum);
-                    (pass == 0 ? fc_k->norm_offset : fc_k->norm_spread)(count, n, x + at, mean, sum);
-                    fold_row(n, c, sum, sums);
-                })
-            }
+            for (ptrdiff_t image = first; image < first + images; image++)
+                fc_norm_add(&r, pass ? fc_k->norm_spread : fc_k->norm_offset, fc_row(&io->x, image, work), mean, sum, sums);
             for (ptrdiff_t i = 0; i < c; i++) {
                 partial[pass * c + i] = (float)(pass ? sums[i] : (double)pivot[i] + sums[i] / count_all);
                 if (pass == 0) repeat(op, i, partial[i], mean);
@@ -153,14 +136,12 @@ static ptrdiff_t block(const fc_op *op)
 
 /* Calls BODY(count, n, at) for the rows, and a shorter one, of each item. */
 #define EACH_ITEM(BODY) \
+    const fc_norm_rows shape = shape_of(op); \
     const ptrdiff_t size = block(op), blocks = fc_ceil_div(op->in_size, size); \
     for (ptrdiff_t item = work->first; item < work->last; item++) { \
         const ptrdiff_t image = item / blocks, end = fc_min((item % blocks + 1) * size, op->in_size); \
-        for (ptrdiff_t at = item % blocks * size, n = op->u.batch_norm.row, count; at < end; at += count * n) { \
-            count = (end - at) / n; \
-            if (count == 0) count = 1, n = end - at; \
-            BODY \
-        } \
+        ptrdiff_t at = item % blocks * size; \
+        FC_EACH_ROWS(&shape, at, end, end, BODY) \
     }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
@@ -168,6 +149,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     const rows r = rows_of(op, io);
     EACH_ITEM({
         fc_k->norm(count, n, fc_row(&io->x, image, work) + at, r.mean, r.scale, r.shift, fc_row(&io->y, image, work) + at);
+        fc_finish(op, io, work, image, at, count * n);
     })
 }
 
@@ -191,23 +173,16 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t c = op->in_c, row = op->u.batch_norm.row;
+    const ptrdiff_t c = op->in_c;
     const rows r = rows_of(op, io);
+    const fc_norm_rows shape = shape_of(op);
     double *sums = (double *)work->scratch;
-    float *s = work->scratch + 4 * c, *t = s + row;
+    float *s = work->scratch + 4 * c, *t = s + shape.row;
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         const ptrdiff_t images = chunk_images(work, chunk), first = chunk * work->chunk;
         for (ptrdiff_t i = 0; i < 2 * c; i++) sums[i] = 0;
-        for (ptrdiff_t image = first; image < first + images; image++) {
-            const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
-            EACH_BLOCK({
-                memset(s, 0, (size_t)n * sizeof *s);
-                memset(t, 0, (size_t)n * sizeof *t);
-                fc_k->norm_sums(count, n, x + at, dy + at, r.mean, s, t);
-                fold_row(n, c, s, sums);
-                fold_row(n, c, t, sums + c);
-            })
-        }
+        for (ptrdiff_t image = first; image < first + images; image++)
+            fc_norm_add_products(&shape, fc_row(&io->x, image, work), fc_row(&io->dy, image, work), r.mean, s, t, sums);
         for (ptrdiff_t i = 0; i < 2 * c; i++) io->partial[chunk * 2 * c + i] = (float)sums[i];
     }
 }
@@ -236,23 +211,30 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 {
     (void)op;
     if (pass == FC_STATISTICS || pass == FC_WEIGHTS) return FC_BY_CHUNK;
-    return pass == FC_FORWARD || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
+    return pass == FC_FORWARD || pass == FC_MASK || pass == FC_DATA ? FC_BY_IMAGE : FC_BY_BLOCK;
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
+    if (pass == FC_MASK) return 1;
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 
 const fc_op_class fc_batch_norm_class = {
-    "batch_norm",
-    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = reduce, [FC_DATA] = data},
-    cut, items,
+    {[FC_STATISTICS] = statistics, [FC_COMBINE] = combine, [FC_FORWARD] = forward, [FC_MASK] = fc_mask,
+     [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = data}, cut, items,
+    .needs = {[FC_STATISTICS] = FC_X | FC_PARTIAL, [FC_COMBINE] = FC_PARTIAL | FC_W | FC_B | FC_PACKED,
+              [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_MASK] = FC_Y | FC_DY,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_PACKED,
+              [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED | FC_PACKED_T},
+    .correct = fc_norm_correct, .set_sum = fc_with_sum, .cheap = 1,
 };
 
 const fc_op_class fc_fixed_norm_class = {
-    "fixed_norm",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce, [FC_DATA] = fixed_data},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_WEIGHTS] = weights, [FC_REDUCE] = reduce,
+     [FC_DATA] = fixed_data}, cut, items,
+    .needs = {[FC_PACK] = FC_MOVING_MEAN | FC_MOVING_VARIANCE | FC_W | FC_B | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED,
+              [FC_MASK] = FC_Y | FC_DY, [FC_WEIGHTS] = FC_X | FC_DY | FC_PACKED | FC_PARTIAL,
+              [FC_REDUCE] = FC_PARTIAL | FC_PACKED, [FC_DATA] = FC_DX | FC_DY | FC_PACKED},
+    .correct = fc_norm_correct, .set_sum = fc_with_sum,
 };

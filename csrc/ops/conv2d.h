@@ -1,71 +1,54 @@
-/* What conv2d.c and the other files of conv2d share. */
+/* What the algorithms of conv2d.c have to offer, and what they share. */
 #ifndef FC_CONV2D_H
 #define FC_CONV2D_H
 #include "ops.h"
+
+/* One way to compute FORWARD, DATA or WEIGHTS, in a file of its own. It is asked when the sizes of images, window and weights
+ * are known. */
+typedef struct {
+    const char *name;
+    const char *(*variant)(const fc_op *op, fc_pass pass); /* in place of the name; NULL: there is but one */
+    int (*fits)(const fc_op *op, fc_pass pass);            /* can it, and is it worth while? */
+    fc_status (*size)(fc_op *op, fc_pass pass); /* sets how the pass is cut and its packed size, enlarges scratch */
+    ptrdiff_t (*items)(const fc_op *op, fc_pass pass);     /* per image; of WEIGHTS blocks of weights */
+    /* Weights as FORWARD or DATA reads them, in items; NULL: as they lie. */
+    ptrdiff_t (*pack_items)(const fc_op *op, fc_pass pass);
+    void (*pack)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch);
+    fc_pass_fn *forward;
+    /* With a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
+    void (*data)(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
+    /* Block `item` of dw, and of db unless NULL, over images [from, to). */
+    void (*weights)(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                    float *dw, float *db);
+} fc_conv2d_algorithm;
+
+extern const fc_conv2d_algorithm fc_conv2d_table_lanes, fc_conv2d_table, fc_conv2d_lanes, fc_conv2d_depthwise,
+    fc_conv2d_winograd, fc_conv2d_planar, fc_conv2d_direct;
+
+/* The one that computes a pass. */
+const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass);
+
+fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass);
 
 /* Rows [row0, row0 + rows) and columns [col0, col0 + cols) of an image, zero outside it: the image itself where it has
  * them all, else a copy. *row_step: floats from row to row. */
 const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t row0, ptrdiff_t rows,
                               ptrdiff_t col0, ptrdiff_t cols, float *copy, ptrdiff_t *row_step);
 
-fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass);
-
-fc_status fc_conv2d_size_data(fc_op *op);
-ptrdiff_t fc_conv2d_data_blocks(const fc_op *op); /* of an image */
-void fc_conv2d_pack_data(const fc_op *op, const fc_io *io, ptrdiff_t g); /* packed_t of a group, for direct sums */
-/* DATA with a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
-void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
-
-fc_status fc_conv2d_size_weights(fc_op *op);
-ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op);
-void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work);
-/* All of dw, and db if it is wanted, by direct sums over images [from, to). */
-void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
-                          float *db);
+/* Floats of the zero-edged copy of a chunk in lanes, or −1: too many; x of a chunk, zero edged: itself, or that copy. */
+ptrdiff_t fc_conv2d_lanes_copy(const fc_op *op);
+const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
+                                    ptrdiff_t *row);
 
 /* db of output channels [oc, oc + n) over images [from, to). */
 void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,
                     float *db);
 
-/* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
-fc_op fc_conv2d_transposed(const fc_op *op);
-
-/* With a table of connections (conv2d_table.c). */
-
-/* Makes an op whose sizes are those of all connections one of `connections` of them. */
-fc_status fc_conv2d_set_table(fc_op *op, ptrdiff_t connections);
-void fc_conv2d_table_size_lanes(fc_op *op);
-void fc_conv2d_table_pack(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_table_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_table_data(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_table_weights(const fc_op *op, const fc_io *io, const fc_work *work);
-
-/* As many groups as channels. */
-
-static inline int fc_depthwise_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.depthwise >> pass & 1; }
-
-/* Chooses the algorithm of each pass of a conv2d whose sizes are set; changes scratch and packed sizes. */
-fc_status fc_depthwise_init(fc_op *op);
-ptrdiff_t fc_depthwise_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image */
-void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
-/* dw, and db unless NULL, over images [from, to). */
-void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
-                          float *db);
-
-/* Winograd's algorithm: conv2d_winograd.c and conv2d_winograd_weights.c, which share conv2d_tiles.h. */
-
-/* Chooses the algorithm of each pass of a conv2d whose sizes are set; enlarges scratch and packed sizes. */
-void fc_winograd_init(fc_op *op);
-static inline int fc_winograd_serves(const fc_op *op, fc_pass pass) { return op->u.conv2d.winograd >> pass & 1; }
-const char *fc_winograd_name(const fc_op *op, fc_pass pass); /* of a pass that it serves */
-
-ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass); /* of FORWARD, DATA: per image; WEIGHTS: blocks */
-void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *packed, ptrdiff_t item); /* (group, column tile) */
-void fc_winograd_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
-/* Block `item` of dw (and of db, with a group's first channels) over images [from, to). */
-void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                         float *dw, float *db);
+/* Are channels so few that WEIGHTS takes whole rows of the filter, (fw, ic), as rows of its product? */
+static inline int fc_conv2d_flat(const fc_op *op)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    return o->groups == 1 && o->dilation_w == 1 && op->in_c < 2 * fc_k->mr;
+}
 
 #endif

@@ -6,7 +6,7 @@
  * windows hold the same taps: one long one inside, short ones at the ends; two spans make a rectangle for the kernel. DATA: results
  * i = q·s + residue, whose taps are every s/gcd(s, d)-th, against dy in steps of −d/gcd(s, d). With M > 1 filters per channel,
  * FORWARD and WEIGHTS read x with each channel repeated M times, from scratch; DATA sums M channels there. From M = NR on
- * FORWARD fills the tile of conv2d.c, which is then twice as fast.
+ * FORWARD fills the tile of conv2d_direct.c, which is then twice as fast.
  * Threads: FORWARD and DATA by blocks of rows; WEIGHTS by chunks of images, a partial sum each. */
 #include "conv2d.h"
 
@@ -126,17 +126,24 @@ static ptrdiff_t source_rows(const fc_op *op, ptrdiff_t row, ptrdiff_t rows, ptr
     return fc_max(0, fc_min(op->in_h, from + (rows - 1) * o->stride_h + (o->filter_h - 1) * o->dilation_h + 1) - *first);
 }
 
-fc_status fc_depthwise_init(fc_op *op)
+static int fits(const fc_op *op, fc_pass pass)
+{
+    if (op->u.conv2d.groups != op->in_c || op->in_c == 1 || times(op) > MOST_TIMES) return 0;
+    return pass != FC_FORWARD || times(op) < fc_k->nr;
+}
+
+static fc_status size(fc_op *op, fc_pass pass)
 {
     fc_conv2d *o = &op->u.conv2d;
-    if (o->groups != op->in_c || op->in_c == 1 || times(op) > MOST_TIMES) return FC_OK;
-    o->depthwise = 1 << FC_DATA | 1 << FC_WEIGHTS;
-    if (times(op) < fc_k->nr) o->depthwise |= 1 << FC_FORWARD, op->packed_size = op->scratch = 0;
-    op->partial = op->w_size + op->b_size;
-    o->data_h = fc_balanced(op->in_h, PIXELS / op->in_w);
+    ptrdiff_t rows = op->in_h;
+    if (pass == FC_DATA) {
+        o->data_h = rows = fc_balanced(op->in_h, PIXELS / op->in_w);
+    } else {
+        o->block_h = fc_balanced(op->out_h, PIXELS / op->out_w);
+        rows = fc_min(rows, (o->block_h - 1) * o->stride_h + (o->filter_h - 1) * o->dilation_h + 1);
+        if (pass == FC_WEIGHTS) op->partial = op->w_size + op->b_size;
+    }
     if (times(op) == 1) return FC_OK;
-    const ptrdiff_t span_h = (o->filter_h - 1) * o->dilation_h + 1;
-    ptrdiff_t rows = fc_max(fc_min(op->in_h, (o->block_h - 1) * o->stride_h + span_h), o->data_h);
     if (!fc_grow(&rows, op->in_w) || !fc_grow(&rows, op->out_c)) return FC_OVERFLOW;
     op->scratch = fc_max(op->scratch, rows);
     return FC_OK;
@@ -152,7 +159,7 @@ static const float *spread(const fc_op *op, const float *x, ptrdiff_t row, ptrdi
     return scratch;
 }
 
-void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work)
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const axis v = forward_axis(op->in_h, op->out_h, o->filter_h, o->stride_h, o->dilation_h, o->pad_top);
@@ -168,8 +175,7 @@ void fc_depthwise_forward(const fc_op *op, const fc_io *io, const fc_work *work)
                 const rectangle r = make_rectangle(&f, &v, &h, &rows, &cols);
                 fc_k->depthwise(&r.taps, x + r.source, io->w + r.w, io->b, y + r.result);
             }
-        if (op->activation != FC_LINEAR)
-            fc_k->activate(op->activation, op->alpha, (end - row) * line, y + row * line, y + row * line);
+        fc_finish(op, io, work, image, row * line, (end - row) * line);
     }
 }
 
@@ -192,7 +198,7 @@ static void data_rows(const fc_op *op, field *f, const float *dy, const float *w
     }
 }
 
-void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
+static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t blocks = fc_ceil_div(op->in_h, o->data_h), line = op->in_w * op->in_c;
@@ -214,9 +220,10 @@ void fc_depthwise_data(const fc_op *op, const fc_io *io, const fc_work *work, co
     }
 }
 
-ptrdiff_t fc_depthwise_items(const fc_op *op, fc_pass pass)
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
+    if (pass == FC_WEIGHTS) return 1;
     return pass == FC_FORWARD ? fc_ceil_div(op->out_h, o->block_h) : fc_ceil_div(op->in_h, o->data_h);
 }
 
@@ -232,9 +239,10 @@ static void add_products(const rectangle *all, const float *x, const float *dy, 
     }
 }
 
-void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw,
-                          float *db)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                    float *dw, float *db)
 {
+    (void)item;
     const fc_conv2d *o = &op->u.conv2d;
     const axis v = forward_axis(op->in_h, op->out_h, o->filter_h, o->stride_h, o->dilation_h, o->pad_top);
     const axis h = forward_axis(op->in_w, op->out_w, o->filter_w, o->stride_w, o->dilation_w, o->pad_left);
@@ -255,3 +263,7 @@ void fc_depthwise_weights(const fc_op *op, const fc_io *io, const fc_work *work,
         }
     }
 }
+
+const fc_conv2d_algorithm fc_conv2d_depthwise = {
+    .name = "depthwise", .fits = fits, .size = size, .items = items, .forward = forward, .data = data, .weights = weights,
+};

@@ -10,29 +10,43 @@
  * Padding is a zero-edged copy of the chunk (to_lanes can make one for the first op).
  * Threads: by chunks; WEIGHTS has one partial each. */
 #include "conv2d.h"
-#include "in_lanes.h"
 
-fc_status fc_conv2d_set_lanes(fc_op *op)
+ptrdiff_t fc_conv2d_lanes_copy(const fc_op *op)
 {
-    fc_conv2d *o = &op->u.conv2d;
-    if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_h > 1 || o->dilation_w > 1 || o->groups > 1) return FC_INVALID;
+    const fc_conv2d *o = &op->u.conv2d;
     ptrdiff_t copy = op->out_h + o->filter_h - 1;
-    if (!fc_grow(&copy, op->out_w + o->filter_w - 1) || !fc_grow(&copy, op->in_c * fc_k->v)) return FC_OVERFLOW;
-    op->lanes = 1, op->partial = op->w_size + op->b_size;
-    op->images = 0, o->winograd = 0;
-    op->packed_size = 0, op->packed_t_size = op->w_size;
-    op->scratch = copy + 64;
-    if (o->connections) fc_conv2d_table_size_lanes(op);
+    return fc_grow(&copy, op->out_w + o->filter_w - 1) && fc_grow(&copy, op->in_c * fc_k->v) ? copy : -1;
+}
+
+static int fits(const fc_op *op, fc_pass pass)
+{
+    (void)pass;
+    return op->lanes;
+}
+
+static fc_status size(fc_op *op, fc_pass pass)
+{
+    const ptrdiff_t copy = fc_conv2d_lanes_copy(op);
+    if (copy < 0) return FC_OVERFLOW;
+    op->scratch = fc_max(op->scratch, copy + FC_MARGIN);
+    if (pass == FC_DATA) op->packed_t_size = op->w_size;
+    op->partial = op->w_size + op->b_size;
     return FC_OK;
 }
 
-void fc_conv2d_lanes_pack(const fc_op *op, const fc_io *io)
+static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
+    (void)op;
+    return pass == FC_DATA;
+}
+
+static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch)
+{
+    (void)pass, (void)item, (void)scratch;
     const ptrdiff_t taps = op->u.conv2d.filter_h * op->u.conv2d.filter_w, size = op->in_c * op->out_c;
-    if (!io->packed_t) return;
     for (ptrdiff_t t = 0; t < taps; t++) {
         const float *from = io->w + (taps - 1 - t) * size;
-        float *to = io->packed_t + t * size;
+        float *to = packed + t * size;
         for (ptrdiff_t oc = 0; oc < op->out_c; oc++)
             for (ptrdiff_t ic = 0; ic < op->in_c; ic++) *to++ = from[ic * op->out_c + oc];
     }
@@ -46,7 +60,7 @@ const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_w
                             op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, copy, row);
 }
 
-void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c, y_row = op->out_w * op->out_c * v;
@@ -95,8 +109,9 @@ static void data_region(const fc_op *op, const float *packed, const float *dy, f
                          dx + (h->first + i) * dx_row + w->first * op->in_c * v);
 }
 
-void fc_conv2d_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
+static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
+    (void)bias, (void)activation; /* no transposed convolution is in lanes */
     const fc_conv2d *o = &op->u.conv2d;
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         const float *dy = fc_row(&io->dy, chunk * fc_k->v, work);
@@ -113,17 +128,21 @@ void fc_conv2d_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-void fc_conv2d_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                    float *dw, float *db)
 {
+    (void)item, (void)to; /* a chunk */
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c;
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *dw = io->partial + chunk * (op->w_size + op->b_size);
-        fc_plane x = {.pixel = op->in_c * v};
-        const fc_plane dy = {fc_row(&io->dy, chunk * v, work), op->out_w * op->out_c * v, op->out_c * v};
-        x.p = fc_conv2d_lanes_padded(op, io, work, chunk * v, work->scratch, &x.row);
-        for (ptrdiff_t fh = 0; fh < o->filter_h; fh++, x.p += x.row)
-            fc_k->lanes_outer(len, op->out_c, op->out_h, op->out_w, &x, &dy, dw + fh * len * op->out_c, op->out_c);
-        if (op->b_size) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, dw + op->w_size);
-    }
+    fc_plane x = {.pixel = op->in_c * v};
+    const fc_plane dy = {fc_row(&io->dy, from, work), op->out_w * op->out_c * v, op->out_c * v};
+    x.p = fc_conv2d_lanes_padded(op, io, work, from, work->scratch, &x.row);
+    for (ptrdiff_t fh = 0; fh < o->filter_h; fh++, x.p += x.row)
+        fc_k->lanes_outer(len, op->out_c, op->out_h, op->out_w, &x, &dy, dw + fh * len * op->out_c, op->out_c);
+    if (db) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, db);
 }
+
+const fc_conv2d_algorithm fc_conv2d_lanes = {
+    .name = "direct", .fits = fits, .size = size, .items = fc_one_item, .pack_items = pack_items, .pack = pack,
+    .forward = forward, .data = data, .weights = weights,
+};

@@ -6,264 +6,97 @@
  * w [filter_h][filter_w][connections]. io->table lists (in(k), out(k)) by output and then input channel; every output has a
  * connection.
  *
- * In lanes each output, and for DATA each input, goes through the channels it is connected with, so multiply-adds are as few as
- * weights: packed are w as [out][fh][fw][its inputs] and, taps in reverse, as [in][fh][fw][its outputs]. DATA pads dy's columns with
- * zeros, whose products it computes, and leaves out rows that fall outside.
- * With channels as lanes a vector holds outputs that are connected with different inputs, and zeros would fill it: w is written
- * out with a zero for each missing connection (at the head of packed and packed_t), and the dense op, direct, does the rest. Of
- * its weight gradient the connections are kept.
- * Threads: as conv2d.c, PACK in two items; WEIGHTS by chunks, one partial each. */
+ * In lanes: conv2d_table_lanes.c. Here channels are lanes, so a vector holds outputs that are connected with different inputs,
+ * and zeros would fill it: w is written out with a zero for each missing connection (at the head of packed and packed_t), and
+ * the direct algorithm does the rest with all connections. Of its weight gradient those of the table are kept.
+ * Threads: as conv2d_direct.c, PACK in two items; WEIGHTS by chunks. */
 #include "conv2d.h"
-#include "in_lanes.h"
-
-#define BLOCK 5120 /* floats, 20 KiB of 32 KiB of L1 */
 
 static ptrdiff_t taps(const fc_op *op) { return op->u.conv2d.filter_h * op->u.conv2d.filter_w; }
 static ptrdiff_t all_weights(const fc_op *op) { return taps(op) * op->in_c * op->out_c; }
 static ptrdiff_t written_out(const fc_op *op) { return fc_round_up(all_weights(op), 16); }
 
-fc_status fc_conv2d_set_table(fc_op *op, ptrdiff_t connections)
+static int fits(const fc_op *op, fc_pass pass)
 {
-    fc_conv2d *o = &op->u.conv2d;
-    if (o->groups > 1 || connections < op->out_c || connections > op->in_c * op->out_c) return FC_INVALID;
-    o->connections = connections;
-    op->packed_size += written_out(op), op->packed_t_size += written_out(op);
-    op->scratch += written_out(op) + fc_round_up(op->out_c, 16);
-    op->w_size = taps(op) * connections; /* fewer than all, which have been checked */
-    op->cost = (double)op->out_h * (double)op->out_w * (double)op->w_size;
-    op->partial = op->w_size + op->b_size;
-    return FC_OK;
+    (void)pass;
+    return op->u.conv2d.connections > 0;
 }
 
-/* The op with all connections, and its buffers. */
+/* The op with all connections. */
 static fc_op whole(const fc_op *op)
 {
     fc_op all = *op;
     all.u.conv2d.connections = 0;
     all.w_size = all_weights(op);
-    all.packed_size -= written_out(op), all.packed_t_size -= written_out(op);
     return all;
 }
 
-static fc_io whole_io(const fc_op *op, const fc_io *io)
+static fc_status size(fc_op *op, fc_pass pass)
 {
-    fc_io all = *io;
-    if (io->packed) all.packed += written_out(op);
-    if (io->packed_t) all.packed_t += written_out(op);
-    return all;
+    const ptrdiff_t connections = op->u.conv2d.connections;
+    fc_op all = whole(op);
+    const fc_status status = fc_conv2d_direct.size(&all, pass);
+    op->u.conv2d = all.u.conv2d, op->u.conv2d.connections = connections;
+    op->scratch = fc_max(op->scratch, all.scratch + (pass == FC_WEIGHTS ? written_out(op) : 0));
+    if (pass == FC_FORWARD) op->packed_size = all.packed_size + written_out(op);
+    if (pass == FC_DATA) op->packed_t_size = all.packed_t_size + written_out(op);
+    op->partial = op->w_size + op->b_size;
+    return status;
 }
 
-static void write_out(const fc_op *op, const fc_io *io, float *to)
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
+    return pass == FC_WEIGHTS ? 1 : fc_conv2d_direct.items(op, pass);
+}
+
+static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch)
+{
+    (void)item;
     const ptrdiff_t n = op->u.conv2d.connections;
-    memset(to, 0, (size_t)all_weights(op) * sizeof *to);
+    const fc_op all = whole(op);
+    fc_io all_io = *io;
+    all_io.w = packed;
+    memset(packed, 0, (size_t)all_weights(op) * sizeof *packed);
     for (ptrdiff_t t = 0; t < taps(op); t++)
         for (ptrdiff_t k = 0; k < n; k++)
-            to[(t * op->in_c + io->table[2 * k]) * op->out_c + io->table[2 * k + 1]] = io->w[t * n + k];
+            packed[(t * op->in_c + io->table[2 * k]) * op->out_c + io->table[2 * k + 1]] = io->w[t * n + k];
+    for (ptrdiff_t i = 0; i < fc_conv2d_direct.pack_items(&all, pass); i++)
+        fc_conv2d_direct.pack(&all, &all_io, pass, i, packed + written_out(op), scratch);
 }
 
-/* In lanes */
-
-/* The connections of one channel: side 1, an output's; side 0, an input's. Their numbers, in order; how many. */
-static ptrdiff_t connected(const fc_op *op, const fc_io *io, int side, ptrdiff_t channel, int32_t *k)
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    ptrdiff_t count = 0;
-    for (ptrdiff_t i = 0; i < op->u.conv2d.connections; i++)
-        if (io->table[2 * i + side] == channel) k[count++] = (int32_t)i;
-    return count;
-}
-
-/* Scratch: the connections of a channel, where the channels at their other ends lie (two floats hold one), a padded copy. */
-typedef struct {
-    int32_t *k;
-    ptrdiff_t *at;
-    float *copy;
-} lane_space;
-
-static ptrdiff_t list_size(const fc_op *op) { return fc_round_up(fc_max(op->in_c, op->out_c), 16); }
-
-static lane_space get_space(const fc_op *op, float *scratch)
-{
-    return (lane_space){(int32_t *)scratch, (ptrdiff_t *)(scratch + list_size(op)), scratch + 3 * list_size(op)};
-}
-
-void fc_conv2d_table_size_lanes(fc_op *op)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t in_w = fc_max(op->in_w, op->out_w + o->filter_w - 1); /* to_lanes may widen the image */
-    const ptrdiff_t dy = op->out_h * (in_w + o->filter_w - 1) * op->out_c * fc_k->v;
-    op->packed_size = op->packed_t_size = op->w_size;
-    op->scratch = fc_max(op->scratch, dy + 64) + 3 * list_size(op);
-}
-
-/* As `connected`, and the places of the channels at the connections' other ends. */
-static ptrdiff_t find_places(const fc_op *op, const fc_io *io, int side, ptrdiff_t channel, const lane_space *s)
-{
-    const ptrdiff_t count = connected(op, io, side, channel, s->k);
-    for (ptrdiff_t i = 0; i < count; i++) s->at[i] = io->table[2 * s->k[i] + (side ? 0 : 1)] * fc_k->v;
-    return count;
-}
-
-/* Rows of a result that are taken together, so that what all of its channels read of `row` floats stays in L1. */
-static ptrdiff_t block_rows(const fc_op *op, ptrdiff_t rows, ptrdiff_t row)
-{
-    return fc_balanced(rows, fc_max(1, BLOCK / row - op->u.conv2d.filter_h + 1));
-}
-
-static void pack_lanes(const fc_op *op, const fc_io *io, int side, int32_t *k, float *to)
-{
-    const ptrdiff_t n = op->u.conv2d.connections, last = taps(op) - 1;
-    for (ptrdiff_t channel = 0; channel < (side ? op->out_c : op->in_c); channel++) {
-        const ptrdiff_t count = connected(op, io, side, channel, k);
-        for (ptrdiff_t t = 0; t <= last; t++)
-            for (ptrdiff_t i = 0; i < count; i++) *to++ = io->w[(side ? t : last - t) * n + k[i]];
-    }
-}
-
-static void lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, y_row = op->out_w * op->out_c * v;
-    const lane_space s = get_space(op, work->scratch);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        ptrdiff_t row;
-        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, s.copy, &row);
-        float *y = fc_row(&io->y, chunk * v, work);
-        const ptrdiff_t block = block_rows(op, op->out_h, row);
-        for (ptrdiff_t from = 0; from < op->out_h; from += block) {
-            const float *w = io->packed;
-            const ptrdiff_t to = fc_min(from + block, op->out_h);
-            for (ptrdiff_t oc = 0; oc < op->out_c; oc++) {
-                const fc_taps t = {.rows = o->filter_h, .cols = o->filter_w, .channels = find_places(op, io, 1, oc, &s),
-                                   .row = row, .col = op->in_c * v, .x_pixel = op->in_c * v, .y_pixel = op->out_c * v};
-                for (ptrdiff_t oh = from; oh < to; oh++)
-                    fc_k->lanes_dot(&t, s.at, w, io->b ? io->b + oc : NULL, op->out_w, x + oh * row, y + oh * y_row + oc * v);
-                w += taps(op) * t.channels;
-            }
-        }
-        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, op->out_h * y_row, y, y);
-    }
-}
-
-static void lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, dx_row = op->in_w * op->in_c * v, above = o->filter_h - 1 - o->pad_top;
-    const lane_space s = get_space(op, work->scratch);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        ptrdiff_t row;
-        const float *dy = fc_conv2d_padded(fc_row(&io->dy, chunk * v, work), op->out_h, op->out_w, op->out_c * v, 0, op->out_h,
-                                           o->pad_left - (o->filter_w - 1), op->in_w + o->filter_w - 1, s.copy, &row);
-        float *dx = fc_row(&io->dx, chunk * v, work);
-        const ptrdiff_t block = block_rows(op, op->in_h, row);
-        for (ptrdiff_t from = 0; from < op->in_h; from += block) {
-            const float *w = io->packed_t;
-            const ptrdiff_t to = fc_min(from + block, op->in_h);
-            for (ptrdiff_t ic = 0; ic < op->in_c; ic++) {
-                fc_taps t = {.cols = o->filter_w, .channels = find_places(op, io, 0, ic, &s), .row = row, .col = op->out_c * v,
-                             .x_pixel = op->out_c * v, .y_pixel = op->in_c * v};
-                for (ptrdiff_t ih = from; ih < to; ih++) { /* row r of the taps, in reverse, is at row ih − above + r of dy */
-                    const ptrdiff_t first = fc_max(0, above - ih);
-                    t.rows = fc_max(0, fc_min(o->filter_h, op->out_h + above - ih) - first);
-                    const ptrdiff_t at = t.rows ? ih - above + first : 0;
-                    fc_k->lanes_dot(&t, s.at, w + (t.rows ? first : 0) * o->filter_w * t.channels, NULL, op->in_w,
-                                    dy + at * row, dx + ih * dx_row + ic * v);
-                }
-                w += taps(op) * t.channels;
-            }
-        }
-    }
-}
-
-static void lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, n = o->connections;
-    const lane_space s = get_space(op, work->scratch);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *partial = io->partial + chunk * (op->w_size + op->b_size);
-        ptrdiff_t row;
-        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, s.copy, &row), *all = fc_row(&io->dy, chunk * v, work);
-        for (ptrdiff_t k = 0; k < n;) {
-            const int two = k + 1 < n && io->table[2 * k + 1] == io->table[2 * k + 3]; /* connections of one output */
-            const ptrdiff_t in = io->table[2 * k] * v, apart = two ? io->table[2 * k + 2] * v - in : 0;
-            const fc_plane dy = {all + io->table[2 * k + 1] * v, op->out_w * op->out_c * v, op->out_c * v};
-            for (ptrdiff_t fh = 0; fh < o->filter_h; fh++) {
-                const fc_plane from = {x + fh * row + in, row, op->in_c * v};
-                fc_k->lanes_taps(o->filter_w, op->in_c * v, apart, op->out_h, op->out_w, &from, &dy,
-                                 partial + fh * o->filter_w * n + k, n);
-            }
-            k += two ? 2 : 1;
-        }
-        if (op->b_size) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, all, partial + op->w_size);
-    }
-}
-
-/* The passes */
-
-void fc_conv2d_table_pack(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        float *packed = item ? io->packed_t : io->packed;
-        if (!packed) continue;
-        if (op->lanes) {
-            pack_lanes(op, io, item == 0, (int32_t *)work->scratch, packed);
-            continue;
-        }
-        const fc_op all = whole(op);
-        fc_io all_io = whole_io(op, io);
-        write_out(op, io, packed);
-        all_io.w = packed;
-        if (item)
-            all_io.packed = NULL;
-        else
-            all_io.packed_t = NULL;
-        fc_work every = *work;
-        every.first = 0, every.last = fc_conv2d_class.items(&all, FC_PACK);
-        fc_conv2d_class.pass[FC_PACK](&all, &all_io, &every);
-    }
-}
-
-void fc_conv2d_table_forward(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    if (op->lanes) {
-        lanes_forward(op, io, work);
-        return;
-    }
     const fc_op all = whole(op);
-    const fc_io all_io = whole_io(op, io);
-    fc_conv2d_class.pass[FC_FORWARD](&all, &all_io, work);
+    fc_io all_io = *io;
+    all_io.packed += written_out(op);
+    fc_conv2d_direct.forward(&all, &all_io, work);
 }
 
-void fc_conv2d_table_data(const fc_op *op, const fc_io *io, const fc_work *work)
+static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
-    if (op->lanes) {
-        lanes_data(op, io, work);
-        return;
-    }
     const fc_op all = whole(op);
-    const fc_io all_io = whole_io(op, io);
-    fc_conv2d_class.pass[FC_DATA](&all, &all_io, work);
+    fc_io all_io = *io;
+    all_io.packed_t += written_out(op);
+    fc_conv2d_direct.data(&all, &all_io, work, bias, activation);
 }
 
-void fc_conv2d_table_weights(const fc_op *op, const fc_io *io, const fc_work *work)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                    float *dw, float *db)
 {
-    if (op->lanes) {
-        lanes_weights(op, io, work);
-        return;
-    }
+    (void)item;
     const fc_op all = whole(op);
     const ptrdiff_t n = op->u.conv2d.connections;
     fc_work inner = *work;
-    float *dw = work->scratch, *db = dw + written_out(op);
-    inner.scratch = db + fc_round_up(op->out_c, 16);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *partial = io->partial + chunk * (op->w_size + op->b_size);
-        const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
-        fc_conv2d_weights_of(&all, io, &inner, from, to, dw, op->b_size ? db : NULL);
-        for (ptrdiff_t t = 0; t < taps(op); t++)
-            for (ptrdiff_t k = 0; k < n; k++)
-                partial[t * n + k] = dw[(t * op->in_c + io->table[2 * k]) * op->out_c + io->table[2 * k + 1]];
-        if (op->b_size) memcpy(partial + op->w_size, db, (size_t)op->out_c * sizeof *db);
-    }
+    float *all_dw = work->scratch;
+    inner.scratch = all_dw + written_out(op);
+    for (ptrdiff_t i = 0; i < fc_conv2d_direct.items(&all, FC_WEIGHTS); i++)
+        fc_conv2d_direct.weights(&all, io, &inner, i, from, to, all_dw, db);
+    for (ptrdiff_t t = 0; t < taps(op); t++)
+        for (ptrdiff_t k = 0; k < n; k++)
+            dw[t * n + k] = all_dw[(t * op->in_c + io->table[2 * k]) * op->out_c + io->table[2 * k + 1]];
 }
+
+const fc_conv2d_algorithm fc_conv2d_table = {
+    .name = "direct", .fits = fits, .size = size, .items = items, .pack_items = fc_one_item, .pack = pack, .forward = forward,
+    .data = data, .weights = weights,
+};

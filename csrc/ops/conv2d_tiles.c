@@ -30,6 +30,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
         k.h = op->in_h, k.w = op->in_w, k.c = op->in_c, k.pad_h = o->pad_top, k.pad_w = o->pad_left;
         if (fc_is_spread(op)) k.h = k.out_h + k.taps - 1, k.w = k.out_w + k.taps - 1, k.c *= sh * sw, k.pad_h = k.pad_w = 0;
     }
+    k.y_c = pass == FC_FORWARD ? fc_y_c(op) : k.out_c, k.y_at = pass == FC_FORWARD ? op->y_at : 0;
     k.m = best_tile(k.taps, k.out_h, k.out_w), k.t = k.m + k.taps - 1;
     k.tiles_h = fc_ceil_div(k.out_h, k.m), k.tiles_w = fc_ceil_div(k.out_w, k.m);
     k.rows = fc_balanced(k.tiles_h, TILES / k.tiles_w);
@@ -106,6 +107,6 @@ void fc_output_pixels(const fc_tiling *k, float *y, ptrdiff_t th, ptrdiff_t tw, 
     for (ptrdiff_t i = 0; i < k->m; i++)
         for (ptrdiff_t j = 0; j < k->m; j++) {
             const ptrdiff_t h = th * k->m + i, w = tw * k->m + j;
-            at[i * k->m + j] = h < k->out_h && w < k->out_w ? y + (h * k->out_w + w) * k->out_c + c : NULL;
+            at[i * k->m + j] = h < k->out_h && w < k->out_w ? y + (h * k->out_w + w) * k->y_c + k->y_at + c : NULL;
         }
 }

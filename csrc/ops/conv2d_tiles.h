@@ -10,6 +10,7 @@ typedef struct {
     ptrdiff_t taps, m, t;              /* m × m outputs of t × t tiles */
     ptrdiff_t h, w, c;                 /* the image the tiles are cut from (after space to depth) */
     ptrdiff_t out_h, out_w, out_c;
+    ptrdiff_t y_c, y_at;               /* the output is channels y_at … of pixels of y_c */
     ptrdiff_t pad_h, pad_w, groups;
     ptrdiff_t tiles_h, tiles_w;
     ptrdiff_t rows;                    /* of tiles, in a block */
@@ -55,8 +56,11 @@ void fc_input_tiles(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *
 /* The output pixels of a tile from channel c on; NULL outside the image. */
 void fc_output_pixels(const fc_tiling *k, float *y, ptrdiff_t th, ptrdiff_t tw, ptrdiff_t c, float **at);
 
-/* WEIGHTS (conv2d_winograd_weights.c): its items, blocks of weights; floats of scratch that one takes. */
+/* WEIGHTS (conv2d_winograd_weights.c): its items, blocks of weights; floats of scratch that one takes. db goes with a group's
+ * first channels. */
 ptrdiff_t fc_winograd_weight_blocks(const fc_tiling *k);
 ptrdiff_t fc_winograd_weights_scratch(const fc_op *op, const fc_tiling *k);
+void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                         float *dw, float *db);
 
 #endif

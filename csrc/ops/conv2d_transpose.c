@@ -7,20 +7,8 @@
  * Threads: as there; WEIGHTS has one block more, for db, unless it is cut by chunks. */
 #include "conv2d.h"
 
-fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
-                                   ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias)
-{
-    const fc_status status = fc_conv2d_init(op, out_h, out_w, out_c, in_c, window, pad_bottom, pad_right, 0);
-    if (status != FC_OK) return status;
-    if (op->out_h != in_h || op->out_w != in_w) return FC_INVALID;
-    *op = fc_conv2d_transposed(op);
-    op->kind = FC_CONV2D_TRANSPOSE;
-    op->b_size = bias ? out_c : 0;
-    if (op->partial) op->partial += op->b_size;
-    return FC_OK;
-}
-
-fc_op fc_conv2d_transposed(const fc_op *op)
+/* The convolution whose gradient a transposed one is; of a convolution the same with sizes exchanged. */
+static fc_op transposed(const fc_op *op)
 {
     fc_op other = *op;
     other.kind = FC_CONV2D, other.activation = FC_LINEAR;
@@ -28,6 +16,19 @@ fc_op fc_conv2d_transposed(const fc_op *op)
     other.out_h = op->in_h, other.out_w = op->in_w, other.out_c = op->in_c, other.out_size = op->in_size;
     other.packed_size = op->packed_t_size, other.packed_t_size = op->packed_size;
     return other;
+}
+
+fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
+                                   ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias)
+{
+    const fc_status status = fc_conv2d_init(op, out_h, out_w, out_c, in_c, window, pad_bottom, pad_right, 0);
+    if (status != FC_OK) return status;
+    if (op->out_h != in_h || op->out_w != in_w) return FC_INVALID;
+    *op = transposed(op);
+    op->kind = FC_CONV2D_TRANSPOSE;
+    op->b_size = bias ? out_c : 0;
+    if (op->partial) op->partial += op->b_size;
+    return FC_OK;
 }
 
 /* The convolution's buffers. It has no bias; its partial sums leave room for db. */
@@ -42,7 +43,7 @@ static fc_io exchanged(const fc_io *io)
 
 static void run(const fc_op *op, fc_pass pass, const fc_io *io, const fc_work *work)
 {
-    const fc_op conv = fc_conv2d_transposed(op);
+    const fc_op conv = transposed(op);
     const fc_io own = exchanged(io);
     fc_conv2d_class.pass[pass](&conv, &own, work);
 }
@@ -52,14 +53,14 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work) { run(op
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const fc_op conv = fc_conv2d_transposed(op);
+    const fc_op conv = transposed(op);
     const fc_io own = exchanged(io);
-    fc_conv2d_data(&conv, &own, work, io->b, op->activation);
+    fc_conv2d_by(&conv, FC_DATA)->data(&conv, &own, work, io->b, op->activation);
 }
 
 static ptrdiff_t conv_items(const fc_op *op, fc_pass pass)
 {
-    const fc_op conv = fc_conv2d_transposed(op);
+    const fc_op conv = transposed(op);
     return fc_conv2d_class.items(&conv, pass);
 }
 
@@ -78,19 +79,25 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     if (work->last > blocks.last && op->b_size) fc_conv2d_bias(op, io, work, 0, work->batch, 0, op->out_c, io->db);
 }
 
+/* The convolution's pass that computes one of this op's. */
+static fc_pass exchanged_pass(fc_pass pass) { return pass == FC_FORWARD ? FC_DATA : pass == FC_DATA ? FC_FORWARD : pass; }
+
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
-    switch (pass) {
-    case FC_FORWARD: return conv_items(op, FC_DATA);
-    case FC_DATA: return conv_items(op, FC_FORWARD);
-    case FC_WEIGHTS: return conv_items(op, FC_WEIGHTS) + (op->b_size > 0);
-    default: return conv_items(op, pass);
-    }
+    return conv_items(op, exchanged_pass(pass)) + (pass == FC_WEIGHTS && op->b_size > 0);
+}
+
+static const char *algorithm(const fc_op *op, fc_pass pass)
+{
+    const fc_op conv = transposed(op);
+    return fc_op_algorithm(&conv, exchanged_pass(pass));
 }
 
 const fc_op_class fc_conv2d_transpose_class = {
-    "conv2d_transpose",
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights,
-     [FC_REDUCE] = fc_reduce},
-    fc_conv2d_cut, items,
+     [FC_REDUCE] = fc_reduce}, fc_conv2d_cut, items,
+    .needs = {[FC_PACK] = FC_W, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED | FC_B, [FC_MASK] = FC_Y | FC_DY,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
+    .algorithm = algorithm,
 };

@@ -25,32 +25,34 @@ static int suits(const fc_op *op, const fc_tiling *k)
     return k->c / k->groups >= LEAST && k->out_c / k->groups >= LEAST && products < WORTH * direct;
 }
 
-void fc_winograd_init(fc_op *op)
+static int fits(const fc_op *op, fc_pass pass)
 {
-    fc_conv2d *o = &op->u.conv2d;
-    o->winograd = 0;
-    if (o->dilation_h > 1 || o->dilation_w > 1 || o->stride_h != o->stride_w || o->filter_h != o->filter_w) return;
-    if (fc_is_spread(op) && o->groups > 1) return;
+    const fc_conv2d *o = &op->u.conv2d;
+    if (o->exact || o->dilation_h > 1 || o->dilation_w > 1 || o->stride_h != o->stride_w || o->filter_h != o->filter_w) return 0;
+    if (fc_is_spread(op) && (o->groups > 1 || pass == FC_DATA)) return 0;
     const ptrdiff_t taps = fc_ceil_div(o->filter_h, o->stride_h);
-    if ((taps != 3 && taps != 5) || (double)op->in_size + (double)op->out_size > 1e8) return;
-    const fc_tiling k = fc_get_tiling(op, FC_FORWARD);
-    const ptrdiff_t nr = fc_k->nr;
-    if (suits(op, &k)) {
-        o->winograd |= 1 << FC_FORWARD | 1 << FC_WEIGHTS;
-        op->images = fc_min(k.images, IMAGES);
-        op->packed_size = k.t * k.t * k.c * fc_round_up(k.out_c / k.groups, nr);
-        op->scratch = fc_max(op->scratch, fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size);
-        op->scratch = fc_max(op->scratch, fc_winograd_weights_scratch(op, &k));
-    }
-    const fc_tiling d = fc_get_tiling(op, FC_DATA);
-    if (!fc_is_spread(op) && d.pad_h >= 0 && d.pad_w >= 0 && suits(op, &d)) {
-        o->winograd |= 1 << FC_DATA;
-        op->packed_t_size = d.t * d.t * d.c * fc_round_up(d.out_c / d.groups, nr);
-        op->scratch = fc_max(op->scratch, fc_get_tile_scratch(op, &d, d.c / d.groups, d.columns, NULL).size);
-    }
+    if ((taps != 3 && taps != 5) || (double)op->in_size + (double)op->out_size > 1e8) return 0;
+    const fc_tiling k = fc_get_tiling(op, pass);
+    return (pass != FC_DATA || (k.pad_h >= 0 && k.pad_w >= 0)) && suits(op, &k);
 }
 
-const char *fc_winograd_name(const fc_op *op, fc_pass pass)
+static fc_status size(fc_op *op, fc_pass pass)
+{
+    const fc_tiling k = fc_get_tiling(op, pass);
+    const ptrdiff_t packed = k.t * k.t * k.c * fc_round_up(k.out_c / k.groups, fc_k->nr);
+    if (pass == FC_WEIGHTS) {
+        op->scratch = fc_max(op->scratch, fc_winograd_weights_scratch(op, &k));
+        return FC_OK;
+    }
+    if (pass == FC_FORWARD)
+        op->packed_size = packed, op->images = fc_min(k.images, IMAGES);
+    else
+        op->packed_t_size = packed;
+    op->scratch = fc_max(op->scratch, fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size);
+    return FC_OK;
+}
+
+static const char *variant(const fc_op *op, fc_pass pass)
 {
     static const char *const names[] = {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)", "F(5×5, 3×3)",
                                         "space to depth, F(5×5, 3×3)", "F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"};
@@ -58,15 +60,22 @@ const char *fc_winograd_name(const fc_op *op, fc_pass pass)
     return names[(k.taps == 5 ? 4 : k.m == 5 ? 2 : 0) + fc_is_spread(op)];
 }
 
-ptrdiff_t fc_winograd_items(const fc_op *op, fc_pass pass)
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_tiling k = fc_get_tiling(op, pass);
     return pass == FC_WEIGHTS ? fc_winograd_weight_blocks(&k) : fc_ceil_div(k.tiles_h, k.rows) * k.groups * k.column_blocks;
 }
 
-/* packed [group][column tile][product][channel][NR] */
-void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *packed, ptrdiff_t item)
+static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
+    const ptrdiff_t groups = op->u.conv2d.groups;
+    return groups * fc_ceil_div((pass == FC_DATA ? op->in_c : op->out_c) / groups, fc_k->nr);
+}
+
+/* packed [group][column tile][product][channel][NR] */
+static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch)
+{
+    (void)scratch;
     const fc_tiling k = fc_get_tiling(op, pass);
     const ptrdiff_t nr = fc_k->nr, in = k.c / k.groups, out = k.out_c / k.groups, tiles = fc_ceil_div(out, nr);
     const ptrdiff_t g = item / tiles, j = item % tiles * nr, n = fc_min(nr, out - j);
@@ -79,10 +88,10 @@ void fc_winograd_pack(const fc_op *op, fc_pass pass, const float *w, float *pack
             const ptrdiff_t th = i / k.taps, tw = i % k.taps;
             if (pass == FC_FORWARD) {
                 const ptrdiff_t from = fc_filter_tap(op, th, tw, c, g * out + j);
-                at[i] = from < 0 ? zero : w + from;
+                at[i] = from < 0 ? zero : io->w + from;
                 continue;
             }
-            const float *from = w + fc_filter_tap(op, k.taps - 1 - th, k.taps - 1 - tw, j, g * in + c);
+            const float *from = io->w + fc_filter_tap(op, k.taps - 1 - th, k.taps - 1 - tw, j, g * in + c);
             for (ptrdiff_t l = 0; l < n; l++) taps[i * nr + l] = from[l * op->out_c];
             at[i] = taps + i * nr;
         }
@@ -113,29 +122,35 @@ static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t til
             }
 }
 
-static void output_tiles(const fc_tiling *k, const fc_tile_scratch *s, const fc_buf *to, const fc_work *work,
-                         const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n, const float *bias, fc_activation activation,
-                         float alpha)
+/* What FORWARD and DATA share. */
+typedef struct {
+    const fc_buf *from, *to, *sum; /* sum: added to `to`; NULL: nothing */
+    const float *packed, *bias;
+    fc_activation activation;
+} product;
+
+static void output_tiles(const fc_tiling *k, const fc_tile_scratch *s, const product *q, const fc_work *work,
+                         const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n, float alpha)
 {
+    const fc_activation activation = q->activation;
+    const int relu = activation == FC_RELU && !q->sum;
     float *at[FC_MOST_OUT * FC_MOST_OUT];
     const float *m = s->m;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++)
         for (ptrdiff_t th = b->row; th < b->row + b->rows; th++)
             for (ptrdiff_t tw = 0; tw < k->tiles_w; tw++, m += s->m_row) {
-                fc_output_pixels(k, fc_row(to, image, work), th, tw, c, at);
-                fc_k->winograd_output(k->t, k->m, n, m, s->m_step, bias ? bias + c : NULL, activation == FC_RELU, at);
-                if (activation == FC_RELU || activation == FC_LINEAR) continue;
+                float *y = fc_row(q->to, image, work);
+                fc_output_pixels(k, y, th, tw, c, at);
+                fc_k->winograd_output(k->t, k->m, n, m, s->m_step, q->bias ? q->bias + c : NULL, relu, at);
+                if (relu || (activation == FC_LINEAR && !q->sum)) continue;
+                const float *x2 = q->sum ? fc_row(q->sum, image, work) : NULL;
                 for (ptrdiff_t i = 0; i < k->m * k->m; i++)
-                    if (at[i]) fc_k->activate(activation, alpha, n, at[i], at[i]);
+                    if (at[i] && x2)
+                        fc_k->activate_sum(activation, alpha, n, x2 + (at[i] - y), at[i]);
+                    else if (at[i])
+                        fc_k->activate(activation, alpha, n, at[i], at[i]);
             }
 }
-
-/* What FORWARD and DATA share. */
-typedef struct {
-    const fc_buf *from, *to;
-    const float *packed, *bias;
-    fc_activation activation;
-} product;
 
 /* Column blocks [first, last), counted through all groups, of one block of tiles. */
 static void run_block(const fc_op *op, const fc_tiling *k, const product *q, const fc_work *work, const fc_tile_block *b,
@@ -150,7 +165,7 @@ static void run_block(const fc_op *op, const fc_tiling *k, const product *q, con
         if (item == first || j == 0) fc_input_tiles(op, k, &s, q->from, work, b, g * in, in);
         multiply(k, &s, b->images * b->rows * k->tiles_w, in,
                  q->packed + g * fc_round_up(out, fc_k->nr) * in * k->t * k->t, j, n);
-        output_tiles(k, &s, q->to, work, b, g * out + j, n, q->bias, q->activation, op->alpha);
+        output_tiles(k, &s, q, work, b, g * out + j, n, op->alpha);
     }
 }
 
@@ -168,16 +183,21 @@ static void run_items(const fc_op *op, const fc_tiling *k, const product *q, con
     }
 }
 
-void fc_winograd_forward(const fc_op *op, const fc_io *io, const fc_work *work)
+static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_tiling k = fc_get_tiling(op, FC_FORWARD);
-    const product q = {&io->x, &io->y, io->packed, io->b, op->activation};
+    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->b, op->activation};
     run_items(op, &k, &q, work);
 }
 
-void fc_winograd_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
+static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_tiling k = fc_get_tiling(op, FC_DATA);
-    const product q = {&io->dy, &io->dx, io->packed_t, bias, activation};
+    const product q = {&io->dy, &io->dx, NULL, io->packed_t, bias, activation};
     run_items(op, &k, &q, work);
 }
+
+const fc_conv2d_algorithm fc_conv2d_winograd = {
+    .variant = variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
+    .data = data, .weights = fc_winograd_weights,
+};

@@ -31,6 +31,8 @@ ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
 }
 
+ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, FC_BLOCK); }
+
 ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass)
 {
     (void)pass;

@@ -38,7 +38,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
     op->scratch = fc_max(WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
-                         op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + 64;
+                         op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + FC_MARGIN;
     op->cost = (double)op->w_size;
     return FC_OK;
 }
@@ -343,8 +343,19 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     }
 }
 
+/* A single image takes weights as they lie, and so does DATA where they were not packed; an optimizer at hand takes dw. */
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    if (pass == FC_FORWARD && (op->wide || batch == 1)) needs &= ~(unsigned)FC_PACKED;
+    if (pass == FC_DATA && !io->packed_t) needs = (needs & ~(unsigned)FC_PACKED_T) | FC_W;
+    if (pass == FC_WEIGHTS && io->update)
+        needs = (needs | fc_needs(io->update, io, FC_UPDATE, batch)) & ~(unsigned)(FC_DW | FC_PARTIAL);
+    return needs;
+}
+
 const fc_op_class fc_dense_class = {
-    "dense",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items,
+    .needs = {[FC_PACK] = FC_W, [FC_FORWARD] = FC_X | FC_Y | FC_W | FC_B | FC_PACKED, [FC_MASK] = FC_Y | FC_DY,
+              [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T, [FC_WEIGHTS] = FC_X | FC_DY | FC_DW | FC_DB},
+    .correct = correct, .set_lanes = fc_dense_set_lanes, .set_curvature = fc_of_curvature, .folds = 1,
 };

@@ -16,7 +16,7 @@ fc_status fc_dense_set_lanes(fc_op *op)
     if (op->wide || op->dropped) return FC_INVALID;
     op->lanes = 1;
     op->packed_size = op->packed_t_size = 0;
-    op->scratch = PACKED + fc_round_up(op->out_c, fc_k->nr) * fc_k->v + 64;
+    op->scratch = PACKED + fc_round_up(op->out_c, fc_k->nr) * fc_k->v + FC_MARGIN;
     return FC_OK;
 }
 

@@ -103,4 +103,14 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_distort_class = {"distort", {[FC_FORWARD] = forward}, fc_by_image, fc_one_item};
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)op, (void)pass, (void)batch;
+    return io->pixels ? needs & ~(unsigned)FC_X : needs;
+}
+
+const fc_op_class fc_distort_class = {
+    {[FC_FORWARD] = forward}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y},
+    .correct = correct,
+};

@@ -36,4 +36,7 @@ static void apply(const fc_op *op, const fc_io *io, const fc_work *work, const f
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { apply(op, io, work, &io->x, &io->y); }
 static void data(const fc_op *op, const fc_io *io, const fc_work *work) { apply(op, io, work, &io->dy, &io->dx); }
 
-const fc_op_class fc_dropout_class = {"dropout", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item};
+const fc_op_class fc_dropout_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
+};

@@ -8,12 +8,11 @@
 fc_status fc_fold_init(fc_op *op, const fc_op *of, const fc_op *norm)
 {
     memset(op, 0, sizeof *op);
-    if ((of->kind != FC_CONV2D && of->kind != FC_DENSE) || norm->kind != FC_FIXED_NORM || of->out_c != norm->in_c)
-        return FC_INVALID;
+    if (!fc_op_classes[of->kind]->folds || norm->kind != FC_FIXED_NORM || of->out_c != norm->in_c) return FC_INVALID;
     op->kind = FC_FOLD;
     op->in_c = op->out_c = of->out_c;
     op->in_h = op->out_h = of->w_size / of->out_c, op->in_w = op->out_w = 1;
-    op->w_size = of->w_size;
+    op->w_size = of->w_size, op->b_size = of->out_c, op->packed_size = norm->packed_size;
     op->u.batch_norm = norm->u.batch_norm;
     return FC_OK;
 }
@@ -39,4 +38,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->in_h, block(op));
 }
 
-const fc_op_class fc_fold_class = {"fold", {[FC_PACK] = pack}, fc_by_block, items};
+const fc_op_class fc_fold_class = {
+    {[FC_PACK] = pack}, fc_by_block, items,
+    .needs = {[FC_PACK] = FC_W | FC_PACKED | FC_DW | FC_DB},
+};

@@ -28,5 +28,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 }
 
 const fc_op_class fc_gaussian_noise_class = {
-    "gaussian_noise", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
 };

@@ -19,4 +19,7 @@ static void reduce(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_gradient_sum_class = {"gradient_sum", {[FC_REDUCE] = reduce}, fc_by_block, fc_parameter_items};
+const fc_op_class fc_gradient_sum_class = {
+    {[FC_REDUCE] = reduce}, fc_by_block, fc_parameter_items,
+    .needs = {[FC_REDUCE] = FC_W | FC_DW},
+};

@@ -43,5 +43,6 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_half_weights_class = {
-    "half_weights", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_block, items,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_block, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_HALF | FC_SCALES, [FC_DATA] = FC_DX | FC_HALF | FC_SCALES},
 };

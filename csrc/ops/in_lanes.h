@@ -4,17 +4,7 @@
 #include "ops.h"
 
 /* Turns an op into one in lanes; FC_INVALID if it has no such form. */
-fc_status fc_conv2d_set_lanes(fc_op *op);
 fc_status fc_dense_set_lanes(fc_op *op);
-
-/* x of a chunk, zero edged: itself, or a copy. *row: floats from row to row. */
-const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
-                                    ptrdiff_t *row);
-
-void fc_conv2d_lanes_pack(const fc_op *op, const fc_io *io);
-void fc_conv2d_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work);
-void fc_conv2d_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work);
 
 void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_dense_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work);

@@ -58,4 +58,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_join_class = {"join", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items};
+const fc_op_class fc_join_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
+};

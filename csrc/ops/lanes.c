@@ -90,8 +90,10 @@ static void deinterleave_data(const fc_op *op, const fc_io *io, const fc_work *w
 }
 
 const fc_op_class fc_to_lanes_class = {
-    "to_lanes", {[FC_FORWARD] = interleave, [FC_DATA] = interleave_data}, fc_by_lanes, fc_one_item,
+    {[FC_FORWARD] = interleave, [FC_DATA] = interleave_data}, fc_by_lanes, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
 };
 const fc_op_class fc_from_lanes_class = {
-    "from_lanes", {[FC_FORWARD] = deinterleave, [FC_DATA] = deinterleave_data}, fc_by_lanes, fc_one_item,
+    {[FC_FORWARD] = deinterleave, [FC_DATA] = deinterleave_data}, fc_by_lanes, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
 };

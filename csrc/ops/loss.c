@@ -12,8 +12,10 @@
  *
  * t is smoothed first: t·(1−s) + s/n for softmax and categorical cross-entropy, + s/2 for binary. Where a function has a
  * corner, its gradient there is 0, or that of the first of equal maxima.
- * x, target: [in_size] per image; sparse: target is one int32 label. Sums in double. Threads: by image. */
+ * x, target: [in_size] per image; sparse: target is one int32 label; below 0 the image is of no class: no loss, no gradient.
+ * Sums in double. Threads: by image. */
 #include <math.h>
+#include <string.h>
 
 #include "loss.h"
 
@@ -48,13 +50,15 @@ static double softmax_loss(const fc_op *op, const fc_io *io, ptrdiff_t image, co
 {
     double loss = 0;
     fc_k->log_softmax(1, op->in_size, x, y);
-    if (op->sparse && op->u.loss.smoothing == 0)
-        loss = -y[fc_label(io, image)];
-    else
+    if (op->sparse && op->u.loss.smoothing == 0) {
+        const int32_t own = fc_label(io, image);
+        loss = own < 0 ? 0 : -y[own];
+    } else {
         for (ptrdiff_t i = 0; i < op->in_size; i++) {
             const double t = target(op, io, image, i);
             if (t != 0) loss -= t * y[i];
         }
+    }
     fc_k->softmax(1, op->in_size, x, y);
     return loss;
 }
@@ -143,15 +147,16 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t image = work->first; image < work->last; image++) {
         const float *x = fc_row(&io->x, image, work);
-        double loss;
+        const int counts = !op->sparse || fc_label(io, image) >= 0;
+        double loss = 0;
         switch (op->kind) {
         case FC_SOFTMAX_CROSS_ENTROPY: loss = softmax_loss(op, io, image, x, fc_row(&io->y, image, work)); break;
         case FC_CATEGORICAL_CROSS_ENTROPY: loss = categorical_loss(op, io, image, x); break;
         case FC_CATEGORICAL_HINGE: loss = categorical_hinge_loss(op, io, image, x); break;
-        case FC_MULTICLASS_HINGE: loss = multiclass_hinge_loss(op, io, image, x); break;
+        case FC_MULTICLASS_HINGE: loss = counts ? multiclass_hinge_loss(op, io, image, x) : 0; break;
         default: loss = mean_loss(op, io, image, x); break;
         }
-        io->loss[image] = (float)(loss * fc_sample_weight(io, image));
+        io->loss[image] = counts ? (float)(loss * fc_sample_weight(io, image)) : 0;
     }
 }
 
@@ -208,7 +213,7 @@ static void multiclass_hinge_gradient(const fc_op *op, const fc_io *io, ptrdiff_
     dx[own] = (float)(-(double)count * scale);
 }
 
-/* Second derivatives along each output (curvature.c). */
+/* Second derivatives along each output (curvature.c); the first ones go to dx2, if it is bound. */
 static void data_curvature(const fc_op *op, const fc_io *io, ptrdiff_t image, const float *x, const float *y, double scale,
                            float *dx)
 {
@@ -235,9 +240,14 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         const float *x = fc_row(&io->x, image, work);
         float *dx = fc_row(&io->dx, image, work);
         const double scale = io->scale * fc_sample_weight(io, image);
+        if (op->sparse && fc_label(io, image) < 0) {
+            memset(dx, 0, (size_t)op->in_size * sizeof *dx);
+            continue;
+        }
         if (op->curvature) {
             data_curvature(op, io, image, x, io->y.p ? fc_row(&io->y, image, work) : NULL, scale, dx);
-            continue;
+            if (!io->dx2.p) continue;
+            dx = fc_row(&io->dx2, image, work);
         }
         switch (op->kind) {
         case FC_SOFTMAX_CROSS_ENTROPY:
@@ -253,13 +263,13 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-FC_LOSS(softmax_cross_entropy);
-FC_LOSS(categorical_cross_entropy);
-FC_LOSS(binary_cross_entropy);
-FC_LOSS(mean_squared_error);
-FC_LOSS(mean_absolute_error);
-FC_LOSS(huber);
-FC_LOSS(hinge);
-FC_LOSS(squared_hinge);
-FC_LOSS(categorical_hinge);
-FC_LOSS(multiclass_hinge);
+FC_LOSS_CLASS(softmax_cross_entropy, FC_Y, fc_of_curvature);
+FC_LOSS_CLASS(categorical_cross_entropy, 0, NULL);
+FC_LOSS_CLASS(binary_cross_entropy, 0, fc_of_curvature);
+FC_LOSS_CLASS(mean_squared_error, 0, fc_of_curvature);
+FC_LOSS_CLASS(mean_absolute_error, 0, NULL);
+FC_LOSS_CLASS(huber, 0, NULL);
+FC_LOSS_CLASS(hinge, 0, NULL);
+FC_LOSS_CLASS(squared_hinge, 0, NULL);
+FC_LOSS_CLASS(categorical_hinge, 0, NULL);
+FC_LOSS_CLASS(multiclass_hinge, 0, NULL);

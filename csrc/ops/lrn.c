@@ -49,6 +49,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->in_h, block(op));
 }
 
-const fc_op_class fc_lrn_class = {
-    "local_response_norm", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+const fc_op_class fc_local_response_norm_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_DX | FC_DY},
+    .cheap = 1,
 };

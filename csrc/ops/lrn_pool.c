@@ -24,7 +24,7 @@ fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     op->kind = FC_LRN_POOL;
     op->u.lrn_pool = (fc_lrn_pool){lrn->u.lrn, pool->u.pool2d, lrn->in_c};
     op->cost = lrn->cost + pool->cost;
-    op->scratch = lrn->scratch + (4 * op->in_w + windows(&pool->u.pool2d) * op->out_w) * op->in_c + 64;
+    op->scratch = lrn->scratch + (4 * op->in_w + windows(&pool->u.pool2d) * op->out_w) * op->in_c + FC_MARGIN;
     return op->scratch > LARGEST ? FC_INVALID : FC_OK;
 }
 
@@ -105,6 +105,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
-const fc_op_class fc_lrn_pool_class = {
-    "lrn_max_pool2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+const fc_op_class fc_lrn_max_pool2d_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_Y | FC_DX | FC_DY},
 };

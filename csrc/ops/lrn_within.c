@@ -25,7 +25,7 @@ fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, p
     op->u.lrn = (fc_lrn){.below = fc_min(size / 2, w), .above = fc_min((size - 1) / 2, w),
                          .rows_below = fc_min(size / 2, h), .rows_above = fc_min((size - 1) / 2, h),
                          .scale = mean ? (float)((double)alpha / ((double)size * (double)size)) : alpha, .beta = beta, .k = k};
-    op->scratch = op->in_size + edged(op) + 64;
+    op->scratch = op->in_size + edged(op) + FC_MARGIN;
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;
 }
@@ -76,6 +76,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->in_h : 1; }
 
-const fc_op_class fc_lrn_within_class = {
-    "local_response_norm_within", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+const fc_op_class fc_local_response_norm_within_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_DX | FC_DY},
+    .cheap = 1,
 };

@@ -62,4 +62,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->out_size, block(op));
 }
 
-const fc_op_class fc_maxout_class = {"maxout", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items};
+const fc_op_class fc_maxout_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_X | FC_DX | FC_DY},
+    .set_lanes = fc_in_lanes,
+};

@@ -17,11 +17,6 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
     return status;
 }
 
-int fc_op_passes_on(const fc_op *op, int number)
-{
-    return op->kind == FC_ADD && (number ? op->u.merge.second : op->u.merge.first) == 1;
-}
-
 /* The block of an image that an item is: its floats begin `at` in. */
 typedef struct {
     ptrdiff_t image, at, n;
@@ -57,8 +52,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-#define MERGE_CLASS(NAME) {NAME, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_plain_items}
-const fc_op_class fc_add_class = MERGE_CLASS("add");
-const fc_op_class fc_multiply_class = MERGE_CLASS("multiply");
-const fc_op_class fc_maximum_class = MERGE_CLASS("maximum");
-const fc_op_class fc_minimum_class = MERGE_CLASS("minimum");
+#define MERGE_CLASS(READS) { \
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_plain_items, \
+    .needs = {[FC_FORWARD] = FC_X | FC_X2 | FC_Y, [FC_DATA] = FC_DY | READS}, \
+}
+const fc_op_class fc_add_class = MERGE_CLASS(0);
+const fc_op_class fc_multiply_class = MERGE_CLASS(FC_X | FC_X2);
+const fc_op_class fc_maximum_class = MERGE_CLASS(FC_X | FC_X2);
+const fc_op_class fc_minimum_class = MERGE_CLASS(FC_X | FC_X2);

@@ -21,27 +21,42 @@ typedef struct {
 
 typedef void fc_pass_fn(const fc_op *op, const fc_io *io, const fc_work *work);
 
+/* The fields of fc_io, those with rows first: name, and bytes of an item. FC_X … are bits of sets of them. */
+#define FC_FIELD_LIST(F)                                                                                              \
+    F(X, x, 0) F(Y, y, 0) F(DY, dy, 0) F(DX, dx, 0) F(X2, x2, 0) F(DX2, dx2, 0) F(W, w, 4) F(B, b, 4) F(DW, dw, 4) F(DB, db, 4)                   \
+    F(PACKED, packed, 4) F(PACKED_T, packed_t, 4) F(HALF, half, 4) F(SCALES, scales, 4) F(PARTIAL, partial, 4)        \
+    F(TABLE, table, 4) F(MOVING_MEAN, moving_mean, 4) F(MOVING_VARIANCE, moving_variance, 4)                          \
+    F(STATE, state[0], 4) F(STATE_1, state[1], 4) F(STATE_2, state[2], 4)                                             \
+    F(TARGET, target, 4) F(SAMPLE_WEIGHT, sample_weight, 4) F(LOSS, loss, 4)                                          \
+    F(PIXELS, pixels, 1) F(INDEX, index, 4) F(PARTNER, partner, 4) F(MEAN, mean, 4)
+#define F(bit, field, bytes) FC_FIELD_##bit,
+enum { FC_FIELD_LIST(F) FC_FIELDS };
+#undef F
+#define F(bit, field, bytes) FC_##bit = 1 << FC_FIELD_##bit,
+enum { FC_FIELD_LIST(F) };
+#undef F
+
+/* What there is to know of all ops of a kind. */
 typedef struct {
-    const char *name;
     fc_pass_fn *pass[FC_PASSES];
     fc_cut (*cut)(const fc_op *op, fc_pass pass);
     ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
+    unsigned needs[FC_PASSES]; /* fields that a pass reads or writes; fc_needs leaves out those of no size */
+    /* What else, or less, an op needs as it is and is bound; NULL: needs is all there is to say. */
+    unsigned (*correct)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs);
+    const char *(*algorithm)(const fc_op *op, fc_pass pass); /* how it is computed; NULL: there is but one way */
+    fc_status (*set_lanes)(fc_op *op);     /* turns an op into one in lanes (lanes.c); NULL: it has no such form */
+    fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
+    fc_status (*set_sum)(fc_op *op);       /* into one that adds a second input */
+    fc_status (*set_join)(fc_op *op);      /* into one whose FORWARD writes some channels of a wider image */
+    int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
+    int folds;                 /* weights [rows][out_c], into which a normalization that follows can be folded (fold.c) */
 } fc_op_class;
 
 extern const fc_op_class *const fc_op_classes[FC_KINDS];
-extern const fc_op_class fc_conv2d_class, fc_max_pool2d_class, fc_avg_pool2d_class, fc_soft_pool2d_class,
-    fc_lp_pool2d_class, fc_lrn_class, fc_lrn_pool_class, fc_lrn_within_class, fc_batch_norm_class, fc_fixed_norm_class,
-    fc_fold_class, fc_dense_class, fc_activation_class,
-    fc_activation_of_x_class, fc_prelu_class, fc_maxout_class, fc_softmax_class, fc_log_softmax_class,
-    fc_dropout_class, fc_softmax_cross_entropy_class, fc_categorical_cross_entropy_class,
-    fc_binary_cross_entropy_class, fc_mean_squared_error_class, fc_sgd_class, fc_rmsprop_class, fc_adagrad_class,
-    fc_adadelta_class, fc_adam_class, fc_augment_class, fc_to_lanes_class, fc_from_lanes_class, fc_half_weights_class,
-    fc_pad2d_class, fc_upsample2d_class, fc_permute_class, fc_gaussian_noise_class, fc_rescale_class,
-    fc_mean_absolute_error_class, fc_huber_class, fc_hinge_class, fc_squared_hinge_class, fc_categorical_hinge_class,
-    fc_multiclass_hinge_class, fc_penalty_class, fc_conv2d_transpose_class, fc_sum_pool2d_class, fc_scale_class,
-    fc_rbf_class, fc_rbf_mean_squared_error_class, fc_rbf_maximum_a_posteriori_class, fc_square_class, fc_sdlm_class,
-    fc_distort_class, fc_add_class, fc_multiply_class, fc_maximum_class, fc_minimum_class, fc_join_class,
-    fc_gradient_sum_class;
+#define X(kind, name) extern const fc_op_class fc_##name##_class;
+FC_OP_LIST(X)
+#undef X
 
 /* The row of an image. Where threads share a batch of few chunks, they use the slots together as one array. */
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
@@ -69,6 +84,10 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
     return !__builtin_mul_overflow(*product, factor, product) && *product >= 0 && *product < (ptrdiff_t)1 << 44;
 }
 
+/* Floats of scratch beyond the sum of its parts, of which there are up to four: each begins at a line of the cache, so up to 15
+ * are lost before it. */
+#define FC_MARGIN 64
+
 /* Ops without parameters, cut by image into items of about this many floats. */
 #define FC_PLAIN_ITEM 4096
 
@@ -83,6 +102,24 @@ fc_cut fc_by_lanes(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_one_item(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
+
+/* For classes whose ops need no more than the flag (op_table.c). */
+fc_status fc_in_lanes(fc_op *op);
+fc_status fc_of_curvature(fc_op *op);
+fc_status fc_with_sum(fc_op *op);
+
+/* Channels of a pixel of y as it lies. */
+static inline ptrdiff_t fc_y_c(const fc_op *op) { return op->y_c ? op->y_c : op->out_c; }
+
+/* The end of FORWARD, for n floats of an image's y that begin `at` in: x2 is added, the activation applied. */
+static inline void fc_finish(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t at, ptrdiff_t n)
+{
+    float *y = fc_row(&io->y, image, work) + at;
+    if (op->sums)
+        fc_k->activate_sum(op->activation, op->alpha, n, fc_row(&io->x2, image, work) + at, y);
+    else if (op->activation != FC_LINEAR)
+        fc_k->activate(op->activation, op->alpha, n, y, y);
+}
 
 /* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);

@@ -7,8 +7,6 @@
 
 #include "ops.h"
 
-ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, FC_BLOCK); }
-
 fc_status fc_optimizer_init(fc_op *op, fc_kind kind, ptrdiff_t size, const fc_optimizer *constants)
 {
     memset(op, 0, sizeof *op);
@@ -27,12 +25,10 @@ void fc_update(const fc_op *op, const fc_io *io, float factor, ptrdiff_t at, ptr
     float *w = io->w + at, *state[FC_STATES];
     for (int i = 0; i < FC_STATES; i++) state[i] = io->state[i] ? io->state[i] + at : NULL;
     switch (op->kind) {
-    case FC_RMSPROP: fc_k->rmsprop(o, &rates, n, w, dw, state); break;
-    case FC_ADAGRAD: fc_k->adagrad(o, &rates, n, w, dw, state); break;
-    case FC_ADADELTA: fc_k->adadelta(o, &rates, n, w, dw, state); break;
-    case FC_ADAM: fc_k->adam(o, &rates, n, w, dw, state); break;
-    case FC_SDLM: fc_k->sdlm(o, &rates, n, w, dw, state); break;
-    default: fc_k->sgd(o, &rates, n, w, dw, state); break;
+#define X(kind, name) case kind: fc_k->name(o, &rates, n, w, dw, state); break;
+        FC_OPTIMIZER_LIST(X)
+#undef X
+    default: break;
     }
 }
 
@@ -60,11 +56,16 @@ static void update(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_update(op, io, clip_factor(op, io), from, n, io->dw + from);
 }
 
-#define OPTIMIZER(op) \
-    const fc_op_class fc_##op##_class = {#op, {[FC_REDUCE] = squares, [FC_UPDATE] = update}, fc_by_block, fc_parameter_items}
-OPTIMIZER(sgd);
-OPTIMIZER(rmsprop);
-OPTIMIZER(adagrad);
-OPTIMIZER(adadelta);
-OPTIMIZER(adam);
-OPTIMIZER(sdlm);
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)batch;
+    if (pass != FC_UPDATE) return needs;
+    return needs | op->u.optimizer.states * FC_STATE | (op->u.optimizer.clip_norm > 0 ? FC_PARTIAL : 0);
+}
+
+#define X(kind, name) \
+    const fc_op_class fc_##name##_class = { \
+        {[FC_REDUCE] = squares, [FC_UPDATE] = update}, fc_by_block, fc_parameter_items, \
+        .needs = {[FC_REDUCE] = FC_W | FC_DW | FC_PARTIAL, [FC_UPDATE] = FC_W | FC_DW}, .correct = correct, \
+    };
+FC_OPTIMIZER_LIST(X)

@@ -19,4 +19,7 @@ static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
-const fc_op_class fc_penalty_class = {"penalty", {[FC_PACK] = pack}, fc_by_block, fc_parameter_items};
+const fc_op_class fc_penalty_class = {
+    {[FC_PACK] = pack}, fc_by_block, fc_parameter_items,
+    .needs = {[FC_PACK] = FC_W | FC_PARTIAL},
+};

@@ -99,4 +99,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         permute(&op->u.permute.data, fc_row(&io->dy, image, work), fc_row(&io->dx, image, work));
 }
 
-const fc_op_class fc_permute_class = {"permute", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item};
+const fc_op_class fc_permute_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
+};

@@ -137,7 +137,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
     const int fresh = tiles(op);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const float *x = op->kind == FC_AVG_POOL2D ? NULL : fc_row(&io->x, item * v, work), *dy = fc_row(&io->dy, item * v, work);
+        const float *x = io->x.p ? fc_row(&io->x, item * v, work) : NULL, *dy = fc_row(&io->dy, item * v, work);
         float *dx = fc_row(&io->dx, item * v, work);
         if (!fresh) memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
         for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
@@ -159,9 +159,15 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
-#define POOL(op) const fc_op_class fc_##op##_class = {#op, {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items}
-POOL(max_pool2d);
-POOL(avg_pool2d);
-POOL(soft_pool2d);
-POOL(lp_pool2d);
-POOL(sum_pool2d);
+/* `read`: what DATA reads beside dy. */
+#define POOL(op, read, curvature) \
+    const fc_op_class fc_##op##_class = { \
+        {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_lanes, items, \
+        .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = (read) | FC_DX | FC_DY}, \
+        .set_lanes = fc_in_lanes, .set_curvature = curvature, \
+    }
+POOL(max_pool2d, FC_X, fc_of_curvature);
+POOL(avg_pool2d, 0, fc_of_curvature);
+POOL(sum_pool2d, 0, fc_of_curvature);
+POOL(soft_pool2d, FC_X, NULL);
+POOL(lp_pool2d, FC_X, NULL);

@@ -113,7 +113,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 }
 
 const fc_op_class fc_prelu_class = {
-    "prelu",
-    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
-    cut, items,
+    {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    .needs = {[FC_PACK] = FC_W | FC_PACKED, [FC_FORWARD] = FC_X | FC_Y | FC_PACKED, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_PACKED,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_DW},
 };

@@ -29,7 +29,7 @@ static float positive(double x) { return x > 0 ? (float)x : 0.0f; }
 static void data_curvature(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t image = work->first; image < work->last; image++) {
-        const float *g = fc_row(&io->y, image, work);
+        const float *g = fc_row(&io->x2, image, work);
         double sum = 0;
         for (ptrdiff_t i = 0; i < op->out_c; i++) sum += g[i];
         fc_k->rbf_curvature(op->in_c, op->out_c, fc_row(&io->x, image, work), io->w, fc_row(&io->dy, image, work),
@@ -56,7 +56,7 @@ static void weights_curvature(const fc_op *op, const fc_io *io, const fc_work *w
         memset(hw, 0, (size_t)op->in_c * sizeof *hw);
         for (ptrdiff_t image = 0; image < work->batch; image++) {
             const float *x = fc_row(&io->x, image, work), h = 4.0f * fc_row(&io->dy, image, work)[i];
-            const float g = positive(2.0 * fc_row(&io->y, image, work)[i]);
+            const float g = positive(2.0 * fc_row(&io->x2, image, work)[i]);
             for (ptrdiff_t j = 0; j < op->in_c; j++) hw[j] += h * (x[j] - w[j]) * (x[j] - w[j]) + g;
         }
     }
@@ -84,4 +84,15 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_WEIGHTS ? op->out_c : 1; }
 
-const fc_op_class fc_rbf_class = {"rbf", {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items};
+static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
+{
+    (void)io, (void)batch;
+    return op->curvature && pass != FC_FORWARD ? needs | FC_X2 : needs;
+}
+
+const fc_op_class fc_rbf_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W, [FC_DATA] = FC_X | FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_W | FC_DW},
+    .correct = correct, .set_curvature = fc_of_curvature,
+};

@@ -47,11 +47,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         const int map = op->kind == FC_RBF_MAXIMUM_A_POSTERIORI;
         const double scale = io->scale * fc_sample_weight(io, image), least = smallest(op, x), sum = map ? total(op, x, least) : 1;
         for (ptrdiff_t i = 0; i < op->in_size; i++) {
-            const double p = map ? exp(least - x[i]) / sum : 0;
-            dx[i] = (float)((op->curvature ? p * (1 - p) : (i == fc_label(io, image)) - p) * scale);
+            const double p = map ? exp(least - x[i]) / sum : 0, slope = (i == fc_label(io, image)) - p;
+            dx[i] = (float)((op->curvature ? p * (1 - p) : slope) * scale);
+            if (op->curvature && io->dx2.p) fc_row(&io->dx2, image, work)[i] = (float)(slope * scale);
         }
     }
 }
 
-FC_LOSS(rbf_mean_squared_error);
-FC_LOSS(rbf_maximum_a_posteriori);
+FC_LOSS_CLASS(rbf_mean_squared_error, 0, fc_of_curvature);
+FC_LOSS_CLASS(rbf_maximum_a_posteriori, 0, fc_of_curvature);

@@ -50,4 +50,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return fc_ceil_div(op->in_size, block_of(op));
 }
 
-const fc_op_class fc_rescale_class = {"rescale", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items};
+const fc_op_class fc_rescale_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W, [FC_DATA] = FC_DX | FC_DY | FC_W},
+};

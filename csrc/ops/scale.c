@@ -17,7 +17,7 @@ fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bi
     op->in_h = op->out_h = h, op->in_w = op->out_w = w;
     op->w_size = c, op->b_size = bias ? c : 0;
     op->partial = op->w_size + op->b_size;
-    op->scratch = 4 * fc_round_up(c * fc_k->v, 16) + 64;
+    op->scratch = 4 * fc_round_up(c * fc_k->v, 16) + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
@@ -110,7 +110,8 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_REDUCE ? fc_reduce_items(op) : 1; }
 
 const fc_op_class fc_scale_class = {
-    "scale",
-    {[FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce},
-    cut, items,
+    {[FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y | FC_W | FC_B, [FC_MASK] = FC_Y | FC_DY, [FC_DATA] = FC_DX | FC_DY | FC_W,
+              [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
+    .set_lanes = fc_in_lanes, .set_curvature = fc_of_curvature,
 };

@@ -17,7 +17,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
             op->in_h, op->in_c, fc_row(&io->y, image, work), fc_row(&io->dy, image, work), fc_row(&io->dx, image, work));
 }
 
-const fc_op_class fc_softmax_class = {"softmax", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item};
+const fc_op_class fc_softmax_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_Y | FC_DX | FC_DY},
+};
 const fc_op_class fc_log_softmax_class = {
-    "log_softmax", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, fc_one_item,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_Y | FC_DX | FC_DY},
 };

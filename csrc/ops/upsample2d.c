@@ -116,4 +116,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : op->in_h; }
 
-const fc_op_class fc_upsample2d_class = {"upsample2d", {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items};
+const fc_op_class fc_upsample2d_class = {
+    {[FC_FORWARD] = forward, [FC_DATA] = data}, fc_by_image, items,
+    .needs = {[FC_FORWARD] = FC_X | FC_Y, [FC_DATA] = FC_DX | FC_DY},
+};

@@ -10,9 +10,7 @@ def samples(name, x, input_size, first=False):
 
     A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
     """
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers. Received: dtype {x.dtype}")
+    x = arguments.real(name, x)
     if x.ndim == 1 and len(input_size) == 1:
         x = x[:, None]
     if first and x.ndim == 4:
@@ -35,7 +33,7 @@ def same_length(x, y, sample_weight=None):
     given = [("x", x), ("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
     for name, value in given:
         if not np.ndim(value):
-            raise TypeError(f"{name} must be an array with an entry for each sample. Received: {value!r}")
+            raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
     lengths = [(name, len(value)) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "

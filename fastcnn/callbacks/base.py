@@ -29,6 +29,9 @@ class Callback:
         super().__init_subclass__(**options)
         arguments.hinting(cls)
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "model"}  # copies wait for a `fit` of their own
+
     def set_model(self, model):
         """Called before all other hooks."""
         self.model = model
@@ -100,7 +103,7 @@ class Callback:
             ValueError: the state is of another kind of callback.
         """
         if not isinstance(state, Mapping) or set(state) != set(self.get_state()):
-            raise ValueError(f"state must have the keys {sorted(self.get_state())}. Received: {state!r}")
+            raise ValueError(f"state must have the keys {sorted(self.get_state())}. Received: {arguments.shown(state)}")
         for name, value in state.items():
             setattr(self, name, value)
         self._resumed = True
@@ -154,7 +157,8 @@ class CallbackList:
         if callbacks is None or isinstance(callbacks, (Callback, CallbackList)):
             callbacks = getattr(callbacks, "callbacks", [callbacks] if callbacks else [])
         if not isinstance(callbacks, Iterable):
-            raise TypeError(f"callbacks must be a list of fastcnn.callbacks.Callback. Received: {callbacks!r}")
+            raise TypeError("callbacks must be a list of fastcnn.callbacks.Callback. "
+                            f"Received: {arguments.shown(callbacks)}")
         self.callbacks = []
         for callback in callbacks:
             self.append(callback)
@@ -178,7 +182,7 @@ class CallbackList:
     def append(self, callback):
         """Add one more callback, at the end."""
         if not isinstance(callback, Callback):
-            raise TypeError(f"a callback must be a fastcnn.callbacks.Callback. Received: {callback!r}")
+            raise TypeError(f"a callback must be a fastcnn.callbacks.Callback. Received: {arguments.shown(callback)}")
         self.callbacks.append(callback)
         self._dispatch()
 

@@ -33,7 +33,7 @@ class CSVLogger(Callback):
     def __init__(self, filename, separator=",", append=False):
         self.filename = os.fspath(filename)
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character. Received: {separator!r}")
+            raise ValueError(f"separator must be one character. Received: {arguments.shown(separator)}")
         self.separator, self.append = separator, arguments.flag("append", append)
         self._columns, self.rows = None, 0  # rows: in the file, the header aside
 
@@ -69,5 +69,7 @@ class CSVLogger(Callback):
         """Open and closed each time: whatever ends training, the file is whole."""
         import csv
 
-        with open(self.filename, mode, newline="", encoding="utf-8") as file:
+        from fastcnn.io.atomic import naming
+
+        with naming(self.filename), open(self.filename, mode, newline="", encoding="utf-8") as file:
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)

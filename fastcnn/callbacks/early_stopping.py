@@ -16,7 +16,9 @@ class EarlyStopping(MonitorCallback):
         patience: epochs without improvement after which training stops.
         verbose: 1 says when it stops.
         mode: "min", "max" or "auto".
-        baseline: while the value is not better than this one, epochs count as without improvement.
+        baseline: training stops if after `patience` epochs the value is not better than this one; until it is, epochs count
+            as without improvement, even if each is better than the one before. (So Keras' documentation has it; its code
+            goes on as long as values improve.)
         restore_best_weights: go back, at the end, to the weights of the best epoch.
         start_from_epoch: epochs before this one are not looked at.
 
@@ -63,8 +65,8 @@ class EarlyStopping(MonitorCallback):
             self._keep_weights(epoch)
             if self.baseline is None or self.improves(value, self.baseline):
                 self.wait = 0
-            return
-        if self.best is None and self.best_weights is None:
+                return
+        elif self.best is None and self.best_weights is None:
             self._keep_weights(epoch)  # something to go back to, even if it is NaN
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch

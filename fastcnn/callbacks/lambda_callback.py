@@ -1,5 +1,6 @@
 """A callback made of functions."""
 
+from fastcnn import arguments
 from fastcnn.callbacks.base import HOOKS, Callback
 
 
@@ -30,9 +31,9 @@ class LambdaCallback(Callback):
                      on_train_batch_end=on_train_batch_end, **other_hooks)
         for name, function in hooks.items():
             if name not in HOOKS:
-                raise TypeError(f"hooks are {', '.join(HOOKS)}. Received: {name!r}")
+                raise TypeError(f"hooks are {', '.join(HOOKS)}. Received: {arguments.shown(name)}")
             if function is None:
                 continue
             if not callable(function):
-                raise TypeError(f"{name} must be callable. Received: {function!r}")
+                raise TypeError(f"{name} must be callable. Received: {arguments.shown(function)}")
             setattr(self, name, function)

@@ -42,7 +42,7 @@ class LearningRateScheduler(_Rate, Callback):
 
     def __init__(self, schedule, verbose=0):
         if not callable(schedule):
-            raise TypeError(f"schedule must be callable. Received: {schedule!r}")
+            raise TypeError(f"schedule must be callable. Received: {arguments.shown(schedule)}")
         self.schedule, self.verbose = schedule, arguments.integer("verbose", verbose, 0)
         self._takes_rate, self.epoch = _takes_two(schedule), None
 

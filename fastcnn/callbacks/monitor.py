@@ -23,7 +23,7 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor must be a string. Received: {monitor!r}")
+            raise TypeError(f"monitor must be a string. Received: {arguments.shown(monitor)}")
         self.monitor = monitor
         self.mode = arguments.choice("mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(arguments.number("min_delta", min_delta))

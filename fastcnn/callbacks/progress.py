@@ -3,6 +3,7 @@
 import math
 from time import perf_counter
 
+from fastcnn import arguments
 from fastcnn.callbacks import terminal
 from fastcnn.callbacks.base import Callback
 
@@ -34,20 +35,21 @@ class Progress(Callback):
 
     def __init__(self, verbose="auto"):
         if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {verbose!r}')
+            raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {arguments.shown(verbose)}')
         self.verbose = verbose
-        self._fitting = self._live = False
+        self._fitting = self._live = self._within = False  # within: a callback of another training has called
         self._epochs_left = self._count = 0  # epochs after this one; batches since this phase began
         self._done, self._batch_logs = 0, None  # batches of the epoch, those before a resumption too; the last one's logs
         self._epoch_seconds = self._extra_seconds = self._known_steps = None  # of the epoch before
         self._next, self._last = math.inf, -1
 
     def on_train_begin(self, logs=None):
-        self._fitting = True
+        self._fitting, self._within = True, terminal.is_busy()
         self._epoch_seconds = self._extra_seconds = self._known_steps = None
 
     def on_train_end(self, logs=None):
         self._fitting = False
+        self._end()
 
     def on_epoch_begin(self, epoch, logs=None):
         epochs = self._param("epochs")
@@ -68,6 +70,7 @@ class Progress(Callback):
 
     def on_test_begin(self, logs=None):
         if not self._fitting:
+            self._within = terminal.is_busy()
             self._begin("Evaluate")
             return
         self._pause()
@@ -82,8 +85,10 @@ class Progress(Callback):
         if not self._fitting:
             self._pause()
             self._finish(logs)
+            self._end()
 
     def on_predict_begin(self, logs=None):
+        self._within = terminal.is_busy()
         self._begin("Predict")
 
     def on_predict_batch_end(self, batch, logs=None):
@@ -92,6 +97,11 @@ class Progress(Callback):
     def on_predict_end(self, logs=None):
         self._pause()
         self._finish(None)
+        self._end()
+
+    def _end(self):
+        if not self._within:
+            terminal.release()
 
     def _begin(self, title):
         self._title, self._count, self._done, self._batch_seconds, self._batch_logs = title, 0, 0, None, None
@@ -112,6 +122,7 @@ class Progress(Callback):
         if self.verbose:
             parts = [self._title, _seconds(perf_counter() - self._began), self._rate(self._batch_seconds)]
             terminal.finish("  ".join([part for part in parts if part] + _entries(logs)))
+        self._batch_logs = None
 
     def _redraw(self, done, logs):
         seconds = perf_counter() - self._began

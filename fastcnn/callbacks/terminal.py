@@ -1,9 +1,13 @@
-"""Standard output: a live line at the bottom, messages above it, and no harm if nobody listens."""
+"""Standard output: a live line at the bottom, messages above it, and no harm if nobody listens. In a notebook the same, in
+an output that is redrawn in place."""
 
 import os
 import sys
 
-_live = ""  # the live line as it stands
+from fastcnn.callbacks import notebook
+
+_live = ""      # the live line as it stands
+_output = None  # in a notebook, its `notebook.Output`
 
 
 def write(text):
@@ -30,6 +34,8 @@ def is_live():
 
 def width():
     """Columns of the terminal; 80 if it does not tell."""
+    if notebook.shell() is not None:
+        return notebook.WIDTH
     try:
         return int(os.environ.get("COLUMNS", "")) or 80
     except ValueError:
@@ -49,18 +55,39 @@ def can_show(text):
     return True
 
 
+def _in_notebook(make=False):
+    """The output that this cell of a notebook redraws; None: there is none, or this is no notebook."""
+    global _live, _output
+    shell = notebook.shell()
+    if shell is None:
+        return None
+    if _output is not None and _output.cell != shell.execution_count:  # one that an error has left
+        _live, _output = "", None
+    if _output is None and make:
+        _output = notebook.Output(shell.execution_count)
+    return _output
+
+
 def redraw(line):
     """Put a line in the live line's place. It must be shorter than the terminal is wide."""
     global _live
+    output = _in_notebook(make=True)
     before, _live = _live, line
-    write("\r" + line + " " * (len(before) - len(line)))
+    if output is not None:
+        output.draw(line)
+    else:
+        write("\r" + line + " " * (len(before) - len(line)))
 
 
 def finish(line):
     """Put a line in the live line's place, for good."""
     global _live
+    output = _in_notebook()
     before, _live = _live, ""
-    write(f"\r{' ' * len(before)}\r{line}\n" if before else f"{line}\n")
+    if output is not None:
+        output.add(line)
+    else:
+        write(f"\r{' ' * len(before)}\r{line}\n" if before else f"{line}\n")
 
 
 def say(message):
@@ -71,9 +98,15 @@ def say(message):
         redraw(before)
 
 
+def is_busy():
+    """Whether somebody's lines are shown that go on."""
+    return _in_notebook() is not None or bool(_live)
+
+
 def release():
-    """End the live line where it stands, before something else is printed: after an interruption."""
-    global _live
+    """End the live line where it stands: all is done, or something else is printed after an interruption."""
+    global _live, _output
     before, _live = _live, ""
-    if before:
+    if before and _in_notebook() is None:
         write("\n")
+    _output = None

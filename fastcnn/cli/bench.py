@@ -30,9 +30,10 @@ def add(commands):
     bench.add_argument("--photographs", metavar="DIR_OR_ZIP", help="also measure decoding, and batches of these")
     bench.add_argument("--json", metavar="FILE",
                        help="write rows to FILE as they come, a JSON object a line; -: to standard output")
+    common.add_overwrite(bench)
     bench.add_argument("--from", metavar="FILE", dest="source", help="measure nothing, take the rows that --json wrote")
     bench.add_argument("--report", metavar="DIR",
-                       help="write a page with tables and plots (pip install 'fastcnn[plot]')")
+                       help="write a page with tables and plots (pip install matplotlib)")
     bench.add_argument("--baseline", metavar="FILE", nargs="?", const=_BASELINE,
                        help=f"compare ratios with FILE ({_BASELINE}); exit code 1 if one fell by more than 10 %%")
     bench.add_argument("--update-baseline", metavar="FILE", nargs="?", const=_BASELINE,
@@ -85,9 +86,9 @@ def run(options):
         peers = _installed(peers)
     files = [path and (os.path.join(folder, "baseline.json") if path == _BASELINE else path)
              for path in (options.baseline, options.update_baseline)]
-    for path in (options.json, files[1]):
+    for path, replaced in (options.json, options.overwrite), (files[1], True):
         if path and path != "-":
-            common.check_writable(path)
+            common.check_writable(path, replaced)
     settings = Settings(peers=peers, quick=options.quick, batches=options.batch, photographs=options.photographs,
                         **({"windows": 3, "most": 9, "longest": 60, "seeds": 1} if options.quick else {}))
     settings.longest = options.longest or settings.longest

@@ -12,16 +12,20 @@ _BATCH = 64  # photographs
 def add(commands):
     """The command's place in the parser."""
     classify = commands.add_parser(
-        "classify", help="classify all photographs of a folder or zip archive, into a CSV file",
+        "classify", help="classify all photographs of a folder or archive, into a CSV file",
         description="Write a row per photograph: file, class, probability, then the next likeliest classes and their "
                     "probabilities, and what is wrong with files that cannot be read. If photographs lie in folders called "
-                    "like the model's classes, also print how many were classified as these.")
-    classify.add_argument("data", metavar="DIR_OR_ZIP", help="all images below or in it are classified")
-    classify.add_argument("--model", metavar="MODEL", required=True, help="a file that `fastcnn train alexnet --save` wrote")
-    classify.add_argument("--output", metavar="FILE.csv", help="where to (the name of DIR_OR_ZIP with .csv, in this folder)")
+                    "like the model's classes, or below them, also print how many were classified as these.")
+    classify.add_argument("data", metavar="DIR_OR_ARCHIVE", help="all images below or in it are classified")
+    classify.add_argument("--model", metavar="MODEL", required=True, help="a file that `fastcnn train --save` wrote")
+    classify.add_argument("--output", metavar="FILE.csv",
+                          help="where to (the name of DIR_OR_ARCHIVE with .csv, in this folder)")
+    common.add_overwrite(classify)
+    classify.add_argument("--folder", metavar="NAME", help="where in it to look (everywhere)")
     classify.add_argument("--top", type=common.positive, default=5, metavar="K",
                           help="the K likeliest classes of each photograph (%(default)s)")
     common.add_crops(classify)
+    common.add_preparation(classify)
     common.add_half_weights(classify)
     common.add_threads(classify)
     classify.set_defaults(run=run)
@@ -33,28 +37,33 @@ def run(options):
 
     from fastcnn.callbacks import terminal
     from fastcnn.datasets import ImageFiles
+    from fastcnn.datasets.listing import told
     from fastcnn.images import predict_batches
+    from fastcnn.io.atomic import naming
 
     common.set_threads(options)
-    output = options.output or f"{os.path.splitext(os.path.basename(os.path.abspath(options.data)))[0]}.csv"
-    common.check_writable(output)
-    if os.path.exists(output) and os.path.samefile(output, options.data):
+    output = options.output or f"{_stem(options.data)}.csv"
+    if os.path.exists(output) and os.path.exists(options.data) and os.path.samefile(output, options.data):
         raise Failure(f"--output must not be what is classified. Received: {output}")
+    common.check_writable(output, options.overwrite)
     model = common.load(options)
-    p = common.preparation(model, options.model)
-    source = ImageFiles(options.data, size=p.size, channels=p.channels, ground=p.ground)
+    p = common.preparation(model, options)
+    source = ImageFiles(options.data, options.folder, p.size, p.channels, p.ground)
+    if source.left_out:
+        print(f"{len(source):,} images; left out: {told(source.left_out)}")
     top, start, right, known, done = min(options.top, len(p.class_names)), perf_counter(), 0, 0, 0
-    with open(output, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    with naming(output), open(output, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         write = _table(file, top)
         for numbers, rows in predict_batches(model, source, p.augmentation, options.crops or 1, _BATCH):
-            best = (-rows).argsort(axis=1, kind="stable")[:, :top]
+            rows = common.probabilities(model, rows)
+            best = (rows if model.smallest_wins else -rows).argsort(axis=1, kind="stable")[:, :top]
             answers = {int(i): [(p.class_names[label], row[label]) for label in labels]
                        for i, labels, row in zip(numbers, best, rows)}
             for i in range(done, min(done + _BATCH, len(source))):
                 write(source.paths[i], answers.get(i), source.broken.get(i))
-                folder = source.paths[i].split("/")[-2:-1]
-                if i in answers and folder and folder[0] in p.class_names:
-                    known, right = known + 1, right + (folder[0] == answers[i][0][0])
+                folder = next((name for name in reversed(source.paths[i].split("/")[:-1]) if name in p.class_names), None)
+                if i in answers and folder:
+                    known, right = known + 1, right + (folder == answers[i][0][0])
             done = min(done + _BATCH, len(source))
             if terminal.is_live():
                 speed = f"{done}/{len(source)}  {done / (perf_counter() - start):.0f} images/s"
@@ -65,6 +74,15 @@ def run(options):
         print(f"Accuracy {100 * right / known:.2f} % ({right:,} of {known:,} in folders called like classes)")
     warn_of_broken(source)
     return 0 if readable else 1
+
+
+def _stem(path):
+    """The name of a folder or an archive, without its ending."""
+    name = os.path.basename(os.path.abspath(path))
+    if os.path.isdir(path):
+        return name
+    stem, ending = os.path.splitext(name)
+    return stem.removesuffix(".tar") if ending in (".gz", ".bz2", ".xz") else stem
 
 
 def _table(file, top):

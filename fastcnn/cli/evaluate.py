@@ -8,13 +8,19 @@ def add(commands):
     """The command's place in the parser."""
     evaluate = commands.add_parser(
         "evaluate", help="loss and accuracy of a saved model on a test set",
-        description="Digits are tested on MNIST. Photographs are tested on a folder or zip archive of class folders; where "
-                    "it has parts, on \"val\" or \"test\"; and where training held a part of these images out, on that.")
+        description="Models of digits are tested on MNIST, unless --data says otherwise. Photographs are tested on a folder "
+                    "or archive (zip, tar) of class folders; where it has parts, on \"val\" or \"test\"; and where training "
+                    "held a part of these images out, on that.")
     common.add_model(evaluate)
-    evaluate.add_argument("--data", metavar="DIR_OR_ZIP", help="photographs in class folders; digits: mnist, as a rule")
+    evaluate.add_argument("--data", metavar="DIR_OR_FILE",
+                          help="images in class folders, or in an archive; digits also as IDX, CSV or .npz files; mnist")
+    common.add_photographs(evaluate)
     common.add_crops(evaluate)
     evaluate.add_argument("--limit", type=common.positive, metavar="N",
                           help="digits: use only the first N images of the test set")
+    evaluate.add_argument("--transpose", action="store_true",
+                          help="digits: exchange rows and columns, as EMNIST's files need it")
+    common.add_preparation(evaluate)
     common.add_half_weights(evaluate)
     common.add_threads(evaluate)
     evaluate.set_defaults(run=run)
@@ -22,53 +28,91 @@ def add(commands):
 
 def run(options):
     """Prints loss and accuracy."""
-    from fastcnn.images import Preparation
+    from fastcnn.recipes.digits import SIDE, holds_arrays
 
     common.set_threads(options)
     model = common.load(options)
-    photographs = Preparation.of(model)
-    return _evaluate_digits(options, model) if photographs is None else _evaluate_photographs(options, model, photographs)
+    preparation = common.preparation(model, options)
+    digits = preparation.shape == (SIDE, SIDE, 1)
+    if options.data is None and not digits:
+        raise Failure(f"{options.model} is a model of photographs: --data must say which. Received: no --data")
+    arrays = options.data in (None, "mnist") or digits and not options.labels and holds_arrays(options.data)
+    if arrays and not digits:
+        raise Failure(f"digits are images of shape {(SIDE, SIDE, 1)}. Received: a model of images of {preparation.shape}")
+    return (_evaluate_arrays if arrays else _evaluate_files)(options, model, preparation)
 
 
-def _evaluate_digits(options, model):
+def _evaluate_arrays(options, model, preparation):
     from time import perf_counter
 
-    import fastcnn
-    from fastcnn.recipes import prepare_digits
+    from fastcnn.images.prediction import as_input
+    from fastcnn.recipes.digits import test_digits
 
-    if options.data not in (None, "mnist"):
-        common.preparation(model, options.model)
-    if options.crops:
-        raise Failure(f"--crops is for models of photographs. Received: --crops {options.crops} and a model of "
-                      f"{model.input_shape}")
-    variant = common.digits_variant(model)
-    if variant is None:
-        raise Failure(f"MNIST has images of shape (28, 28, 1). Received: a model of {model.input_shape}")
-    _, (x, y) = fastcnn.datasets.mnist.load_data()
-    x, y = prepare_digits(x[:options.limit], variant), y[:options.limit]
+    for option in "crops", "folder", "labels":
+        if getattr(options, option):
+            raise Failure(f"--{option} is for photographs. Received: --{option} {getattr(options, option)} and digits")
+    x, y, held_out = test_digits(None if options.data == "mnist" else options.data, preparation.class_names,
+                                 options.transpose, options.limit, _notes(model))
     start = perf_counter()
-    values = model.evaluate(x, y, verbose=0)
-    values = values if isinstance(values, (list, tuple)) else [values]
-    print_result("Test", model.metrics_names, values, len(x), perf_counter() - start)
+    x = as_input(model, preparation.augmentation(x[..., None]))
+    if model.loss is None:
+        values = _judged(model, y, model.predict(x))
+    else:
+        found = model.evaluate(x, _targets(model, y), verbose=0)
+        values = dict(zip(model.metrics_names, found if isinstance(found, (list, tuple)) else [found], strict=True))
+    print_result(_test(held_out), list(values), values.values(), len(x), perf_counter() - start)
     return 0
 
 
-def _evaluate_photographs(options, model, preparation):
+def _notes(model):
+    """What a recipe remembered of the images it trained on."""
+    return (model.metadata.get("training") or {}).get("images")
+
+
+def _test(held_out):
+    return "Test on the images that training held out:" if held_out else "Test"
+
+
+def _targets(model, labels):
+    """Labels, or rows with a one in them, as the model's loss takes them."""
+    import numpy as np
+
+    try:
+        model.loss.prepare(labels, model.layers[-1].output_size)
+        return labels
+    except ValueError:
+        return np.eye(model.output_shape[-1], dtype=np.float32)[labels]
+
+
+def _judged(model, labels, y):
+    """{name: value} of predictions."""
+    import numpy as np
+
+    from fastcnn.losses import SparseCategoricalCrossentropy
+    from fastcnn.metrics import SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy
+
+    if model.smallest_wins:
+        return {"loss": model.loss(labels, y), "accuracy": float(np.mean(y.argmin(axis=1) == labels))}
+    y = common.probabilities(model, y)
+    values = {"loss": SparseCategoricalCrossentropy()(labels, y), "accuracy": SparseCategoricalAccuracy()(labels, y)}
+    if y.shape[1] > 5:
+        values["top-5 accuracy"] = SparseTopKCategoricalAccuracy(5)(labels, y)
+    return values
+
+
+def _evaluate_files(options, model, preparation):
     from time import perf_counter
 
     import numpy as np
 
     from fastcnn.images import predict_batches
-    from fastcnn.losses import SparseCategoricalCrossentropy
-    from fastcnn.metrics import SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy
     from fastcnn.recipes.sources import evaluation_source
 
-    if options.data is None:
-        raise Failure(f"{options.model} is a model of photographs: --data must say which. Received: no --data")
-    if options.limit:
-        raise Failure(f"--limit is for digits; photographs come in the order of their classes. Received: {options.limit}")
-    notes = (model.metadata.get("training") or {}).get("images")
-    source, held_out = evaluation_source(options.data, preparation, notes)
+    for option in "limit", "transpose":
+        if getattr(options, option):
+            raise Failure(f"--{option} is for digits, in files of arrays. Received: --{option} and {options.data}")
+    source, held_out, line = evaluation_source(options.data, preparation, _notes(model), options.folder, options.labels)
+    print(line)
     start = perf_counter()
     labels, rows = [], []
     for numbers, y in predict_batches(model, source, preparation.augmentation, options.crops or 1):
@@ -78,11 +122,8 @@ def _evaluate_photographs(options, model, preparation):
     warn_of_broken(source)
     if not len(y):
         raise Failure(f"{options.data}: no image can be read. Received: {len(source)} files")
-    values = {"loss": SparseCategoricalCrossentropy()(labels, y), "accuracy": SparseCategoricalAccuracy()(labels, y)}
-    if y.shape[1] > 5:
-        values["top-5 accuracy"] = SparseTopKCategoricalAccuracy(5)(labels, y)
-    print_result("Test on the images that training held out:" if held_out else "Test", list(values), values.values(), len(y),
-                 perf_counter() - start)
+    values = _judged(model, labels, y)
+    print_result(_test(held_out), list(values), values.values(), len(y), perf_counter() - start)
     return 0
 
 

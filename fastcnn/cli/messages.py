@@ -14,7 +14,13 @@ def complain(error, path=None):
     from fastcnn.callbacks.terminal import release
 
     release()
-    print(": ".join(["fastcnn", *described(error, path)]), file=sys.stderr)
+    tell(": ".join(["fastcnn", *described(error, path)]))
+
+
+def tell(line):
+    """Prints a line on standard error, if there is one."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
 
 
 def described(error, path=None):
@@ -39,7 +45,7 @@ def warnings_in_one_line():
         from fastcnn.callbacks.terminal import release
 
         release()
-        print(f"fastcnn: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        tell(f"fastcnn: warning: {' '.join(str(message).split())}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+
 from fastcnn.cli.messages import Failure
 
 
@@ -30,6 +32,24 @@ def seed(text):
 def rate(text):
     """A number from 0."""
     return _number(float, text, 0, "a number from 0")
+
+
+def fraction(text):
+    """A number greater than 0, or a quotient of two such as 1/255."""
+    above, _, below = text.partition("/")
+    return _number(float, above, 1e-30, "a number greater than 0, or a quotient such as 1/255") / (
+        _number(float, below, 1e-30, "a number greater than 0, or a quotient such as 1/255") if below else 1)
+
+
+def numbers(text):
+    """A number, or one per channel with commas between them."""
+    found = [_number(float, word, -2**31, "a number, or one per channel as 0.485,0.456,0.406") for word in text.split(",")]
+    return found if len(found) > 1 else found[0]
+
+
+def words(text):
+    """Names with commas between them."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def part(text):
@@ -75,30 +95,87 @@ def load(options):
     import fastcnn
 
     model = fastcnn.load_model(options.model)
+    if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
+        raise Failure(f"{options.model} must have one input and one output. Received: a model of {model.input_shape} → "
+                      f"{model.output_shape}")
     if options.half_weights:
         model.half_weights(options.half_weights)
     return model
 
 
-def check_writable(path):
+def add_overwrite(command):
+    """--overwrite."""
+    command.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def add_photographs(command):
+    """--folder and --labels: where in data the images are, and where their classes."""
+    command.add_argument("--folder", metavar="NAME", help="where in the data the class folders (or train and val) lie")
+    command.add_argument("--labels", metavar="FILE.csv",
+                         help="classes of the images, in the place of class folders: a row of image and class for each")
+
+
+def add_preparation(command):
+    """--scale, --mean, --std, --classes: for models that do not say how their images are prepared."""
+    group = command.add_argument_group(
+        "for models whose file does not say how images are prepared: pixels become (x · scale − mean) / std, as they were "
+        "in training")
+    group.add_argument("--scale", type=fraction, metavar="X", help="of bytes from 0 to 255: 1/255, or 1 (1)")
+    group.add_argument("--mean", type=numbers, metavar="X[,X,X]", help="subtracted, of scaled pixels (0)")
+    group.add_argument("--std", type=numbers, metavar="X[,X,X]", help="divided by (1)")
+    group.add_argument("--classes", type=words, metavar="NAME,NAME…",
+                       help="what the model's outputs mean, in their order (for models without names)")
+
+
+def check_writable(path, overwrite=False):
     """Fails before the work, not after it."""
     if os.path.isdir(path) or not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
         raise Failure(f"cannot write {path}: it is a folder, or its folder is missing or read-only")
+    if not overwrite and os.path.exists(path):
+        raise Failure(f"{path} is there already: --overwrite replaces it")
 
 
-def preparation(model, path):
-    """How the model's photographs are prepared; a failure if the file says nothing of photographs."""
+def preparation(model, options):
+    """How the model's images are prepared: as its file says, or the command line; or not at all, if it begins by rescaling
+    bytes itself. A failure if none of them is the case."""
     from fastcnn.images import Preparation
 
+    asked = {name: getattr(options, name) for name in ("scale", "mean", "std") if getattr(options, name) is not None}
     found = Preparation.of(model)
-    if found is None:
-        raise Failure(f"{path} does not say how photographs are prepared and what its classes are called; train it by "
-                      f"`fastcnn train alexnet`. Received: a model of {model.input_shape}")
-    return found
+    if found is not None:
+        more = [*asked, *(["classes"] if options.classes else [])]
+        if more:
+            raise Failure(f"{options.model} says itself how its images are prepared: no --{' and no --'.join(more)} with it")
+        return found
+    if asked or _takes_bytes(model):
+        return Preparation.asked(model, class_names=options.classes, **asked)
+    hint = "--scale 1/255 --mean 0.1307 --std 0.3081 does as `fastcnn train lenet5`" if 28 in model.input_shape \
+        else "--scale 1/255 makes numbers from 0 to 1"
+    raise Failure(f"{options.model} does not say how its images are prepared (fastcnn.images.Preparation and `fastcnn "
+                  f"train` make it): give --scale, --mean, --std as in training; {hint}. Received: a model of "
+                  f"{model.input_shape}")
 
 
-def digits_variant(model):
-    """As which variant of LeNet-5 the model takes digits, or None if it takes none."""
-    if "digits" in model.metadata and tuple(model.input_shape) == (None, 32, 32, 1):
-        return "1998"
-    return "tanh" if tuple(model.input_shape) == (None, 28, 28, 1) else None
+def _takes_bytes(model):
+    """Whether all that computes with the model's input at first is Rescaling, which makes small numbers of bytes."""
+    calls, front, *_ = model.graph.leaves()
+    rescaled = False
+    while front:
+        takers, front = [(layer, key) for layer, taken, key in calls if set(front) & set(taken)], []
+        for layer, key in takers:
+            kind = type(layer).__name__
+            if kind in ("Flatten", "Permute", "Reshape"):
+                front.append(key)
+            elif kind != "Rescaling" or not all(0 < 255 * abs(scale) <= 16 for scale in np.atleast_1d(layer.scale)):
+                return False
+            rescaled |= kind == "Rescaling"
+    return rescaled
+
+
+def probabilities(model, y):
+    """A model's outputs as it is asked for them: of logits probabilities, of one output those of both classes."""
+    if getattr(model.loss, "from_logits", False):
+        both = np.concatenate([np.zeros_like(y), y], axis=1) if y.shape[1] == 1 else y
+        powers = np.exp(both.astype(np.float64) - both.max(axis=1, keepdims=True))
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.concatenate([1 - y, y], axis=1) if y.shape[1] == 1 else y

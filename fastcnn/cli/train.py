@@ -1,5 +1,9 @@
-"""`fastcnn train`: LeNet-5 on the bundled MNIST, AlexNet on photographs."""
+"""`fastcnn train`: LeNet-5 on digits, the bundled MNIST's or one's own; AlexNet on photographs."""
 
+import os
+import warnings
+
+from fastcnn.callbacks import Callback
 from fastcnn.cli import options as common
 from fastcnn.cli.evaluate import print_result
 from fastcnn.cli.messages import Failure
@@ -11,10 +15,16 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("learning-rate", common.rate, "X", _BOTH, "the largest learning rate"),
     ("seed", common.seed, "N", _BOTH, "of the initial weights, the order of images, and all other chance"),
     ("save", str, "FILE", _BOTH, "write the model to FILE; alexnet: after each epoch, with all that is needed to go on"),
+    ("overwrite", True, None, _BOTH, "replace files that exist"),
+    ("data", str, "DIR_OR_FILE", _BOTH, "class folders of images, or train and val (or test) with class folders in them, in "
+                                        "a folder or an archive, zip or tar (needs Pillow: pip install pillow); "
+                                        "lenet5: also IDX files, CSV, .npz (MNIST)"),
+    ("val", str, "DIR_OR_FILE", _BOTH, "the same, to validate or test on (those in --data, else a part held out)"),
     ("limit", common.positive, "N", ["lenet5"], "use only the first N images of the training set and of the test set"),
-    ("data", str, "DIR_OR_ZIP", ["alexnet"], "photographs: class folders, or train and val (or test) with class folders in "
-                                             "them (needs Pillow: pip install 'fastcnn[image]')"),
-    ("val", str, "DIR_OR_ZIP", ["alexnet"], "photographs to validate on (those in --data, else a part held out)"),
+    ("transpose", True, None, ["lenet5"], "exchange rows and columns of --data's images, as EMNIST's files need it"),
+    ("folder", str, "NAME", ["alexnet"], "where in --data the class folders, or train and val, lie (they are looked for)"),
+    ("classes", common.words, "NAME,NAME…", ["alexnet"], "the classes, in this order; others are left out (all)"),
+    ("labels", str, "FILE.csv", ["alexnet"], "classes in the place of class folders: a row of image and class for each"),
     ("validation-split", common.part, "X", ["alexnet"], "the part of each class that is held out (0.2)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
      None, _BOTH, "which LeNet-5: with that activation, or as published in 1998, by default trained on single images for 20 "
@@ -40,9 +50,9 @@ def add(commands):
     """The command's place in the parser."""
     train = commands.add_parser(
         "train", help="train a network",
-        description="Train LeNet-5 on MNIST, or AlexNet on photographs of your own, and evaluate it. Ctrl-C stops early; "
-                    "with --save, what was learnt so far is kept, and alexnet can be resumed from there.")
-    train.add_argument("network", choices=_BOTH, help="which network")
+        description="Train LeNet-5 on MNIST or digits of your own, or AlexNet on photographs of your own, and evaluate it. "
+                    "Ctrl-C stops early; with --save, what was learnt so far is kept, and alexnet can go on from there.")
+    train.add_argument("network", metavar="NETWORK", choices=_BOTH, help="lenet5 or alexnet")
     groups = {2: train, "lenet5": train.add_argument_group("of lenet5 alone"),
               "alexnet": train.add_argument_group("of alexnet alone")}
     defaults = {network: _defaults(network) for network in _BOTH}
@@ -87,33 +97,59 @@ def run(options):
         if value is not None:
             given[_name(option)] = value
     if options.network == "alexnet" and options.data is None:
-        options.error("alexnet needs --data: a folder or zip archive of photographs")
+        options.error("alexnet needs --data: a folder or an archive of photographs")
+    if options.network == "lenet5" and options.data is None and (options.val or options.transpose):
+        options.error("--val and --transpose are for digits of --data")
     if options.network == "lenet5" and options.variant != "1998" and (options.loss or options.distort):
         options.error("--loss and --distort are for --variant 1998")
+    if given.get("data") == "mnist" and options.network == "lenet5":
+        del given["data"]
     common.set_threads(options)
-    for name in "save", "best", "log":
-        if name in given:
-            common.check_writable(given[name])
+    if not _check_files(given):
+        given["callbacks"] = [_Gone()]
     return (_train_lenet5 if options.network == "lenet5" else _train_alexnet)(given)
 
 
+def _check_files(given):
+    """What is to be written can be, and replaces nothing unasked; returns whether the network is."""
+    overwrite, resumed = given.pop("overwrite", False), given.get("resume")
+    files = {name: given[name] for name in ("save", "best", "log") if name in given}
+    for name, path in files.items():
+        goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
+        common.check_writable(path, overwrite or goes_on)
+        same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
+        if len(same) > 1:
+            raise Failure(f"--{' and --'.join(same)} must be different files. Received: {path}")
+    return bool({"save", "best", "resume"} & set(given))
+
+
+class _Gone(Callback):
+    """Says at the beginning what nobody wants to learn at the end."""
+
+    def on_train_begin(self, logs=None):
+        warnings.warn("the network will be gone when training ends: --save FILE keeps it", stacklevel=2)
+
+
 def _train_lenet5(given):
-    import fastcnn
     from fastcnn import recipes
     from fastcnn.callbacks import LambdaCallback
 
-    save, begun, variant = given.pop("save", None), [], given.pop("variant", "tanh")
-    model = fastcnn.networks.lenet5(variant=variant, seed=given.get("seed", _defaults("lenet5")["seed"]))
+    save, variant = given.pop("save", None), given.get("variant", "tanh")
+    begun = []
+    watcher = LambdaCallback(on_train_begin=begun.append)
+    given["callbacks"] = [watcher, *given.get("callbacks", [])]
+    if variant == "1998":
+        del given["variant"]
     train = recipes.train_lenet5_1998 if variant == "1998" else recipes.train_lenet5
     try:
-        result = train(**given, callbacks=[LambdaCallback(on_train_begin=begun.append)], model=model)
+        result = train(**given)
     except KeyboardInterrupt:
         if not save or not begun:
             raise
-        model.save(save)
+        watcher.model.save(save)
         raise KeyboardInterrupt(f"Interrupted; the model as trained so far is in {save}") from None
     if save:
-        model.save(save)
+        result.model.save(save)
     print(f"Trained in {result.train_seconds:.1f} s")
     print_result("Test", ["loss", "accuracy"], [result.loss, result.accuracy], result.test_images, result.test_seconds)
     if save:

@@ -2,4 +2,4 @@
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {}, ["keras"])
+__all__, __getattr__, __dir__ = on_demand(__name__)

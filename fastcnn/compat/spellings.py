@@ -6,6 +6,8 @@ import sys
 import types
 import warnings
 
+from fastcnn import arguments
+
 
 def warn(old, new):
     """One DeprecationWarning, at the line outside of fastcnn that is running."""
@@ -27,7 +29,7 @@ def renamed(new, convert=None):
         value = given.pop(old)
         if isinstance(convert, dict):
             if value not in convert:
-                raise ValueError(f"{old} must be one of {', '.join(map(repr, convert))}. Received: {value!r}")
+                raise ValueError(f"{old} must be one of {', '.join(map(repr, convert))}. Received: {arguments.shown(value)}")
             modern = convert[value]
         else:
             modern = value if convert is None else convert(value)
@@ -44,7 +46,7 @@ def paired(new, other):
 
     def rule(what, old, given):
         if other not in given:
-            raise TypeError(f"{what} takes {old} together with {other}. Received: {old}={given[old]!r} alone")
+            raise TypeError(f"{what} takes {old} together with {other}. Received: {old}={arguments.shown(given[old])} alone")
         value = given.pop(old), given.pop(other)
         place(what, given, new, value, old)
         return f"{old}={value[0]!r}, {other}={value[1]!r}", f"{new}={value!r}"
@@ -61,7 +63,7 @@ def place(what, given, new, value, old):
 
 def short(value):
     """A value as a warning shows it."""
-    text = repr(value)
+    text = arguments.shown(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -157,7 +159,8 @@ def accepting(cls, rules, module, bases=(), old_name=None, positions=None, settl
     spelled = ", ".join(f"`{old}`" for old in rules)
     once = f", once called {old_name}" if old_name else ""
     document = f"{line}{once}; takes old spellings{': ' + spelled if rules else ''}."
-    return type(name, (*bases, cls), {"__init__": __init__, "__doc__": document, "__module__": module})
+    return type(name, (*bases, cls), {"__init__": __init__, "__doc__": document, "__module__": module,
+                                      "__qualname__": old_name or name})  # where pickle finds it
 
 
 def reexport(namespace, module):

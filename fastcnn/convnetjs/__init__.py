@@ -15,10 +15,12 @@ from fastcnn.convnetjs.net import Net
 from fastcnn.convnetjs.statistics import LayerStatistics, statistics
 from fastcnn.convnetjs.trainer import Trainer
 from fastcnn.convnetjs.vol import Vol, augment, img_to_vol
+from fastcnn.importing import listing
 
 SGDTrainer = Trainer  # its old name, which the demos use
 
 __all__ = ["LayerStatistics", "Net", "SGDTrainer", "Trainer", "Vol", "augment", "img_to_vol", "statistics"]
+__dir__ = listing(__name__)
 
 _INSTEAD = {  # ConvNetJS' names that are not here: what to write
     "MagicNet": "train several Nets and keep what is best on held-out samples",

@@ -39,12 +39,12 @@ class MistakenNormalization(LocalResponseNormalization):
 
     def forward(self, x, training=False):
         x = x.astype(np.float64)
-        self.x, self.s = x, self.k + self.alpha * self._window_sums(x * x)
-        return x * self.s**-self.beta
+        self._x, self._s = x, self.k + self.alpha * self._window_sums(x * x)
+        return x * self._s**-self.beta
 
     def backward(self, dy):
-        mistaken = self._window_sums(dy * self.s**(-self.beta - 1))
-        return dy * self.s**-self.beta - 2 * self.alpha * self.beta * self.x**2 * mistaken
+        mistaken = self._window_sums(dy * self._s**(-self.beta - 1))
+        return dy * self._s**-self.beta - 2 * self.alpha * self.beta * self._x**2 * mistaken
 
 
 class _Unscaled(L.Rescaling):

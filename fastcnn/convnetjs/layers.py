@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastcnn import ops
 from fastcnn.convnetjs.vol import Vol
 
 
@@ -22,7 +21,7 @@ class NetLayer:
 
     def __init__(self, net, place, fields, inner):
         self._net, self._place, self._fields, self.inner = net, place, fields, inner
-        self._sums = self._mask = None
+        self._sums = None
         for name, value in fields.items():
             setattr(self, name, value)
 
@@ -51,6 +50,12 @@ class NetLayer:
         if self._sums is None:
             self._sums = [np.zeros(p.shape, np.float32) for p in self._learned.parameters]
         return self._sums
+
+    def add(self, gradients):
+        """Adds the gradients of the layer's own parameters, among those of the model, to the sums."""
+        if self._learned is not None:
+            for total, p in zip(self._summed(), self._learned.parameters):
+                total += gradients.get(f"{self._learned.name}/{p.name}", 0)  # frozen layers have none
 
     @property
     def filters(self):
@@ -93,50 +98,6 @@ class NetLayer:
     def in_act(self):
         """The layer's input at the last `forward`: `out_act` of the layer before it."""
         return self._net.layers[max(self._place - 1, 0)].out_act
-
-    # Passes of a batch, by the functional API
-
-    def output(self, x, training, rng):
-        """What becomes of a batch x; while training, dropout drops."""
-        if self.layer_type == "dropout" and training:
-            self._mask = rng.random(x.shape, np.float32) >= self.drop_prob
-            return x * self._mask
-        self._mask = None
-        for layer in self.inner:
-            if not layer.training_only:
-                x = layer(x)
-        return x
-
-    def gradient(self, dy, x):
-        """dx of a batch, from dy and x; what the layer learns from is added to its sums."""
-        layer, kind, shape = self.inner[-1], self.layer_type, x.shape  # before it there are layers of shape at most
-        dy, x = dy.reshape(len(dy), *layer.output_size), x.reshape(len(x), *layer.input_size)
-        if self._learned is not None:
-            dx = self._learned_gradient(layer, dy, x)
-        elif kind == "dropout":
-            dx = dy * (layer.scale if self._mask is None else self._mask)
-        elif kind == "pool":
-            dx = ops.max_pool2d_backward(dy, x, layer.pool_size, layer.strides, layer.padding)
-        elif kind == "maxout":
-            dx = ops.maxout_backward(dy, x, self.group_size)
-        elif kind == "lrn" and layer.nodes() is None:
-            layer.forward(x)
-            dx = layer.backward(dy).astype(np.float32)
-        elif kind == "lrn":
-            dx = ops.local_response_norm_backward(dy, x, layer.size, layer.alpha, layer.beta, layer.k)
-        else:
-            dx = getattr(ops, f"{kind}_backward")(dy, x)
-        return dx.reshape(shape)
-
-    def _learned_gradient(self, layer, dy, x):
-        kernel, bias = (p.value for p in layer.parameters)
-        if self.layer_type == "fc":
-            dx, dw, db = ops.dense_backward(dy, x, kernel, bias)
-        else:
-            dx, dw, db = ops.conv2d_backward(dy, x, kernel, bias, layer.strides, layer.padding)
-        for total, own in zip(self._summed(), (dw, db)):
-            total += own
-        return dx
 
     # Files
 

@@ -4,7 +4,7 @@ import json as js
 
 import numpy as np
 
-from fastcnn import Sequential, arguments, ops
+from fastcnn import Sequential, arguments
 from fastcnn.convnetjs import building, definitions
 from fastcnn.convnetjs.layers import NetLayer
 from fastcnn.convnetjs.vol import Vol
@@ -59,8 +59,11 @@ class Net:
         self.loss = building.loss(fields[-1]["layer_type"])
         self.model.compile("sgd", self.loss)
         self.layers = [NetLayer(self, i, own, inner) for i, (own, inner) in enumerate(zip(fields, chain))]
-        self._rng, self._lent = np.random.default_rng(self.model.seed), False
-        self._given = self._x = self._values = self._gradients = self._out = None
+        self._shown = []  # names of the model's layers whose outputs are those of these layers, the input's left out
+        for inner in chain[1:]:
+            self._shown.append(inner[-1].name if inner else self._shown[-1])
+        self._lent = False
+        self._given = self._x = self._step = self._values = self._gradients = self._out = None
 
     def _need_layers(self):
         if not self.layers:
@@ -101,18 +104,19 @@ class Net:
         self._given = V if isinstance(V, Vol) else None
         if self._lent:
             self.model.touch()
+        self._step = self.model._drawn() if is_training else None
         if is_training:
-            self._pass(True)
+            self._pass()
             self._out = self._values[-1]
         else:
             self._out = self.model.predict_on_batch(self._x)
         return self.layers[-1]._vol(self._out)
 
-    def _pass(self, training=False):
-        x, self._values = self._x, []
-        for layer in self.layers:
-            x = layer.output(x, training, self._rng)
-            self._values.append(x)
+    def _pass(self, *loss, wrt=()):
+        """Sends what was forwarded last through all layers, and back if there are a target and a loss: gradients by name."""
+        _, gradients, outputs = self.model._passed(self._x, self._shown, *loss, wrt=wrt, step=self._step, keep=True)
+        self._values = [self._x, *(outputs[name] for name in self._shown)]
+        return gradients
 
     def passed(self):
         """Outputs of all layers at the last `forward`, and gradients of these at the last `backward`, or None."""
@@ -137,19 +141,15 @@ class Net:
         Returns:
             float: the cost.
         """
-        values, _ = self.passed()
-        target = self.target(y)
-        last = values[-2].reshape(1, -1)
-        if self.layers[-1].layer_type == "softmax":
-            dy = ops.softmax_cross_entropy_backward(np.ones(1), last, target)
-        else:
-            dy = np.asarray(self.loss.backward(target, last), np.float32)
-        gradients = [np.zeros_like(values[-1]), dy.reshape(values[-2].shape)]
-        for i in range(len(self.layers) - 2, 0, -1):
-            gradients.append(self.layers[i].gradient(gradients[-1], values[i - 1]))
-        self._gradients = gradients[::-1]
+        self._need_forward()
+        target, inner = self.target(y), self._shown[:-1]  # the last layer and the cost are derived as one
+        gradients = self._pass(target, self.loss, wrt=["weights", "inputs", *inner])
+        for layer in self.layers:
+            layer.add(gradients)
+        first, last = gradients[self.model.input_names[0]], np.zeros_like(self._values[-1])
+        self._gradients = [first, *(gradients[name] for name in inner), last]
         if self._given is not None:
-            self._given.dw = gradients[-1].reshape(-1).astype(np.float64)
+            self._given.dw = first.reshape(-1).astype(np.float64)
         return self.cost(target)
 
     def target(self, y):
@@ -159,7 +159,7 @@ class Net:
             return self.loss.prepare(np.asarray([y]), (self.layers[-1].out_depth,))[0]
         if isinstance(y, dict):
             if set(y) != {"dim", "val"}:
-                raise ValueError(f"y must be numbers or have dim and val. Received: {y!r}")
+                raise ValueError(f"y must be numbers or have dim and val. Received: {arguments.shown(y)}")
             target = np.full((1, self.layers[-1].out_depth), np.nan, np.float32)
             target[0, arguments.integer("dim", y["dim"], 0, target.size - 1)] = arguments.number("val", y["val"])
             return target

@@ -106,11 +106,12 @@ class Trainer:
         from fastcnn.convnetjs.net import Net
 
         if not isinstance(net, Net):
-            raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {net!r}")
+            raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {arguments.shown(net)}")
         if isinstance(method, dict):
             named = batch_size, learning_rate, momentum, ro, eps, beta1, beta2, l1_decay, l2_decay
             if named != Trainer.__init__.__defaults__[1:]:
-                raise TypeError(f"options come in a dictionary or by name, not both. Received: {method!r} and others")
+                raise TypeError("options come in a dictionary or by name, not both. "
+                                f"Received: {arguments.shown(method)} and others")
             return self.__init__(net, **method)
         method = "nesterov" if method == "netsterov" else method
         self.net, self._method, self._changed = net, arguments.choice("method", method, METHODS), set()
@@ -149,11 +150,11 @@ class Trainer:
             model.optimizer.learning_rate = self.learning_rate
         elif self._changed:
             self._regularize()
-            before, model.optimizer = model.optimizer, self._optimizer()
+            before, kept = model.optimizer, model._states
+            model.optimizer = self._optimizer()
             model.optimizer.iterations = before.iterations
-            model._plans = {}
-            if before.states != model.optimizer.states:
-                model._states = None
+            if before.states == model.optimizer.states:
+                model._states = kept
         self._changed.clear()
         return model
 

@@ -1,12 +1,7 @@
-"""Data sets: `mnist`, `fashion_mnist` and `cifar10`, and `idx`, the file format of the first two, as NumPy arrays;
-`ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut them.
-Imported on first use."""
+"""Data sets: `mnist`, `fashion_mnist`, `cifar10` and `cifar100`, and `idx`, the file format of the first two, as NumPy
+arrays; `ImageFolder`, `ImageFiles` and `ImageArray`, sources of images, and `Subset`, `split` and `find_parts`, which cut
+them. Imported on first use."""
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    ".images.image_array": ["ImageArray"],
-    "image_files": ["ImageFiles"],
-    "image_folder": ["ImageFolder", "find_parts"],
-    "subset": ["Subset", "split"],
-}, ["cifar10", "fashion_mnist", "idx", "mnist"])
+__all__, __getattr__, __dir__ = on_demand(__name__)

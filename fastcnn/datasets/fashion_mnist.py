@@ -3,7 +3,7 @@
 import os
 
 from fastcnn.datasets.download import RemoteFile, data_folder, fetch
-from fastcnn.datasets.idx import read_idx
+from fastcnn.datasets.idx_set import read_idx_set
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
@@ -32,10 +32,10 @@ def load_data(path=None):
     """Load Fashion-MNIST, in Keras' shapes.
 
     Args:
-        path: a folder of the four files, as train-images-idx3-ubyte.gz, compressed or not (then without ".gz"). None: the
-            folder fashion-mnist within that which FASTCNN_DATA names, or within a folder of the user's for caches; or
-            that of Debian's package dataset-fashion-mnist; or else the files are downloaded to the former, 31 MB, once.
-            Files in the former must have their official SHA-256.
+        path: a folder or an archive of the four files, as train-images-idx3-ubyte.gz or train-images.idx3-ubyte,
+            compressed or not. None: the folder fashion-mnist within that which FASTCNN_DATA names, or within a folder of
+            the user's for caches; or that of Debian's package dataset-fashion-mnist; or else the files are downloaded to
+            the former, 31 MB, once. Files in the former must have their official SHA-256.
 
     Shape:
         (x_train, y_train), (x_test, y_test), all uint8: x_train (60000, 28, 28), y_train (60000,), x_test (10000, 28, 28),
@@ -54,30 +54,22 @@ def load_data(path=None):
     Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
     algorithms", 2017, https://github.com/zalandoresearch/fashion-mnist
     """
-    arrays = [_read(where, shape) for where, shape in zip(_find(path), _SHAPES)]
-    return tuple(arrays[:2]), tuple(arrays[2:])
+    parts = read_idx_set(_find() if path is None else path)
+    shapes = [array.shape for part in parts for array in part or ()]
+    if shapes != list(_SHAPES):
+        raise ValueError(f"{path or 'fashion-mnist'}: must hold arrays of shapes {_SHAPES}. Received: {shapes}")
+    for part, (_, y) in zip(("training", "test"), parts):
+        if y.max() > 9:
+            raise ValueError(f"{path or 'fashion-mnist'}: {part} labels must lie from 0 to 9. Received: up to {y.max()}")
+    return parts
 
 
-def _find(path):
-    """The paths of the four files."""
-    if path is not None:
-        return [_plain_or_packed(os.path.join(os.fsdecode(path), remote.name)) for remote in _FILES]
+def _find():
+    """The folder of the four files."""
     folder = os.path.join(data_folder(), "fashion-mnist")
-    debian = [os.path.join(_DEBIAN, remote.name) for remote in _FILES]
-    if not all(os.path.exists(os.path.join(folder, remote.name)) for remote in _FILES) and all(map(os.path.exists, debian)):
-        return debian
-    return [fetch(remote, folder) for remote in _FILES]
-
-
-def _plain_or_packed(path):
-    plain = path.removesuffix(".gz")
-    return plain if os.path.exists(plain) and not os.path.exists(path) else path
-
-
-def _read(path, shape):
-    array = read_idx(path)
-    if array.dtype != "u1" or array.shape != shape:
-        raise ValueError(f"{path}: must hold uint8 of shape {shape}. Received: {array.dtype} of shape {array.shape}")
-    if array.ndim == 1 and array.max() > 9:
-        raise ValueError(f"{path}: labels must lie from 0 to 9. Received: up to {array.max()}")
-    return array
+    if not all(os.path.exists(os.path.join(folder, remote.name)) for remote in _FILES) and all(
+            os.path.exists(os.path.join(_DEBIAN, remote.name)) for remote in _FILES):
+        return _DEBIAN
+    for remote in _FILES:
+        fetch(remote, folder)
+    return folder

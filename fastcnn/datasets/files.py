@@ -1,130 +1,122 @@
-"""Files below a folder or within a zip archive, read by any number of threads at once."""
+"""Files below a folder, whatever their number and depth, read by any number of threads at once.
+
+A *container* has `files` (names, relative to it, with slashes), `folders` and `left_out`: {name: why it is not among them};
+names of folders there end with a slash. What is wrong with one file does not stop the others.
+"""
 
 import os
-import threading
-import zlib
+from heapq import heappop, heappush
+from stat import S_ISREG
 
 MAX_FILE = 1 << 28  # bytes; no photograph is larger
-_DEFLATE_RATIO = 1032  # the most that one byte of a deflate stream can turn into
-_DEPTH = 5  # folders below the path that are looked into
 
 
-def _hidden(part):
-    return part.startswith(".") or part in ("", "__MACOSX")
+class Container:
+    """What folders and archives have in common.
+
+    Args:
+        path: of the folder or archive.
+    """
+
+    def __init__(self, path):
+        self.path, self.files, self.folders, self.left_out, self.links = path, [], [], {}, {}
+
+    def once(self, names):
+        """Those names, without links to a file that is among them under another name: (names, left out)."""
+        if not self.links:
+            return names, {}
+        seen, kept, left_out = {self._real(name) for name in names if name not in self.links}, [], {}
+        for name in names:
+            real = self.links.get(name)
+            if real in seen:
+                left_out[name] = "link to a file that is counted already"
+                continue
+            kept.append(name)
+            if real is not None:
+                seen.add(real)
+        return kept, left_out
+
+    def _real(self, name):
+        return os.path.join(os.path.realpath(self.path), *name.split("/"))
 
 
-class Folder:
-    """Files below a folder.
+def hidden(name):
+    """Whether a file is hidden, or within a hidden folder, or one of those that macOS adds to archives."""
+    return name.startswith(".") or "/." in name or "__MACOSX" in name.split("/")
+
+
+class Folder(Container):
+    """Files below a folder; each folder is walked once, however many links lead to it.
 
     Args:
         path: of the folder.
+        folder: within it, to begin at.
+
+    Raises:
+        OSError: the folder itself cannot be read.
 
     Example:
         >>> Folder("photos").read("cat/1.jpg")  # doctest: +SKIP
     """
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, folder=None):
+        super().__init__(path)
+        start = folder.strip("/") if folder else ""
+        first = os.path.join(path, *start.split("/"))
+        walked, queue = set(), [(0, start, os.path.realpath(first), False)] if os.path.isdir(first) else []
+        while queue:  # real folders first, then links, hidden ones last: files are called by the first of their names
+            _, inner, real, through = heappop(queue)
+            if real in walked:
+                self.left_out[f"{inner}/"] = "link to a folder that is counted already"
+                continue
+            walked.add(real)
+            try:
+                with os.scandir(real) as entries:
+                    found = list(entries)
+            except OSError as error:
+                if inner == start:
+                    raise
+                self.left_out[f"{inner}/"] = f"unreadable ({error.strerror})"
+                continue
+            if inner != start and not hidden(inner):
+                self.folders.append(inner)
+            for entry in found:
+                self._enter(entry, f"{inner}/{entry.name}" if inner else entry.name, real, through, queue)
+        self.files.sort()
 
-    def names(self):
-        """(files, folders) below the path, relative to it, with slashes; hidden ones and those of __MACOSX are left out."""
-        files, folders, queue = [], [], [("", 1)]
-        while queue:
-            inner, depth = queue.pop()
-            with os.scandir(os.path.join(self.path, inner)) as entries:
-                for entry in entries:
-                    if _hidden(entry.name):
-                        continue
-                    name = f"{inner}/{entry.name}" if inner else entry.name
-                    if entry.is_file():
-                        files.append(name)
-                    elif entry.is_dir() and depth <= _DEPTH:
-                        folders.append(name)
-                        queue.append((name, depth + 1))
-        return files, folders
-
-    def read(self, name):
-        """The bytes of a file."""
-        path = os.path.join(self.path, *name.split("/"))
-        if os.path.getsize(path) > MAX_FILE:
-            raise ValueError(f"a file must have at most {MAX_FILE:,} bytes. Received: {os.path.getsize(path):,}")
-        with open(path, "rb") as file:
-            return file.read()
-
-
-class Zip:
-    """Files of a zip archive, stored or deflated. The directory is read once; nothing is ever unpacked to disk.
-
-    Args:
-        path: of the archive.
-
-    Raises:
-        ValueError: no zip archive.
-
-    Example:
-        >>> Zip("photos.zip").read("cat/1.jpg")  # doctest: +SKIP
-    """
-
-    def __init__(self, path):
-        import zipfile
-
-        self.path, self.lock = path, threading.Lock()
+    def _enter(self, entry, name, where, through, queue):
+        """Lists a file, queues a folder. through: whether a link leads here."""
+        link, real = entry.is_symlink(), os.path.join(where, entry.name)
+        through, real = through or link, os.path.realpath(real) if link else real
         try:
-            with zipfile.ZipFile(path) as archive:
-                self.entries = {entry.filename: entry for entry in archive.infolist()}
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{os.fsdecode(path)}: must be an intact zip archive. Received: {error}") from None
-        self.file = open(path, "rb")  # noqa: SIM115  stays open; closed with the object
+            folder, file = entry.is_dir(), entry.is_file()
+        except OSError as error:
+            self.left_out[name] = f"unreadable ({error.strerror})"
+            return
+        if folder:
+            heappush(queue, (2 if hidden(name) else int(through), name, real, through))
+        elif hidden(name):
+            self.left_out[name] = "hidden"
+        elif file:
+            self.files.append(name)
+            if through:
+                self.links[name] = real
+        else:
+            self.left_out[name] = "link to nothing" if link else "no regular file"
 
-    def __del__(self):
-        if hasattr(self, "file"):
-            self.file.close()
-
-    def names(self):
-        """(files, folders) of the archive; hidden ones and those of __MACOSX are left out."""
-        files, folders = [], []
-        for name in self.entries:
-            parts = name.strip("/").split("/")
-            if not any(map(_hidden, parts)):
-                (folders if name.endswith("/") else files).append("/".join(parts))
-        return files, folders
+    def head(self, name, size):
+        """The first bytes of a file."""
+        with open(os.path.join(self.path, *name.split("/")), "rb") as file:
+            return file.read(size)
 
     def read(self, name):
-        """The bytes of a file; its length and checksum are verified.
+        """The bytes of a file.
 
         Raises:
-            ValueError: encrypted, compressed in another way, too large, or damaged.
+            OSError: it cannot be read. ValueError: it is too large, or no longer a file.
         """
-        entry = self.entries[name]
-        if entry.flag_bits & 1 or entry.compress_type not in (0, 8):
-            what = "an encrypted one" if entry.flag_bits & 1 else f"compression method {entry.compress_type}"
-            raise ValueError(f"an entry must be stored or deflated, and not encrypted. Received: {what}")
-        most = entry.compress_size * (_DEFLATE_RATIO if entry.compress_type else 1) + 64
-        if entry.file_size > min(MAX_FILE, most) or entry.compress_size > MAX_FILE + (MAX_FILE >> 8):
-            raise ValueError(f"an entry must have at most {MAX_FILE:,} bytes, and {most:,} of {entry.compress_size:,} "
-                             f"compressed ones. Received: {entry.file_size:,}")
-        header = self._at(entry.header_offset, 30)
-        if len(header) < 30 or header[:4] != b"PK\3\4":
-            raise ValueError("an entry must begin with its header. Received: other bytes")
-        skip = 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        data = self._at(entry.header_offset + skip, entry.compress_size)
-        if entry.compress_type == 8:
-            try:
-                data = zlib.decompressobj(-15).decompress(data, entry.file_size + 1)
-            except zlib.error as error:
-                raise ValueError(f"an entry must be intact. Received: {error}") from None
-        if len(data) != entry.file_size or zlib.crc32(data) != entry.CRC:
-            raise ValueError(f"an entry must have {entry.file_size:,} bytes and its checksum. Received: {len(data):,} bytes")
-        return data
-
-    def _at(self, offset, size):
-        """Bytes of the archive; the position in the file, which threads share, is not used where that is possible."""
-        if hasattr(os, "pread"):
-            pieces, missing = [], size
-            while missing and (piece := os.pread(self.file.fileno(), missing, offset + size - missing)):
-                pieces.append(piece)
-                missing -= len(piece)
-            return b"".join(pieces)
-        with self.lock:
-            self.file.seek(offset)
-            return self.file.read(size)
+        with open(os.path.join(self.path, *name.split("/")), "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > MAX_FILE or not S_ISREG(status.st_mode):
+                raise ValueError(f"a file must have at most {MAX_FILE:,} bytes. Received: {status.st_size:,}")
+            return file.read()

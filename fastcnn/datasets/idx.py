@@ -176,17 +176,18 @@ class _Plain:
 
 
 class _Gunzip:
-    """The decompressed bytes of a file with one gzip stream, never more of them than asked for."""
+    """The decompressed bytes of a gzip file, of all its streams, never more of them than asked for."""
 
     def __init__(self, file, start):
         import zlib
 
         self.file, self.input, self.error = file, start, zlib.error
-        self.inflate = zlib.decompressobj(wbits=31)  # 31: gzip framing, whose CRC and length zlib checks
+        self.new = lambda: zlib.decompressobj(wbits=31)  # 31: gzip framing, whose CRC and length zlib checks
+        self.inflate = self.new()
 
     def read(self, size):
         """Between 1 and `size` bytes; none at the end."""
-        while not self.inflate.eof:
+        while not self.inflate.eof or self._continues():
             given = self.input or self.file.read(_CHUNK >> 2)
             try:
                 piece = self.inflate.decompress(given, size)
@@ -197,6 +198,14 @@ class _Gunzip:
                 return piece
             if not given and not self.inflate.eof:
                 raise IdxError("the gzip stream must be complete. Received: the end of the file within it")
-        if self.inflate.unused_data or self.file.read(1):
-            raise IdxError("the file must end with its gzip stream. Received: more bytes behind it")
         return b""
+
+    def _continues(self):
+        """Whether another stream follows the one that has ended: a gzip file may be several, one behind the other."""
+        rest = self.inflate.unused_data or self.file.read(_CHUNK >> 2)
+        if not rest:
+            return False
+        if rest[:1] != _GZIP_MAGIC[:1]:
+            raise IdxError("the file must end with its gzip stream. Received: more bytes behind it")
+        self.input, self.inflate = rest, self.new()
+        return True

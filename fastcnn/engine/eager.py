@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fastcnn import attributes
 from fastcnn.engine.network import lower
 from fastcnn.engine.plan import Plan
 from fastcnn.threads import get_num_threads
@@ -17,14 +18,16 @@ class Eager:
     """
 
     def __init__(self, sizes):
-        self.sizes, self.plan, self.arrays = sizes, None, None
+        self.sizes, self.plan, self.arrays, self.old = sizes, None, None, None  # old: as many changes as the plan knows of
 
     def __call__(self, layer, xs):
         threads, batch = get_num_threads(), len(xs[0])
         arrays = [parameter.value for parameter in layer.parameters]
         moved = self.arrays is None or any(a is not b for a, b in zip(arrays, self.arrays))
+        moved = moved or self.old != attributes.changes()
         if self.plan is None or moved or self.plan.batch < batch or self.plan.threads < threads:
             inputs = {number: math.prod(size) for number, size in enumerate(self.sizes)}
+            self.old = attributes.changes()
             network, _ = lower([(layer, list(inputs), "y")], inputs, ["y"])
             self.plan, self.arrays = Plan(network, "predict", max(batch, 1), threads), arrays
         y = np.empty((batch, *layer.output_size), np.float32)

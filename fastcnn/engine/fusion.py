@@ -6,15 +6,13 @@ A node is fused behind another only if it is the one reader of what that one alo
 from fastcnn import _ops
 from fastcnn.engine.nodes import Computed, Node
 
-_ACTIVATED = "conv2d", "conv2d_transpose", "dense", "scale"  # ops that take an activation along
-_FOLDED = "conv2d", "dense"  # ops whose weights take a normalization along: their last axis is the output's channels
-
 
 def fuse(network, fold):
-    """The same network with activations fused behind convolutions and dense layers; and, with fold, where nothing is
-    differentiated, normalizations folded into their weights."""
-    return _each(network, lambda before, node: _activated(before, node)
-                 or (_folded(before, node) if fold and _folds(before, node) else None))
+    """The same network with sums and activations fused behind convolutions, dense layers and normalizations; and, with fold,
+    where nothing is differentiated, normalizations folded into weights."""
+    network = _each(network, lambda before, node: _activated(before, node)
+                    or (_folded(before, node) if fold and _folds(before, node) else None))
+    return _each(_summed(network), _activated)
 
 
 def fuse_passes(network):
@@ -47,15 +45,50 @@ def _each(network, join):
 
 
 def _activated(before, node):
-    if node.op.name == "activation" and before.op.name in _ACTIVATED and before.op.activation == "linear":
+    if node.op.name == "activation" and before.op.takes_activation and before.op.activation == "linear":
         return before.with_op(before.op.with_activation(node.op.activation, node.op.alpha))
     return None
+
+
+def _summed(network):
+    """The network with each sum of two done by the op that makes one of them, the later one if both can: the end of a
+    residual block is one pass."""
+    wiring, nodes, gone = network.wiring(), list(network.nodes), set()
+    for place, node in enumerate(network.nodes):
+        if node.op is None or node.op.name != "add" or not (node.op.passes_on(0) and node.op.passes_on(1)):
+            continue
+        makers = [wiring.maker(x) if wiring.readers[x] == 1 else None for x in node.xs]
+        for maker in sorted((m for m in makers if m is not None), reverse=True):
+            before = nodes[maker]
+            op = None if before.op is None or len(before.xs) != 1 else before.op.with_sum()
+            if op is not None:
+                other = node.xs[1 - makers.index(maker)]
+                nodes[place] = before.with_op(op, xs=(*before.xs, other), y=node.y)
+                gone.add(maker)
+                break
+    return _without(network, nodes, gone)
+
+
+def fuse_joins(network):
+    """A network of which only the forward pass is wanted, with convolutions that write into concatenations themselves."""
+    wiring, nodes, gone = network.wiring(), list(network.nodes), set()
+    for place, node in enumerate(network.nodes):
+        maker = wiring.before(node) if node.op is not None and node.op.name == "join" else None
+        op = nodes[maker].op.with_join(node.op) if maker is not None and nodes[maker].op is not None else None
+        if op is not None:
+            nodes[place] = nodes[maker].with_op(op, y=node.y, same=node.same)
+            gone.add(maker)
+    return _without(network, nodes, gone)
+
+
+def _without(network, nodes, gone):
+    return network.with_nodes([node for place, node in enumerate(nodes) if place not in gone])
 
 
 def _folds(before, node):
     """Are both about the same channels? A copy of large dense weights would cost more than the normalization does."""
     op, norm = before.op, node.op
-    return (norm.name == "fixed_norm" and op.name in _FOLDED and op.activation == "linear" and before.fold is None
+    return (norm.name == "fixed_norm" and op.folds and op.activation == "linear" and before.fold is None
             and before.table is None and norm.in_shape[2] == op.out_shape[2] and not op.wide)
 
 
@@ -87,4 +120,4 @@ def _in_place_of(node, first, second):
 
 def masks(node):
     """Does the node have an activation fused behind it, whose derivative its gradient is to be masked by?"""
-    return node is not None and node.op is not None and node.op.name in _ACTIVATED and node.op.activation != "linear"
+    return node is not None and node.op is not None and node.op.takes_activation and node.op.activation != "linear"

@@ -22,15 +22,21 @@ class Node:
         moving: the moving mean and variance of a normalization.
         xs: which values it reads: numbers of the layer's inputs, or BEFORE.
         same: it writes into the value that the layer's node before began, as joins do.
+        only: "forward" or "backward", where another node goes the other way; None: it goes both.
     """
 
-    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number", "xs", "y", "same")
+    __slots__ = ("op", "w", "b", "seed", "constant", "table", "moving", "fold", "layer", "number", "xs", "y", "same", "only")
 
     def __init__(self, op, w=None, b=None, seed=None, constant=None, table=None, moving=None, xs=(BEFORE,), same=False):
         self.op, self.w, self.b, self.seed, self.constant, self.table, self.moving = op, w, b, seed, constant, table, moving
         self.xs, self.same = xs, same
-        self.layer = self.number = self.y = None
+        self.layer = self.number = self.y = self.only = None
         self.fold = None  # (w, b, node of a normalization) that the plan makes this node's w and b of
+
+    @property
+    def learns(self):
+        """Do its parameters, if it has some, get gradients?"""
+        return self.layer is not None and self.layer.trainable and self.only != "forward"
 
     def with_op(self, op, **changes):
         """The same node with another op, or with other attributes."""
@@ -41,14 +47,14 @@ class Node:
         return other
 
 
-class PythonNode:
+class PythonNode(Node):
     """A layer that computes in Python: `forward` of what it reads, `backward` of the gradient of what it writes."""
 
-    op = w = b = None
+    __slots__ = ()
 
     def __init__(self, layer, xs, y):
-        self.layer, self.xs, self.y = layer, xs, y
-        self.number = None
+        super().__init__(None, xs=xs)
+        self.layer, self.y = layer, y
 
 
 class LossNode:
@@ -59,10 +65,11 @@ class LossNode:
         op: its descriptor; None: it computes in Python.
         x: the value it reads.
         y: the value of predictions that it makes of x, if it has a softmax in it; None: x is what the model predicts.
+        slope: of second derivatives: the value that the first ones go to; None: nobody reads them.
     """
 
-    def __init__(self, loss, op, x, y=None):
-        self.loss, self.op, self.x, self.y = loss, op, x, y
+    def __init__(self, loss, op, x, y=None, slope=None):
+        self.loss, self.op, self.x, self.y, self.slope = loss, op, x, y, slope
 
 
 class Computed:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn import _ops, arguments
+from fastcnn import _ops, arguments, attributes
 
 _LINE = 16  # floats: every parameter starts at a cache line
+_PLANNED = "trainable", "regularizer", "constraint", "learning_rate_multiplier", "weight_decay_multiplier"
 _versions = count(1)  # of values: no two states of a parameter have the same
 
 
@@ -26,6 +27,12 @@ class Parameter:
         self.key = self.flat = self.stored = self._value = self._gradient = None
         self.start, self._version, self.absorbed = 0, 0, False
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
+
+    def __setattr__(self, name, value):
+        before = vars(self).get(name, value) if name in _PLANNED else value
+        object.__setattr__(self, name, value)
+        if before is not value and before != value:
+            attributes.changed()
 
     @property
     def value(self):

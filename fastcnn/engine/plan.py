@@ -13,7 +13,7 @@ import numpy as np
 from fastcnn import _ops
 from fastcnn.engine import python_calls
 from fastcnn.engine.buffers import arrange
-from fastcnn.engine.fusion import fuse, fuse_passes
+from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes
 from fastcnn.engine.lanes import in_lanes
 from fastcnn.engine.network import attach
 from fastcnn.engine.parameters import runs, trained
@@ -30,7 +30,8 @@ class Plan:
 
     Args:
         network: as `network.lower` made it, of nodes that compute as the mode wants; the plan's own from now on.
-        mode: "predict"; "test" (predict and losses); "gradients" (and go back from the losses); "train" (and take a step).
+        mode: "predict"; "test" (predict and losses); "gradients" (and go back from the losses); "train" (and take a step);
+            "curvature" (as "gradients", with second derivatives in the place of gradients).
         batch: the most images per run.
         threads: the most threads.
         losses: a `Loss` or None for each output; sparse: are their targets labels? shapes: of the outputs.
@@ -46,7 +47,7 @@ class Plan:
     def __init__(self, network, mode, batch, threads, losses=(), sparse=(), shapes=(), loss_weights=None, items=(),
                  optimizer=None, states=None, seed=0, half=None, wanted=(), learn=True, moving=True):
         self.mode, self.batch, self.threads, self.sparse, self.half = mode, batch, threads, tuple(sparse), half
-        self.training, self.backward = mode == "train", mode in ("train", "gradients")
+        self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
         self.optimizer, self.items, self.moving = optimizer, items, moving
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
@@ -56,7 +57,13 @@ class Plan:
             node.number = number  # what random numbers depend on
         if half is not None:
             network = network.with_nodes([half.node(node) for node in network.nodes])
-        self.network = network = fuse_passes(in_lanes(network, batch))
+        if mode == "curvature":
+            from fastcnn.engine.curvature import curved  # what few models need
+
+            network = curved(network)
+        else:
+            network = fuse_passes(in_lanes(network, batch))
+        self.network = network = network if self.backward else fuse_joins(network)
         self.nodes = network.nodes
         self.loss_shapes = [shape for shape, loss in zip(shapes, losses) if loss is not None]
         self.loss_weights = [1.0 if loss_weights is None else weight
@@ -97,7 +104,7 @@ class Plan:
 
     def _updates(self, nodes):
         """Appends the optimizer's steps."""
-        wide = [i for i, node in enumerate(nodes) if node.op and node.op.wide and node.layer.trainable
+        wide = [i for i, node in enumerate(nodes) if node.op and node.op.wide and node.learns
                 and self.uses[node.w] == 1 and not self.optimizer.needs_norms]  # norms are of whole gradients
         kernels = [nodes[i].w for i in wide]
         self.updates = runs(trained(self.items), kernels, self.optimizer.clipnorm is not None)
@@ -112,7 +119,7 @@ class Plan:
         stages = []
         for i, node in enumerate(self.nodes):
             for field, parameter in (("dw", node.w), ("db", node.b)) if node.op is not None else ():
-                if parameter is None or not node.layer.trainable:
+                if parameter is None or not node.learns:
                     continue
                 before = self.uses.get(parameter, 0)
                 self.uses[parameter] = before + 1
@@ -202,12 +209,12 @@ class Plan:
 
     def _bind_losses(self):
         self.losses = [np.zeros(self.batch, np.float32) for _ in self.network.losses]
-        for loss, place, array, (dx,) in zip(self.network.losses, self.loss_places, self.losses, self.loss_dxs):
+        for loss, place, array, dxs in zip(self.network.losses, self.loss_places, self.losses, self.loss_dxs):
             if place is None:
                 continue
             n = self.number[place]
             for field, buffer in (("x", self.values[loss.x]), ("y", None if loss.y is None else self.values[loss.y]),
-                                  ("dx", dx)):
+                                  *zip(("dx", "dx2"), dxs)):
                 if buffer is not None:
                     self._rows(n, field, buffer)
             self.program.bind(n, "loss", array)
@@ -221,7 +228,7 @@ class Plan:
     def _bind_weights(self, schedule, states):
         """Parameters, their packed copies, gradients and optimizer states."""
         number, program = self.number, self.program
-        needs_t = {i for i, name in self.steps if name == "data"}
+        forward, data = ({i for i, name in self.steps if name == way} for way in ("forward", "data"))
         for i, places in self.folds.items():
             self._bind_fold(self.nodes[i], *(number[place] for place in places))
         self.idle = []
@@ -234,9 +241,9 @@ class Plan:
             elif node.w is not None or node.b is not None or op.packed_size:
                 self._bind_parameters(n, node)
                 alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
-                if op.packed_size and not alone:
+                if op.packed_size and i in forward and not alone:
                     program.bind(n, "packed", _ops.aligned(op.packed_size))
-                if op.packed_t_size and i in needs_t and not alone:
+                if op.packed_t_size and i in data and not alone:
                     program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
                 if i in self.inside:
                     node.w.absorbed = True  # it exists in blocks, one after the other, in a thread's scratch
@@ -244,7 +251,7 @@ class Plan:
                     program.bind_states(n, self.optimizer.in_order(states.of(node.w)))
                 if i in schedule.partials:
                     program.bind(n, "partial", schedule.partials[i].array)
-                if self.backward:
+                if self.backward and node.learns:
                     self._bind_gradients(i, n, node, schedule)
         for run, op in zip(self.updates, schedule.request.updates):
             bind_update(program, number[op], run, self.optimizer, states, self.norms)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastcnn import arguments
+
 
 def _rows(plan, value, batch, shape):
     return plan.values[value].array[:batch].reshape(batch, *shape)
@@ -18,9 +20,8 @@ def forward(plan, i, batch):
     xs = [_rows(plan, value, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
     if node.xs[0] in plan.network.inputs:  # the layer may write into what it is given; this is the user's
         xs = [x.copy() if value in plan.network.inputs else x for value, x in zip(node.xs, xs)]
-    y = np.asarray(layer.forward(xs if layer.merges else xs[0], training=plan.network.training))
-    if y.shape != (batch, *layer.output_size):
-        raise ValueError(f"{layer.name}.forward must return shape {(batch, *layer.output_size)}. Received: {y.shape}")
+    y = layer.forward(xs if layer.merges else xs[0], training=plan.network.training)
+    y = arguments.returned(f"{layer.name}.forward", y, (batch, *layer.output_size))
     plan.values[node.y].array[:batch] = y.reshape(batch, -1)
 
 
@@ -37,9 +38,8 @@ def backward(plan, i, batch):
     if len(dxs) != len(shapes):
         raise ValueError(f"{layer.name}.backward must return a gradient for each of {len(shapes)} inputs. "
                          f"Received: {len(dxs)}")
-    for dx, buffer, shape in zip(map(np.asarray, dxs), plan.dxs[i], shapes):
-        if dx.shape != (batch, *shape):
-            raise ValueError(f"{layer.name}.backward must return shape {(batch, *shape)}. Received: {dx.shape}")
+    for dx, buffer, shape in zip(dxs, plan.dxs[i], shapes):
+        dx = arguments.returned(f"{layer.name}.backward", dx, (batch, *shape))
         if buffer is not None:
             buffer.array[:batch] = dx.reshape(batch, -1)
 
@@ -48,16 +48,12 @@ def loss(plan, number, batch):
     """A loss, and the gradient of its predictions."""
     node, target, weight = plan.network.losses[number], plan.targets[number], plan.sample_weights[number]
     y = _rows(plan, node.x, batch, plan.loss_shapes[number])
-    values = np.asarray(node.loss.forward(target[:batch], y), np.float32)
-    if values.shape != (batch,):
-        raise ValueError(f"{type(node.loss).__name__}.forward must return shape ({batch},). Received: {values.shape}")
+    values = arguments.returned(f"{type(node.loss).__name__}.forward", node.loss.forward(target[:batch], y), (batch,))
     weight = np.ones(batch, np.float32) if weight is None else weight[:batch]
     plan.losses[number][:batch] = values * weight
-    (dx,) = plan.loss_dxs[number]
+    dx, _ = plan.loss_dxs[number]
     if dx is not None:
-        dy = np.asarray(node.loss.backward(target[:batch], y))
-        if dy.shape != y.shape:
-            raise ValueError(f"{type(node.loss).__name__}.backward must return shape {y.shape}. Received: {dy.shape}")
+        dy = arguments.returned(f"{type(node.loss).__name__}.backward", node.loss.backward(target[:batch], y), y.shape)
         dx.array[:batch] = dy.reshape(batch, -1) * (weight * plan.loss_weights[number] / batch)[:, None]
 
 

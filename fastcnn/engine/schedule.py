@@ -21,11 +21,6 @@ from fastcnn import _ops
 from fastcnn.engine.buffers import Buffer, peak
 from fastcnn.engine.fusion import masks
 
-_READS_X = ("max_pool2d", "soft_pool2d", "lp_pool2d", "local_response_norm", "local_response_norm_within", "activation_of_x",
-            "prelu", "maxout", "rbf", "batch_norm", "multiply", "maximum", "minimum")
-_READS_Y = ("activation", "softmax", "log_softmax")
-_READS_IN_DATA = dict.fromkeys(_READS_X, "x") | dict.fromkeys(_READS_Y, "y") | {"lrn_max_pool2d": "xy"}
-_AGAIN = ("local_response_norm", "local_response_norm_within", "batch_norm")  # 2 ms per 32 images of AlexNet's first
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
 
@@ -200,14 +195,14 @@ class Schedule:
             return [xs[0], dy], [self.partials.get(i)]
         if name == "mask":
             return [y, dy], [dy]
-        reads = _READS_IN_DATA.get(self.ops[i].name, "")
+        reads = self.ops[i].data_reads
         return [dy, *(xs if "x" in reads else ()), *([y] if "y" in reads else ())], self.dxs[i]
 
     # Forward
 
     def _learns(self, i):
         node = self.nodes[i]
-        if not self.request.learn or not node.layer or not node.layer.trainable:
+        if not self.request.learn or not node.learns:
             return False
         return bool(node.layer.parameters) if node.op is None else node.w is not None or node.b is not None
 
@@ -219,7 +214,8 @@ class Schedule:
         if op.has("statistics"):
             self._phase([(i, "statistics")], parts=False)
             self._phase([(i, "combine")], parts=True)
-        self._phase([(i, "forward")], parts=op.wide)
+        if node.only != "backward":
+            self._phase([(i, "forward")], parts=op.wide)
 
     def _losses(self):
         """Losses, and where their gradients go."""
@@ -229,7 +225,7 @@ class Schedule:
         for number, (loss, place) in enumerate(zip(self.network.losses, self.request.losses)):
             wanted = backward and loss.x in self._needs
             dx, first = self._part(loss.x) if wanted else (None, True)
-            self.loss_dxs[number] = (dx,)
+            self.loss_dxs[number] = dx, None if loss.slope is None else self.values[loss.slope]
             if place is None:
                 self._hook("loss", number, [self.values[loss.x]], [dx])
             else:
@@ -250,7 +246,7 @@ class Schedule:
     def _back(self):
         self.late = []
         for i in reversed(range(len(self.nodes))):
-            if self.nodes[i].y in self._needs:
+            if self.nodes[i].y in self._needs and self.nodes[i].only != "forward":
                 self._backward(i)
         for value in self.request.wanted:  # the inputs'; of others it was done before their makers' backward steps
             if value not in self.wanted:
@@ -365,7 +361,7 @@ class Schedule:
 
     def _renew(self, i, needs_dx):
         """Computes what node i reads again before its backward steps, if they read it and that spares keeping it."""
-        reads = self._learns(i) or needs_dx and "x" in _READS_IN_DATA.get(self.ops[i].name, "")
+        reads = self._learns(i) or needs_dx and "x" in self.ops[i].data_reads
         here = self.open[3] if self.open else None
         value = self.nodes[i].xs[0]
         if reads and self._cheap(i) and self.values[value].times[-1][0] != here:
@@ -375,7 +371,7 @@ class Schedule:
         """Is what node i reads made for it alone, by a cheap op, from a value that the backward pass reads in any case, and
         read in chunks only?"""
         maker = self.wiring.before(self.nodes[i])
-        if maker is None or self.ops[maker] is None or self.ops[maker].name not in _AGAIN or self.ops[i].has("statistics"):
+        if maker is None or self.ops[maker] is None or not self.ops[maker].cheap or self.ops[i].has("statistics"):
             return False
         source = self.nodes[maker].xs[0]
         in_chunks = self.ops[i].partial or not self._learns(i)

@@ -77,6 +77,12 @@ class ImageBatches:
         self._ring, self._lock = [], threading.Lock()
         self._known = 0  # broken images that a warning has named
 
+    def __getstate__(self):  # for copies and other processes, which have memory of their own
+        return {name: value for name, value in self.__dict__.items() if name not in ("_ring", "_lock")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, _ring=[], _lock=threading.Lock())
+
     def __len__(self):
         return -(-self.samples // self.batch_size)
 

@@ -1,5 +1,8 @@
 """Predictions for photographs: from the centre, or averaged over ten crops as in the AlexNet paper."""
 
+import math
+from functools import partial
+
 import numpy as np
 
 from fastcnn import arguments
@@ -15,7 +18,7 @@ def predict(model, x, augmentation, crops=1, batch_size=128):
     Args:
         model: takes (N, crop height, crop width, C).
         x: images, uint8 (N, H, W, C), or a source: `fastcnn.datasets.ImageFolder`, `ImageArray`.
-        augmentation: the `Augmentation` of training.
+        augmentation: the `Augmentation` of training, or with one crop a `Distortion`.
         crops: 1: the centre; 10: the mean over the four corners, the centre, and the mirror images of these five.
         batch_size: images per step; does not change the result.
 
@@ -34,10 +37,10 @@ def predict(model, x, augmentation, crops=1, batch_size=128):
 
     Source: Krizhevsky, Sutskever, Hinton 2012, §4.1.
     """
-    batch_size, views = arguments.integer("batch_size", batch_size), _views(crops)
+    batch_size, views = arguments.integer("batch_size", batch_size), _views(crops, augmentation)
     if isinstance(x, np.ndarray):
         starts = range(0, max(len(x), 1), batch_size)
-        return np.concatenate([_mean(model, x[i:i + batch_size], augmentation, views, batch_size) for i in starts])
+        return np.concatenate([_mean(model, x[i:i + batch_size], views, batch_size) for i in starts])
     result = []
     for numbers, y in predict_batches(model, x, augmentation, crops, batch_size):
         result.append(y)
@@ -69,29 +72,48 @@ def predict_batches(model, source, augmentation, crops=1, batch_size=64):
         ...  predict_batches(fastcnn.networks.lenet5(), source, augmentation, batch_size=3)]
         [([0, 1, 2], (3, 10)), ([3, 4], (2, 10))]
     """
-    views, batch_size = _views(crops), arguments.integer("batch_size", batch_size)
-    return _predicted(model, source, augmentation, views, batch_size)
+    views, batch_size = _views(crops, augmentation), arguments.integer("batch_size", batch_size)
+    return _predicted(model, source, views, batch_size)
 
 
-def _predicted(model, source, augmentation, views, batch_size):
+def _predicted(model, source, views, batch_size):
     for numbers, pixels in _ahead(source, batch_size):
         if len(numbers):
-            yield numbers, _mean(model, pixels, augmentation, views, batch_size)
+            yield numbers, _mean(model, pixels, views, batch_size)
         else:
             yield numbers, np.empty((0, *model.output_shape[1:]), np.float32)
 
 
-def _views(crops):
+def _views(crops, augmentation):
+    """Functions from bytes to floats, one for each crop."""
     if crops not in (1, 10) or isinstance(crops, bool):
         raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). Received: {crops!r}")
-    return [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
+    if not hasattr(augmentation, "at"):
+        if crops != 1:
+            raise ValueError(f"ten crops need an Augmentation. Received: {augmentation!r}")
+        return [augmentation.evaluation()]
+    places = [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
+    return [partial(augmentation.at, position=position, flip=flip) for position, flip in places]
 
 
-def _mean(model, pixels, augmentation, views, batch_size):
+def _mean(model, pixels, views, batch_size):
     total = 0.0
-    for position, flip in views:
-        total = total + model.predict(augmentation.at(pixels, position, flip), batch_size=batch_size).astype(np.float64)
+    for view in views:
+        x = as_input(model, view(pixels))
+        total = total + model.predict(x, batch_size=batch_size).astype(np.float64)
     return (total / len(views)).astype(np.float32)
+
+
+def as_input(model, x):
+    """Images in the shape of a model's input, which may be flat, or without channels.
+
+    Example:
+        >>> model = fastcnn.Sequential([fastcnn.layers.Dense(10, input_shape=(784,))])
+        >>> as_input(model, np.zeros((2, 28, 28, 1), np.float32)).shape
+        (2, 784)
+    """
+    shape = tuple(model.input_shape[1:]) if model.built else ()  # its first samples build it
+    return x.reshape(len(x), *shape) if math.prod(shape) == math.prod(x.shape[1:]) else x
 
 
 def _ahead(source, batch_size):

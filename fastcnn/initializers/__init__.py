@@ -6,11 +6,4 @@ Random ones take a `seed`: an integer ≥ 0 gives the same values at every call;
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "base": ["Initializer"],
-    "fixed": ["Constant", "DigitPrototypes", "Identity", "Ones", "Zeros"],
-    "names": ["get", "serialize"],
-    "random": ["Orthogonal", "RandomNormal", "RandomSigns", "RandomUniform", "TruncatedNormal"],
-    "scaling": ["FanInUniform", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform",
-                "VarianceScaling"],
-})
+__all__, __getattr__, __dir__ = on_demand(__name__)

@@ -20,6 +20,11 @@ _NAMES = registry.names(
     GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity, FanInUniform, RandomSigns,
     DigitPrototypes, zero=Zeros, one=Ones, normal=RandomNormal, uniform=RandomUniform, OrthogonalInitializer=Orthogonal,
     IdentityInitializer=Identity)
+_MEANT = {  # elsewhere: here
+    "xavier": "'glorot_uniform' or 'glorot_normal'", "kaiming": "'he_normal' or 'he_uniform'", "msra": "'he_normal'",
+    **{f"{old}{kind}": f"'{new}_{kind}'" for old, new in (("xavier", "glorot"), ("kaiming", "he")) for kind in
+       ("uniform", "normal")}, "gaussian": "'random_normal'", "random": "'random_normal' or 'random_uniform'",
+}
 
 
 class _Function(Initializer):
@@ -51,7 +56,7 @@ def get(identifier, custom_objects=None):
         >>> get("he_normal"), get({"class_name": "Constant", "config": {"value": 1}})
         (HeNormal(seed=None), Constant(value=1.0))
     """
-    found, _ = registry.resolve("initializer", Initializer, _NAMES, identifier, custom_objects)
+    found, _ = registry.resolve("initializer", Initializer, _NAMES, identifier, custom_objects, _MEANT)
     return found if isinstance(found, Initializer) else _Function(found)
 
 

@@ -20,7 +20,7 @@ class Random(Initializer):
 
     def _rng(self, rng):
         if rng is not None and not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy.random.Generator. Received: {rng!r}")
+            raise TypeError(f"rng must be a numpy.random.Generator. Received: {arguments.shown(rng)}")
         return np.random.default_rng(self.seed) if rng is None or self.seed is not None else rng
 
 
@@ -41,7 +41,8 @@ class RandomUniform(Random):
         super().__init__(seed)
         self.minval, self.maxval = arguments.number("minval", minval), arguments.number("maxval", maxval)
         if self.minval > self.maxval:
-            raise ValueError(f"minval must be at most maxval. Received: minval={minval!r}, maxval={maxval!r}")
+            raise ValueError("minval must be at most maxval. "
+                             f"Received: minval={arguments.shown(minval)}, maxval={arguments.shown(maxval)}")
 
     def __call__(self, shape, rng=None):
         return uniform(sizes(shape), self._rng(rng), self.minval, self.maxval)

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import contextmanager
 
 # What a file system answers when it cannot sync a directory; every other error is real.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
@@ -23,7 +24,7 @@ def write_atomically(path, chunks):
         FileNotFoundError, NotADirectoryError: the directory does not exist, or is none.
         IsADirectoryError: `path` is a directory.
         PermissionError: the file or its directory may not be written.
-        OSError: `path` is a device, a pipe or a loop of links; the disk is full; ...
+        OSError: `path` is a device, a pipe or a loop of links; the disk is full; ... The error names the file.
 
     Example:
         >>> write_atomically("greeting.txt", [b"hello, ", b"world"])
@@ -38,7 +39,7 @@ def write_atomically(path, chunks):
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
     try:
-        with open(descriptor, "wb") as file:
+        with naming(target), open(descriptor, "wb") as file:
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(descriptor, mode)
             file.writelines(chunks)
@@ -52,6 +53,24 @@ def write_atomically(path, chunks):
             pass  # the first error is the one to report
         raise
     _sync_directory(directory)
+
+
+@contextmanager
+def naming(path):
+    """A block of writing to a file whose errors name it: a full disk, a file that grew too large, a quota.
+
+    Example:
+        >>> try:
+        ...     with naming("log.csv"): raise OSError(28, "No space left on device")
+        ... except OSError as error: print(error.filename)
+        log.csv
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = os.fsdecode(path)
+        raise
 
 
 def _mode_of_existing(target, directory):

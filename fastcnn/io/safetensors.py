@@ -35,7 +35,7 @@ class FileFormatError(ValueError):
     """A file is damaged, incomplete or no safetensors file; the message names the path and the reason.
 
     Example:
-        >>> _ = open("cut.safetensors", "wb").write(b"1234567")
+        >>> _ = open("cut.safetensors", "wb").write(bytes(7))
         >>> try: load_file("cut.safetensors")
         ... except FileFormatError as error: print(error)
         cut.safetensors: the file must hold the 8-byte length of its header. Received: 7 bytes
@@ -100,12 +100,22 @@ def load_file(path, *, verify=True):
     """
     try:
         return _load(path, verify)
+    except _Foreign as error:
+        from .recognize import recognize
+
+        what = recognize(path)
+        reason = error if what is None else f"it must be a file that save or save_file wrote. Received: {what}"
+        raise FileFormatError(f"{os.fsdecode(path)}: {reason}") from None
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
 
 
-def _refusal(what, received):
-    return FileFormatError(f"{what}. Received: {received}")
+class _Foreign(FileFormatError):
+    """It does not even begin as these files do."""
+
+
+def _refusal(what, received, kind=FileFormatError):
+    return kind(f"{what}. Received: {received}")
 
 
 def _checked_arrays(tensors):
@@ -163,16 +173,17 @@ def _encode_header(arrays, in_file_order, metadata):
 
 def _load(path, verify):
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise _refusal("only a regular file can be loaded", "a directory, device or pipe")
+        kind = _Foreign if os.path.isdir(path) else FileFormatError
+        raise _refusal("only a regular file can be loaded", "a directory, device or pipe", kind)
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         if size < 8:
-            raise _refusal("the file must hold the 8-byte length of its header", f"{size} bytes")
+            raise _refusal("the file must hold the 8-byte length of its header", f"{size} bytes", _Foreign)
         head = _read(file, 8)
         length = int.from_bytes(head, "little")
         limit = min(MAX_HEADER_BYTES, size - 8)
         if length > limit:
-            raise _refusal(f"the header must take at most {limit} bytes in this file", f"{length} bytes")
+            raise _refusal(f"the header must take at most {limit} bytes in this file", f"{length} bytes", _Foreign)
         text = _read(file, length)
         header = _decode_header(text)
         metadata = header.pop("__metadata__", {})
@@ -220,7 +231,7 @@ def _decode_header(text):
         return keys
 
     if bytes(text[:1]) != b"{":
-        raise _refusal("the header must begin with '{'", bytes(text[:8]))
+        raise _refusal("the header must begin with '{'", bytes(text[:8]), _Foreign)
     try:
         return json.loads(str(text, "utf-8"), parse_int=integer, object_pairs_hook=unique)
     except FileFormatError:
@@ -272,7 +283,8 @@ def _check_cover(entries, data_size):
 def _find_digest(text, metadata):
     """Where the digest stands in the header."""
     if "sha256" not in metadata:
-        what = "without a checksum, damage goes unnoticed; if another tool wrote this file, pass verify=False"
+        what = "it has no checksum, so another tool wrote or changed it, and damage would go unnoticed (told not to " \
+               "verify, fastcnn.io.load_file reads arrays of other tools)"
         raise _refusal(what, f"metadata {_short(metadata)} without 'sha256'")
     digest, text = metadata["sha256"].encode(), bytes(text)
     if len(digest) != 64 or not set(digest) <= set(b"0123456789abcdef") or text.count(digest) != 1:

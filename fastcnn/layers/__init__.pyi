@@ -18,7 +18,8 @@ from fastcnn.layers.merging import (
 )
 from fastcnn.layers.noise import GaussianNoise as GaussianNoise
 from fastcnn.layers.normalization import (
-    BatchNormalization as BatchNormalization, LocalResponseNormalization as LocalResponseNormalization,
+    BatchNormalization as BatchNormalization, GroupNormalization as GroupNormalization,
+    LayerNormalization as LayerNormalization, LocalResponseNormalization as LocalResponseNormalization,
 )
 from fastcnn.layers.pooling import (
     AdaptiveAveragePooling2D as AdaptiveAveragePooling2D, AveragePooling2D as AveragePooling2D,

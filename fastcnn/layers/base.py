@@ -4,13 +4,14 @@ import weakref
 
 import numpy as np
 
-from fastcnn import activations, arguments, constraints, initializers, registry, regularizers
+from fastcnn import activations, arguments, attributes, constraints, initializers, registry, regularizers
+from fastcnn.attributes import Settable, being_made, overrides
 from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
 
 
-class Layer:
+class Layer(Settable):
     """Base class of layers; subclass it to write a layer of your own in NumPy.
 
     A subclass overrides `build(shape)` (declare parameters with `add_weight`, set `self.output_size` to the output's
@@ -42,7 +43,6 @@ class Layer:
         [[1.0, 1.0]]
     """
 
-    config = ()          # names of the constructor's arguments that are attributes too
     spatial = False      # does it work on (height, width, channels)?
     merges = False       # does it take a list of inputs?
     training_only = False
@@ -53,15 +53,13 @@ class Layer:
                  weight_decay_multiplier=None, **unknown):
         if unknown:
             arguments.refuse(type(self), unknown)
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"name must be a text without '/'. Received: {name!r}")
         if input_shape is not None:
             if not isinstance(input_shape, (tuple, list)):
                 raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
             input_shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
         self.name = self.given_name = name
         self.given_shape = input_shape
-        self.trainable = arguments.flag("trainable", trainable)
+        self.trainable = trainable
         self._parameters = []
         self.built = False
         self.settled = False  # has a model seen to it that its name is the only one?
@@ -69,6 +67,11 @@ class Layer:
         self.first = False    # do users see channels first?
         self._eager, self._given = None, []
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if overrides(cls, Layer, "nodes", "forward", "backward"):  # what a user's class computes is computed in Python
+            cls.nodes, cls.training_nodes, cls.training_only = Layer.nodes, Layer.training_nodes, False
 
     @classmethod
     def default_name(cls):
@@ -79,6 +82,46 @@ class Layer:
     def parameters(self):
         """The `Parameter`s that `build` has declared, in order."""
         return self._parameters
+
+    @property
+    def trainable(self):
+        """False keeps the layer's parameters as they are, from the next call on."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        before, self._trainable = vars(self).get("_trainable"), arguments.flag("trainable", value)
+        if before is not None and before != value:
+            attributes.changed()
+
+    @property
+    def name(self):
+        """What the layer is called; for good, once it is built: models, files and callbacks know it by this name."""
+        return self._name
+
+    @name.setter
+    def name(self, value):
+        if vars(self).get("built") and value != self._name:
+            raise AttributeError(f"layer {self._name!r} has its name for good; give name= when it is made. "
+                                 f"Received: {arguments.shown(value)}")
+        if value is not None and (not isinstance(value, str) or not value or "/" in value):
+            raise ValueError(f"name must be a text without '/'. Received: {arguments.shown(value)}")
+        self._name = value
+
+    def _take(self, other, given):
+        """Becomes what another layer is, if it has the same parameters and shapes: those are a built layer's for good."""
+        mine = self.parameters
+        if self.built:
+            other.build_for(self.input_size)
+            same = [(p.name, p.shape) for p in other.parameters] == [(p.name, p.shape) for p in mine]
+            if not same or other.output_size != self.output_size or "data_format" in given:
+                named = ", ".join(f"{name} = {arguments.shown(value)}" for name, value in given.items())
+                raise AttributeError(f"layer {self.name!r} has been built, for samples of shape {self.input_size}, and "
+                                     f"another layer is needed for other weights, outputs or formats. Received: {named}")
+            for p, q in zip(mine, other.parameters):
+                p.regularizer, p.constraint, p.initializer = q.regularizer, q.constraint, q.initializer
+        kept, own = _STATE, {id(q): p for p, q in zip(mine, other.parameters)}
+        vars(self).update((name, own.get(id(value), value)) for name, value in vars(other).items() if name not in kept)
 
     # Building
 
@@ -108,7 +151,8 @@ class Layer:
         if self.name is None:
             self.name = self.default_name()
         self.input_size = self.output_size = shape
-        self.build(shape)
+        with being_made(self):
+            self.build(shape)
         self.output_size = tuple(self.output_size)
         Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
@@ -285,11 +329,17 @@ class Layer:
 
     def forward(self, x, training=False):
         """Output for a batch, in NumPy: written by layers that compute in Python."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training)")
+        raise self._left_out("forward(x, training)")
 
     def backward(self, dy):
         """Gradient of the input, in NumPy: written by layers that compute in Python."""
-        raise NotImplementedError(f"{type(self).__name__} must define backward(dy)")
+        raise self._left_out("backward(dy)")
+
+    def _left_out(self, method):
+        if type(self).config and self.nodes() is None:
+            return NotImplementedError(f"{type(self).__name__} is made of a layer that computes in C and has no {method} in "
+                                       f"NumPy to call: it must define both methods by itself")
+        return NotImplementedError(f"{type(self).__name__} must define {method}")
 
     def get_config(self):
         """The constructor's arguments in JSON's types."""
@@ -314,6 +364,19 @@ class Layer:
         arguments_ = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
         return f"<{type(self).__name__} {arguments_}>"
 
+    def _repr_html_(self):
+        """The table that notebooks show: shapes, parameters, and what the layer was made with."""
+        from fastcnn.tables import Table
+
+        rows = [["input", str(self.input_shape)], ["output", str(self.output_shape)]] if self.built else []
+        rows += [[p.name, " × ".join(map(str, p.shape)) + f": {p.size:,} parameters"] for p in self.parameters]
+        for key, value in self.get_config().items():
+            if key != "name" and value is not None:
+                text = value["class_name"] if isinstance(value, dict) and "class_name" in value else str(value)
+                rows.append([key, text if len(text) < 80 else f"{text[:79]}…"])
+        name = type(self).__name__ + (f' "{self.name}"' if self.name else "")
+        return Table(["", ""], rows).html(name)
+
 
 def _plain(value):
     if isinstance(value, initializers.Initializer):
@@ -325,3 +388,6 @@ def _plain(value):
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         return activations.serialize(value)
     return value
+
+
+_STATE = frozenset(vars(Layer()))  # what a layer is besides what its own class made of its arguments

@@ -55,7 +55,43 @@ class LocalResponseNormalization(Layer):
         return [Node(self.op)]
 
 
-class BatchNormalization(Layer):
+class _Normalization(Layer):
+    """What normalizations by mean and variance have in common: gamma and beta."""
+
+    def __init__(self, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+                 beta_constraint, gamma_constraint, **base):
+        super().__init__(**base)
+        self.epsilon = arguments.number("epsilon", epsilon, 0)
+        self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+
+    def add_scale_and_center(self, shape):
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer, self.gamma_regularizer,
+                                         constraint=self.gamma_constraint)
+        if self.center:
+            self.beta = self.add_weight("beta", shape, self.beta_initializer, self.beta_regularizer,
+                                        constraint=self.beta_constraint)
+
+    def check_channels_last(self, shape):
+        if self.axis not in (-1, len(shape)):
+            raise ValueError(f"axis must be the last, -1 or {len(shape)} for samples of shape {shape}, whatever the "
+                             f"data_format. Received: {self.axis}")
+
+    def multiply_adds(self):
+        return self.scale * math.prod(self.input_size)
+
+    def connections(self):
+        return (self.scale + self.center) * math.prod(self.input_size)
+
+
+class BatchNormalization(_Normalization):
     """Normalizes each channel: y = gamma · (x − mean) / √(variance + epsilon) + beta.
 
     While training, mean and variance are those of the batch (over its samples and pixels; the variance is divided by their
@@ -93,32 +129,17 @@ class BatchNormalization(Layer):
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
                  beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **base):
-        super().__init__(**base)
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+                         beta_constraint, gamma_constraint, **base)
         self.axis = arguments.integer("axis", axis, -1)
         self.momentum = arguments.number("momentum", momentum, 0, 1)
-        self.epsilon = arguments.number("epsilon", epsilon, 0)
-        self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, shape):
-        if self.axis not in (-1, len(shape)):
-            raise ValueError(f"axis must be the last, -1 or {len(shape)} for samples of shape {shape}, whatever the "
-                             f"data_format. Received: {self.axis}")
+        self.check_channels_last(shape)
         self.pixels, c = math.prod(shape[:-1]), shape[-1]
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight("gamma", (c,), self.gamma_initializer, self.gamma_regularizer,
-                                         constraint=self.gamma_constraint)
-        if self.center:
-            self.beta = self.add_weight("beta", (c,), self.beta_initializer, self.beta_regularizer,
-                                        constraint=self.beta_constraint)
+        self.add_scale_and_center((c,))
         self.moving_mean = self.add_weight("moving_mean", (c,), self.moving_mean_initializer, trainable=False)
         self.moving_variance = self.add_weight("moving_variance", (c,), self.moving_variance_initializer, trainable=False)
 
@@ -132,8 +153,90 @@ class BatchNormalization(Layer):
     def training_nodes(self):
         return [self._node(fixed=not self.trainable)]
 
-    def multiply_adds(self):
-        return self.scale * math.prod(self.input_size)
 
-    def connections(self):
-        return (self.scale + self.center) * math.prod(self.input_size)
+class LayerNormalization(_Normalization):
+    """Normalizes each pixel's channels, or each whole sample: y = gamma · (x − mean) / √(variance + epsilon) + beta.
+
+    Mean and variance are those of the values normalized together, while training and predicting alike.
+
+    Args:
+        axis: what is normalized together: −1, the channels; or the last axes, as [1, 2, 3] or [−3, −2, −1] for all of an
+            image.
+        epsilon: ≥ 0, added to the variance.
+        center, scale: learn beta; learn gamma.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as
+            `BatchNormalization`.
+
+    Shape:
+        (N, …, C) → the same; gamma and beta have the shape of the axes
+
+    Source:
+        Ba, Kiros, Hinton 2016, "Layer normalization".
+
+    Example:
+        >>> fastcnn.layers.LayerNormalization(epsilon=0.0)(np.array([[1.0, 3.0], [8.0, 4.0]])).tolist()
+        [[-1.0, 1.0], [1.0, -1.0]]
+    """
+
+    config = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer", "beta_regularizer",
+              "gamma_regularizer", "beta_constraint", "gamma_constraint")
+
+    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros", gamma_initializer="ones",
+                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **base):
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+                         beta_constraint, gamma_constraint, **base)
+        several = isinstance(axis, (tuple, list))
+        self.axis = [arguments.integer("axis", a, -32) for a in axis] if several else arguments.integer("axis", axis, -32)
+
+    def build(self, shape):
+        own = shape[len(shape) - arguments.last_axes("axis", self.axis, len(shape) + 1, 1):]
+        self.add_scale_and_center(own)
+        width = math.prod(own)
+        self.op = _ops.group_norm(math.prod(shape) // width, 1, 1, width, self.epsilon, self.scale, self.center)
+
+    def nodes(self):
+        return [Node(self.op, self.gamma, self.beta)]
+
+
+class GroupNormalization(_Normalization):
+    """Normalizes groups of channels of each sample: y = gamma · (x − mean) / √(variance + epsilon) + beta.
+
+    Mean and variance are the group's, over all pixels, while training and predicting alike.
+
+    Args:
+        groups: a divisor of the channels; −1: as many as channels (instance normalization).
+        axis: of the channels: the last, −1; also of channels_first images, which are converted at the model's edge.
+        epsilon: ≥ 0, added to the variance.
+        center, scale: learn beta; learn gamma.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as
+            `BatchNormalization`.
+
+    Shape:
+        (N, …, C) → the same; gamma, beta (C,)
+
+    Source:
+        Wu, He 2018, "Group normalization".
+
+    Example:
+        >>> fastcnn.layers.GroupNormalization(2, epsilon=0.0)(np.array([[1.0, 3.0, 8.0, 4.0]])).tolist()
+        [[-1.0, 1.0, 1.0, -1.0]]
+    """
+
+    config = ("groups", *LayerNormalization.config)
+
+    def __init__(self, groups=32, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
+                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
+                 gamma_constraint=None, **base):
+        super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+                         beta_constraint, gamma_constraint, **base)
+        self.groups = arguments.integer("groups", groups, -1)
+        self.axis = arguments.integer("axis", axis, -1)
+
+    def build(self, shape):
+        self.check_channels_last(shape)
+        c, groups = shape[-1], arguments.groups(self.groups, shape[-1])
+        self.add_scale_and_center((c,))
+        self.op = _ops.group_norm(1, math.prod(shape[:-1]), groups, c // groups, self.epsilon, self.scale, self.center)
+
+    def nodes(self):
+        return [Node(self.op, self.gamma, self.beta)]

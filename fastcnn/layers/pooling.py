@@ -163,8 +163,13 @@ class AdaptiveAveragePooling2D(Layer):
                     for size, count in zip(self.input_size, self.windows)]
         return math.prod(per_axis) * self.input_size[2]
 
+    # `output_size` is every layer's word for the shape of its result, so the argument is kept as `windows`
+
     def get_config(self):
         return {"output_size": self.windows, **super().get_config()}
+
+    def reset(self, **given):
+        super().reset(**{"output_size": self.windows, **given})
 
 
 class _GlobalPooling2D(Layer):

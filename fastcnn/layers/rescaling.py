@@ -91,11 +91,8 @@ class Normalization(Layer):
         self.channels = 1 if self.axis is None else shape[-1]
         self.constants = constants(size, *np.zeros((3, self.channels)))
         self.op = _ops.rescale(size, self.constants.shape[1])
-        if self.mean is not None:
-            self._fill()
-
-    def _fill(self):
-        """Puts mean and variance into the array that plans read."""
+        if self.mean is None:
+            return
         mean, variance = (arguments.channels(name, getattr(self, name), self.channels) for name in ("mean", "variance"))
         if variance.min() < 0:
             raise ValueError(f"variance must be at least 0. Received: {variance.tolist()}")
@@ -129,8 +126,7 @@ class Normalization(Layer):
             raise ValueError("x must hold at least one sample. Received: 0 samples")
         if not np.isfinite(mean).all() or not np.isfinite(squares).all():
             raise ValueError(f"x must be of finite numbers. Received: mean {mean.tolist()}")
-        self.mean, self.variance = tuple(mean.tolist()), tuple((squares / count).tolist())
-        self._fill()
+        self.reset(mean=tuple(mean.tolist()), variance=tuple((squares / count).tolist()))
 
     def nodes(self):
         if self.mean is None:

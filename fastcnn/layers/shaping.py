@@ -149,10 +149,11 @@ class Reshape(_Arranged):
     def __init__(self, target_shape, data_format=None, **base):
         super().__init__(data_format, **base)
         if not isinstance(target_shape, (tuple, list)) or not target_shape:
-            raise TypeError(f"target_shape must be a tuple of integers. Received: {target_shape!r}")
+            raise TypeError(f"target_shape must be a tuple of integers. Received: {arguments.shown(target_shape)}")
         self.target_shape = tuple(arguments.integer("target_shape", n, -1) for n in target_shape)
         if 0 in self.target_shape or self.target_shape.count(-1) > 1:
-            raise ValueError(f"target_shape must hold positive integers; one may be −1. Received: {target_shape!r}")
+            raise ValueError("target_shape must hold positive integers; one may be −1. "
+                             f"Received: {arguments.shown(target_shape)}")
 
     def build(self, shape):
         count, known = math.prod(shape), math.prod(n for n in self.target_shape if n > 0)

@@ -5,6 +5,10 @@ import math
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.attributes import overrides
+
+_LARGEST = float(np.finfo(np.float32).max)
+_ROUNDING = 1e-5  # of targets that are computed, as mixtures of others
 
 
 class Loss(registry.Configurable):
@@ -28,6 +32,15 @@ class Loss(registry.Configurable):
     constants = {}        # the op's numbers
     from_logits = False
     smallest_wins = False  # is the smallest prediction the answer, not the largest?
+    threshold = 0.5       # of a single output: above it the answer is yes
+    link = None           # what makes probabilities of predictions, "sigmoid" or "softmax"; None: nothing has to
+    labelled = None       # are targets numbers of classes? None: their shape tells
+    ignore_class = None   # the label of samples that do not count
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if overrides(cls, Loss, "kind", "forward", "backward"):  # a user's class is computed in Python
+            cls.kind = None
 
     def forward(self, y_true, y_pred):
         """One number per sample."""
@@ -38,20 +51,27 @@ class Loss(registry.Configurable):
         raise NotImplementedError(f"{type(self).__name__} must define backward(y_true, y_pred)")
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The mean over the samples, each times its weight, as a float.
+        """The mean over the samples that count, each times its weight, as a float.
 
         Args:
             y_true, y_pred: targets and predictions.
             sample_weight: one number per sample; None: 1.
         """
-        values = np.asarray(self.forward(np.asarray(y_true), np.asarray(y_pred)), np.float64)
+        y_true, y_pred = arguments.real("y_true", y_true), arguments.real("y_pred", y_pred)
+        values = checked_forward(self, y_true, y_pred)
         if sample_weight is not None:
             weights = np.asarray(sample_weight, np.float64)
             if weights.shape != values.shape:
                 raise ValueError(f"sample_weight must have one number per sample, shape {values.shape}. "
                                  f"Received: shape {weights.shape}")
             values = values * weights
-        return float(np.mean(values))
+        if self.ignore_class is not None:
+            values = values[y_true.reshape(values.shape) != self.ignore_class]
+        return float(np.mean(values)) if len(values) else 0.0
+
+    def counts(self, target):
+        """Which samples count, of prepared targets: booleans; None: all do. (Those of `ignore_class` do not.)"""
+        return None
 
     def prepare(self, y, output_size):
         """Targets as the op reads them, and whether they are labels; checks shapes and values."""
@@ -66,6 +86,29 @@ class OpLoss(Loss):
     """A loss that C computes: `function` is the name of the op and of its function in `fastcnn.ops`."""
 
     function = None
+    labelled = False
+    least, most = -_LARGEST, _LARGEST  # targets
+    elsewhere = ""  # where other targets go
+    needs_classes = False  # does it compare one output with others? Then: what goes with a single one
+
+    def prepare(self, y, output_size):
+        self.check_output(output_size)
+        y, sparse = super().prepare(y, output_size)
+        if y.size and not (self.least - _ROUNDING <= y.min() and y.max() <= self.most + _ROUNDING):  # nor may it be NaN
+            accepted = "finite numbers" if self.most == _LARGEST else f"numbers from {self.least} to {self.most}"
+            raise ValueError(f"y must hold {accepted} for {self.name}{self.elsewhere}. Received: {y.min():g} … {y.max():g}")
+        return y, sparse
+
+    def check_output(self, output_size):
+        """Refuses a model with one output where classes are compared."""
+        if self.needs_classes and tuple(output_size) == (1,):
+            raise ValueError(f"{self.name} needs an output for each class; a single output goes with {self.needs_classes}. "
+                             f"Received: output {(None, *output_size)}")
+
+    @property
+    def options(self):
+        """What its functions in `fastcnn.ops` take."""
+        return self.constants
 
     @property
     def kind(self):
@@ -74,11 +117,44 @@ class OpLoss(Loss):
 
     def forward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return _op(self.function)(y_pred, y_true, **self.constants)
+        return _op(self.function)(y_pred, y_true, **self.options)
 
     def backward(self, y_true, y_pred):
         y_true, _ = self.prepare(y_true, np.shape(y_pred)[1:])
-        return _op(f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.constants)
+        return _op(f"{self.function}_backward")(np.ones(len(y_pred), np.float32), y_pred, y_true, **self.options)
+
+
+class LabelLoss(OpLoss):
+    """One whose targets are labels."""
+
+    labelled = True
+
+    def prepare(self, y, output_size):
+        self.check_output(output_size)
+        return labels(self.name, y, output_size, self.ignore_class), True
+
+    def counts(self, target):
+        return None if self.ignore_class is None else target >= 0
+
+
+def checked_forward(loss, y_true, y_pred):
+    """What a loss' `forward` returns, in float64.
+
+    Raises:
+        TypeError, ValueError: anything but a real number per sample.
+    """
+    found = arguments.returned(f"{type(loss).__name__}.forward", loss.forward(y_true, y_pred), y_pred.shape[:1])
+    return np.asarray(found, np.float64)
+
+
+def checked_backward(loss, y_true, y_pred):
+    """What a loss' `backward` returns, in float64.
+
+    Raises:
+        TypeError, ValueError: anything but real numbers of y_pred's shape.
+    """
+    found = arguments.returned(f"{type(loss).__name__}.backward", loss.backward(y_true, y_pred), y_pred.shape)
+    return np.asarray(found, np.float64)
 
 
 def _op(function):
@@ -87,8 +163,8 @@ def _op(function):
     return getattr(ops, function)
 
 
-def labels(name, y, output_size):
-    """y as int32 labels (samples,), checked."""
+def labels(name, y, output_size, ignored=None):
+    """y as int32 labels (samples,), checked; `ignored` becomes −1."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -99,6 +175,7 @@ def labels(name, y, output_size):
         if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
             raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
     numbers = y.astype(np.int64, copy=False)
-    if numbers.size and numbers.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
+    counted = numbers if ignored is None else numbers[numbers != ignored]
+    if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
         raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}. Received: {y.min()} … {y.max()}")
-    return np.ascontiguousarray(numbers, np.int32)
+    return np.ascontiguousarray(numbers if ignored is None else np.where(numbers == ignored, -1, numbers), np.int32)

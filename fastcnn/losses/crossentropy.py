@@ -3,15 +3,21 @@
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.losses.base import OpLoss, labels
+from fastcnn.losses.base import LabelLoss, OpLoss
+
+_SINGLE = "'sigmoid' and binary_crossentropy"
 
 
-class SparseCategoricalCrossentropy(OpLoss):
+class SparseCategoricalCrossentropy(LabelLoss):
     """Cross-entropy with integer labels.
 
     Args:
         from_logits: predictions are logits, not probabilities. (A softmax at the model's end is fused into the loss
             either way.)
+        ignore_class: the label of samples that do not count, any integer (often −1 or 255); None: all count. They have no
+            loss and no gradient, and no part in the mean that a call returns; `fit` divides by the whole batch, as for
+            samples of weight 0.
+        label_smoothing: s in [0, 1]: the label's target becomes 1 − s + s/C, that of the other classes s/C.
 
     Shape:
         labels (N,) or (N, 1), predictions (N, C) → (N,)
@@ -23,18 +29,31 @@ class SparseCategoricalCrossentropy(OpLoss):
     """
 
     name = "sparse_categorical_crossentropy"
-    config = ("from_logits",)
+    config = ("from_logits", "ignore_class", "label_smoothing")
+    needs_classes = _SINGLE
 
-    def __init__(self, from_logits=False):
+    def __init__(self, from_logits=False, ignore_class=None, label_smoothing=0.0):
         self.from_logits = arguments.flag("from_logits", from_logits)
+        self.ignore_class = None if ignore_class is None else arguments.integer("ignore_class", ignore_class, -2**31)
+        self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
 
     @property
     def function(self):
         """The op: softmax and cross-entropy together, or the latter alone."""
         return "softmax_cross_entropy" if self.from_logits else "categorical_cross_entropy"
 
-    def prepare(self, y, output_size):
-        return labels(self.name, y, output_size), True
+    @property
+    def link(self):
+        """What makes probabilities of predictions."""
+        return "softmax" if self.from_logits else None
+
+    @property
+    def constants(self):
+        return {"label_smoothing": self.label_smoothing}
+
+    @property
+    def options(self):
+        return {**self.constants, "ignore_class": None if self.ignore_class is None else -1}  # as `prepare` calls it
 
 
 class CategoricalCrossentropy(OpLoss):
@@ -56,6 +75,8 @@ class CategoricalCrossentropy(OpLoss):
     name = "categorical_crossentropy"
     config = ("from_logits", "label_smoothing")
     function = SparseCategoricalCrossentropy.function
+    least, most, needs_classes = 0, 1, _SINGLE
+    link = SparseCategoricalCrossentropy.link
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits = arguments.flag("from_logits", from_logits)
@@ -92,10 +113,22 @@ class BinaryCrossentropy(OpLoss):
     name = "binary_crossentropy"
     function = "binary_cross_entropy"
     config = ("from_logits", "label_smoothing")
+    least, most = 0, 1
+    elsewhere = "; −1 and 1 go with hinge, labels of several classes with sparse_categorical_crossentropy"
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits = arguments.flag("from_logits", from_logits)
         self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
+
+    @property
+    def threshold(self):
+        """Half a probability, whose logit is 0."""
+        return 0.0 if self.from_logits else 0.5
+
+    @property
+    def link(self):
+        """What makes probabilities of predictions."""
+        return "sigmoid" if self.from_logits else None
 
     @property
     def constants(self):

@@ -5,9 +5,9 @@ from fastcnn.losses.margin import CategoricalHinge, Hinge, MulticlassHinge, Squa
 from fastcnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 
 
-def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, label_smoothing=0.0):
     """`SparseCategoricalCrossentropy` of each sample. Shape: labels (N,), predictions (N, C) → (N,)."""
-    return SparseCategoricalCrossentropy(from_logits).forward(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, label_smoothing).forward(y_true, y_pred)
 
 
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):

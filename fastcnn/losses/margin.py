@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from fastcnn.losses.base import OpLoss, labels
+from fastcnn.losses.base import LabelLoss, OpLoss
 
 
 class _Signs(OpLoss):
     """Targets are −1 or 1, or 0 or 1, which Keras converts and C reads alike."""
+
+    threshold = 0.0
 
     def prepare(self, y, output_size):
         y, sparse = super().prepare(y, output_size)
@@ -60,9 +62,10 @@ class CategoricalHinge(OpLoss):
     """
 
     name = function = "categorical_hinge"
+    least, most, needs_classes = 0, 1, "hinge"
 
 
-class MulticlassHinge(OpLoss):
+class MulticlassHinge(LabelLoss):
     """Σ over all other classes of max(0, 1 + prediction − that of the label): ConvNetJS' svm, and so named too.
 
     Shape:
@@ -76,6 +79,4 @@ class MulticlassHinge(OpLoss):
     """
 
     name = function = "multiclass_hinge"
-
-    def prepare(self, y, output_size):
-        return labels(self.name, y, output_size), True
+    needs_classes = "hinge"

@@ -1,6 +1,6 @@
 """Losses by the names that `compile` takes."""
 
-from fastcnn import registry
+from fastcnn import arguments, registry
 from fastcnn.losses import functions
 from fastcnn.losses.base import Loss
 from fastcnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
@@ -13,6 +13,16 @@ _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge
 _NAMES = registry.names(*_CLASSES, RBFMeanSquaredError, RBFMaximumAPosteriori, mse=MeanSquaredError, MSE=MeanSquaredError,
                         mae=MeanAbsoluteError, MAE=MeanAbsoluteError, bce=BinaryCrossentropy, BCE=BinaryCrossentropy,
                         huber_loss=Huber, svm=MulticlassHinge)
+_ROWS = "'categorical_crossentropy' (one-hot rows)"
+_ANY = f"'sparse_categorical_crossentropy' (labels), {_ROWS} or 'binary_crossentropy' (yes or no)"
+_CLASSES_ALONE = f"'sparse_categorical_crossentropy' (labels) or {_ROWS}"
+_MEANT = {  # elsewhere: here
+    **dict.fromkeys(("crossentropy", "entropy", "ce", "log", "xent"), _ANY),
+    **dict.fromkeys(("softmax", "softmaxcrossentropy", "nll", "negativeloglikelihood", "categorical"), _CLASSES_ALONE),
+    "sparse": "'sparse_categorical_crossentropy'", "sparsecrossentropy": "'sparse_categorical_crossentropy'",
+    "binary": "'binary_crossentropy'", "bcewithlogits": "BinaryCrossentropy(from_logits=True)",
+    "l1": "'mae'", "l2": "'mse'", "smoothl1": "'huber'", "multimargin": "'multiclass_hinge'", "margin": "'hinge'",
+}
 _FUNCTIONS = [(getattr(functions, cls.name), cls) for cls in _CLASSES]
 
 
@@ -26,9 +36,10 @@ def get(identifier):
         Huber(delta=1.0)
     """
     found = next((cls for function, cls in _FUNCTIONS if function is identifier), identifier)
-    loss, _ = registry.resolve("loss", Loss, _NAMES, found)
+    loss, _ = registry.resolve("loss", Loss, _NAMES, found, meant=_MEANT)
     if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a name or a fastcnn.losses.Loss (it needs a gradient). Received: {identifier!r}")
+        raise TypeError("loss must be a name or a fastcnn.losses.Loss (it needs a gradient). "
+                        f"Received: {arguments.shown(identifier)}")
     return loss
 
 

@@ -1,14 +1,11 @@
 """Losses of distances from the classes' prototypes: LeNet-5's, for models that end in `layers.RBF`."""
 
 from fastcnn import arguments
-from fastcnn.losses.base import OpLoss, labels
+from fastcnn.losses.base import LabelLoss
 
 
-class _RBFLoss(OpLoss):
+class _RBFLoss(LabelLoss):
     smallest_wins = True
-
-    def prepare(self, y, output_size):
-        return labels(self.name, y, output_size), True
 
 
 class RBFMeanSquaredError(_RBFLoss):

@@ -5,11 +5,4 @@
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "accuracy": ["BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy",
-                 "TopKCategoricalAccuracy"],
-    "base": ["Metric"],
-    "confusion": ["Precision", "Recall", "confusion_matrix"],
-    "names": ["get", "resolve_accuracy", "serialize"],
-    "regression": ["MeanAbsoluteError", "MeanSquaredError"],
-})
+__all__, __getattr__, __dir__ = on_demand(__name__)

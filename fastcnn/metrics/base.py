@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import registry
+from fastcnn import arguments, registry
 
 
 class Metric(registry.Configurable):
@@ -28,7 +28,7 @@ class Metric(registry.Configurable):
 
     def __init__(self, name=None):
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a string. Received: {name!r}")
+            raise TypeError(f"name must be a string. Received: {arguments.shown(name)}")
         self.name = registry.snake(type(self).__name__) if name is None else name
         self.reset_state()
 
@@ -43,6 +43,9 @@ class Metric(registry.Configurable):
     def reset_state(self):
         """Forget all batches; also called by `__init__`."""
 
+    def follow(self, loss):
+        """Called by `compile`: what predictions mean depends on the loss, a `fastcnn.losses.Loss` or None."""
+
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The value so far, with this batch."""
         self.update_state(y_true, y_pred, sample_weight)
@@ -53,25 +56,56 @@ class Mean(Metric):
     """The weighted mean of what a subclass' `_values` returns: (samples, …), numbers or booleans."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        values = self._values(np.asarray(y_true), np.asarray(y_pred))
-        if sample_weight is None:
-            binary = values.dtype == bool
-            self._total += float(np.count_nonzero(values) if binary else values.sum(dtype=np.float64))
-            self._count += values.size
-            return
-        weights = np.asarray(sample_weight)
-        if weights.shape != values.shape:
-            if weights.shape != values.shape[:1]:
-                raise ValueError(f"sample_weight must have shape ({len(values)},). Received: {weights.shape}")
-            weights = np.broadcast_to(weights.reshape(-1, *(1,) * (values.ndim - 1)), values.shape)
-        self._total += float(np.multiply(values, weights, dtype=np.float64).sum())
-        self._count += float(weights.sum(dtype=np.float64))
+        total, count = weighted(self._values(np.asarray(y_true), np.asarray(y_pred)), sample_weight)
+        self._total += total
+        self._count += count
 
     def result(self):
         return self._total / self._count if self._count else 0.0
 
     def reset_state(self):
         self._total = self._count = 0.0
+
+
+def weighted(values, sample_weight):
+    """(Σ weight · value, Σ weight) of (samples, …) in float64."""
+    if sample_weight is None:
+        binary = values.dtype == bool
+        return float(np.count_nonzero(values) if binary else values.sum(dtype=np.float64)), values.size
+    weights = np.asarray(sample_weight)
+    if weights.shape != values.shape:
+        weights = np.broadcast_to(of_samples(weights, len(values)).reshape(-1, *(1,) * (values.ndim - 1)), values.shape)
+    return float(np.multiply(values, weights, dtype=np.float64).sum()), float(weights.sum(dtype=np.float64))
+
+
+def of_samples(sample_weight, count):
+    """One weight per sample, in float64; None: all 1."""
+    weights = np.ones(count) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if weights.shape != (count,):
+        raise ValueError(f"sample_weight must have shape ({count},). Received: {weights.shape}")
+    return weights
+
+
+class Deciding(Metric):
+    """Base of metrics that ask whether predictions say yes: what that means, the loss says."""
+
+    middle = 0.5  # predictions above it say yes …
+    link = None   # … after "sigmoid" or "softmax" has made probabilities of them
+
+    def follow(self, loss):
+        for name, value in (("middle", getattr(loss, "threshold", 0.5)), ("link", getattr(loss, "link", None))):
+            if getattr(self, name) != value:  # else it is no part of the state
+                setattr(self, name, value)
+
+    def probabilities(self, y_pred):
+        """Predictions, or what `link` makes of them, in float64."""
+        y_pred = np.asarray(y_pred, np.float64)
+        if self.link == "sigmoid":
+            return 0.5 * (1 + np.tanh(0.5 * y_pred))
+        if self.link == "softmax":
+            powers = np.exp(y_pred - y_pred.max(axis=-1, keepdims=True))
+            return powers / powers.sum(axis=-1, keepdims=True)
+        return y_pred
 
 
 class Function(Mean):
@@ -105,6 +139,18 @@ def aligned(y_true, y_pred):
     if y_pred.shape not in ((*y_true.shape, 1), y_true.shape[:-1] if y_true.shape[-1:] == (1,) else None):
         raise ValueError(f"y_true must have shape {y_pred.shape}. Received: shape {y_true.shape}")
     return y_true.reshape(y_pred.shape)
+
+
+def members(y_true, y_pred):
+    """Which sample is of which class, booleans of y_pred's shape, from labels or from targets of 0 (or −1) and 1."""
+    if y_true.shape != y_pred.shape and y_pred.ndim > 1 and y_pred.shape[-1] > 1:
+        return labels_of(y_true, y_pred)[..., None] == np.arange(y_pred.shape[-1])
+    return aligned(y_true, y_pred) > 0.5
+
+
+def unknown(y_pred):
+    """Which rows of predictions have no answer: NaN is in them."""
+    return np.isnan(y_pred).any(-1) if y_pred.dtype.kind == "f" else np.zeros(y_pred.shape[:-1], bool)
 
 
 def same_shape(y_true, y_pred, other):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.metrics.base import Metric, aligned, labels_of
+from fastcnn.metrics.base import Deciding, members, of_samples, unknown
 
 
-class _Part(Metric):
+class _Part(Deciding):
     """True positives among what a subclass' `_whole` counts."""
 
     config = ("name", "thresholds", "top_k", "class_id")
@@ -27,34 +27,34 @@ class _Part(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
-        if y_true.shape != y_pred.shape and classes > 1:  # labels
-            actual = labels_of(y_true, y_pred)[..., None] == np.arange(classes)
-        else:
-            actual = aligned(y_true, y_pred) > 0.5
-        positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
+        actual, positive = members(y_true, y_pred), self._positive(y_pred)
         if self.top_k is not None:
             if self.top_k > classes:
                 raise ValueError(f"top_k must be at most {classes}, the number of classes. Received: {self.top_k}")
             top = np.zeros(y_pred.shape, bool)
             np.put_along_axis(top, np.argpartition(-y_pred, self.top_k - 1, axis=-1)[..., :self.top_k], True, -1)
+            top &= ~unknown(y_pred)[..., None]
             positive = top if self.thresholds is None else top & positive
         if self.class_id is not None:
             if self.class_id >= classes:
                 raise ValueError(f"class_id must be below {classes}, the number of classes. Received: {self.class_id}")
             actual, positive = actual[..., self.class_id], positive[..., self.class_id]
-        weights = np.ones(len(actual)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if weights.shape != actual.shape[:1]:
-            raise ValueError(f"sample_weight must have shape ({len(actual)},). Received: {weights.shape}")
-        rows = tuple(range(1, actual.ndim))
+        weights, rows = of_samples(sample_weight, len(actual)), tuple(range(1, actual.ndim))
         self._right += float((actual & positive).sum(axis=rows) @ weights)
         self._all += float(self._whole(actual, positive).sum(axis=rows) @ weights)
+
+    def _positive(self, y_pred):
+        if self.thresholds is not None:
+            return y_pred > self.thresholds
+        return self.probabilities(y_pred) > 0.5 if self.link == "softmax" else y_pred > self.middle
 
 
 class Precision(_Part):
     """Of what is predicted positive, the part that is: true / (true + false positives); 0 if nothing is predicted.
 
     Args:
-        thresholds: between 0 and 1; predictions above it are positive. None: .5, or all with top_k.
+        thresholds: between 0 and 1; predictions above it are positive. None: .5, or what means the same with the loss (0 for
+            logits and for the hinges); all with top_k.
         top_k: only the k largest predictions of a sample can be positive.
         class_id: look at this class only.
 
@@ -85,36 +85,108 @@ class Recall(_Part):
         return actual
 
 
-def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None):
+class F1Score(Deciding):
+    """The harmonic mean of precision and recall, 2·tp / (2·tp + fp + fn), of each class; 0 of a class that is nowhere.
+
+    Args:
+        average: over classes: "macro", the plain mean; "weighted", by how many samples are of a class; "micro", of all
+            counts together; None: `result()` is an array with a number per class, which `fit` does not take. (Keras' default
+            is None.)
+        threshold: predictions above it are positive. None: the largest of each sample; of a single output .5, or what means
+            the same with the loss (0 for logits and for the hinges).
+
+    Shape:
+        targets (samples, classes) of 0 and 1, or labels (samples,); predictions (samples, classes)
+
+    Example:
+        >>> F1Score(threshold=0.5)([1, 0, 1, 1], [0.9, 0.8, 0.7, 0.1]) == 2 / 3
+        True
+        >>> F1Score(average=None)([0, 1, 2], [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.6, 0.1, 0.3]]).round(3).tolist()
+        [0.667, 1.0, 0.0]
+    """
+
+    config = ("name", "average", "threshold")
+    direction = "max"
+
+    def __init__(self, average="macro", threshold=None, name=None):
+        self.average = None if average is None else arguments.choice("average", average, ("macro", "weighted", "micro"))
+        self.threshold = None if threshold is None else arguments.number("threshold", threshold)
+        super().__init__(name)
+
+    def follow(self, loss):
+        if self.average is None:
+            raise ValueError("F1Score must average over the classes in fit and evaluate, whose metrics are numbers: "
+                             "'macro', 'weighted' or 'micro'. Received: average=None")
+        super().follow(loss)
+
+    def reset_state(self):
+        self._counts = np.zeros((3, 0))  # of each class: true positives, predicted, actual
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        actual, positive = members(y_true, y_pred), self._positive(y_pred)
+        classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
+        weights = np.repeat(of_samples(sample_weight, len(y_pred)), y_pred[:1].size // classes)
+        counts = np.array([weights @ each.reshape(-1, classes) for each in (actual & positive, positive, actual)])
+        self._counts = counts + (self._counts if self._counts.size else 0)
+
+    def _positive(self, y_pred):
+        if self.threshold is not None:
+            return y_pred > self.threshold
+        if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
+            return y_pred > self.middle
+        return (y_pred.argmax(-1)[..., None] == np.arange(y_pred.shape[-1])) & ~unknown(y_pred)[..., None]
+
+    def result(self):
+        counts = self._counts.sum(axis=1, keepdims=True) if self.average == "micro" else self._counts
+        scores = 2 * counts[0] / np.maximum(counts[1] + counts[2], np.finfo(np.float64).tiny)
+        if self.average is None:
+            return scores
+        shares = counts[2] if self.average == "weighted" else np.ones(len(scores))
+        return float(scores @ shares / shares.sum()) if shares.sum() else 0.0
+
+
+def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None, threshold=None):
     """How often each class is taken for each other: rows are what samples are, columns what they are predicted to be.
 
     Args:
         y_true: labels (samples,), or (samples, classes) of which the largest counts.
-        y_pred: the same of predictions.
+        y_pred: the same of predictions; or what a single output predicts, (samples,) or (samples, 1), which says whether it
+            is class 1.
         num_classes: None: as many as y_true and y_pred show.
         sample_weight: one number per sample.
+        threshold: of a single output, which says yes above it; None: 0.5. (Of logits and of hinges it is 0.)
 
     Shape:
         → (classes, classes), int64; float64 with sample_weight
 
     Raises:
-        TypeError, ValueError: labels that are none, or of another number.
+        TypeError, ValueError: labels that are none, or of another number; predictions of NaN.
 
     Example:
         >>> confusion_matrix([0, 0, 1, 2], [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]).tolist()
         [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+        >>> confusion_matrix([0, 0, 1], [[0.2], [0.7], [0.9]]).tolist()
+        [[1, 1], [0, 1]]
     """
     columns, labels = [0], []
     for name, y in (("y_true", y_true), ("y_pred", y_pred)):
-        y = np.asarray(y)
+        y = arguments.real(name, y)
+        if y.dtype.kind == "f" and np.isnan(y).any():
+            rows = np.isnan(y).reshape(len(y), -1).any(axis=1).sum()
+            raise ValueError(f"{name} must hold numbers: NaN is of no class. Received: NaN for {rows} of {len(y)} samples")
         if y.ndim == 2 and y.shape[1] > 1:
             columns.append(y.shape[1])
             y = y.argmax(1)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if y.ndim != 1:
             raise ValueError(f"{name} must be labels (samples,) or (samples, classes). Received: shape {y.shape}")
+        if name == "y_pred" and np.ndim(y_pred) < 3 and _is_single(y, threshold):
+            columns.append(2)
+            y = y > (0.5 if threshold is None else arguments.number("threshold", threshold))
         if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.all(y == np.floor(y))):
-            raise TypeError(f"{name} must hold whole numbers as labels. Received: dtype {y.dtype}")
+            hint = "; of a single output's logits, threshold=0 says where class 1 begins" if name == "y_pred" else ""
+            raise TypeError(f"{name} must hold whole numbers as labels{hint}. Received: dtype {y.dtype}")
         labels.append(y.astype(np.int64))
     if len(labels[0]) != len(labels[1]):
         raise ValueError(f"y_true and y_pred must have one length. Received: {len(labels[0])}, {len(labels[1])}")
@@ -123,8 +195,13 @@ def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None):
     if classes < shown or any(y.min(initial=0) < 0 for y in labels):
         least = min(int(y.min(initial=0)) for y in labels)
         raise ValueError(f"labels must lie from 0 to {classes - 1}. Received: {least} to {shown - 1}")
-    weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-    if weights is not None and weights.shape != labels[0].shape:
-        raise ValueError(f"sample_weight must have shape {labels[0].shape}. Received: {weights.shape}")
+    weights = None if sample_weight is None else of_samples(sample_weight, len(labels[0]))
     counts = np.bincount(labels[0] * classes + labels[1], weights, classes * classes)
     return counts.reshape(classes, classes)
+
+
+def _is_single(y, threshold):
+    """Is this what a single output predicts, not labels? Probabilities show it; a threshold says it."""
+    if threshold is not None:
+        return True
+    return y.dtype.kind == "f" and y.size and y.min() >= 0 and y.max() <= 1 and np.any(y != np.floor(y))

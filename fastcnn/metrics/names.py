@@ -4,20 +4,28 @@ from fastcnn import registry
 from fastcnn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
+    EitherAccuracy,
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
 from fastcnn.metrics.base import Function, Metric
-from fastcnn.metrics.confusion import Precision, Recall
+from fastcnn.metrics.confusion import F1Score, Precision, Recall
+from fastcnn.metrics.ranking import AUC
 from fastcnn.metrics.regression import MeanAbsoluteError, MeanSquaredError
 
-_LABELLED = (  # losses beside those called sparse whose targets are labels
-    "multiclass_hinge", "svm", "rbf_mean_squared_error", "rbf_maximum_a_posteriori")
 _NAMES = registry.names(
     SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy, Precision, Recall, MeanSquaredError, MeanAbsoluteError,
+    TopKCategoricalAccuracy, Precision, Recall, F1Score, AUC, MeanSquaredError, MeanAbsoluteError,
     mse=MeanSquaredError, MSE=MeanSquaredError, mae=MeanAbsoluteError, MAE=MeanAbsoluteError)
+_MEANT = {  # elsewhere: here
+    **dict.fromkeys(("accuracy", "accuracyscore"), "'accuracy'"), "f1": "'f1_score'",
+    **dict.fromkeys(("rocauc", "rocaucscore", "roc"), "'auc'"),
+    **{f"top{k}{kind}": f"SparseTopKCategoricalAccuracy({k}) or TopKCategoricalAccuracy({k})" for k in (3, 5, 10)
+       for kind in ("", "accuracy", "error")},
+    **dict.fromkeys(("confusion", "confusionmatrix"), "fastcnn.metrics.confusion_matrix(y_true, y_pred), a function"),
+    **dict.fromkeys(("loss", "valloss"), "nothing: the loss is among the logs anyway"),
+}
 
 
 def get(identifier, custom_objects=None):
@@ -37,18 +45,41 @@ def get(identifier, custom_objects=None):
     """
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
         raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {identifier!r}")
-    found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects)
+    found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):
-        found.name = name
+        vars(found)["name"] = name  # the key in logs; nothing is computed otherwise
     return found
 
 
-def resolve_accuracy(loss_name, output_shape, name="accuracy", best="largest"):
+def resolve(identifier, loss=None, output_shape=(None, None), best="largest"):
+    """A metric from an entry of `compile(metrics=[…])`, told what the model's predictions mean.
+
+    Args:
+        identifier: as of `get`, or "accuracy" or "acc".
+        loss, output_shape, best: as of `resolve_accuracy`. Metrics given by name know which prediction is the answer; all
+            know where yes begins.
+
+    Example:
+        >>> from fastcnn.losses import BinaryCrossentropy
+        >>> metric = resolve("accuracy", BinaryCrossentropy(from_logits=True), (None, 1))
+        >>> metric([1, 0], [[0.3], [-0.2]])
+        1.0
+    """
+    if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
+        return resolve_accuracy(loss, output_shape, identifier, best)
+    metric = get(identifier)
+    if isinstance(identifier, str) and "best" in metric.config:
+        metric.best = best
+    metric.follow(loss)
+    return metric
+
+
+def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
     """The metric that "accuracy" or "acc" stands for, by Keras' rule.
 
     Args:
-        loss_name: of the loss; one with "sparse", the multiclass hinge, and those of distances have labels as targets.
+        loss: a `fastcnn.losses.Loss`, the name of one, or None: tells whether targets are labels, and where yes begins.
         output_shape: the model's, (None, classes); one class means a binary answer.
         name: as spelled by the user.
         best: which prediction is the answer: "largest" or "smallest".
@@ -57,11 +88,17 @@ def resolve_accuracy(loss_name, output_shape, name="accuracy", best="largest"):
         >>> resolve_accuracy("sparse_categorical_crossentropy", (None, 10), "acc")
         SparseCategoricalAccuracy(name='acc', best='largest')
     """
+    if isinstance(loss, str):
+        from fastcnn import losses
+
+        loss = losses.get(loss)
     if output_shape[-1] == 1:
-        return BinaryAccuracy(name)
-    loss_name = (loss_name or "").lower()
-    sparse = "sparse" in loss_name or loss_name in _LABELLED
-    return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name, best)
+        metric = BinaryAccuracy(name)
+    else:
+        kinds = {True: SparseCategoricalAccuracy, False: CategoricalAccuracy, None: EitherAccuracy}
+        metric = kinds[loss is not None and loss.labelled](name, best)
+    metric.follow(loss)
+    return metric
 
 
 def serialize(metric):

@@ -1,6 +1,6 @@
 """What every model is before it is trained: layers and how they are connected, weights, names, a configuration."""
 
-from fastcnn import arguments
+from fastcnn import arguments, attributes
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
@@ -34,8 +34,19 @@ class BaseModel(Layer):
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a text. Received: {name!r}")
         self.name = self.given_name = name
-        self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
+        self.seed = new_seed() if seed is None else seed
         self.metadata = {}
+
+    @property
+    def seed(self):
+        """What initial values, the order of samples and dropout come from."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value):
+        before, self._seed = vars(self).get("_seed", value), arguments.integer("seed", value, 0, 2**32 - 1)
+        if before != value:
+            attributes.changed()
 
     # Layers
 
@@ -246,7 +257,7 @@ class BaseModel(Layer):
             parameter.value[...] = value
         self.touch()
 
-    def summary(self, print_fn=None, algorithms=False):
+    def summary(self, print_fn=None, algorithms=False, line_length=None):
         """Prints each layer's output shape, parameters, multiply-adds, connections, and in a network with branches the
         layers that it takes values from.
 
@@ -254,12 +265,39 @@ class BaseModel(Layer):
             print_fn: called with each line; None: print.
             algorithms: also say how convolutions are computed: "direct", or Winograd's "F(4×4, 3×3)" and the like, where
                 the passes differ for each of them.
+            line_length: the most letters of a line, at least 40: shapes are shortened, connections and multiply-adds left
+                out and names broken as far as need be. None: as a terminal is wide, elsewhere as many as it takes.
+
+        Example:
+            >>> fastcnn.Sequential([fastcnn.layers.Dense(3, input_shape=(4,))]).summary(line_length=40)
+            Model "sequential"
+            ───────────────────────────────────────
+            Layer (type)   Output shape  Parameters
+            ───────────────────────────────────────
+            dense (Dense)  3                     15
+            ───────────────────────────────────────
+            total                                15
+            trainable parameters: 15; kept as they
+            are: 0
+            left out for want of room: connections,
+            multiply-adds
         """
-        from fastcnn.model.summary import lines
+        from fastcnn.model import summary
 
         self._need_built()
-        for line in lines(self, arguments.flag("algorithms", algorithms)):
-            (print_fn or print)(line)
+        algorithms = arguments.flag("algorithms", algorithms)
+        if line_length is not None:
+            line_length = arguments.integer("line_length", line_length, 40)
+        elif print_fn is None:
+            line_length = summary.columns()
+        for line in summary.lines(self, algorithms, line_length):
+            (print_fn or summary.show)(line)
+
+    def _repr_html_(self):
+        """The table that notebooks show."""
+        from fastcnn.model.summary import html
+
+        return html(self)
 
     def __repr__(self):
         shapes = f": {self.input_shape} → {self.output_shape}" if self.built and self.layers else ""
@@ -289,7 +327,7 @@ def name_layers(layers):
     for layer in layers:
         if layer.given_name is None:
             if not layer.settled or layer.name in taken:
-                layer.name = unique_name(layer.default_name(), taken)
+                layer._name = unique_name(layer.default_name(), taken)
                 layer.settled = True
             taken.add(layer.name)
 

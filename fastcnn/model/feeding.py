@@ -4,6 +4,8 @@ A batch's arrays are those of the inputs, then the targets of the outputs, then 
 """
 
 import warnings
+from contextlib import closing
+from itertools import islice
 
 import numpy as np
 
@@ -87,8 +89,16 @@ def prepared(model, x, y, sample_weight=None):
         except (TypeError, ValueError) as error:
             raise error if single else type(error)(f"output {head.name!r}: {error}") from None
         targets.append(target), sparse.append(labels)
-        weights.append(data.weights(weight, None, target, len(target)))
+        weights.append(_counted(head.loss, target, data.weights(weight, None, target, len(target))))
     return [*xs, *targets, *weights], tuple(sparse)
+
+
+def _counted(loss, target, weights):
+    """Weights of samples, 0 for those that the loss does not count."""
+    counts = loss.counts(target)
+    if counts is None or counts.all():
+        return weights
+    return counts.astype(np.float32) if weights is None else np.where(counts, weights, 0).astype(np.float32)
 
 
 def _targets(model, y):
@@ -186,3 +196,27 @@ def validation(model, given, batch_size, steps):
 def edge(model, y):
     """Predictions as users see them."""
     return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if model.first and y.ndim == 4 else y
+
+
+def first_samples(batches, epoch, count):
+    """(x, target, sample_weight, whether targets are labels) of the first `count` samples of an epoch, copied.
+
+    Args:
+        batches: a `data.Batches` or `streams.Stream`.
+
+    Raises:
+        ValueError: a source that cannot be gone through twice.
+    """
+    if batches.timed and (batches.one_shot or batches.limit and batches.length is None):
+        raise ValueError("this optimizer looks at the first samples of an epoch before it begins, so the source must be one "
+                         "that can be gone through again: a sequence, or an object with epoch(). Received: "
+                         f"{type(batches.source).__name__}")
+    parts, left = [], count
+    with closing(batches.epoch(epoch)) as items:
+        for n, arrays, sparse in islice(items, batches.steps):
+            parts.append(([None if a is None else np.array(a[:left]) for a in arrays], sparse))
+            left -= min(n, left)
+            if not left:
+                break
+    columns = zip(*(arrays for arrays, _ in parts))
+    return *(None if column[0] is None else np.concatenate(column) for column in columns), parts[0][1]

@@ -1,4 +1,6 @@
-"""Gradients of a model's loss without a step, and steps on given gradients."""
+"""Gradients of a model's loss without a step, with what layers give on the way; and steps on given gradients."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,41 +10,58 @@ from fastcnn.engine.update import Update
 from fastcnn.threads import get_num_threads
 
 
+class Found(NamedTuple):
+    """Of one batch: the mean loss, without penalties; gradients, and outputs of layers, by name, in arrays of their own."""
+
+    loss: float
+    gradients: dict
+    outputs: dict
+
+
 class Probe:
-    """Gradients of a batch, for one choice of them; it is used again and again.
+    """One batch through a network, and back again if there are losses; it is used again and again.
 
     Args:
         model: built.
-        wrt: list of "weights", "inputs" and names of layers.
-        training: as layers compute in training?
-        losses: arguments of a `Plan` that speak of losses.
         batch: the most samples.
+        losses: arguments of a `Plan` that speak of losses; none of them: forward only.
+        wrt: what gradients are with respect to: "weights", "inputs" and names of layers.
+        seen: names of layers whose outputs are looked at.
+        training: as layers compute in training?
         change: a function of the network, network → network; None: as it is.
     """
 
-    def __init__(self, model, wrt, training, losses, batch, change=None):
+    def __init__(self, model, batch, losses, wrt=(), seen=(), training=False, change=None):
+        self.losses, self.training, self.learn = losses, training, "weights" in wrt
+        flats = model._flats  # parameters have their places from here on
+        if losses:
+            model._need_float32("gradients")
+            for flat in flats:
+                flat.prepare_gradients()
         layers = [name for name in wrt if name not in ("weights", "inputs")]
-        for flat in model._flats:
-            flat.prepare_gradients()
-        network, seen = model._lower(training, layers)
-        self.learn, self.training, self.wanted = "weights" in wrt, training, dict(seen)
+        network, values = model._lower(training, [*layers, *seen])
+        self.wanted, self.seen = ({name: values[name] for name in names} for names in (layers, seen))
         if "inputs" in wrt:
             self.wanted.update({name: (number, symbol.size) for name, number, symbol in
                                 zip(model.input_names, network.inputs, model.graph.inputs)})
         network = network if change is None else change(network)
-        self.plan = Plan(network, "gradients", batch, get_num_threads(), **losses, items=model._items, seed=model.seed,
-                         wanted=[number for number, _ in self.wanted.values()], learn=self.learn)
-        self.threads, self.sparse = self.plan.threads, losses["sparse"]
+        self.plan = Plan(network, "gradients" if losses else "predict", batch, get_num_threads(), **losses,
+                         items=model._items, seed=model.seed, wanted=[number for number, _ in self.wanted.values()],
+                         learn=self.learn, moving=bool(losses))
 
-    def run(self, model, xs, targets, weights):
-        """(mean loss without penalties, {name: gradient}) of one batch: the inputs, and targets and weights for each
-        loss."""
+    def run(self, model, xs, targets=(), weights=(), step=None):
+        """What is `Found` for one batch: the inputs, and targets and weights for each loss.
+
+        step: of random numbers.
+        """
         n, plan = len(xs[0]), self.plan
         with plan.lock:
             plan.set_inputs(xs)
             plan.set_targets(targets, weights)
-            plan.run(n, get_num_threads(), model.version, 0 if model.optimizer is None else model.optimizer.iterations)
-            if self.training:
+            if not self.losses:
+                plan.set_outputs([np.empty((n, plan.network.sizes[v]), np.float32) for v in plan.network.outputs])
+            plan.run(n, get_num_threads(), model.version, step)
+            if self.training and self.losses:
                 model.touch()  # moving averages
             loss = sum(weight * float(np.add.reduce(values[:n], dtype=np.float64))
                        for weight, values in zip(plan.loss_weights, plan.losses)) / n
@@ -50,31 +69,34 @@ class Probe:
             for name, (number, size) in self.wanted.items():
                 rows = plan.gradient(number, n)
                 found[name] = np.zeros((n, *size), np.float32) if rows is None else rows.reshape(n, *size).copy()
-        return loss, found
+            outputs = {name: plan.values[number].array[:n].reshape(n, *size).copy()
+                       for name, (number, size) in self.seen.items()}
+        return Found(loss, found, outputs)
+
+
+def probe_of(model, n, losses, wrt, seen=(), training=False, change=None, keep=True):
+    """The model's `Probe` for n samples, made if it keeps none that fits."""
+    key = "gradients" if losses else "outputs", tuple(wrt), tuple(seen), training, change
+    probe, parameters = model._plans.get(key), trained(model._items)
+    if (probe is None or probe.plan.batch < n or probe.plan.threads < get_num_threads() or probe.losses != losses
+            or probe.trained != parameters):
+        probe = Probe(model, n, losses, wrt, seen, training, change)
+        probe.trained = parameters
+        if keep:
+            model._plans[key] = probe
+    return probe
 
 
 def gradients_of(model, arrays, sparse, wrt, training):
     """(mean loss, {name: gradient}) of one batch by the model's own losses, penalties included."""
-    key, n = ("gradients", training, tuple(wrt)), len(arrays[0])
-    probe = model._plans.get(key)
-    if probe is None or probe.plan.batch < n or probe.threads < get_num_threads() or probe.sparse != sparse:
-        probe = model._plans[key] = Probe(model, wrt, training, model._losses_of("gradients", sparse), n)
-    loss, found = probe.run(model, *model._parted(arrays))
+    probe = probe_of(model, len(arrays[0]), model._losses_of("gradients", sparse), wrt, (), training)
+    loss, found, _ = probe.run(model, *model._parted(arrays), model.optimizer.iterations)
     for name, layer in model._named_layers() if probe.learn else ():
         for p in layer.parameters:
             if f"{name}/{p.name}" in found and any(p.penalty):
                 l1, l2 = map(np.float32, p.penalty)
                 found[f"{name}/{p.name}"] += l1 * np.sign(p.value) + 2 * l2 * p.value
     return loss + probe.plan.penalty(), found
-
-
-def outputs_of(model, xs, names):
-    """{layer: what it gives} for a batch of samples, as in prediction."""
-    network, seen = model._lower(False, names)
-    plan = Plan(network, "predict", len(xs[0]), get_num_threads())
-    ys = [np.empty((len(xs[0]), network.sizes[v]), np.float32) for v in network.outputs]
-    model._forward(plan, xs, ys, get_num_threads())
-    return {name: plan.values[number].array[:len(xs[0])].reshape(-1, *size).copy() for name, (number, size) in seen.items()}
 
 
 def _of_weights(model):

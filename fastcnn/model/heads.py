@@ -17,15 +17,7 @@ class Head:
 
     def __init__(self, name, size, loss, weight, given, best):
         self.name, self.size, self.loss, self.weight, self.given = name, size, loss, weight, given
-        self.metrics = [self._metric(identifier, best) for identifier in given]
-
-    def _metric(self, identifier, best):
-        if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
-            return metrics.resolve_accuracy(self.loss.name if self.loss else None, (None, *self.size), identifier, best)
-        metric = metrics.get(identifier)
-        if isinstance(identifier, str) and "best" in metric.config:
-            metric.best = best
-        return metric
+        self.metrics = [metrics.resolve(identifier, loss, (None, *size), best) for identifier in given]
 
 
 def per_output(name, value, names, single):
@@ -65,7 +57,7 @@ def weight_list(weights, names):
 def metric_lists(given, names):
     """A list of metrics for each output."""
     if given is not None and not isinstance(given, (list, tuple, dict)):
-        raise TypeError(f"metrics must be a list of names, metrics or functions. Received: {given!r}")
+        raise TypeError(f"metrics must be a list of names, metrics or functions. Received: {arguments.shown(given)}")
     nested = isinstance(given, dict) or any(isinstance(one, (list, tuple)) for one in given or ())
     lists = per_output("metrics", given, names, not nested)
     return [list(one) if isinstance(one, (list, tuple)) else [] if one is None else [one] for one in lists]

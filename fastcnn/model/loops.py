@@ -153,7 +153,7 @@ def _epoch(model, batches, epoch, watchers):
     logs = Logs(results, totals)
     with closing(batches.epoch(epoch, standing.step)) as items:
         for n, arrays, sparse in items:
-            if plan is None or n > plan.batch:
+            if plan is None or n > plan.batch or not model._has(plan):
                 standing.rows = max(standing.rows, n)  # of the largest batch so far: the plan decides how sums are cut
                 plan = model._plan("train", standing.rows, sparse)
             watchers.on_train_batch_begin(standing.step)
@@ -196,7 +196,7 @@ def evaluate(model, batches, watchers, float32=False):
     watchers.on_test_begin()
     with fresh_metrics(model), closing(batches.epoch(0)) as items:
         for i, (n, arrays, sparse) in enumerate(items):
-            if plan is None or n > plan.batch:
+            if plan is None or n > plan.batch or not model._has(plan):
                 plan = model._plan("test", n, sparse, float32)
             watchers.on_test_batch_begin(i)
             model._run(plan, n, arrays, threads)
@@ -217,7 +217,7 @@ def predict(model, batches, watchers, ys=None):
     watchers.on_predict_begin()
     with closing(batches.epoch(0)) as items:
         for i, (n, arrays, _) in enumerate(items):
-            if plan is None or n > plan.batch:
+            if plan is None or n > plan.batch or not model._has(plan):
                 plan = model._plan("predict", n)
             watchers.on_predict_batch_begin(i)
             if ys is None:

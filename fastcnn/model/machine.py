@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
 from fastcnn.engine.parameters import Flat, States
 from fastcnn.engine.plan import Plan
+from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
 from fastcnn.threads import get_num_threads
 
@@ -16,6 +17,9 @@ _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next 
 
 class Machine(BaseModel):
     """A model that can run; `Model` says what users may ask of it."""
+
+    meant = {"layers": "add(layer), pop() or Model(inputs, outputs)", "loss": "compile(optimizer, loss)",
+             "metrics": "compile(optimizer, loss, metrics)", "weights": "set_weights(arrays)"}
 
     def _begin(self):
         """Nothing has run yet."""
@@ -31,6 +35,30 @@ class Machine(BaseModel):
         self._plans, self._flat_arrays = {}, None
         if self._half is not None:
             self._half_dtype, self._half = self._half.dtype, None
+
+    @property
+    def optimizer(self):
+        """What takes the steps; another one begins without what this one has kept of the parameters."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value):
+        before, self._optimizer = vars(self).get("_optimizer"), value if value is None else optimizers.get(value)
+        if self._optimizer is not before:
+            self._states = None
+            self._plans.pop("train", None)
+            self._plans.pop("update", None)
+
+    @property
+    def _plans(self):
+        """{mode: plan}, none that was made before an attribute of anything changed."""
+        if self._planned != attributes.changes():
+            self._plans = {}
+        return self._made_plans
+
+    @_plans.setter
+    def _plans(self, plans):
+        self._made_plans, self._planned = plans, attributes.changes()
 
     # Parameters
 
@@ -56,6 +84,9 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
+        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
+        if len(kept) != len(self.optimizer.states):
+            self._states = None
         missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
         if missing and self.optimizer.states:
             before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
@@ -86,7 +117,7 @@ class Machine(BaseModel):
         """The plan of a mode for batches of so many samples, made if need be.
 
         Args:
-            mode: "predict", "test", "train", "gradients"; "sample": predict as layers compute in training.
+            mode: of `Plan`, or "sample": predict as layers compute in training.
             sparse: are targets labels: a flag, or one for each output.
             float32: whatever half weights there are, read the float32 ones.
         """
@@ -110,6 +141,10 @@ class Machine(BaseModel):
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
         self._plans[mode] = plan
         return plan
+
+    def _has(self, plan):
+        """Is the plan still one of the model's, or has something changed since?"""
+        return any(own is plan for own in self._plans.values())
 
     def _losses_of(self, mode, sparse):
         """The arguments of a plan that speak of losses."""
@@ -159,22 +194,18 @@ class Machine(BaseModel):
     def set_curvature(self, batches, epoch, count, more=0.0):
         """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
         `more` on top of it."""
-        from fastcnn.engine.curvature import first_samples
-
         self._prepare_training()
-        found = self._curvature(*first_samples(batches, epoch, count))
+        found = self._curvature(*feeding.first_samples(batches, epoch, count))
         for flat, values in found.items():
             self._states.rows[flat][0] = values + np.float32(more)
 
     def _curvature(self, x, target, weight, sparse):
         """The Hessian's diagonal over some samples, in the layout of each flat array."""
-        from fastcnn.engine.curvature import Curvature  # for SDLM and whoever asks for second derivatives
+        from fastcnn.engine.curvature import SAMPLES, estimate  # for SDLM and whoever asks for second derivatives
 
-        flats, plan = self._flats, self._plans.get("curvature")
-        if plan is None or plan.sparse != sparse:
-            network, _ = self._lower(False)
-            self._plans["curvature"] = plan = Curvature(network, [head.loss for head in self._heads], flats, sparse)
-        return plan.estimate(x, target, weight, get_num_threads())
+        for flat in self._flats:
+            flat.prepare_gradients()
+        return estimate(self._plan("curvature", SAMPLES, sparse), x, target, weight, get_num_threads(), self.version)
 
     # Fewer bits
 

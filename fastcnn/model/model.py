@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from fastcnn import arguments, callbacks, optimizers
+from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
 from fastcnn.layers.symbols import symbols_in
 from fastcnn.model import feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
-from fastcnn.model.gradients import Probe, apply_gradients, gradients_of, outputs_of
+from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
 from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
@@ -99,9 +99,13 @@ class Model(Machine):
             return self._connect(found)
         if not arguments.flag("training", training):
             return self.predict(x, batch_size=max(1, len(x)))
-        xs = [data.dense(part) for part in feeding.samples(self, "x", x)]
+        xs = self._dense(x)
+        return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
+
+    def _drawn(self):
+        """A step of random numbers that no step of training has."""
         self._draws += 1
-        return self._predicted(self._plan("sample", len(xs[0])), xs, 2**62 + self._draws)
+        return 2**62 + self._draws
 
     def _predicted(self, plan, xs, step=None):
         """What a plan makes of one batch."""
@@ -183,15 +187,13 @@ class Model(Machine):
         names = self.output_names if self.built else ["output"]
         found, weights = loss_list(loss, names), weight_list(loss_weights, names)
         given = metric_lists(metrics, names)
-        before, self.optimizer = self.optimizer, optimizers.get(optimizer)
-        goes_on = self.optimizer is before
-        if not goes_on:
+        before, self.optimizer = self.optimizer, optimizer
+        if self.optimizer is not before:
             self.optimizer.iterations = 0  # it may have trained another model
         self._losses, self._loss_weights, self._given_metrics = found, weights, given
         self._plans, self._heads = {}, []
         self._standing = resuming.Standing()
-        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
-        if not goes_on or len(kept) != len(self.optimizer.states):
+        if not self.optimizer.states:
             self._states = None
         if self.built:
             self._resolve()
@@ -374,7 +376,6 @@ class Model(Machine):
             >>> model.optimizer.apply(model, gradients)
         """
         self._need_loss()
-        self._need_float32("gradients")
         arrays, sparse = self._one_batch(x, y, sample_weight)
         wanted = [wrt] if isinstance(wrt, str) else list(wrt)
         return gradients_of(self, arrays, sparse, wanted, arguments.flag("training", training))
@@ -389,26 +390,31 @@ class Model(Machine):
         """The arrays of samples for each input as layers see them, channels last, of any dtype; `name`: the argument's."""
         return feeding.samples(self, name, x)
 
-    def _probe(self, x, y, loss, change=None):
-        """What plots are drawn from: (mean loss, {name: gradient}) of a loss of one's own at the first output, as the model
-        predicts, penalties left out; with respect to weights, inputs and all layers.
+    def _dense(self, x):
+        """The arrays of one batch for each input, as layers compute with them."""
+        return [data.dense(part) for part in feeding.samples(self, "x", x)]
+
+    def _passed(self, x, seen=(), y=None, loss=None, wrt=(), change=None, step=None, keep=False):
+        """One batch that passes through the model and, with a loss, back: `gradients.Found`, penalties left out. For plots,
+        and for those who show layers.
 
         Args:
-            x, y: one batch.
-            loss: a `Loss`.
+            x: the batch.
+            seen: names of layers whose outputs are looked at.
+            y, loss: targets, and a `Loss` at the first output, whichever the model has; None: forward only.
+            wrt: as of `gradients`.
             change: of the network, as `engine.network.unsquashed`.
+            step: of random numbers, if layers are to compute as in training; None: as in prediction.
+            keep: will this be done again and again?
         """
-        xs, heads = [data.dense(part) for part in feeding.samples(self, "x", x)], [None] * (len(self.outputs) - 1)
-        target, sparse = loss.prepare(y, self.graph.outputs[0].size)
-        names = [layer.name for layer in self.layers if self.graph.given_by(layer)]
-        losses = {"losses": [loss, *heads], "sparse": (sparse, *(False for _ in heads)),
-                  "shapes": [symbol.size for symbol in self.graph.outputs]}
-        probe = Probe(self, ["weights", "inputs", *names], False, losses, len(xs[0]), change=change)
-        return probe.run(self, xs, [target], [None])
-
-    def _outputs_of(self, x, names):
-        """{layer's name: what it gives} for a batch, channels last, computed as in prediction."""
-        return outputs_of(self, [data.dense(part) for part in feeding.samples(self, "x", x)], names)
+        xs, losses, targets = self._dense(x), {}, []
+        if loss is not None:
+            target, sparse = loss.prepare(y, self.graph.outputs[0].size)
+            others, targets = len(self.outputs) - 1, [target]
+            losses = {"losses": [loss] + [None] * others, "sparse": (sparse,) + (False,) * others,
+                      "shapes": [symbol.size for symbol in self.graph.outputs]}
+        probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
+        return probe.run(self, xs, targets, [None] * len(targets), step)
 
     def watch(self, *names):
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
@@ -464,6 +470,7 @@ class Model(Machine):
         if len(self.inputs if self.built else ()) > 1 or len(self._losses) > 1:
             raise ValueError(f"second derivatives need one input and one loss. Received: inputs "
                              f"{', '.join(self.input_names)}, outputs {', '.join(self.output_names)}")
+        self._need_float32("hessian_diagonal")
         arrays, sparse = self._one_batch(x, y, sample_weight)
         found = self._curvature(*arrays, sparse)
         return [p.of(found[p.flat]) for p in self.parameters]
@@ -537,7 +544,8 @@ class Model(Machine):
             raise ValueError(f"predict_classes needs a model of one output. Received: {', '.join(self.output_names)}")
         y = self.predict(x, batch_size, verbose, steps)
         if y.shape[-1] == 1:
-            return (y[..., 0] > 0.5).astype(np.int64)
+            loss = self._heads[0].loss if self._heads else None
+            return (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
 
     def predict_on_batch(self, x):
@@ -548,7 +556,7 @@ class Model(Machine):
                 y = plan.predict(x, self.input_size, self.output_size, get_num_threads(), self.version)
             if y is not None:
                 return y
-        xs = [data.dense(part) for part in feeding.samples(self, "x", x)]
+        xs = self._dense(x)
         return self._predicted(self._plan("predict", max(1, len(xs[0]))), xs)
 
 

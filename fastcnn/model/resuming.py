@@ -80,7 +80,8 @@ class Standing:
 
 def metric_state(metric):
     """What a metric has gathered: all its attributes but its configuration and functions."""
-    return {name: value for name, value in vars(metric).items() if name not in metric.config and not callable(value)}
+    return {name: value for name, value in vars(metric).items()
+            if name not in (*metric.config, "_made") and not callable(value)}
 
 
 def set_metric_state(metric, state):

@@ -20,7 +20,7 @@ class Watched:
         self._model, self.names = model, model._seen
 
     def __getitem__(self, name):
-        plan = self._model._plans.get("train")
+        plan = self._model._made_plans.get("train")  # what it holds is of the last step, whatever has changed
         if name not in self.names:
             raise KeyError(f"watched are {', '.join(self.names) or 'no layers'}. Received: {name!r}")
         if plan is None or name not in plan.seen or not plan.rows:

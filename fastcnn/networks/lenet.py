@@ -10,7 +10,6 @@ C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 th
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5),
 )  # fmt: skip
-DIGITS_1998 = {"size": 32, "background": -0.1, "ink": 1.175}  # how the published network takes a digit
 
 
 def lenet5(classes=10, variant="tanh", seed=None):
@@ -71,7 +70,7 @@ def _published(classes, seed):
     inputs = [25 * len(row) for row in C3_TABLE]  # of a unit of each of C3's maps
     each = [n for n, row in zip(inputs, C3_TABLE) for _ in row]
     squash = {"activation": "scaled_tanh"}
-    model = Sequential([
+    return Sequential([
         Conv2D(6, 5, **squash, **start(25, "kernel", "bias"), input_shape=(32, 32, 1), name="c1"),
         Subsampling2D(**squash, **start(4, "coefficient", "bias"), name="s2"),
         Conv2D(16, 5, **squash, **start(each, "kernel"), **start(inputs, "bias"), connection_table=C3_TABLE, name="c3"),
@@ -81,5 +80,3 @@ def _published(classes, seed):
         Dense(84, **squash, **start(120, "kernel", "bias"), name="f6"),
         RBF(classes, "digit_prototypes" if classes == 10 else "random_signs", name="output"),
     ], name="lenet5", seed=seed)
-    model.metadata["digits"] = dict(DIGITS_1998)
-    return model

@@ -22,9 +22,9 @@ def image_shape(value, default):
     if value is None:
         return default
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"input_shape must be (height, width, channels). Received: {value!r}")
+        raise TypeError(f"input_shape must be (height, width, channels). Received: {arguments.shown(value)}")
     if len(value) != 3:
-        raise ValueError(f"input_shape must be (height, width, channels). Received: {value!r}")
+        raise ValueError(f"input_shape must be (height, width, channels). Received: {arguments.shown(value)}")
     return tuple(arguments.integer("input_shape", size) for size in value)
 
 

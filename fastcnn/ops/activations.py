@@ -1,9 +1,18 @@
-"""Activations."""
+"""Activations; `fastcnn.reference` has their formulas."""
 
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, deliver, gradient, result, run
+
+__all__ = [
+    "relu", "relu_backward", "leaky_relu", "leaky_relu_backward", "elu", "elu_backward", "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward", "scaled_tanh", "scaled_tanh_backward", "softplus", "softplus_backward",
+    "softsign", "softsign_backward", "hard_sigmoid", "hard_sigmoid_backward", "selu", "selu_backward",
+    "exponential", "exponential_backward", "relu6", "relu6_backward", "silu", "silu_backward",
+    "hard_silu", "hard_silu_backward", "gelu", "gelu_backward", "softmax", "softmax_backward",
+    "log_softmax", "log_softmax_backward",
+]
 
 
 def _plain(kind, x, out, activation="linear", alpha=0.0, dy=FORWARD):
@@ -33,42 +42,42 @@ def _slope(name, value):
 
 
 def relu(x, *, out=None):
-    """max(x, 0). Shape: any → the same."""
+    """Rectified linear unit. Shape: any → the same, as of all activations."""
     return _plain("activation", x, out, "relu")
 
 
 def relu_backward(dy, x):
-    """dy where x > 0, else 0."""
+    """Gradient of `relu`."""
     return _plain("activation", x, None, "relu", dy=dy)
 
 
 def leaky_relu(x, negative_slope=0.2, *, out=None):
-    """x where x > 0, else negative_slope · x; the slope is at least 0."""
+    """Rectified linear unit with a slope below 0; the slope is at least 0."""
     return _plain("activation", x, out, "leaky_relu", _slope("negative_slope", negative_slope))
 
 
 def leaky_relu_backward(dy, x, negative_slope=0.2):
-    """dy where x > 0, else negative_slope · dy."""
+    """Gradient of `leaky_relu`."""
     return _plain("activation", x, None, "leaky_relu", _slope("negative_slope", negative_slope), dy=dy)
 
 
 def elu(x, alpha=1.0, *, out=None):
-    """x where x > 0, else alpha · (eˣ − 1); alpha is at least 0. Source: Clevert, Unterthiner, Hochreiter 2016."""
+    """Exponential linear unit; alpha is at least 0."""
     return _plain("activation", x, out, "elu", _slope("alpha", alpha))
 
 
 def elu_backward(dy, x, alpha=1.0):
-    """dy where x > 0, else dy · alpha · eˣ."""
+    """Gradient of `elu`."""
     return _plain("activation", x, None, "elu", _slope("alpha", alpha), dy=dy)
 
 
 def sigmoid(x, *, out=None):
-    """1 / (1 + e⁻ˣ)."""
+    """Logistic function."""
     return _plain("activation", x, out, "sigmoid")
 
 
 def sigmoid_backward(dy, x):
-    """dy · y · (1 − y)."""
+    """Gradient of `sigmoid`."""
     return _plain("activation", x, None, "sigmoid", dy=dy)
 
 
@@ -78,92 +87,92 @@ def tanh(x, *, out=None):
 
 
 def tanh_backward(dy, x):
-    """dy · (1 − y²)."""
+    """Gradient of `tanh`."""
     return _plain("activation", x, None, "tanh", dy=dy)
 
 
 def scaled_tanh(x, *, out=None):
-    """1.7159 · tanh(2x/3), LeNet-5's squashing function. Source: LeCun, Bottou, Bengio, Haffner 1998, appendix A."""
+    """LeNet-5's squashing function."""
     return _plain("activation", x, out, "scaled_tanh")
 
 
 def scaled_tanh_backward(dy, x):
-    """dy · (2/3) · (1.7159 − y² / 1.7159)."""
+    """Gradient of `scaled_tanh`."""
     return _plain("activation", x, None, "scaled_tanh", dy=dy)
 
 
 def softplus(x, *, out=None):
-    """log(1 + eˣ), without overflow."""
+    """A smooth rectifier, without overflow."""
     return _plain("activation", x, out, "softplus")
 
 
 def softplus_backward(dy, x):
-    """dy · sigmoid(x)."""
+    """Gradient of `softplus`."""
     return _plain("activation", x, None, "softplus", dy=dy)
 
 
 def softsign(x, *, out=None):
-    """x / (1 + |x|)."""
+    """A squashing function that saturates slowly."""
     return _plain("activation", x, out, "softsign")
 
 
 def softsign_backward(dy, x):
-    """dy · (1 − |y|)²."""
+    """Gradient of `softsign`."""
     return _plain("activation", x, None, "softsign", dy=dy)
 
 
 def hard_sigmoid(x, slope=1 / 6, *, out=None):
-    """slope · x + ½, cut at 0 and 1; the slope is at least 0: 1/6 in Keras 3 and torch, 0.2 in older Keras and ONNX."""
+    """A straight line cut at 0 and 1; the slope is at least 0: 1/6 in Keras 3 and torch, 0.2 in older Keras and ONNX."""
     return _plain("activation", x, out, "hard_sigmoid", _slope("slope", slope))
 
 
 def hard_sigmoid_backward(dy, x, slope=1 / 6):
-    """slope · dy where 0 < y < 1, else 0."""
+    """Gradient of `hard_sigmoid`."""
     return _plain("activation", x, None, "hard_sigmoid", _slope("slope", slope), dy=dy)
 
 
 def selu(x, *, out=None):
-    """λ · elu(x, α), λ = 1.0507, α = 1.67326. Source: Klambauer, Unterthiner, Mayr, Hochreiter 2017."""
+    """Scaled exponential linear unit, which keeps mean 0 and variance 1."""
     return _plain("activation", x, out, "selu")
 
 
 def selu_backward(dy, x):
-    """λ · dy where x > 0, else dy · λ · α · eˣ."""
+    """Gradient of `selu`."""
     return _plain("activation", x, None, "selu", dy=dy)
 
 
 def exponential(x, *, out=None):
-    """eˣ."""
+    """Exponential function."""
     return _plain("activation", x, out, "exponential")
 
 
 def exponential_backward(dy, x):
-    """dy · eˣ."""
+    """Gradient of `exponential`."""
     return _plain("activation", x, None, "exponential", dy=dy)
 
 
 def relu6(x, *, out=None):
-    """min(max(x, 0), 6)."""
+    """Rectified linear unit, at most 6."""
     return _plain("activation", x, out, "relu6")
 
 
 def relu6_backward(dy, x):
-    """dy where 0 < x < 6, else 0."""
+    """Gradient of `relu6`."""
     return _plain("activation", x, None, "relu6", dy=dy)
 
 
 def silu(x, *, out=None):
-    """x · sigmoid(x), also called swish. Source: Elfwing, Uchibe, Doya 2018; Ramachandran, Zoph, Le 2017."""
+    """Sigmoid linear unit, also called swish."""
     return _plain("activation", x, out, "silu")
 
 
 def silu_backward(dy, x):
-    """dy · s · (1 + x · (1 − s)), s = sigmoid(x)."""
+    """Gradient of `silu`."""
     return _plain("activation", x, None, "silu", dy=dy)
 
 
 def gelu(x, *, out=None):
-    """x · Φ(x), Φ being the normal distribution function (not its approximation by tanh). Source: Hendrycks, Gimpel 2016.
+    """Gaussian error linear unit, not its approximation by tanh.
 
     Example:
         >>> round(float(fastcnn.ops.gelu(np.ones(1))[0]), 6)
@@ -173,7 +182,7 @@ def gelu(x, *, out=None):
 
 
 def gelu_backward(dy, x):
-    """dy · (Φ(x) + x · φ(x)), φ being the normal density."""
+    """Gradient of `gelu`."""
     return _plain("activation", x, None, "gelu", dy=dy)
 
 
@@ -193,7 +202,7 @@ def hard_silu_backward(dy, x):
 
 
 def softmax(x, *, out=None):
-    """eˣ / Σ eˣ over the last axis, without overflow.
+    """Softmax over the last axis, without overflow.
 
     Example:
         >>> fastcnn.ops.softmax(np.zeros((1, 4))).tolist()
@@ -203,15 +212,15 @@ def softmax(x, *, out=None):
 
 
 def softmax_backward(dy, x):
-    """y · (dy − Σ dy·y) over the last axis."""
+    """Gradient of `softmax`."""
     return _plain("softmax", x, None, dy=dy)
 
 
 def log_softmax(x, *, out=None):
-    """x − log Σ eˣ over the last axis, without overflow."""
+    """Logarithm of `softmax`, without overflow."""
     return _plain("log_softmax", x, out)
 
 
 def log_softmax_backward(dy, x):
-    """dy − softmax(x) · Σ dy over the last axis."""
+    """Gradient of `log_softmax`."""
     return _plain("log_softmax", x, None, dy=dy)

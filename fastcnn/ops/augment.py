@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
+__all__ = ["augment"]
+
 
 def _light(c, lighting, eigenvectors, eigenvalues):
     """What the three normal numbers are multiplied by; None: nothing."""
@@ -24,9 +26,6 @@ def _light(c, lighting, eigenvectors, eigenvalues):
 def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
             eigenvalues=None, index=None, partner=None, weight=1.0, seed=0, epoch=0, *, out=None):
     """Bytes to the floats a network takes: crop, mirror, subtract the mean, scale, change the light, mix in pairs.
-
-        image = (x − mean + eigenvectors · (α · eigenvalues)) · scale,   αᵢ ~ N(0, lighting)
-        y_i = image_i,   or with partners  weight · image_i + (1 − weight) · image_partner(i)
 
     Args:
         x: images, uint8.
@@ -53,8 +52,6 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
         >>> x = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
         >>> fastcnn.ops.augment(x, crop=2, position="top_left", flip="always", mean=1).ravel().tolist()
         [0.0, -1.0, 3.0, 2.0]
-
-    Source: Krizhevsky, Sutskever, Hinton 2012, §4.1; mixing: Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup".
     """
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 4 or not 1 <= x.shape[3] <= 4 or 0 in x.shape[1:]:
         raise TypeError("x must be a uint8 array of images (N, height, width, 1 to 4 channels). "

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
+__all__ = ["batch_norm", "batch_norm_backward"]
+
 
 class _Problem:
     """The arguments, checked; the op and what it works with. op: None where x is empty."""
@@ -41,7 +43,7 @@ class _Problem:
 
 
 def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3, *, out=None):
-    """Normalizes each channel over the batch: y = gamma · (x − mean) / √(variance + epsilon) + beta.
+    """Normalizes each channel over the batch, scales and shifts it.
 
     Args:
         x: last axis is channels.
@@ -52,9 +54,6 @@ def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3,
 
     Shape:
         x (…, C), the others (C,) → as x
-
-    Source:
-        Ioffe, Szegedy 2015, "Batch normalization".
 
     Example:
         >>> fastcnn.ops.batch_norm(np.array([[1.0], [3.0]]), epsilon=0.0).tolist()

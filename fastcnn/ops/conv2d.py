@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments, settings
 from fastcnn.ops.shared import biases, finish, gradient, last, partials, result, run
 
+__all__ = ["conv2d", "conv2d_backward"]
+
 
 def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table):
     first, table = arguments.data_format(data_format), None

@@ -4,6 +4,8 @@ from fastcnn import _ops, arguments, settings
 from fastcnn.ops.conv2d import convolve, convolve_backward
 from fastcnn.ops.shared import biases, last
 
+__all__ = ["conv2d_transpose", "conv2d_transpose_backward"]
+
 
 def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format):
     first = arguments.data_format(data_format)

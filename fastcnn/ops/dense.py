@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import biases, deliver, gradient, result, run
 
+__all__ = ["dense", "dense_backward"]
+
 
 def _dense(x, kernel, bias):
     x, kernel = arguments.array("x", x), arguments.array("kernel", kernel, 2)

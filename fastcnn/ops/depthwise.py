@@ -4,6 +4,8 @@ from fastcnn import arguments
 from fastcnn.ops.conv2d import conv2d, conv2d_backward
 from fastcnn.ops.shared import finish, last
 
+__all__ = ["depthwise_conv2d", "depthwise_conv2d_backward", "separable_conv2d", "separable_conv2d_backward"]
+
 
 def _grouped(x, kernel, first, name="kernel"):
     """(x, the kernel of as many groups as there are channels, their number)."""

@@ -5,12 +5,12 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
 
+__all__ = ["distort"]
+
 
 def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
             index=None, seed=0, epoch=0, *, out=None):
     """Images moved, scaled, squeezed and sheared by chance, each by a planar affine map of its own.
-
-        y = (x at the place that the map gives − mean) · scale
 
     between pixels bilinear, outside the image background. Without chance images are centred, padded or cropped.
 
@@ -37,8 +37,6 @@ def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=
         >>> x = np.full((1, 1, 1, 1), 255, np.uint8)
         >>> fastcnn.ops.distort(x, size=(1, 3), mean=55, scale=0.5).ravel().tolist()
         [-27.5, 100.0, -27.5]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, III.A.
     """
     if not isinstance(x, np.ndarray) or x.dtype not in (np.uint8, np.float32) or x.ndim != 4 or 0 in x.shape[1:]:
         raise TypeError("x must be an array of images (N, height, width, channels), uint8 or float32. "

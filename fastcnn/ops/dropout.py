@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, finish, gradient, last, random_key, result, run
 
+__all__ = ["dropout", "dropout_backward", "spatial_dropout2d", "spatial_dropout2d_backward"]
+
 
 def _numbers(rate, seed, step):
     """The rate, and key and counter of the random numbers."""
@@ -70,9 +72,6 @@ def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last", *, o
 
     Raises:
         TypeError, ValueError: naming the argument, what was received and what is accepted.
-
-    Source:
-        Tompson, Goroshin, Jain, LeCun, Bregler 2015, "Efficient object localization using convolutional networks".
 
     Example:
         >>> fastcnn.ops.spatial_dropout2d(np.ones((1, 1, 2, 3)), 0.5, seed=3)[0].tolist()

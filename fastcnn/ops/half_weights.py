@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, result, run
 
+__all__ = ["half_weights"]
+
 DTYPES = "float16", "int8"
 _LARGEST = {"float16": np.float32(65504), "int8": np.finfo(np.float32).max}
 

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["local_response_norm", "local_response_norm_backward"]
+
 
 def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
     x = arguments.array("x", x)
@@ -30,14 +32,13 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
 
 def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, *,
                         out=None):
-    """Local response normalization: y_c = x_c / (k + s·Σ x_i²)^β over a window of `size` channels, or size × size pixels.
+    """Local response normalization over a window of `size` channels, or size × size pixels.
 
     Args:
         x: last axis is channels.
-        size: channels per window, c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋, clipped at the ends; or rows and columns likewise.
+        size: channels per window, which is clipped at the ends; or rows and columns likewise.
         alpha, beta, k: constants of the formula; the defaults are AlexNet's.
-        alpha_mode: "sum": s = alpha (AlexNet's paper, TensorFlow); "mean": s = alpha / size (Caffe, torch, ONNX), within
-            channels alpha / size².
+        alpha_mode: "sum" (AlexNet's paper, TensorFlow), or "mean" over the window (Caffe, torch, ONNX).
         mode: "across_channels" or "within_channel", whose window is one of pixels of the same channel. Caffe's
             WITHIN_CHANNEL has k=1 and alpha_mode="mean".
         groups: the channels are cut into this many equal groups, at whose ends the windows end; 1 within channels.
@@ -45,9 +46,6 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
 
     Shape:
         (…, C), within channels (N, H, W, C) → the same
-
-    Source:
-        Krizhevsky, Sutskever, Hinton 2012, section 3.3.
 
     Example:
         >>> y = fastcnn.ops.local_response_norm(np.arange(1.0, 9.0), size=5, alpha=1, beta=1, k=0)
@@ -63,7 +61,7 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
 
 def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels",
                                  groups=1):
-    """Gradient of `local_response_norm`: dx_c = dy_c·S_c^−β − 2sβ·x_c·Σ_{j: c∈W(j)} dy_j·x_j·S_j^−β−1.
+    """Gradient of `local_response_norm`.
 
     Shape:
         dy, x (…, C) → the same

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["maxout", "maxout_backward"]
+
 
 def _maxout(x, group_size):
     x, group_size = arguments.array("x", x), arguments.integer("group_size", group_size)
@@ -25,9 +27,6 @@ def maxout(x, group_size=2, *, out=None):
 
     Shape:
         (…, C) → (…, C / group_size)
-
-    Source:
-        Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, "Maxout networks".
 
     Example:
         >>> fastcnn.ops.maxout(np.array([1.0, 5.0, 3.0, 2.0])).tolist()

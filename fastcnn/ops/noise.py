@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, random_key, result, run
 
+__all__ = ["gaussian_noise", "gaussian_noise_backward"]
+
 
 def _noise(x, stddev, seed, step):
     stddev = arguments.number("stddev", stddev, 0, float(np.finfo(np.float32).max))

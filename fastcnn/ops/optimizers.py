@@ -11,12 +11,11 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import describe, result, run
 
+__all__ = ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "sdlm"]
+
 
 def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, *, out=None):
     """One step of stochastic gradient descent, Keras' form, with coupled weight decay.
-
-        g = dw + weight_decay·w      v ← momentum·v − learning_rate·g      w ← w + v
-        (Nesterov: w ← w + momentum·v − learning_rate·g)
 
     Args:
         w, dw: parameters and their gradient.
@@ -40,9 +39,6 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
 def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
             weight_decay=0.0, *, out=None):
     """One step of RMSprop, with epsilon inside the root as in Keras.
-
-        v ← rho·v + (1 − rho)·g²      d = learning_rate·g / √(v + epsilon)      w ← w − d
-        centered: average ← rho·average + (1 − rho)·g, and v − average² for v; momentum: m ← momentum·m + d, w ← w − m
 
     Args:
         w, dw: parameters and their gradient.
@@ -69,8 +65,6 @@ def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, m
 def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, *, out=None):
     """One step of Adagrad, with epsilon inside the root as in Keras.
 
-        a ← a + g²      w ← w − learning_rate·g / √(a + epsilon)
-
     Args:
         w, dw: parameters and their gradient.
         a: sum of squares; None: 0. (Keras starts it at .1.)
@@ -89,9 +83,6 @@ def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, 
 
 def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=0.0, *, out=None):
     """One step of Adadelta; the paper has no learning rate, or 1.
-
-        a ← rho·a + (1 − rho)·g²      d = g·√((b + epsilon) / (a + epsilon))      b ← rho·b + (1 − rho)·d²
-        w ← w − learning_rate·d
 
     Args:
         w, dw: parameters and their gradient.
@@ -113,10 +104,6 @@ def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7,
 def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
          amsgrad=False, weight_decay=0.0, *, out=None):
     """Step number `step` of Adam, with epsilon added to the uncorrected root as in Keras.
-
-        m ← beta_1·m + (1 − beta_1)·g      v ← beta_2·v + (1 − beta_2)·g²
-        w ← w − learning_rate·√(1 − beta_2^step)/(1 − beta_1^step) · m / (√v + epsilon)
-        amsgrad: v_hat ← max(v_hat, v), and v_hat for v in the last line
 
     Args:
         w, dw: parameters and their gradient.
@@ -160,8 +147,6 @@ def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
     Example:
         >>> fastcnn.ops.sdlm([1.0, 1.0], [1.0, 1.0], [0.0, 0.25], learning_rate=0.25, mu=0.25).tolist()
         [0.0, 0.5]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23; Becker, LeCun 1989.
     """
     h, mu = arguments.array("h", h), arguments.small("mu", mu)
     if h.size and not h.min() >= 0:

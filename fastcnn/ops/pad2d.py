@@ -3,6 +3,8 @@
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, forward, last
 
+__all__ = ["zero_pad2d", "zero_pad2d_backward", "crop2d", "crop2d_backward"]
+
 
 def _pad2d(x, name, edges, data_format):
     first = arguments.data_format(data_format)

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["permute", "permute_backward"]
+
 
 def _permute(x, dims):
     x = arguments.array("x", x)

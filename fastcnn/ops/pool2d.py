@@ -5,6 +5,13 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, deliver, finish, forward, gradient, last, result, run
 
+__all__ = [
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "soft_pool2d", "soft_pool2d_backward",
+    "lp_pool2d", "lp_pool2d_backward", "global_avg_pool2d", "global_avg_pool2d_backward",
+    "global_max_pool2d", "global_max_pool2d_backward",
+]
+
 
 def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False, p=1.0):
     first = arguments.data_format(data_format)
@@ -94,9 +101,6 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
 
-    Source:
-        Stergiou, Poppe, Kalliatakis 2021, "Refining activation downsampling with SoftPool".
-
     Example:
         >>> y = fastcnn.ops.soft_pool2d(np.arange(4.0).reshape(1, 2, 2, 1), 2)
         >>> round(y.item(), 4)
@@ -131,9 +135,6 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
-
-    Source:
-        Sermanet, Chintala, LeCun 2012, "Convolutional neural networks applied to house numbers digit classification".
 
     Example:
         >>> fastcnn.ops.lp_pool2d(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), 2, (1, 2)).item()

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, activations, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
 
+__all__ = ["prelu", "prelu_backward"]
+
 
 def _prelu(x, alpha):
     x, alpha = arguments.array("x", x), arguments.array("alpha", alpha)
@@ -19,7 +21,7 @@ def _prelu(x, alpha):
 
 
 def prelu(x, alpha, *, out=None):
-    """x where x > 0, else alpha · x, with a slope for each place of a sample or for many.
+    """Rectifier whose slope below 0 is learned, one for each place of a sample or for many.
 
     Args:
         x: a batch.
@@ -28,9 +30,6 @@ def prelu(x, alpha, *, out=None):
 
     Shape:
         x (N, …), alpha (…), 1 along axes that share slopes → as x
-
-    Source:
-        He, Zhang, Ren, Sun 2015, "Delving deep into rectifiers".
 
     Example:
         >>> fastcnn.ops.prelu(np.array([[-1.0, 2.0], [-4.0, -4.0]]), np.array([0.5, 0.25])).tolist()

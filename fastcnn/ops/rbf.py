@@ -5,6 +5,11 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, deliver, describe, gradient, result, run
 
+__all__ = [
+    "rbf", "rbf_backward", "rbf_mean_squared_error", "rbf_mean_squared_error_backward",
+    "rbf_maximum_a_posteriori", "rbf_maximum_a_posteriori_backward",
+]
+
 
 def _rbf(x, prototypes):
     x, prototypes = arguments.array("x", x), arguments.array("prototypes", prototypes, 2)
@@ -16,8 +21,6 @@ def _rbf(x, prototypes):
 
 def rbf(x, prototypes, *, out=None):
     """Squared distances from prototypes.
-
-        y[i] = Σ_j (x[j] − prototypes[i, j])²
 
     Args:
         x: samples.
@@ -33,8 +36,6 @@ def rbf(x, prototypes, *, out=None):
     Example:
         >>> fastcnn.ops.rbf([[1.0, 2.0]], [[1.0, 0.0], [0.0, 0.0]]).tolist()
         [[4.0, 5.0]]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 7.
     """
     op, x, prototypes = _rbf(x, prototypes)
     y = result(out, (len(x), op.out_size), x, prototypes)
@@ -81,7 +82,7 @@ def _loss(kind, x, target, j=0.0, dy=FORWARD):
 
 
 def rbf_mean_squared_error(x, target):
-    """The distance from the true class' prototype: x[target].
+    """The distance from the true class' prototype.
 
     Args:
         x: squared distances, as of `rbf`.
@@ -93,14 +94,12 @@ def rbf_mean_squared_error(x, target):
     Example:
         >>> fastcnn.ops.rbf_mean_squared_error([[3.0, 5.0]], [1]).tolist()
         [5.0]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 8.
     """
     return _loss("rbf_mean_squared_error", x, target)
 
 
 def rbf_mean_squared_error_backward(dy, x, target):
-    """Gradient of `rbf_mean_squared_error`: dy at the label, 0 elsewhere.
+    """Gradient of `rbf_mean_squared_error`.
 
     Shape:
         dy (N,) → dx as x
@@ -109,7 +108,7 @@ def rbf_mean_squared_error_backward(dy, x, target):
 
 
 def rbf_maximum_a_posteriori(x, target, j=0.1):
-    """x[target] + log(e^−j + Σ_i e^−x[i]): pulls the true class near and pushes the others away.
+    """Pulls the true class near and pushes the others away, the nearer the more.
 
     Args:
         x, target: as `rbf_mean_squared_error`.
@@ -121,14 +120,12 @@ def rbf_maximum_a_posteriori(x, target, j=0.1):
     Example:
         >>> fastcnn.ops.rbf_maximum_a_posteriori([[5.0, 0.0]], [0], j=9.0).round().tolist()
         [5.0]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, equation 9.
     """
     return _loss("rbf_maximum_a_posteriori", x, target, j)
 
 
 def rbf_maximum_a_posteriori_backward(dy, x, target, j=0.1):
-    """Gradient of `rbf_maximum_a_posteriori`: dy · ([i = target] − p_i), p_i = e^−x[i] / (e^−j + Σ_k e^−x[k]).
+    """Gradient of `rbf_maximum_a_posteriori`.
 
     Shape:
         dy (N,) → dx as x

@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
 
+__all__ = ["rescale", "rescale_backward"]
+
 _PERIOD = 256  # floats, about: enough for a kernel to be called for
 
 
@@ -32,7 +34,7 @@ def _rescale(x, scale, offset, mean):
 
 
 def rescale(x, scale=1.0, offset=0.0, mean=0.0, *, out=None):
-    """(x − mean) · scale + offset.
+    """Values moved and scaled by constants.
 
     Args:
         x: last axis is channels.

@@ -55,7 +55,7 @@ def describe(value):
     if isinstance(value, np.ndarray):
         kind = "" if value.flags.c_contiguous else ", not contiguous"
         return f"ndarray of {value.dtype}, shape {value.shape}{kind}{'' if value.flags.writeable else ', read-only'}"
-    what = f"of length {len(value)}" if isinstance(value, (tuple, list)) else repr(value)
+    what = f"of length {len(value)}" if isinstance(value, (tuple, list)) else arguments.shown(value)
     return f"{type(value).__name__} {what}"
 
 

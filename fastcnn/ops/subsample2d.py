@@ -5,6 +5,8 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import finish, gradient, last, partials, result, run
 
+__all__ = ["subsample2d", "subsample2d_backward"]
+
 
 def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format):
     first = arguments.data_format(data_format)
@@ -30,8 +32,6 @@ def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="v
                 out=None):
     """The sum of each window, times the channel's coefficient, plus its bias.
 
-        y[h, w, c] = coefficient[c] · Σ x[window of (h, w), c] + bias[c]
-
     Args:
         x: images.
         coefficient: a number per channel.
@@ -51,8 +51,6 @@ def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="v
     Example:
         >>> fastcnn.ops.subsample2d(np.ones((1, 2, 2, 1)), [0.5], [1.0]).ravel().tolist()
         [3.0]
-
-    Source: LeCun, Bottou, Bengio, Haffner 1998, II.B.
     """
     _, scale, first, x, sums, coefficient, bias = _subsample2d(x, coefficient, bias, pool_size, strides, padding,
                                                                data_format)

@@ -3,6 +3,8 @@
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, forward, last
 
+__all__ = ["upsample2d", "upsample2d_backward"]
+
 
 def _upsample2d(x, size, interpolation, data_format):
     first = arguments.data_format(data_format)

@@ -2,11 +2,4 @@
 
 from fastcnn.importing import on_demand
 
-__all__, __getattr__, __dir__ = on_demand(__name__, {
-    "adagrad": ["Adadelta", "Adagrad"],
-    "adam": ["Adam", "AdamW"],
-    "base": ["Optimizer", "get", "serialize"],
-    "rmsprop": ["RMSprop", "WindowGrad"],
-    "sdlm": ["SDLM"],
-    "sgd": ["SGD"],
-}, ["schedules"])
+__all__, __getattr__, __dir__ = on_demand(__name__)

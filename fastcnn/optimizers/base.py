@@ -30,6 +30,8 @@ class Optimizer(registry.Configurable):
     """
 
     kind = None      # the op
+    meant = {"lr": "learning_rate"}
+    kept = frozenset({"iterations", "schedule", "_rate"})
     states = ()      # names of the arrays kept of each parameter …
     initial = 0.0    # … and what they start from
     config = ("weight_decay", "decoupled", "clipnorm", "clipvalue", "global_clipnorm")
@@ -100,8 +102,10 @@ class Optimizer(registry.Configurable):
             raise NotImplementedError(f"{type(self).__name__} must name its kind of op")
         decay = self.weight_decay * weight_decay_multiplier
         own = {"shrink": decay} if self.decoupled else {"decay": decay}
+        states = sum(1 << i for i, name in enumerate(self.in_order(self.states)) if name is not None)
         return _ops.optimizer(self.kind, size, *penalty, clip_value=self.clipvalue or 0.0, norms=norms,
-                              clip_norm=self.clipnorm or self.global_clipnorm or 0.0, **own, **self.constants)
+                              clip_norm=self.clipnorm or self.global_clipnorm or 0.0, states=states, **own,
+                              **self.constants)
 
     def apply(self, model, gradients):
         """Takes one step on given gradients.
@@ -137,8 +141,8 @@ def get(identifier):
     """An optimizer from its name, class, configuration or itself.
 
     Args:
-        identifier: "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "windowgrad" or "sdlm", also spelled as the
-            class; an `Optimizer` or a class of them; or what `serialize` returned.
+        identifier: the name of a class in this package, also in small letters; an `Optimizer` or a class of them; or what
+            `serialize` returned.
 
     Example:
         >>> fastcnn.optimizers.get("sgd").learning_rate
@@ -146,11 +150,15 @@ def get(identifier):
     """
     from fastcnn import optimizers as o
 
-    known = (o.SGD, o.RMSprop, o.Adagrad, o.Adadelta, o.Adam, o.AdamW, o.WindowGrad, o.SDLM)
+    offered = [getattr(o, name) for name in o.__all__]
+    known = [cls for cls in offered if isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer]
     spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
-    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier)
+    meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
+             "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
+    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be a name or a fastcnn.optimizers.Optimizer. Received: {identifier!r}")
+        raise TypeError("optimizer must be a name or a fastcnn.optimizers.Optimizer. "
+                        f"Received: {arguments.shown(identifier)}")
     return optimizer
 
 

@@ -119,14 +119,14 @@ class PiecewiseConstantDecay(Schedule):
     def __init__(self, boundaries, values):
         for name, given in (("boundaries", boundaries), ("values", values)):
             if not isinstance(given, (list, tuple)):
-                raise TypeError(f"{name} must be a list of numbers. Received: {given!r}")
+                raise TypeError(f"{name} must be a list of numbers. Received: {arguments.shown(given)}")
         self.boundaries = [arguments.number("boundaries", step) for step in boundaries]
         self.values = [arguments.number("values", value, 0) for value in values]
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(f"values must be one more than boundaries. Received: {len(self.boundaries)} boundaries, "
                              f"{len(self.values)} values")
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:])):
-            raise ValueError(f"boundaries must grow. Received: {boundaries!r}")
+            raise ValueError(f"boundaries must grow. Received: {arguments.shown(boundaries)}")
 
     def __call__(self, step):
         return self.values[bisect_left(self.boundaries, step)]
@@ -192,7 +192,8 @@ class CosineDecay(Schedule):
         self.warmup_target = None if warmup_target is None else arguments.number("warmup_target", warmup_target, 0)
         self.warmup_steps = arguments.number("warmup_steps", warmup_steps, 0)
         if warmup_target is None and warmup_steps:
-            raise ValueError(f"warmup_steps must come with warmup_target. Received: warmup_steps={warmup_steps!r}")
+            raise ValueError("warmup_steps must come with warmup_target. "
+                             f"Received: warmup_steps={arguments.shown(warmup_steps)}")
 
     def __call__(self, step):
         largest = self.initial_learning_rate
@@ -253,12 +254,12 @@ def get(identifier):
              CosineDecayRestarts)
     schedule, _ = registry.resolve("learning_rate", Schedule, registry.names(*known), identifier)
     if not isinstance(schedule, Schedule):
-        raise TypeError(f"learning_rate must be a number or a Schedule. Received: {identifier!r}")
+        raise TypeError(f"learning_rate must be a number or a Schedule. Received: {arguments.shown(identifier)}")
     return schedule
 
 
 def _positive(name, value):
     value = arguments.number(name, value)
     if value <= 0:
-        raise ValueError(f"{name} must be greater than 0. Received: {value!r}")
+        raise ValueError(f"{name} must be greater than 0. Received: {arguments.shown(value)}")
     return value

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.sources import class_names, training_sources
 from fastcnn.recipes.watching import Checkpoint, Pace
 
@@ -24,16 +25,16 @@ TrainedOnImages.__doc__ = (
 
 def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
                   initializer="he_normal", schedule="one_cycle", validation_split=None, seed=0, size=None, crop=None,
-                  cache=False, save=None, checkpoint_steps=None, best=None, log=None, resume=None, verbose="auto",
-                  callbacks=None):
+                  cache=False, folder=None, classes=None, labels=None, save=None, checkpoint_steps=None, best=None, log=None,
+                  resume=None, verbose="auto", callbacks=None):
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;
     cross-entropy (docs/alexnet.md). Ctrl-C ends the step that runs, saves, and raises KeyboardInterrupt.
 
     Args:
-        data: a folder or a zip archive of class folders, or with folders "train" and "val" (or "test") of them; or a source
-            such as `fastcnn.datasets.ImageArray`.
+        data: a folder or an archive (zip, tar) of class folders, or with folders "train" and "val" (or "test") of them; or a
+            source such as `fastcnn.datasets.ImageArray`.
         val: the same, to validate on; None: data's "val" or "test", else a part of the training images.
         variant: of `fastcnn.networks.alexnet`.
         epochs: how often all training images are seen.
@@ -50,6 +51,9 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
         size: pixels to which the short side is resized; None: 256.
         crop: pixels of the network's input, height and width; None: the variant's, 227 or 224.
         cache: keep decoded photographs in memory: size² · 3 bytes each.
+        folder: where in data the class folders, or "train" and "val", lie; None: they are looked for.
+        classes: names of the classes, in the order of the model's outputs; others are left out. None: all.
+        labels: a CSV file of image and class, or {image: class}, in the place of class folders.
         save: file that the model is written to after each epoch and on Ctrl-C, whole or not at all, with all that is needed
             to go on.
         checkpoint_steps: also save after so many steps.
@@ -62,7 +66,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
         callbacks: for `fit`.
 
     Returns:
-        TrainedOnImages. The model's metadata hold what `fastcnn.images.Preparation.of(model)` returns.
+        TrainedOnImages. One line says what was found in data, and why other files were left out. The model's metadata hold
+        what `fastcnn.images.Preparation.of(model)` returns.
 
     Raises:
         TypeError, ValueError: for such arguments; resuming with other settings or images.
@@ -94,7 +99,9 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
                 *([watching.ModelCheckpoint(best, "val_accuracy", save_best_only=True)] if best is not None else []),
                 checkpoint]
     settings["callbacks"] = [type(watcher).__name__ for watcher in watchers]
-    training, validation, images = training_sources(data, val, validation_split, size, cache)
+    training, validation, images, line = training_sources(data, val, validation_split, size, cache, folder, classes, labels)
+    if verbose:
+        say(line)
     settings["size"], settings["validation_split"] = min(training.shape[:2]), images["validation_split"]
     model = None if resume is None else _resumed(resume, settings, images)
     if model is None:

@@ -1,57 +1,19 @@
-"""LeNet-5 on the bundled MNIST: `fastcnn train lenet5`."""
+"""LeNet-5 on the bundled MNIST, or on digits of one's own: `fastcnn train lenet5`."""
 
 from collections import namedtuple
 from time import perf_counter
 
-import numpy as np
-
-from fastcnn import arguments, ops
-
-_MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
+from fastcnn import arguments
+from fastcnn.callbacks.terminal import say
+from fastcnn.recipes.digits import digits_preparation, load_digits, prepare_digits
 
 Trained = namedtuple("Trained", "model history loss accuracy train_seconds test_seconds test_images")
 Trained.__doc__ = "What a recipe returns: the model, `fit`'s History, and loss and accuracy on the test set."
 
 
-def prepare_digits(x, variant="tanh"):
-    """Turn images of digits into what LeNet-5 takes: (x / 255 − 0.1307) / 0.3081; "1998": −0.1 (background) to 1.175 (ink),
-    padded with background, or cropped, to 32 × 32.
-
-    Args:
-        x: uint8, 0 (background) to 255 (ink).
-        variant: of `fastcnn.networks.lenet5`.
-
-    Shape:
-        (samples, 28, 28) or (samples, 28, 28, 1) → (samples, 28, 28, 1), float32; other sizes as well
-        "1998": → (samples, 32, 32, 1)
-
-    Raises:
-        TypeError, ValueError: no uint8 array, or of another shape; an unknown variant.
-
-    Example:
-        >>> round(float(prepare_digits(np.full((1, 28, 28), 255, np.uint8))[0, 0, 0, 0]), 4)
-        2.8215
-        >>> prepare_digits(np.full((1, 28, 28), 255, np.uint8), "1998")[0, 1:3, 9, 0].round(4).tolist()
-        [-0.10000000149011612, 1.1749999523162842]
-    """
-    arguments.choice("variant", variant, ("tanh", "sigmoid", "relu", "1998"))
-    x = np.asarray(x)
-    if x.dtype != np.uint8:
-        raise TypeError(f"x must be of dtype uint8. Received: {x.dtype}")
-    if x.ndim == 4 and x.shape[3] == 1:
-        x = x[..., 0]
-    if x.ndim != 3:
-        raise ValueError(f"x must have shape (samples, height, width). Received: {x.shape}")
-    if variant == "1998":
-        return ops.distort(x[..., np.newaxis], 32, mean=20, scale=1.275 / 255)
-    y = np.multiply(x, np.float32(1 / (255 * _STDDEV)), dtype=np.float32)
-    y -= np.float32(_MEAN / _STDDEV)
-    return y[..., np.newaxis]
-
-
 def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None, verbose="auto",
-                 callbacks=None, model=None, variant="tanh"):
-    """Train LeNet-5 in a modern form on the bundled MNIST, and evaluate it on the test set.
+                 callbacks=None, model=None, variant="tanh", data=None, val=None, transpose=False):
+    """Train LeNet-5 in a modern form on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9 and coupled weight decay 5e-4; the learning rate rises to its
     peak and falls to almost nothing (one cycle); cross-entropy. Chosen on the last 5,000 training images
@@ -67,6 +29,10 @@ def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None
         callbacks: for `fit`.
         model: a `fastcnn.networks.lenet5()` to train; it is compiled anew. None: a new one.
         variant: of the new one: "tanh", "sigmoid" or "relu". (`train_lenet5_1998` has the published one.)
+        data, val, transpose: digits of one's own, as `fastcnn.recipes.load_digits` takes them; None: MNIST.
+
+    Returns:
+        Trained. The model's metadata say how digits are prepared and what classes are called.
 
     Raises:
         TypeError, ValueError: for such arguments.
@@ -76,23 +42,42 @@ def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None
         >>> trained.test_images, len(trained.history.epoch)
         (320, 1)
     """
-    from fastcnn.datasets import mnist
-    from fastcnn.networks import lenet5
     from fastcnn.optimizers import SGD, schedules
 
     epochs, batch_size = arguments.integer("epochs", epochs), arguments.integer("batch_size", batch_size)
-    limit = None if limit is None else arguments.integer("limit", limit)
     arguments.choice("variant", variant, ("tanh", "sigmoid", "relu"))
-    if model is None:
-        model = lenet5(variant=variant, seed=seed)
-    (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    x_train, x_test = prepare_digits(x_train[:limit]), prepare_digits(x_test[:limit])
+    digits = load_digits(data, val, transpose, limit)
+    model = begin(model, variant, seed, digits, data, verbose)
+    x_train, x_test = prepare_digits(digits.x_train), prepare_digits(digits.x_test)
     steps = epochs * -(-len(x_train) // batch_size)
     rate = schedules.OneCycle(learning_rate, steps)
     optimizer = SGD(rate, momentum=0.9, weight_decay=5e-4, decoupled=False)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     start = perf_counter()
-    history = model.fit(x_train, y_train[:limit], batch_size, epochs, verbose, callbacks)
+    history = model.fit(x_train, digits.y_train, batch_size, epochs, verbose, callbacks)
     middle = perf_counter()
-    loss, accuracy = model.evaluate(x_test, y_test[:limit], verbose=0)
+    loss, accuracy = model.evaluate(x_test, digits.y_test, verbose=0)
     return Trained(model, history, loss, accuracy, middle - start, perf_counter() - middle, len(x_test))
+
+
+def begin(model, variant, seed, digits, data, verbose):
+    """The model to train, a new one if it is None, told how digits are prepared; says what own data were found.
+
+    Example:
+        >>> from fastcnn.images import Preparation
+        >>> Preparation.of(begin(None, "tanh", 0, load_digits(limit=1), None, 0)).size
+        (28, 28)
+    """
+    from fastcnn.networks import lenet5
+
+    if data is not None and verbose:
+        say(digits.line)
+    if model is None:
+        model = lenet5(len(digits.class_names), variant, seed)
+    if model.output_shape[-1] != len(digits.class_names):
+        raise ValueError(f"model must have {len(digits.class_names)} outputs, as there are classes. "
+                         f"Received: {model.output_shape[-1]}")
+    digits_preparation(variant, digits.class_names).put(model)
+    if digits.notes:
+        model.metadata["training"] = {"images": digits.notes}
+    return model

@@ -1,17 +1,18 @@
-"""LeNet-5 as published, with its own optimizer and loss, on the bundled MNIST: `fastcnn train lenet5 --variant 1998`."""
+"""LeNet-5 as published, with its own optimizer and loss: `fastcnn train lenet5 --variant 1998`."""
 
 from time import perf_counter
 
 from fastcnn import arguments
-from fastcnn.recipes.lenet5 import Trained, prepare_digits
+from fastcnn.recipes.digits import load_digits, prepare_digits
+from fastcnn.recipes.lenet5 import Trained, begin
 
 _MU = {"mu": 0.4, "first_mu": 1.68}  # the paper's 0.02 saturates the network (docs/lenet5.md)
 _DISTORTION = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
 def train_lenet5_1998(epochs=20, batch_size=1, learning_rate=5e-4, seed=0, limit=None, verbose="auto", callbacks=None,
-                      model=None, loss="map", distort=False):
-    """Train LeNet-5 as published on the bundled MNIST, and evaluate it on the test set.
+                      model=None, loss="map", distort=False, data=None, val=None, transpose=False):
+    """Train LeNet-5 as published on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic diagonal Levenberg–Marquardt, one image per step, the Hessian's diagonal estimated on 500 images before each
     epoch, and the paper's learning rates, which fall to a fiftieth over twelve epochs. Chosen on the last 5,000 training
@@ -28,6 +29,10 @@ def train_lenet5_1998(epochs=20, batch_size=1, learning_rate=5e-4, seed=0, limit
         model: a `fastcnn.networks.lenet5(variant="1998")` to train; it is compiled anew. None: a new one.
         loss: "map" (maximum a posteriori, equation 9) or "mse" (mean squared error, equation 8).
         distort: move, scale, squeeze and shear the training images by chance.
+        data, val, transpose: digits of one's own, as `fastcnn.recipes.load_digits` takes them; None: MNIST.
+
+    Returns:
+        Trained. The model's metadata say how digits are prepared and what classes are called.
 
     Raises:
         TypeError, ValueError: for such arguments.
@@ -39,20 +44,16 @@ def train_lenet5_1998(epochs=20, batch_size=1, learning_rate=5e-4, seed=0, limit
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition".
     """
-    from fastcnn.datasets import mnist
     from fastcnn.images import ArrayBatches, Distortion
     from fastcnn.losses import RBFMaximumAPosteriori, RBFMeanSquaredError
-    from fastcnn.networks import lenet5
     from fastcnn.optimizers import SDLM
 
     epochs, batch_size = arguments.integer("epochs", epochs), arguments.integer("batch_size", batch_size)
-    limit = None if limit is None else arguments.integer("limit", limit)
     rate, distort = arguments.number("learning_rate", learning_rate, 0), arguments.flag("distort", distort)
     arguments.choice("loss", loss, ("map", "mse"))
-    if model is None:
-        model = lenet5(variant="1998", seed=seed)
-    (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    x_train, y_train, x_test, y_test = x_train[:limit], y_train[:limit], x_test[:limit], y_test[:limit]
+    digits = load_digits(data, val, transpose, limit)
+    model = begin(model, "1998", seed, digits, data, verbose)
+    x_train, y_train, x_test, y_test = digits[:4]
     optimizer = SDLM.published(-(-len(x_train) // batch_size), rate / 5e-4, **_MU)
     model.compile(optimizer, RBFMaximumAPosteriori() if loss == "map" else RBFMeanSquaredError(), metrics=["accuracy"])
     start = perf_counter()

@@ -1,22 +1,21 @@
 """Callbacks of the recipes: a checkpoint that Ctrl-C brings about, and how fast training went."""
 
 import os
-import signal
-import threading
 from contextlib import contextmanager
 from time import perf_counter
 
 from fastcnn import arguments
 from fastcnn.callbacks import Callback
+from fastcnn.callbacks.interruption import caught
 from fastcnn.callbacks.terminal import say
 
 
 class Checkpoint(Callback):
-    """Saves the model after each epoch, after some steps, and when Ctrl-C interrupts training within its `interruptible`
-    block: the step that runs is ended, so that `fit(resume=True)` goes on exactly where it was.
+    """Saves the model after each epoch, after some steps, and when Ctrl-C, SIGTERM or SIGHUP interrupts training within its
+    `interruptible` block: the step that runs is ended, so that `fit(resume=True)` goes on exactly where it was.
 
     Args:
-        path: the model's file; None: nothing is saved, and Ctrl-C just ends training.
+        path: the model's file; None: nothing is saved, and such a signal just ends training.
         steps: also save after so many steps; None: at the end of each epoch only.
 
     Raises:
@@ -66,20 +65,13 @@ class Checkpoint(Callback):
     @contextmanager
     def interruptible(self):
         """A block in which the first Ctrl-C waits for the step and saves; the second one does not wait."""
-        ours = threading.current_thread() is threading.main_thread() \
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-        def interrupt(number, frame):
+        def interrupt():
             self._interrupted = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
-        if ours:
-            signal.signal(signal.SIGINT, interrupt)
         try:
-            yield
+            with caught(interrupt):
+                yield
         finally:
-            if ours:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
             self._interrupted = False
 
 

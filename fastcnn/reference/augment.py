@@ -19,11 +19,8 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
         top = ⌊u(w0)·(H − crop_h + 1)⌋,  left = ⌊u(w1)·(W − crop_w + 1)⌋,  mirrored if w2 >= 2³¹
         α = lighting · (r·cos 2πu(v1), r·sin 2πu(v1), s·cos 2πu(v3)),  r = √(−2·log(u(v0) + 2⁻³²)), s likewise of v2
 
-    Args: as `fastcnn.ops.augment`.
-
-    Shape: x (N, H, W, C) → (N, crop_h, crop_w, C).
-
-    Source: Krizhevsky et al. 2012, §4.1; Box & Muller 1958; Zhang et al. 2018.
+    Source: Krizhevsky et al. 2012, §4.1; Box & Muller 1958; Zhang, Cissé, Dauphin & Lopez-Paz 2018,
+    "mixup".
     """
     x = as_image(x, "channels_last")
     n, h, w, c = x.shape

@@ -10,15 +10,9 @@ def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3)
 
         y = γ · x̂ + β,   x̂ = (x − μ) / √(σ² + ε)
 
-    Args:
-        x: (..., C), any rank >= 1; channels last.
-        gamma, beta: (C,); None: 1 and 0.
-        mean, variance: (C,), μ and σ²; None: μ = Σ x / n and σ² = Σ (x − μ)² / n over all axes but the last.
-        epsilon: >= 0.
+    μ and σ² are given, or μ = Σ x / n and σ² = Σ (x − μ)² / n over all axes but the last.
 
-    Shape: → like x.
-
-    Source: Ioffe & Szegedy 2015, algorithm 1.
+    Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1.
     """
     x, inverse, given = _prepare(x, gamma, beta, mean, variance, epsilon)
     return x * inverse * given.get("gamma", 1.0) + given.get("beta", 0.0)
@@ -30,8 +24,6 @@ def batch_norm_backward(dy, x, gamma=None, beta=None, mean=None, variance=None, 
         dβ = Σ dy,   dγ = Σ dy·x̂,   dx = γ / √(σ² + ε) · (dy − Σ dy / n − x̂ · Σ dy·x̂ / n)
 
     The last two terms are what x changes through its mean and variance; they are left out if these were given.
-
-    Shape: dy, like x → dx like x, dγ (C,), dβ (C,).
     """
     x, inverse, given = _prepare(x, gamma, beta, mean, variance, epsilon)
     dy, normal = as_gradient(dy, x.shape), x * inverse

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_TICK = 1e-9  # seconds that a clock tells apart at best
+
 
 class Comparison:
     """What `compare` found.
@@ -20,7 +22,12 @@ class Comparison:
     def __repr__(self):
         errors = ", ".join(f"{e:.2e} ({r:.1e} of the largest)" for e, r in zip(self.error, self.relative))
         return (f"{self.op}: error {errors}; {self.seconds * 1e3:.3f} ms, reference {self.reference_seconds * 1e3:.3f} ms: "
-                f"{self.reference_seconds / self.seconds:.0f} times as fast")
+                f"{_times(self.reference_seconds / max(self.seconds, _TICK))} times as fast")
+
+
+def _times(ratio):
+    """A ratio in two digits or more, of which the first is not 0."""
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{max(ratio, _TICK):.2g}"
 
 
 def compare(op, *arguments, repeat=3, **options):
@@ -41,11 +48,12 @@ def compare(op, *arguments, repeat=3, **options):
     from time import perf_counter
 
     from fastcnn import ops, reference
-    from fastcnn.arguments import integer
+    from fastcnn.arguments import integer, shown
+    from fastcnn.hints import did_you_mean
 
     names = [name for name in dir(ops) if callable(getattr(ops, name)) and hasattr(reference, name)]
     if op not in names:
-        raise ValueError(f"op must be one of {', '.join(names)}. Received: {op!r}")
+        raise ValueError(f"op must name a function of fastcnn.ops. {did_you_mean(str(op), names)} Received: {shown(op)}")
     integer("repeat", repeat)
     results, seconds = [], []
     for module in (ops, reference):

@@ -14,20 +14,9 @@ def conv2d(
 
         y[n,h,w,o] = bias[o] + Σ_{i,j,c} x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c] · kernel[i,j,c,o]
 
-    with zero outside the image and g = ⌊o / (O/G)⌋: group g maps input channels [g·C/G, (g+1)·C/G) to output
-    channels [g·O/G, (g+1)·O/G).
-
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        kernel: (kh, kw, C/G, O) in either format.
-        bias: (O,) or None.
-        strides, dilation_rate: int or (height, width), in pixels.
-        padding: "valid"; "same" (TensorFlow's rule); int; (height, width); ((top, bottom), (left, right)).
-        groups: G, a divisor of C and O.
-        connection_table: for each output channel o the list of input channels c it sees, or a boolean matrix (C, O): the sum
-            is over these alone, and kernel is (kh, kw, connections), by o and then by c.
-
-    Shape: → (N, H', W', O), H' = ⌊(H + top + bottom − (kh−1)·d − 1) / s⌋ + 1; or (N, O, H', W').
+    with zero outside the image, strides s, dilation rates d and g = ⌊o / (O/G)⌋: group g maps input channels
+    [g·C/G, (g+1)·C/G) to output channels [g·O/G, (g+1)·O/G). y has ⌊(H + top + bottom − (kh−1)·d − 1) / s⌋ + 1 rows. With a
+    table the sum over c is over the channels that it names for o.
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic"; groups: Krizhevsky et al. 2012, §3.2;
     tables: LeCun et al. 1998, table I.
@@ -65,8 +54,6 @@ def conv2d_backward(
             over o of group g and all h, w, i, j with h·s + i·d − top = p and w·s + j·d − left = q
         dkernel[i,j,c,o] = Σ_{n,h,w} dy[n,h,w,o] · x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c]
         dbias[o] = Σ_{n,h,w} dy[n,h,w,o]
-
-    Shape: each gradient has the shape of its argument.
     """
     if connection_table is not None:
         kernel, places = _written_out(kernel, connection_table, as_image(x, data_format).shape[3], groups)

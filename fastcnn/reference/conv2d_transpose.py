@@ -16,22 +16,12 @@ def conv2d_transpose(
         y[n,p,q,o] = bias[o] + Σ x[n,h,w,c] · kernel[i,j,o mod O/G,c]
             over c of o's group and all h, w, i, j with h·s + i·d − top = p and w·s + j·d − left = q
 
-    The *whole* result has (H−1)·s + e rows, e = (kh−1)·d + 1. Rows of y, with r = `output_padding` < s more at the end:
+    Of G groups each makes O/G of the result's channels from C/G. The *whole* result has (H−1)·s + e rows, e = (kh−1)·d + 1.
+    Rows of y, with r = `output_padding` < s more at the end:
 
         "valid": (H−1)·s + e + r, top = 0; r None: (H−1)·s + max(e, s)
         "same":  (H−1)·s + (e mod 2) + r; r None: H·s; top is half, rounded down, of what the whole result has more
         numbers: (H−1)·s + e − top − bottom + r; r None: 0
-
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        kernel: (kh, kw, O/G, C) in either format.
-        bias: (O,) or None.
-        strides, dilation_rate: int or (height, width).
-        padding: "valid"; "same"; int; (height, width); ((top, bottom), (left, right)).
-        output_padding: None, int or (height, width).
-        groups: G, a divisor of C; each group of C/G channels makes O/G of the result's.
-
-    Shape: → (N, H', W', O), or (N, O, H', W').
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic", chapter 4.
     """
@@ -53,8 +43,6 @@ def conv2d_transpose_backward(
         dx[n,h,w,c] = Σ_{i,j,o} dy[n, h·s + i·d − top, w·s + j·d − left, g·O/G + o] · kernel[i,j,o,c], c of group g
         dkernel[i,j,o,c] = Σ_{n,h,w} dy[n, h·s + i·d − top, w·s + j·d − left, g·O/G + o] · x[n,h,w,c]
         dbias[o] = Σ_{n,p,q} dy[n,p,q,o]
-
-    Shape: each gradient has the shape of its argument.
     """
     x, kernel, bias, axes = _prepare(x, kernel, bias, strides, padding, output_padding, dilation_rate, groups, data_format)
     dy = as_image_gradient(dy, (x.shape[0], axes[0].size, axes[1].size, kernel.shape[2] * groups), data_format)

@@ -8,8 +8,6 @@ from .arrays import as_bias, as_float64, as_gradient
 def dense(x, kernel, bias=None):
     """y[..., o] = bias[o] + Σ_i x[..., i] · kernel[i, o].
 
-    Shape: x (..., in), kernel (in, out), bias (out,) or None → (..., out).
-
     Source: Rumelhart, Hinton & Williams 1986.
     """
     x, kernel, bias = _prepare(x, kernel, bias)
@@ -21,8 +19,6 @@ def dense_backward(dy, x, kernel, bias=None):
     """Gradients of `dense`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias. Over all rows n of x,
 
         dx[n,i] = Σ_o dy[n,o] · kernel[i,o],   dkernel[i,o] = Σ_n x[n,i] · dy[n,o],   dbias[o] = Σ_n dy[n,o]
-
-    Shape: each gradient has the shape of its argument.
     """
     x, kernel, bias = _prepare(x, kernel, bias)
     dy = as_gradient(dy, (*x.shape[:-1], kernel.shape[1]))

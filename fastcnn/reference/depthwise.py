@@ -12,14 +12,6 @@ def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_
 
         y[n,h,w,c·M + m] = bias[c·M + m] + Σ_{i,j} x[n, h·s + i·d − top, w·s + j·d − left, c] · kernel[i,j,c,m]
 
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        kernel: (kh, kw, C, M) in either format.
-        bias: (C·M,) or None.
-        strides, dilation_rate, padding: as in `conv2d`.
-
-    Shape: → (N, H', W', C·M), or (N, C·M, H', W').
-
     Source: Sifre 2014, "Rigid-motion scattering for image classification", §6.2.
     """
     x, kernel, bias, axes, out_shape = _prepare(x, kernel, bias, strides, padding, dilation_rate, data_format)
@@ -34,10 +26,7 @@ def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_
 def depthwise_conv2d_backward(
     dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, data_format="channels_last"
 ):
-    """Gradients of `depthwise_conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
-
-    Shape: each gradient has the shape of its argument.
-    """
+    """Gradients of `depthwise_conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias."""
     x, kernel, bias, axes, out_shape = _prepare(x, kernel, bias, strides, padding, dilation_rate, data_format)
     dy = as_image_gradient(dy, out_shape, data_format)
     by_filter = dy.reshape(*out_shape[:3], *kernel.shape[2:])
@@ -56,13 +45,6 @@ def separable_conv2d(
 ):  # fmt: skip
     """`depthwise_conv2d`, then `conv2d` with a kernel of 1 × 1 pixels.
 
-    Args:
-        depthwise_kernel: (kh, kw, C, M); strides, padding and dilation_rate are its.
-        pointwise_kernel: (1, 1, C·M, O).
-        bias: (O,) or None.
-
-    Shape: → (N, H', W', O), or (N, O, H', W').
-
     Source: Chollet 2017, "Xception: deep learning with depthwise separable convolutions".
     """
     options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "data_format": data_format}
@@ -74,10 +56,7 @@ def separable_conv2d_backward(
     dy, x, depthwise_kernel, pointwise_kernel, bias=None, strides=1, padding="valid", dilation_rate=1,
     data_format="channels_last",
 ):  # fmt: skip
-    """Gradients of `separable_conv2d`: (dx, ddepthwise_kernel, dpointwise_kernel), and dbias if there is a bias.
-
-    Shape: each gradient has the shape of its argument.
-    """
+    """Gradients of `separable_conv2d`: (dx, ddepthwise_kernel, dpointwise_kernel), and dbias if there is a bias."""
     options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "data_format": data_format}
     between = depthwise_conv2d(x, depthwise_kernel, **options)
     dbetween, *rest = conv2d_backward(dy, between, _pointwise(pointwise_kernel), bias, data_format=data_format)

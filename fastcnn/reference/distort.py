@@ -20,10 +20,6 @@ def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=
         t_h, t_w = translation · r(w0), r(w1);  zoom = 1 + scaling · r(w2);  squeeze = 1 + squeezing · r(w3);
         shear = shearing · r(w4)
 
-    Args: as `fastcnn.ops.distort`.
-
-    Shape: x (N, H, W, C) → (N, *size, C).
-
     Source: LeCun, Bottou, Bengio, Haffner 1998, III.A.
     """
     x = as_image(x, "channels_last")

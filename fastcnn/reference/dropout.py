@@ -21,12 +21,6 @@ def dropout(x, rate, seed=0, step=0):
     word_i is word i mod 4 of philox4x32(counter=(lo b, hi b, lo step, hi step), key=(lo seed, hi seed)) with
     b = ⌊i/4⌋, i the flat (row-major) index, lo and hi the 32-bit halves.
 
-    Args:
-        rate: in 0 <= rate < 1.
-        seed, step: integers in 0 ... 2⁶⁴ − 1. Equal ones give equal masks.
-
-    Shape: → like x.
-
     Source: Srivastava et al. 2014; the generator: Salmon et al. 2011.
     """
     x = as_float64(x)
@@ -34,7 +28,7 @@ def dropout(x, rate, seed=0, step=0):
 
 
 def dropout_backward(dy, x, rate, seed=0, step=0):
-    """dx of `dropout`: dx_i = dy_i / (1 − rate) where x_i was kept, else 0. Shape: dy, x → dx, all alike."""
+    """dx of `dropout`: dx_i = dy_i / (1 − rate) where x_i was kept, else 0."""
     shape = as_float64(x).shape
     return _drop(as_gradient(dy, shape), shape, rate, seed, step)
 
@@ -42,21 +36,14 @@ def dropout_backward(dy, x, rate, seed=0, step=0):
 def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last"):
     """Dropout of whole channels: y[n,h,w,c] = x[n,h,w,c] · f[n,c] with f = `dropout` of (N, C) ones.
 
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        rate: in 0 <= rate < 1.
-        seed, step: integers in 0 ... 2⁶⁴ − 1. Equal ones drop the same channels.
-
-    Shape: → like x.
-
-    Source: Tompson et al. 2015, §3.2.
+    Source: Tompson et al. 2015, "Efficient object localization using convolutional networks", §3.2.
     """
     x = as_image(x, data_format)
     return in_format(_drop_channels(x, rate, seed, step), data_format)
 
 
 def spatial_dropout2d_backward(dy, x, rate, seed=0, step=0, data_format="channels_last"):
-    """dx of `spatial_dropout2d`: dx = dy · f. Shape: dy, x → dx, all alike."""
+    """dx of `spatial_dropout2d`: dx = dy · f."""
     dy = as_image_gradient(dy, as_image(x, data_format).shape, data_format)
     return in_format(_drop_channels(dy, rate, seed, step), data_format)
 

@@ -18,8 +18,6 @@ def half_weights(kernel, dtype):
 
     with s and the quotients in float32, rounding to even, and s = 0 where it would be less than 2⁻¹²⁶.
 
-    Shape: kernel (in, out) → the same.
-
     Source: IEEE 754-2008 for binary16.
     """
     kernel = as_float64(kernel, "kernel").astype(np.float32)

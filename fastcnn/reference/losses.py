@@ -13,42 +13,32 @@ from .arrays import as_float64, as_gradient
 EPSILON = 1e-7  # Keras': probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm
 
 
-def softmax_cross_entropy(x, target, label_smoothing=0.0):
-    """loss = −Σ_c t_c · log softmax(x)_c.
-
-    Args:
-        x: logits, (N, C).
-        target: class labels, integers (N,), meaning t = one-hot; or probabilities t, (N, C).
-        label_smoothing: s, in 0 … 1; t becomes t·(1 − s) + s/C.
+def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+    """loss = −Σ_c t_c · log softmax(x)_c, t smoothed to t·(1 − s) + s/C; t = 0 for a label that is ignored.
 
     Source: Bridle 1990; smoothing: Szegedy et al. 2016, §7.
     """
-    x, t, _ = _class_arguments(x, target, label_smoothing)
+    x, t, _ = _class_arguments(x, target, label_smoothing, ignore_class)
     return _cross_entropy(t, log_softmax(x))
 
 
-def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """dx_c = dy · (softmax(x)_c · Σ_j t_j − t_c); the sum is 1 for labels and for probabilities."""
-    x, t, shape = _class_arguments(x, target, label_smoothing)
+    x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     dx = softmax(x) * t.sum(axis=1, keepdims=True) - t
     return _scaled(dy, dx, shape)
 
 
-def categorical_cross_entropy(x, target, label_smoothing=0.0):
-    """loss = −Σ_c t_c · log clip(p_c), p_c = x_c / Σ_j x_j, clipped to [1e-7, 1 − 1e-7].
-
-    Args:
-        x: probabilities, (N, C); like Keras, each row is first divided by its sum.
-        target, label_smoothing: as in `softmax_cross_entropy`.
-    """
-    x, t, _ = _class_arguments(x, target, label_smoothing)
+def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+    """loss = −Σ_c t_c · log clip(p_c), p_c = x_c / Σ_j x_j, clipped to [1e-7, 1 − 1e-7]."""
+    x, t, _ = _class_arguments(x, target, label_smoothing, ignore_class)
     p = x / x.sum(axis=1, keepdims=True)
     return _cross_entropy(t, np.log(_clip(p)))
 
 
-def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
+def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
     """dx_c = dy · (g_c − Σ_j g_j · p_j) / Σ_j x_j, where g_c = −t_c / p_c, or 0 where p_c is clipped."""
-    x, t, shape = _class_arguments(x, target, label_smoothing)
+    x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     total = x.sum(axis=1, keepdims=True)
     p = x / total
     g = np.where(_is_clipped(p), 0.0, -t / _clip(p))
@@ -56,7 +46,7 @@ def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0):
 
 
 def mean_squared_error(x, target):
-    """loss = Σ_i (x_i − t_i)² / M over the M elements of the sample. `target`: like x."""
+    """loss = Σ_i (x_i − t_i)² / M over the M elements of the sample."""
     x, t, _ = _arguments(x, target)
     return ((x - t) ** 2).mean(axis=1)
 
@@ -68,7 +58,7 @@ def mean_squared_error_backward(dy, x, target):
 
 
 def mean_absolute_error(x, target):
-    """loss = Σ_i |x_i − t_i| / M over the M elements of the sample. `target`: like x."""
+    """loss = Σ_i |x_i − t_i| / M over the M elements of the sample."""
     x, t, _ = _arguments(x, target)
     return np.abs(x - t).mean(axis=1)
 
@@ -80,9 +70,9 @@ def mean_absolute_error_backward(dy, x, target):
 
 
 def huber(x, target, delta=1.0):
-    """loss = Σ_i h(x_i − t_i) / M, h(d) = d²/2 where |d| ≤ delta, delta·|d| − delta²/2 elsewhere. `target`: like x.
+    """loss = Σ_i h(x_i − t_i) / M, h(d) = d²/2 where |d| ≤ delta, delta·|d| − delta²/2 elsewhere.
 
-    Source: Huber 1964.
+    Source: Huber 1964, "Robust estimation of a location parameter".
     """
     x, t, _ = _arguments(x, target)
     far = np.abs(x - t)
@@ -96,7 +86,7 @@ def huber_backward(dy, x, target, delta=1.0):
 
 
 def hinge(x, target):
-    """loss = Σ_i max(0, 1 − t_i · x_i) / M. `target`: like x, −1 or 1; 0 is read as −1."""
+    """loss = Σ_i max(0, 1 − t_i · x_i) / M. A target 0 is read as −1."""
     margin, _, _ = _margins(x, target)
     return margin.mean(axis=1)
 
@@ -108,7 +98,7 @@ def hinge_backward(dy, x, target):
 
 
 def squared_hinge(x, target):
-    """loss = Σ_i max(0, 1 − t_i · x_i)² / M. `target`: as in `hinge`."""
+    """loss = Σ_i max(0, 1 − t_i · x_i)² / M."""
     margin, _, _ = _margins(x, target)
     return (margin**2).mean(axis=1)
 
@@ -120,7 +110,7 @@ def squared_hinge_backward(dy, x, target):
 
 
 def categorical_hinge(x, target):
-    """loss = max(0, 1 + max_c (1 − t_c)·x_c − Σ_c t_c·x_c). `target`: one-hot rows, like x.
+    """loss = max(0, 1 + max_c (1 − t_c)·x_c − Σ_c t_c·x_c).
 
     Source: Crammer, Singer 2001; Keras, whose maximum also sees a 0 in the place of the true class.
     """
@@ -138,9 +128,9 @@ def categorical_hinge_backward(dy, x, target):
 
 
 def multiclass_hinge(x, target):
-    """loss = Σ_{c ≠ label} max(0, 1 + x_c − x_label). `target`: labels, integers (N,).
+    """loss = Σ_{c ≠ label} max(0, 1 + x_c − x_label).
 
-    Source: Weston, Watkins 1999; ConvNetJS' svm layer.
+    Source: Weston, Watkins 1999, "Support vector machines for multi-class pattern recognition"; ConvNetJS' svm layer.
     """
     x, one_hot, margin, _ = _class_margins(x, target)
     return margin.sum(axis=1)
@@ -156,11 +146,8 @@ def multiclass_hinge_backward(dy, x, target):
 def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
     """loss = −Σ_i [t_i · log p_i + (1 − t_i) · log(1 − p_i)] / M over the M elements of the sample.
 
-    Args:
-        x: probabilities, p = x clipped to [1e-7, 1 − 1e-7]; or logits if `from_logits`, p = sigmoid(x): the
-            term is then log(1 + eˣ) − t·x, which needs no clipping.
-        target: like x, in 0 … 1.
-        label_smoothing: s, in 0 … 1; t becomes t·(1 − s) + s/2.
+    t is smoothed to t·(1 − s) + s/2. p is x clipped to [1e-7, 1 − 1e-7]; from logits sigmoid(x), and the term is then
+    log(1 + eˣ) − t·x, which needs no clipping.
     """
     x, t, _ = _arguments(x, target)
     t = t * (1 - label_smoothing) + label_smoothing / 2
@@ -222,8 +209,8 @@ def _class_margins(x, target):
     return x, one_hot, np.where(one_hot > 0, 0.0, np.maximum(0.0, 1.0 + x - own)), shape
 
 
-def _class_arguments(x, target, label_smoothing=0.0):
-    """x and the probability of each class as (N, C), and the shape of x."""
+def _class_arguments(x, target, label_smoothing=0.0, ignore_class=None):
+    """x and the probability of each class as (N, C), 0 where the label is ignored, and the shape of x."""
     target = np.asarray(target)
     if target.ndim != 1:
         x, t, shape = _arguments(x, target)
@@ -234,8 +221,9 @@ def _class_arguments(x, target, label_smoothing=0.0):
     if x.ndim < 2 or len(target) != len(x):
         raise ValueError(f"`x` must be (N, C) and labels (N,). Received: {x.shape}, {target.shape}")
     classes = math.prod(x.shape[1:])
-    if np.any((target < 0) | (target >= classes)):
+    counts = np.full(target.shape, True) if ignore_class is None else target != ignore_class
+    if np.any(counts & ((target < 0) | (target >= classes))):
         raise ValueError(f"Labels must be in 0 ... {classes - 1}. Received: {target}")
     one_hot = (target[:, None] == np.arange(classes)).astype(np.float64)
-    t = one_hot * (1 - label_smoothing) + label_smoothing / classes
+    t = (one_hot * (1 - label_smoothing) + label_smoothing / classes) * counts[:, None]
     return x.reshape(one_hot.shape), t, x.shape

@@ -13,17 +13,9 @@ def local_response_norm(
         y_c = x_c · S_c^−β,   S_c = k + s · Σ_{i∈W(c)} x_i²,   W(c) = c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋
 
     the window clipped to the channels there are. An even size has its extra channel below. Within channels
-    the window is a square of pixels of one channel, W(h) × W(w), clipped to the image.
-
-    Args:
-        x: (..., C), any rank >= 1; channels last. Within channels (N, H, W, C).
-        size: channels in a window, or rows and columns.
-        alpha_mode: "sum": s = α (the paper, TensorFlow); "mean": s = α / size (PyTorch, ONNX, Caffe), within
-            channels α / size² (Caffe), the full size also where the window is clipped.
-        mode: "across_channels" or "within_channel" (Caffe's names, where its k is 1).
-        groups: equal groups of channels, each of which is normalized on its own; 1 within channels.
-
-    Shape: → like x.
+    the window is a square of pixels of one channel, W(h) × W(w), clipped to the image. s is α, or its mean over the window's
+    full size, also where it is clipped: α / size, within channels α / size². Groups of channels are normalized each on
+    its own.
 
     Source: Krizhevsky et al. 2012, §3.3.
     """
@@ -39,8 +31,6 @@ def local_response_norm_backward(
         dx_c = dy_c · S_c^−β − 2sβ · x_c · Σ_{j: c∈W(j)} dy_j · x_j · S_j^(−β−1)
 
     where {j: c∈W(j)} = c − ⌊(size−1)/2⌋ … c + ⌊size/2⌋ is the mirrored window.
-
-    Shape: dy, like x → dx, like x.
     """
     shape, x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode, groups)
     dy = as_gradient(dy, shape).reshape(x.shape)

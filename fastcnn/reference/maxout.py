@@ -8,18 +8,13 @@ from .arrays import as_float64, as_gradient
 def maxout(x, group_size=2):
     """y_j = max_k x_(j·group_size + k), 0 <= k < group_size, over the last axis; NaN if there is one.
 
-    Shape: (..., C) → (..., C / group_size).
-
-    Source: Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, §3.
+    Source: Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, "Maxout networks", §3.
     """
     return _groups(x, group_size).max(axis=-1)
 
 
 def maxout_backward(dy, x, group_size=2):
-    """dx of `maxout`: dy goes to the first maximum (or NaN) of its group.
-
-    Shape: dy (..., C / group_size) → dx, like x.
-    """
+    """dx of `maxout`: dy goes to the first maximum (or NaN) of its group."""
     groups = _groups(x, group_size)
     dy = as_gradient(dy, groups.shape[:-1])
     dgroups = np.zeros(groups.shape)

@@ -16,12 +16,6 @@ def gaussian_noise(x, stddev, seed=0, step=0):
 
     where a and b are words 2⌊i/2⌋ and 2⌊i/2⌋ + 1 of `dropout`'s numbering, drawn at step + 2⁶².
 
-    Args:
-        stddev: at least 0.
-        seed, step: integers in 0 ... 2⁶⁴ − 1 (2⁶² − 1: a larger step repeats the noise of a smaller one).
-
-    Shape: → like x.
-
     Source: Box & Muller 1958; the generator: Salmon et al. 2011.
     """
     x = as_float64(x)
@@ -35,5 +29,5 @@ def gaussian_noise(x, stddev, seed=0, step=0):
 
 
 def gaussian_noise_backward(dy, x, stddev, seed=0, step=0):
-    """dx of `gaussian_noise`: dy. Shape: dy, x → dx, all alike."""
+    """dx of `gaussian_noise`: dy."""
     return as_gradient(dy, as_float64(x).shape).copy()

@@ -16,12 +16,6 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
         v ← momentum · v − learning_rate · g
         w ← w + v,   or w + momentum · v − learning_rate · g with Nesterov
 
-    Args:
-        w, dw: parameters and their gradient, of one shape.
-        v: velocity, of the same shape; None starts at zero.
-
-    Returns: (w, v), new arrays; v is None if momentum is 0.
-
     Source: Krizhevsky et al. 2012, §5; Nesterov: Sutskever et al. 2013.
     """
     w, g, v = _arguments(w, dw, weight_decay, v=v)
@@ -40,8 +34,6 @@ def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, m
         d = learning_rate · g / √(v + epsilon);   centered: average ← rho · average + (1 − rho) · g, v − average² for v
         w ← w − d;   with momentum: m ← momentum · m + d, w ← w − m
 
-    Returns: (w, v, m, average), new arrays; m is None without momentum, average unless centered.
-
     Source: Tieleman, Hinton 2012; Graves 2013, eq. 38 to 45 (centered).
     """
     w, g, v, m, average = _arguments(w, dw, weight_decay, v=v, m=m, average=average)
@@ -59,11 +51,6 @@ def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0):
         a ← a + g²
         w ← w − learning_rate · g / √(a + epsilon)
 
-    Args:
-        a: sum of squares. Keras starts it at .1.
-
-    Returns: (w, a), new arrays.
-
     Source: Duchi, Hazan, Singer 2011.
     """
     w, g, a = _arguments(w, dw, weight_decay, a=a)
@@ -78,8 +65,6 @@ def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7,
         d = √(b + epsilon) / √(a + epsilon) · g
         b ← rho · b + (1 − rho) · d²
         w ← w − learning_rate · d
-
-    Returns: (w, a, b), new arrays.
 
     Source: Zeiler 2012, algorithm 1.
     """
@@ -97,8 +82,6 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
         v ← beta_2 · v + (1 − beta_2) · g²;   amsgrad: v_hat ← max(v_hat, v), which then stands for v
         w ← w − learning_rate · √(1 − beta_2^step) / (1 − beta_1^step) · m / (√v + epsilon)
 
-    Returns: (w, m, v, v_hat), new arrays; v_hat is None unless amsgrad.
-
     Source: Kingma, Ba 2015, §2, last paragraph before 2.1; Reddi, Kale, Kumar 2018 (amsgrad).
     """
     w, g, m, v, v_hat = _arguments(w, dw, weight_decay, m=m, v=v, v_hat=v_hat)
@@ -114,7 +97,7 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
 def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
     """w − learning_rate / (mu + h) · dw, of one shape all; h is the diagonal of the Hessian, at least 0.
 
-    Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23.
+    Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23; Becker, LeCun 1989.
     """
     w, dw, h = as_float64(w, "w"), as_float64(dw, "dw"), as_float64(h, "h")
     if not w.shape == dw.shape == h.shape:

@@ -7,20 +7,13 @@ from .windows import pair
 
 
 def zero_pad2d(x, padding=1, data_format="channels_last"):
-    """y[n,h,w,c] = x[n, h − top, w − left, c], and 0 where that is outside x.
-
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        padding: int; (height, width); ((top, bottom), (left, right)).
-
-    Shape: → (N, top + H + bottom, left + W + right, C).
-    """
+    """y[n,h,w,c] = x[n, h − top, w − left, c], and 0 where that is outside x."""
     x, rows, cols = _prepare(x, padding, "padding", data_format)
     return in_format(np.pad(x, ((0, 0), rows, cols, (0, 0))), data_format)
 
 
 def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
-    """dx of `zero_pad2d`: dx[n,h,w,c] = dy[n, h + top, w + left, c]. Shape: dy → dx, like x."""
+    """dx of `zero_pad2d`: dx[n,h,w,c] = dy[n, h + top, w + left, c]."""
     x, rows, cols = _prepare(x, padding, "padding", data_format)
     n, h, w, c = x.shape
     dy = as_image_gradient(dy, (n, h + sum(rows), w + sum(cols), c), data_format)
@@ -28,20 +21,13 @@ def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
 
 
 def crop2d(x, cropping=0, data_format="channels_last"):
-    """y[n,h,w,c] = x[n, h + top, w + left, c].
-
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        cropping: int; (height, width); ((top, bottom), (left, right)).
-
-    Shape: → (N, H − top − bottom, W − left − right, C), at least one pixel.
-    """
+    """y[n,h,w,c] = x[n, h + top, w + left, c]."""
     x, rows, cols = _prepare(x, cropping, "cropping", data_format)
     return in_format(_inside(x, rows, cols).copy(), data_format)
 
 
 def crop2d_backward(dy, x, cropping=0, data_format="channels_last"):
-    """dx of `crop2d`: dy, and 0 where rows and columns were cut away. Shape: dy → dx, like x."""
+    """dx of `crop2d`: dy, and 0 where rows and columns were cut away."""
     x, rows, cols = _prepare(x, cropping, "cropping", data_format)
     dx = np.zeros(x.shape)
     inside = _inside(dx, rows, cols)

@@ -6,19 +6,13 @@ from .arrays import as_float64, as_gradient
 
 
 def permute(x, dims):
-    """The axes behind the first in another order: axis k of the result is axis dims[k − 1] of x, k from 1.
-
-    Args:
-        dims: a permutation of 1 … x.ndim − 1.
-
-    Shape: (N, axis 1, axis 2, …) → (N, axis dims[0], axis dims[1], …).
-    """
+    """The axes behind the first in another order: axis k of the result is axis dims[k − 1] of x, k from 1."""
     x, order = _prepare(x, dims)
     return x.transpose(order).copy()
 
 
 def permute_backward(dy, x, dims):
-    """dx of `permute`: the axes where they were. Shape: dy → dx, like x."""
+    """dx of `permute`: the axes where they were."""
     x, order = _prepare(x, dims)
     dy = as_gradient(dy, [x.shape[axis] for axis in order])
     return dy.transpose(np.argsort(order)).copy()

@@ -11,16 +11,8 @@ def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, dat
 
         y[n,h,w,c] = max_{i,j} x[n, h·s + i − top, w·s + j − left, c]   over the (i, j) that lie in the image
 
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        pool_size: int or (height, width).
-        strides: int or (height, width); `pool_size` if None.
-        padding: "valid"; "same" (TensorFlow's rule); int; (height, width); ((top, bottom), (left, right));
-            each less than the pool size, so that no window is empty.
-        ceil_mode: round the output size up, but never start a window past the image (PyTorch's rule).
-
-    Shape: → (N, H', W', C), H' = ⌊(H + top + bottom − kh) / s⌋ + 1; with `ceil_mode` ⌈…⌉ + 1, less one if the
-    last window would start at or beyond H + top.
+    y has ⌊(H + top + bottom − kh) / s⌋ + 1 rows; with `ceil_mode` ⌈…⌉ + 1, less one if the last window would start at or
+    beyond H + top.
 
     Source: Krizhevsky et al. 2012, §3.4 (overlapping pooling).
     """
@@ -33,8 +25,6 @@ def max_pool2d_backward(
 ):
     """dx of `max_pool2d`: each dy goes to the first maximum of its window in row-major order (to the first
     NaN if there is one); windows that overlap add up.
-
-    Shape: dy (N, H', W', C) → dx, like x.
     """
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
@@ -55,7 +45,7 @@ def avg_pool2d(
 
     with zero outside the image. `count_include_pad=True` counts the elements of the window within the padded
     image (those that `ceil_mode` adds beyond it never count); False counts elements of the image, and a
-    window without any gives 0. Other arguments and shapes: `max_pool2d`, but any padding >= 0 is allowed.
+    window without any gives 0. Any padding >= 0 is allowed.
 
     Source: LeCun et al. 1998, §II.B (subsampling); counting rule of torch.nn.AvgPool2d.
     """
@@ -71,10 +61,7 @@ def avg_pool2d_backward(
     dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
     data_format="channels_last",
 ):  # fmt: skip
-    """dx of `avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window].
-
-    Shape: dy (N, H', W', C) → dx, like x.
-    """
+    """dx of `avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window]."""
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format) / _counts(axes, count_include_pad)
     dpadded = pad(np.zeros(x.shape), axes)
@@ -88,9 +75,7 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
 
         y = Σ_i x_i · w_i,   w_i = e^(x_i − m) / Σ_j e^(x_j − m),   m = max_i x_i,   over the pixels in the image
 
-    Arguments and shapes: `max_pool2d`.
-
-    Source: Stergiou, Poppe & Kalliatakis 2021, §3.2.
+    Source: Stergiou, Poppe & Kalliatakis 2021, "Refining activation downsampling with SoftPool", §3.2.
     """
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     largest, excess, weights = _soft_windows(x, axes)
@@ -103,8 +88,6 @@ def soft_pool2d_backward(
     """dx of `soft_pool2d`. With ∂w_i/∂x_i = w_i·(1 − w_i) and ∂w_i/∂x_j = −w_i·w_j,
 
         dx_i = dy · w_i · (1 + x_i − y)
-
-    Shape: dy (N, H', W', C) → dx, like x.
     """
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
@@ -118,9 +101,10 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
 
         y = (Σ_i |x_i|^p)^(1/p) = m · (Σ_i (|x_i| / m)^p)^(1/p),   m = max_i |x_i|
 
-    with zero outside the image. `p` is at least 1. Other arguments and shapes: `max_pool2d`.
+    with zero outside the image. `p` is at least 1.
 
-    Source: Sermanet, Chintala & LeCun 2012, §2.1.
+    Source: Sermanet, Chintala & LeCun 2012, "Convolutional neural networks applied to house numbers digit classification",
+    §2.1.
     """
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     largest, parts, total = _lp_windows(x, axes, p)
@@ -130,10 +114,7 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
 def lp_pool2d_backward(
     dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
 ):
-    """dx of `lp_pool2d`: dx_i = dy · sign(x_i) · (|x_i| / y)^(p−1), and 0 where x_i = 0.
-
-    Shape: dy (N, H', W', C) → dx, like x.
-    """
+    """dx of `lp_pool2d`: dx_i = dy · sign(x_i) · (|x_i| / y)^(p−1), and 0 where x_i = 0."""
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
     _, parts, total = _lp_windows(x, axes, p)
@@ -162,15 +143,12 @@ def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"
 
 
 def global_avg_pool2d(x, data_format="channels_last"):
-    """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W).
-
-    Shape: (N, H, W, C) → (N, C). Source: Lin, Chen & Yan 2014, "Network in network", §3.2.
-    """
+    """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W). Source: Lin, Chen & Yan 2014, "Network in network", §3.2."""
     return _pixels(x, data_format)[0].mean(axis=1)
 
 
 def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
-    """dx of `global_avg_pool2d`: dx[n,h,w,c] = dy[n,c] / (H·W). Shape: dy (N, C) → dx, like x."""
+    """dx of `global_avg_pool2d`: dx[n,h,w,c] = dy[n,c] / (H·W)."""
     pixels, shape = _pixels(x, data_format)
     dy = as_gradient(dy, (shape[0], shape[3]))
     dpixels = np.repeat(dy[:, None] / pixels.shape[1], pixels.shape[1], axis=1)
@@ -178,15 +156,12 @@ def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
 
 
 def global_max_pool2d(x, data_format="channels_last"):
-    """y[n,c] = max_{h,w} x[n,h,w,c]; NaN if there is one.
-
-    Shape: (N, H, W, C) → (N, C).
-    """
+    """y[n,c] = max_{h,w} x[n,h,w,c]; NaN if there is one."""
     return _pixels(x, data_format)[0].max(axis=1)
 
 
 def global_max_pool2d_backward(dy, x, data_format="channels_last"):
-    """dx of `global_max_pool2d`: dy goes to the first maximum (or NaN). Shape: dy (N, C) → dx, like x."""
+    """dx of `global_max_pool2d`: dy goes to the first maximum (or NaN)."""
     pixels, shape = _pixels(x, data_format)
     dy = as_gradient(dy, (shape[0], shape[3]))
     dpixels = np.zeros(pixels.shape)

@@ -8,13 +8,7 @@ from .arrays import as_float64, as_gradient
 def prelu(x, alpha):
     """y = x where x > 0, else α·x.
 
-    Args:
-        x: (N, ...), a batch.
-        alpha: slopes, broadcast over a sample: its shape, with 1 along axes that share slopes.
-
-    Shape: → like x.
-
-    Source: He, Zhang, Ren & Sun 2015, §2.1.
+    Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers", §2.1.
     """
     x, alpha = _arguments(x, alpha)
     return np.where(x > 0, x, alpha * x)
@@ -23,8 +17,6 @@ def prelu(x, alpha):
 def prelu_backward(dy, x, alpha):
     """(dx, dα) of `prelu`: dx = dy where x > 0, else α·dy; dα sums x·dy over the batch, and over what shares a
     slope, where x <= 0.
-
-    Shape: dy (N, ...) → dx like x, dα like alpha.
     """
     x, alpha = _arguments(x, alpha)
     dy = as_gradient(dy, x.shape)

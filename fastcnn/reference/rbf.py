@@ -8,9 +8,6 @@ from .arrays import as_float64, as_gradient
 def rbf(x, prototypes):
     """Squared distances from prototypes: y[n, i] = Σ_j (x[n, j] − prototypes[i, j])².
 
-    Args:
-        x: (N, I); prototypes: (U, I).
-
     Source: LeCun et al. 1998, equation 7.
     """
     return (_differences(x, prototypes) ** 2).sum(axis=2)
@@ -29,9 +26,6 @@ def rbf_backward(dy, x, prototypes):
 def rbf_mean_squared_error(x, target):
     """loss = x[target]: the distance from the prototype of the true class.
 
-    Args:
-        x: distances, (N, C); target: labels, integers (N,).
-
     Source: LeCun et al. 1998, equation 8.
     """
     x, hot = _class_arguments(x, target)
@@ -46,9 +40,6 @@ def rbf_mean_squared_error_backward(dy, x, target):
 
 def rbf_maximum_a_posteriori(x, target, j=0.1):
     """loss = x[target] + log(e^−j + Σ_i e^−x_i).
-
-    Args:
-        x, target: as in `rbf_mean_squared_error`; j: distance of what belongs to no class.
 
     Source: LeCun et al. 1998, equation 9.
     """

@@ -6,20 +6,13 @@ from .arrays import as_float64, as_gradient
 
 
 def rescale(x, scale=1.0, offset=0.0, mean=0.0):
-    """y = (x − mean) · scale + offset.
-
-    Args:
-        x: (..., C).
-        scale, offset, mean: a number, or (C,).
-
-    Shape: → like x.
-    """
+    """y = (x − mean) · scale + offset."""
     x, scale, offset, mean = _prepare(x, scale, offset, mean)
     return (x - mean) * scale + offset
 
 
 def rescale_backward(dy, x, scale=1.0, offset=0.0, mean=0.0):
-    """dx of `rescale`: dx = dy · scale. Shape: dy, x → dx, all alike."""
+    """dx of `rescale`: dx = dy · scale."""
     x, scale, *_ = _prepare(x, scale, offset, mean)
     return as_gradient(dy, x.shape) * scale
 

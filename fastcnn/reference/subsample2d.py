@@ -13,11 +13,6 @@ def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="v
 
     with zero outside the image.
 
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        coefficient: (C,); bias: (C,) or None.
-        pool_size, strides, padding: as in `avg_pool2d`.
-
     Source: LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition", II.B.
     """
     x, coefficient, bias, axes = _prepare(x, coefficient, bias, pool_size, strides, padding, data_format)

@@ -14,12 +14,6 @@ def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last"):
         "nearest":   W[o,i] = 1 for i = ⌊o/s⌋
         "bilinear":  W[o,i] = max(0, 1 − |p − i|), p first brought into 0 … size − 1
 
-    Args:
-        x: (N, H, W, C), or (N, C, H, W) if `data_format` is "channels_first".
-        size: s, int or (height, width).
-
-    Shape: → (N, s·H, s·W, C).
-
     Source: half-pixel centres, as TensorFlow's, JAX' and PyTorch's resizing (align_corners=False).
     """
     x, rows, cols = _prepare(x, size, interpolation, data_format)
@@ -27,7 +21,7 @@ def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last"):
 
 
 def upsample2d_backward(dy, x, size=2, interpolation="nearest", data_format="channels_last"):
-    """dx of `upsample2d`: dx[n,i,j,c] = Σ_{h,w} W_h[h,i] · W_w[w,j] · dy[n,h,w,c]. Shape: dy → dx, like x."""
+    """dx of `upsample2d`: dx[n,i,j,c] = Σ_{h,w} W_h[h,i] · W_w[w,j] · dy[n,h,w,c]."""
     x, rows, cols = _prepare(x, size, interpolation, data_format)
     dy = as_image_gradient(dy, (x.shape[0], len(rows), len(cols), x.shape[3]), data_format)
     return in_format(np.einsum("hi,wj,nhwc->nijc", rows, cols, dy), data_format)

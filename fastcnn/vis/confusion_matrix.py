@@ -9,18 +9,21 @@ _LEGIBLE = 30  # classes
 
 
 @drawing
-def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None):
+def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None, threshold=None):
     """Counts of samples by true class (rows) and predicted class (columns).
 
-    Right answers are blue, by their part of the row; mistakes are red, by their part of the row in relation to the worst.
-    At the right stands each class' part of right answers. `fastcnn.metrics.confusion_matrix` returns the counts.
+    Right answers are blue, by their part of the row; mistakes are red, deepest the most frequent one, by counts or, if these
+    are shown, by percents. At the right stands each class' part of right answers. `fastcnn.metrics.confusion_matrix`
+    returns the counts.
 
     Args:
         y_true: labels (N,) or (N, 1), or one-hot rows (N, classes).
-        y_pred: labels alike, or what `predict` returned (N, classes), of which the largest counts.
+        y_pred: labels alike, or what `predict` returned: (N, classes), of which the largest counts, or (N, 1) of a single
+            output, class 1 where it is above the threshold.
         class_names: of the classes; None: their numbers, up to the largest label.
         normalize: show percents of each row in place of counts.
         ax: matplotlib axes to draw on; None: those of a new figure.
+        threshold: of a single output; None: 0.5. (Of logits and of hinges it is 0.)
 
     Returns:
         the figure.
@@ -34,7 +37,7 @@ def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None)
         '2 of 3 right (66.67 %)'
     """
     normalize = arguments.flag("normalize", normalize)
-    counts = metrics.confusion_matrix(y_true, y_pred)
+    counts = metrics.confusion_matrix(y_true, y_pred, threshold=threshold)
     if not counts.any():
         raise ValueError("y_true and y_pred must hold at least one sample. Received: 0 samples")
     classes = len(counts) if class_names is None else len(class_names)
@@ -50,8 +53,8 @@ def _draw(counts, names, normalize, ax):
     classes, legible = len(names), len(names) <= _LEGIBLE
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(classes, dtype=bool)
-    worst = shares[~right].max(initial=0) or 1
-    strength = np.where(right, 0.9 * shares, 0.85 * shares / worst)[..., None]
+    mistakes = np.where(right, 0, shares if normalize else counts)
+    strength = np.where(right, 0.9 * shares, 0.85 * mistakes / (mistakes.max() or 1))[..., None]
     picture = (1 - strength) * to_rgb(PAPER) + strength * np.where(right[..., None], to_rgb(BLUE), to_rgb(RED))
     long = max(map(len, names)) if legible else 0
     side = 0.5 * classes if legible else 5.2

@@ -82,7 +82,7 @@ def _kernel(model, wanted):
         i = range(len(layers))[arguments.integer("layer", wanted, -len(layers), len(layers) - 1)]
     else:
         raise TypeError(f"layer must be a name, a number or a layer of the model. Layers with filters: {known}. "
-                        f"Received: {wanted!r}")
+                        f"Received: {arguments.shown(wanted)}")
     if i not in found:
         raise ValueError(f"layer must have filters over pictures. Layers that do: {known}. Received: {layers[i].name}")
     return layers[i], found[i]

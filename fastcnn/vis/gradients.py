@@ -57,7 +57,8 @@ def gradients(model, x, y, kind="histograms", layers=None, limit=32, figure=None
     known = list(found.parameters)
     names = known if layers is None else [name for name in known if name in chosen(model, layers)]
     if not names or layers is not None and len(names) != len(chosen(model, layers)):
-        raise ValueError(f"layers must be some that learn: {', '.join(known) or 'none'}. Received: {layers!r}")
+        raise ValueError(f"layers must be some that learn: {', '.join(known) or 'none'}. "
+                         f"Received: {arguments.shown(layers)}")
     return _ridges(model, {name: found.parameters[name] for name in names}, found.loss, len(x), figure)
 
 
@@ -70,7 +71,8 @@ def _maps(model, x, y, layers, limit, figure):
     found = Gradients(model, as_given(model, x), y, model.loss)
     names = [name for name in chosen(model, layers) if name in found.outputs]
     if not names or layers is not None and len(names) != len(chosen(model, layers)):
-        raise ValueError(f"layers must be some below the last: {', '.join(found.outputs)}. Received: {layers!r}")
+        raise ValueError(f"layers must be some below the last: {', '.join(found.outputs)}. "
+                         f"Received: {arguments.shown(layers)}")
     rows = [(name, found.outputs[name][0]) for name in names]
     if layers is None:
         rows = [("∂loss / ∂input", found.input[0]), *rows]

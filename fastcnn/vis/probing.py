@@ -51,9 +51,13 @@ def one_sample(model, x):
 
 def outputs(model, x):
     """[(layer, its output)] for a batch as `samples` returns it, channels last, computed as in prediction."""
-    layers = [layer for layer in model.layers if model.graph.given_by(layer)]
-    found = model._outputs_of(as_given(model, x), [layer.name for layer in layers])
-    return [(layer, found[layer.name]) for layer in layers]
+    found = model._passed(as_given(model, x), _used(model)).outputs
+    return [(model.get_layer(name), y) for name, y in found.items()]
+
+
+def _used(model):
+    """Names of the layers that give values."""
+    return [layer.name for layer in model.layers if model.graph.given_by(layer)]
 
 
 class Score(Loss):
@@ -91,7 +95,8 @@ class Gradients:
     """
 
     def __init__(self, model, x, y, loss, scores=False):
-        self.loss, found = model._probe(x, y, loss, unsquashed if scores else None)
+        self.loss, found, _ = model._passed(x, (), y, loss, ["weights", "inputs", *_used(model)],
+                                            unsquashed if scores else None)
         count, last = len(x), {symbol.layer.name for symbol in model.outputs}
         self.input = count * found[model.input_names[0]]
         self.outputs = {layer.name: count * found[layer.name] for layer in model.layers

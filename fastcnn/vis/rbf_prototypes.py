@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.vis.style import INK, PALE, bare, drawing, figure_of, grid, signed
 
 _HEIGHT, _WIDTH = 12, 7
@@ -64,7 +65,8 @@ def _bitmaps(given):
         found = getattr(found, "prototypes", None)
         found = getattr(found, "value", found)
     if found is None:
-        raise TypeError(f"prototypes must be an array, or a model whose last layer has prototypes. Received: {given!r}")
+        raise TypeError("prototypes must be an array, or a model whose last layer has prototypes. "
+                        f"Received: {arguments.shown(given)}")
     found = np.asarray(found, np.float64)
     if found.ndim == 2 and found.shape[1] == _HEIGHT * _WIDTH:
         found = found.reshape(-1, _HEIGHT, _WIDTH)

@@ -1,8 +1,11 @@
 """How all plots look: colours, letters, the figure to draw on."""
 
 import functools
+from contextlib import contextmanager
 
 import numpy as np
+
+from fastcnn.importing import extra
 
 INK, GREY, PALE, PAPER = "#222222", "#777777", "#d9d9d9", "#ffffff"
 BLUE, RED = "#2b5c8a", "#c8442b"  # below and above zero; training and validation
@@ -30,12 +33,25 @@ def matplotlib():
     try:
         import matplotlib
     except ImportError:
-        raise ImportError("plots need matplotlib: pip install 'fastcnn[plot]'. Received: no module matplotlib") from None
+        raise extra("matplotlib", "plotting") from None
     return matplotlib
 
 
+@contextmanager
+def _rules():
+    """A block with the house's settings, which takes back nothing else: the first figure makes pyplot choose where figures
+    are shown, and in a notebook show them, and that must stay."""
+    settings = matplotlib().rcParams
+    before = {name: settings[name] for name in _RULES}
+    settings.update(_RULES)
+    try:
+        yield
+    finally:
+        settings.update(before)
+
+
 def drawing(function):
-    """Lets a function draw by the house's rules, whatever matplotlib's settings are.
+    """Lets a function draw by the house's rules, whatever matplotlib's settings are, and a notebook show its figure once.
 
     Example:
         >>> drawing(lambda: matplotlib().rcParams["font.size"])()
@@ -43,10 +59,23 @@ def drawing(function):
     """
     @functools.wraps(function)
     def draw(*arguments, **options):
-        with matplotlib().rc_context(_RULES):
-            return function(*arguments, **options)
+        with _rules():
+            figure = function(*arguments, **options)
+        if hasattr(figure, "savefig"):  # a part of a figure is not shown by itself
+            figure._ipython_display_ = functools.partial(_shown_once, figure)
+        return figure
 
     return draw
+
+
+def _shown_once(figure):
+    """IPython calls this before it shows a figure. Where a notebook shows all of pyplot's figures when a cell ends, one that
+    is the cell's value would be there twice."""
+    from matplotlib import pyplot
+
+    if "inline" in pyplot.get_backend():
+        pyplot.close(figure)
+    raise NotImplementedError  # IPython goes on, as with any other figure
 
 
 def figure_of(figure, width, height):

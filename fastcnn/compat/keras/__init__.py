@@ -30,12 +30,12 @@ from fastcnn.compat.spellings import Moved
 
 __version__ = f"3.0.0+fastcnn.{_version}"  # the age of the vocabulary, for programs that ask
 
-_OWN = ("activations", "backend", "callbacks", "constraints", "datasets", "datasets.cifar10", "initializers", "layers",
-        "losses", "metrics", "models", "optimizers", "preprocessing", "preprocessing.image", "saving")
+_OWN = ("activations", "backend", "callbacks", "constraints", "datasets", "datasets.cifar10", "datasets.cifar100",
+        "datasets.mnist", "initializers", "layers", "losses", "metrics", "models", "optimizers", "preprocessing",
+        "preprocessing.image", "saving")
 _ELSEWHERE = {  # path: module
-    "datasets.fashion_mnist": "fastcnn.datasets.fashion_mnist", "datasets.mnist": "fastcnn.datasets.mnist",
-    "optimizers.schedules": "fastcnn.optimizers.schedules", "regularizers": "fastcnn.regularizers",
-    "utils": "fastcnn.compat.keras.np_utils",
+    "datasets.fashion_mnist": "fastcnn.datasets.fashion_mnist", "optimizers.schedules": "fastcnn.optimizers.schedules",
+    "regularizers": "fastcnn.regularizers", "utils": "fastcnn.compat.keras.np_utils",
 }
 _OLD = {  # path: today
     "initializations": "initializers", "layers.advanced_activations": "layers", "layers.convolutional": "layers",

@@ -5,7 +5,7 @@ _IMAGES = "layers of images and of rows of numbers: Conv2D, MaxPooling2D, Dense 
 _OWN = "Rescaling, LocalResponseNormalization, or a subclass of Layer with forward and backward in NumPy"
 _PREPARED = "ImageDataGenerator or fastcnn.images.Augmentation, which change images before the network sees them"
 _FOLDERS = "ImageDataGenerator().flow_from_directory; fastcnn.datasets.ImageFolder with fastcnn.images.ImageBatches"
-_SUMMARY = "model.summary(), which prints the layers"
+_SUMMARY = "model.summary(), which prints the layers, and fastcnn.vis.graph(model), which draws them"
 _STEPS = "SGD (nesterov=True), RMSprop, Adagrad, Adadelta, Adam and AdamW"
 
 NAMES = {  # module: {name: what there is}
@@ -23,7 +23,6 @@ NAMES = {  # module: {name: what there is}
         "LocallyConnected2D": "Conv2D",
         "ThresholdedReLU": "ReLU, LeakyReLU, PReLU and ELU",
     },
-    "metrics": {"AUC": "accuracy, Precision, Recall and confusion_matrix"},
     "models": {"model_from_yaml": "model_from_json"},
     "optimizers": dict.fromkeys(("Adamax", "Ftrl", "Nadam"), _STEPS),
     "preprocessing": {"image_dataset_from_directory": _FOLDERS},

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import activations, ops
+from fastcnn import activations, arguments, ops
 
 
 def linear(x):
@@ -27,5 +27,6 @@ def name_of(function):
     """
     name = getattr(function, "__name__", None)
     if FUNCTIONS.get(name) is not function:
-        raise TypeError(f"activation must be a name or a function of keras.activations. Received: {function!r}")
+        raise TypeError("activation must be a name or a function of keras.activations. "
+                        f"Received: {arguments.shown(function)}")
     return name

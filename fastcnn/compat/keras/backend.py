@@ -28,6 +28,9 @@ class Variable(float):
         self.assign = assign
         return self
 
+    def __reduce__(self):
+        return float, (float(self),)  # a copy sets nothing
+
     def numpy(self):
         """The number."""
         return float(self)
@@ -111,7 +114,8 @@ def set_value(x, value):
         TypeError: something that is no variable; weights are set by `layer.set_weights`.
     """
     if not isinstance(x, Variable):
-        raise TypeError(f"x must be an optimizer's learning rate; weights are set by set_weights. Received: {x!r}")
+        raise TypeError("x must be an optimizer's learning rate; weights are set by set_weights. "
+                        f"Received: {arguments.shown(x)}")
     x.assign(value)
 
 

@@ -1,6 +1,9 @@
 """Arguments of the methods that Keras once had for sources of batches, and of threads that make batches."""
 
 import itertools
+import math
+
+import numpy as np
 
 from fastcnn import arguments
 from fastcnn.batches import streams
@@ -12,14 +15,30 @@ def every_epoch(what, old, given):
     """A rule for validation_freq, which must be what it is by default."""
     value = given.pop(old)
     if value != 1:
-        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. Received: {value!r}")
+        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. "
+                         f"Received: {arguments.shown(value)}")
+
+
+def rounded(value):
+    """A number of steps as Keras took it, len(x) / 32 or np.ceil's: so many steps that none is missing.
+
+    Example:
+        >>> rounded(31.25), rounded(np.ceil(31.25)), rounded(5)
+        (32, 32, 5)
+    """
+    return math.ceil(value) if isinstance(value, (float, np.floating)) and math.isfinite(value) else value
+
+
+def _steps(what, old, given):
+    """A rule for a number of steps: no old spelling, but maybe no integer."""
+    given[old] = rounded(given[old])
 
 
 def _samples(source, steps):
     """A rule for a number of samples that is a number of batches today."""
 
     def rule(what, old, given):
-        samples = arguments.integer(old, given.pop(old))
+        samples = arguments.integer(old, rounded(given.pop(old)))
         size = getattr(given.get(source), "batch_size", None)
         if not isinstance(size, int):
             if not streams.is_stream(given.get(source)):
@@ -33,7 +52,8 @@ def _samples(source, steps):
 
 THREADS = {"max_q_size": renamed("max_queue_size"), "nb_worker": renamed("workers"),
            "pickle_safe": renamed("use_multiprocessing")}
-GENERATOR = {"nb_epoch": renamed("epochs"), "validation_freq": every_epoch, **THREADS,
+STEPS = dict.fromkeys(("steps_per_epoch", "validation_steps", "steps"), _steps)
+GENERATOR = {"nb_epoch": renamed("epochs"), "validation_freq": every_epoch, **THREADS, **STEPS,
              "samples_per_epoch": _samples("generator", "steps_per_epoch"),
              "nb_val_samples": _samples("validation_data", "validation_steps")}
 
@@ -83,7 +103,7 @@ def fit_over_batches(args, given):
 
 def over_batches(today, args, given):
     """Arguments of evaluate_generator or predict_generator as `today`, evaluate or predict, takes them."""
-    rules = {**THREADS, "val_samples": _samples("generator", "steps")}
+    rules = {**THREADS, **STEPS, "val_samples": _samples("generator", "steps")}
     given = _named(f"{today}_generator", _over_generator, args, given, rules)
     warn(f"{today}_generator(generator, …)", f"{today}(generator, …)")
     generator = given.pop("generator")

@@ -2,7 +2,7 @@
 
 import inspect
 
-from fastcnn import layers
+from fastcnn import arguments, layers
 from fastcnn.compat.keras import activations, backend, initializers
 from fastcnn.compat.spellings import accepting, bound, known, paired, renamed, translate
 
@@ -34,7 +34,7 @@ _POOLING = {"poolsize": renamed("pool_size"), **_WINDOW}
 
 def _output_shape(what, old, given):
     raise TypeError(f"{what} takes no output_shape today: it follows from the input's, padding and strides, and "
-                    f"output_padding adds to it. Received: {given[old]!r}")
+                    f"output_padding adds to it. Received: {arguments.shown(given[old])}")
 
 
 RULES = {  # class: old spellings of its arguments; a class that fastcnn does not have is passed over
@@ -106,7 +106,7 @@ _OLD_POSITIONS = {"AtrousConvolution2D": _filters_first, "Convolution2D": _filte
 
 def _settle(cls):
     formatted = "data_format" in inspect.signature(cls).parameters
-    normalizing = cls is layers.BatchNormalization
+    normalizing = cls in (layers.BatchNormalization, layers.GroupNormalization)
 
     def settle(given):
         if callable(given.get("activation")):

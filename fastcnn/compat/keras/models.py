@@ -9,8 +9,8 @@ import fastcnn
 from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
-from fastcnn.compat.keras.files import source, target
-from fastcnn.compat.keras.generators import THREADS, every_epoch, fit_over_batches, over_batches, threaded
+from fastcnn.compat.keras.files import target
+from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
@@ -30,7 +30,7 @@ def _kept(new):
 
 
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": every_epoch}
+        "validation_freq": every_epoch, **STEPS}
 
 
 class _Methods:
@@ -107,7 +107,8 @@ class _Methods:
 
     def evaluate(self, *args, **given):
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
-        given = translate("evaluate", bound(super().evaluate, args, given), {"show_accuracy": _FIT["show_accuracy"]})
+        rules = {"show_accuracy": _FIT["show_accuracy"], **STEPS}
+        given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
 
@@ -122,6 +123,11 @@ class _Methods:
         return super().evaluate(**threaded({"verbose": 0, **given}, self.seed, ordered=True))
 
     # Predicting
+
+    def predict(self, *args, **given):
+        """As `fastcnn.Sequential.predict`."""
+        given = translate("predict", bound(super().predict, args, given), STEPS)
+        return super().predict(**known("predict", super().predict, given))
 
     def predict_generator(self, *args, **given):
         """Predictions for batches, which `predict` makes today.
@@ -171,11 +177,11 @@ class _Methods:
             FileFormatError: no such file, or one that lacks a parameter of this model.
         """
         self._need_built()
-        path = source(filepath)
-        tensors, _ = load_file(path)
+        tensors, _ = load_file(filepath)
         missing = [name for name, _ in self._named_parameters() if name not in tensors]
         if missing:
-            raise FileFormatError(f"{os.fsdecode(path)} must hold {missing[0]}. Received: {', '.join(list(tensors)[:5])} …")
+            found = ", ".join(list(tensors)[:5])
+            raise FileFormatError(f"{os.fsdecode(filepath)} must hold {missing[0]}. Received: {found} …")
         self.set_weights([tensors[name] for name, _ in self._named_parameters()])
 
     def _named_parameters(self):
@@ -271,7 +277,7 @@ def load_model(filepath, custom_objects=None, compile=True):
         >>> load_model("model.safetensors").count_params()
         8
     """
-    return load_as(_Methods._kinds, source(filepath), custom_objects, compile)
+    return load_as(_Methods._kinds, filepath, custom_objects, compile)
 
 
 def model_from_json(json_string, custom_objects=None):

@@ -14,7 +14,11 @@ def load_data(path=None):
         >>> x_train.shape  # doctest: +SKIP
         (50000, 32, 32, 3)
     """
-    parts = cifar10.load_data(path) if path is not None else cifar10.load_data()
+    return delivered(cifar10.load_data(path) if path is not None else cifar10.load_data())
+
+
+def delivered(parts):
+    """(x, y) of parts, x in the backend's data format."""
     if backend.image_data_format() == "channels_last":
         return parts
     return tuple((np.ascontiguousarray(x.transpose(0, 3, 1, 2)), y) for x, y in parts)

@@ -5,7 +5,8 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.compat.keras import backend
 from fastcnn.compat.spellings import renamed, translate
-from fastcnn.images.decode import flatten, open_image, pillow
+from fastcnn.images.decode import flatten, open_image
+from fastcnn.images.openers import pillow
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 _CHANNELS = {"rgb": 3, "grayscale": 1}
@@ -92,7 +93,10 @@ def array_to_img(x, data_format=None, scale=True):
 
 def save_img(path, x, data_format=None, scale=True):
     """Writes an array as an image file; arguments as `array_to_img`."""
-    array_to_img(x, data_format, scale).save(path)
+    from fastcnn.io.atomic import naming
+
+    with naming(path):
+        array_to_img(x, data_format, scale).save(path)
 
 
 def _first(data_format):

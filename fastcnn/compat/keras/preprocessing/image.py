@@ -89,7 +89,7 @@ class ImageDataGenerator:
         self.cval = arguments.number("cval", cval)
         self.rescale = arguments.number("rescale", rescale or 1)
         if preprocessing_function is not None and not callable(preprocessing_function):
-            raise TypeError(f"preprocessing_function must be callable. Received: {preprocessing_function!r}")
+            raise TypeError(f"preprocessing_function must be callable. Received: {arguments.shown(preprocessing_function)}")
         self.preprocessing_function = preprocessing_function
         self.data_format = backend.image_data_format() if data_format is None else data_format
         self.channels_first = arguments.data_format(self.data_format)
@@ -293,10 +293,10 @@ def _shifts(given, size, n, rng):
 
 def _bounds(name, value):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"{name} must be a pair (least, largest). Received: {value!r}")
+        raise ValueError(f"{name} must be a pair (least, largest). Received: {arguments.shown(value)}")
     low, high = (arguments.number(name, bound, 0) for bound in value)
     if low > high:
-        raise ValueError(f"{name} must be a pair (least, largest). Received: {value!r}")
+        raise ValueError(f"{name} must be a pair (least, largest). Received: {arguments.shown(value)}")
     return low, high
 
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, opened
-from fastcnn.datasets.files import Folder
-from fastcnn.images.decode import SUFFIXES
+from fastcnn.datasets.listing import Listing
 from fastcnn.random import new_seed
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input")
@@ -138,7 +137,7 @@ class DirectoryIterator(ImageIterator):
         self.channels = {"rgb": 3, "grayscale": 1}[arguments.choice("color_mode", color_mode, ("rgb", "grayscale"))]
         self.class_mode = None if class_mode is None else arguments.choice("class_mode", class_mode, CLASS_MODES)
         self.interpolation = interpolation
-        self._folder = Folder(self.directory)
+        self._listing = Listing(self.directory)
         self.class_indices, found = self._find(None if classes is None else [str(name) for name in classes])
         self.filenames, labels = [], []
         for label, names in enumerate(found):
@@ -156,24 +155,25 @@ class DirectoryIterator(ImageIterator):
 
     def _find(self, classes):
         """({class: label}, [names of each class])"""
-        files, folders = self._folder.names()
-        found = {name: [] for name in sorted(name for name in folders if "/" not in name)}
+        found = {name: [] for name in sorted(name for name in self._listing.folders if "/" not in name)}
         if classes is not None:
             missing = [name for name in classes if name not in found]
             if missing:
                 raise ValueError(f"classes must be folders of {self.directory}, which holds {sorted(found)}. "
                                  f"Received: {missing}")
             found = {name: [] for name in classes}
-        for name in sorted(files):
+        for name in self._listing.images:
             top = name.split("/")[0]
-            if top in found and "/" in name and name.lower().endswith(SUFFIXES):
+            if top in found and "/" in name:
                 found[top].append(name)
         return {name: label for label, name in enumerate(found)}, list(found.values())
 
     def _images(self, index):
-        return np.stack([img_to_array(opened(self._folder.read(self.filenames[i]), self.channels, self.target_size,
-                                             self.interpolation, f"{self.directory}/{self.filenames[i]}"), "channels_last")
-                         for i in index])
+        return np.stack([img_to_array(self._opened(self.filenames[i]), "channels_last") for i in index])
+
+    def _opened(self, name):
+        data = self._listing.container.read(name)
+        return opened(data, self.channels, self.target_size, self.interpolation, f"{self.directory}/{name}")
 
     def _delivered(self, x, index):
         if self.class_mode is None:

@@ -1,4 +1,4 @@
-/* Gradient of conv2d's input.
+/* Gradient of conv2d's input by direct sums.
  *
  *     dx[ih][iw][ic] = Σ over (fh, fw, oc) with oh·s − p + fh·d = ih of dy[oh][ow][oc] · w[fh][fw][ic][oc]
  *
@@ -7,7 +7,7 @@
  * (residue_h, residue_w, ic), where taps that a column lacks weigh 0 (so NaN and infinity in dy reach its neighbours within a
  * stride). Padding is a zero-edged copy of the rows of dy at hand.
  * Threads: by blocks of rows. */
-#include "conv2d.h"
+#include "conv2d_direct.h"
 #include "correlate.h"
 
 #define DATA_COPY 45056 /* floats of dy, zero edge included, that a block of DATA may copy: 176 KiB of 512 KiB of L2 */
@@ -87,7 +87,7 @@ static ptrdiff_t class_size(const fc_op *op, const data_class *k)
 /* Rows of the class' grid: q with q·stride + h0 < in. */
 static ptrdiff_t grid(ptrdiff_t in, ptrdiff_t residue, ptrdiff_t stride) { return fc_ceil_div(in - residue, stride); }
 
-fc_status fc_conv2d_size_data(fc_op *op)
+fc_status fc_direct_size_data(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
@@ -95,6 +95,7 @@ fc_status fc_conv2d_size_data(fc_op *op)
     o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= MOST_JOINED;
     o->data_h = fc_balanced(rows, fc_max(FC_PIXELS / cols, DATA_COPY / (cols * op->out_c)));
     ptrdiff_t run = 0;
+    op->packed_t_size = 0;
     for (ptrdiff_t i = 0; i < class_count(op); i++) {
         const data_class k = get_class(op, i);
         ptrdiff_t size = fc_round_up(k.columns, fc_k->nr), copy = o->data_h + k.bottom - k.top;
@@ -103,12 +104,12 @@ fc_status fc_conv2d_size_data(fc_op *op)
         op->packed_t_size += size;
         run = fc_max(run, k.taps);
         if (o->joined) copy += o->data_h * cols * k.columns;
-        op->scratch = fc_max(op->scratch, copy + 2 * run + 64);
+        op->scratch = fc_max(op->scratch, copy + 2 * run + FC_MARGIN);
     }
     return FC_OK;
 }
 
-ptrdiff_t fc_conv2d_data_blocks(const fc_op *op)
+ptrdiff_t fc_direct_data_items(const fc_op *op)
 {
     return fc_ceil_div(grid(op->in_h, 0, op->u.conv2d.stride_h), op->u.conv2d.data_h);
 }
@@ -136,12 +137,11 @@ static void pack_class(const fc_op *op, const data_class *k, const float *w, ptr
             }
 }
 
-void fc_conv2d_pack_data(const fc_op *op, const fc_io *io, ptrdiff_t g)
+void fc_direct_pack_data(const fc_op *op, const float *w, ptrdiff_t g, float *packed)
 {
-    float *packed = io->packed_t;
     for (ptrdiff_t i = 0; i < class_count(op); i++) {
         const data_class k = get_class(op, i);
-        pack_class(op, &k, io->w, g, packed + g * class_size(op, &k));
+        pack_class(op, &k, w, g, packed + g * class_size(op, &k));
         packed += op->u.conv2d.groups * class_size(op, &k);
     }
 }
@@ -200,18 +200,10 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
     }
 }
 
-void fc_conv2d_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
+void fc_direct_data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
-    if (fc_depthwise_serves(op, FC_DATA)) {
-        fc_depthwise_data(op, io, work, bias, activation);
-        return;
-    }
-    if (fc_winograd_serves(op, FC_DATA)) {
-        fc_winograd_data(op, io, work, bias, activation);
-        return;
-    }
     const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t blocks = fc_conv2d_data_blocks(op);
+    const ptrdiff_t blocks = fc_direct_data_items(op);
     const float *packed = io->packed_t;
     for (ptrdiff_t i = 0; i < class_count(op); i++) {
         const data_class k = get_class(op, i);

@@ -1,4 +1,4 @@
-/* Gradient of conv2d's weights and bias.
+/* Gradient of conv2d's weights and bias by direct sums.
  *
  *     dw[fh][fw][ic][oc] = Σ_{image, oh, ow} x[oh·s − p + fh·d][ow·s − p + fw·d][ic] · dy[oh][ow][oc]
  *     db[oc] = Σ_{image, oh, ow} dy[oh][ow][oc]
@@ -7,28 +7,19 @@
  * weights_h rows of an image, or weights_n whole images. Both sides are packed per block so that a tile of each stays in L1: dy as [column tile][pixel][NR], x with
  * its zero edge as panels [pixel][MR] of MR channels, or, with few channels, as it lies (*flat*: the row of the tile runs
  * over (fw, ic), which is contiguous).
- * Threads: small weights by chunks of images, one partial [w_size + b_size] each, summed by REDUCE in chunk order; else by
- * (group, panels), each block of weights summing over all images itself. */
-#include "conv2d.h"
-#include "in_lanes.h"
+ * Threads: by (group, panels). */
+#include "conv2d_direct.h"
 
 #define PANELS 8             /* channel panels per block: dy is packed again for each */
-#define SMALL_WEIGHTS 65536  /* floats; partials of up to 256 KiB */
 #define BIAS 65536           /* floats of dy that pass for one vector of db after the other: they stay in L2 */
 #define TILE_BYTES 30720     /* of 32 KiB of L1: a tile of dy and the x it meets; two images of 13 × 13 (AVX2) */
-
-static int flat(const fc_op *op)
-{
-    const fc_conv2d *o = &op->u.conv2d;
-    return o->groups == 1 && o->dilation_w == 1 && op->in_c < 2 * fc_k->mr;
-}
 
 /* Channel panels per group, the width of one, and the padded columns of x. */
 static ptrdiff_t panels(const fc_op *op)
 {
-    return flat(op) ? 1 : fc_ceil_div(op->in_c / op->u.conv2d.groups, fc_k->mr);
+    return fc_conv2d_flat(op) ? 1 : fc_ceil_div(op->in_c / op->u.conv2d.groups, fc_k->mr);
 }
-static ptrdiff_t panel_width(const fc_op *op) { return flat(op) ? op->in_c : fc_k->mr; }
+static ptrdiff_t panel_width(const fc_op *op) { return fc_conv2d_flat(op) ? op->in_c : fc_k->mr; }
 static ptrdiff_t copy_w(const fc_op *op)
 {
     const fc_conv2d *o = &op->u.conv2d;
@@ -40,24 +31,23 @@ static ptrdiff_t copy_h(const fc_op *op, ptrdiff_t rows)
     return (rows - 1) * o->stride_h + (o->filter_h - 1) * o->dilation_h + 1;
 }
 
-fc_status fc_conv2d_size_weights(fc_op *op)
+fc_status fc_direct_size_weights(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t image = op->out_h * op->out_w;
     const ptrdiff_t pixels = TILE_BYTES / 4 / (fc_k->nr + fc_min(o->stride_w * panel_width(op), 64));
     o->weights_h = fc_balanced(op->out_h, pixels / op->out_w);
     o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(pixels / image, 8));
-    op->partial = flat(op) || op->w_size <= SMALL_WEIGHTS ? op->w_size + op->b_size : 0;
     ptrdiff_t x = copy_h(op, o->weights_h) * o->weights_n;
     ptrdiff_t dy = o->weights_h * op->out_w * o->weights_n;
     if (!fc_grow(&x, copy_w(op)) || !fc_grow(&x, panel_width(op) * fc_min(panels(op), PANELS)) ||
         !fc_grow(&dy, fc_round_up(op->out_c / o->groups, fc_k->nr)))
         return FC_OVERFLOW;
-    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h * o->weights_n, 16) + fc_round_up(x, 16) + dy + 64);
+    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h * o->weights_n, 16) + fc_round_up(x, 16) + dy + FC_MARGIN);
     return FC_OK;
 }
 
-ptrdiff_t fc_conv2d_weight_blocks(const fc_op *op) { return op->u.conv2d.groups * fc_ceil_div(panels(op), PANELS); }
+ptrdiff_t fc_direct_weight_items(const fc_op *op) { return op->u.conv2d.groups * fc_ceil_div(panels(op), PANELS); }
 
 /* n floats, fewer than a panel is wide: in registers, where memcpy would be called. */
 static inline void copy_few(ptrdiff_t n, const float *from, float *to)
@@ -105,7 +95,7 @@ static packed_block pack_block(const fc_op *op, const fc_io *io, const fc_work *
         for (ptrdiff_t j = 0; j < ocg; j += nr)
             fc_k->pack(pixels, fc_min(nr, ocg - j), from + j, op->out_c, dy + (j * images + i * nr) * pixels);
         const float *at = copy + i * in_rows * k.step;
-        if (flat(op)) {
+        if (fc_conv2d_flat(op)) {
             at = fc_conv2d_padded(x, op->in_h, op->in_w, op->in_c, row0, in_rows, -o->pad_left, copy_w(op),
                                   copy + i * in_rows * copy_w(op) * op->in_c, &k.step);
             if (i == 0) k.x = at;
@@ -125,14 +115,14 @@ static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrd
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
-    const ptrdiff_t taps_w = flat(op) ? 1 : o->filter_w, pixels = k->in.runs * k->in.len;
+    const ptrdiff_t taps_w = fc_conv2d_flat(op) ? 1 : o->filter_w, pixels = k->in.runs * k->in.len;
     for (ptrdiff_t j = 0; j < ocg; j += nr)
         for (ptrdiff_t fh = 0; fh < o->filter_h; fh++)
             for (ptrdiff_t fw = 0; fw < taps_w; fw++)
                 for (ptrdiff_t p = p0; p < p1; p++) {
                     const float *a = k->x + (p - p0) * k->panel + fh * o->dilation_h * k->step +
                                      fw * o->dilation_w * panel_width(op);
-                    const ptrdiff_t valid = flat(op) ? o->filter_w * op->in_c : fc_min(mr, icg - p * mr);
+                    const ptrdiff_t valid = fc_conv2d_flat(op) ? o->filter_w * op->in_c : fc_min(mr, icg - p * mr);
                     float *c = dw + ((fh * o->filter_w + fw) * icg + p * mr) * op->out_c + g * ocg + j;
                     for (ptrdiff_t i = 0; i < valid; i += mr) {
                         const ptrdiff_t count = fc_min(mr, valid - i);
@@ -147,9 +137,9 @@ static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrd
                 }
 }
 
-/* Block `item` of dw (and, with the first panels of a group, of db) over images [from, to). */
-static void block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                  float *dw, float *db)
+/* db goes with the first panels of a group. */
+void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                       float *dw, float *db)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t per_group = fc_ceil_div(panels(op), PANELS), g = item / per_group, p0 = item % per_group * PANELS;
@@ -171,38 +161,5 @@ void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
     for (ptrdiff_t image = from; image < to; image += most) {
         const fc_plane dy = {fc_row(&io->dy, image, work) + oc, io->dy.size, op->out_c};
         fc_k->sum_rows(fc_min(most, to - image), op->out_h * op->out_w, n, &dy, db + oc);
-    }
-}
-
-void fc_conv2d_weights_of(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, float *dw, float *db)
-{
-    for (ptrdiff_t item = 0; item < fc_conv2d_weight_blocks(op); item++) block(op, io, work, item, from, to, dw, db);
-}
-
-void fc_conv2d_weights(const fc_op *op, const fc_io *io, const fc_work *work)
-{
-    if (op->u.conv2d.connections) {
-        fc_conv2d_table_weights(op, io, work);
-        return;
-    }
-    if (op->lanes) {
-        fc_conv2d_lanes_weights(op, io, work);
-        return;
-    }
-    const int winograd = fc_winograd_serves(op, FC_WEIGHTS);
-    const int depthwise = fc_depthwise_serves(op, FC_WEIGHTS);
-    const ptrdiff_t blocks = depthwise ? 0 : winograd ? fc_winograd_items(op, FC_WEIGHTS) : fc_conv2d_weight_blocks(op);
-    if (!op->partial) {
-        for (ptrdiff_t item = work->first; item < work->last; item++)
-            (winograd ? fc_winograd_weights : block)(op, io, work, item, 0, work->batch, io->dw, io->db);
-        return;
-    }
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *dw = io->partial + chunk * (op->w_size + op->b_size);
-        float *db = io->db ? dw + op->w_size : NULL;
-        const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
-        if (depthwise) fc_depthwise_weights(op, io, work, from, to, dw, db);
-        for (ptrdiff_t item = 0; item < blocks; item++)
-            (winograd ? fc_winograd_weights : block)(op, io, work, item, from, to, dw, db);
     }
 }

@@ -1,0 +1,140 @@
+"""What is set on a layer, an optimizer or a loss after it was made: it counts from the next call on, or it is refused."""
+
+import inspect
+import sys
+from contextlib import contextmanager
+from functools import wraps
+
+from fastcnn import arguments
+
+_changes = 0
+
+
+def changes():
+    """A number that grows whenever an attribute changes that plans are made from: plans made before are not run any more."""
+    return _changes
+
+
+def changed():
+    """Says that such an attribute has changed."""
+    global _changes
+    _changes += 1
+
+
+class Settable:
+    """Base of what is made from arguments that are attributes, too: `config` names them.
+
+    To set one of them is to make the object anew, with the checks of the constructor (`reset`). What an object of
+    fastcnn's own classes does not know is refused, since it would have no effect; objects of users' classes keep what they
+    like.
+    """
+
+    config = ()
+    kept = frozenset()  # attributes that stay when others are set
+    meant = {}          # {an attribute that cannot be set: what it is called here, or what sets it}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        arguments.hinting(cls)
+        _marking(cls)
+
+    def __setattr__(self, name, value):
+        own, found = vars(self), getattr(type(self), name, None)
+        if isinstance(found, property) and found.fset is None:
+            raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "
+                                 f"Received: {arguments.shown(value)}")
+        if name[0] == "_" or "_made" not in own or hasattr(found, "__set__"):
+            object.__setattr__(self, name, value)
+        elif name in _native(type(self)).config:
+            self.reset(**{name: value})
+        elif name in own or hasattr(type(self), name) or type(self) is not _native(type(self)):
+            object.__setattr__(self, name, value)
+        else:
+            from fastcnn.hints import did_you_mean
+
+            known = [] if name in self.meant else [*_native(type(self)).config, *_set(type(self))]
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r} that could be set. "
+                                 f"{did_you_mean(name, known, self.meant)} Received: {arguments.shown(value)}")
+
+    def _instead(self, name):
+        return f"; {self.meant[name]} does it" if name in self.meant else ""
+
+    def reset(self, **given):
+        """Takes other arguments of the constructor, which are checked as there; they count from the next call on."""
+        native = _native(type(self))
+        self._take(native(**{name: getattr(self, name) for name in native.config} | given), given)
+        changed()
+
+    def _take(self, other, given):
+        """Becomes what another object is, which was made with other arguments."""
+        vars(self).update((name, value) for name, value in vars(other).items() if name not in self.kept)
+
+
+@contextmanager
+def being_made(settable):
+    """A block in which an object sets its attributes itself."""
+    own = vars(settable)
+    made = own.pop("_made", False)
+    try:
+        yield
+    finally:
+        if made:
+            own["_made"] = True
+
+
+def overrides(cls, base, told, *names):
+    """Does a user's class redefine some of these methods of a class of fastcnn's, which `told` tells how to compute without
+    them?
+
+    Args:
+        cls: the class.
+        base: the class that leaves them to others.
+        told: the method or attribute that says how; a class may redefine it, too.
+        names: of the methods.
+    """
+    native = next(c for c in cls.__mro__ if c.__module__.partition(".")[0] == "fastcnn")
+    if cls is native or getattr(native, told) is getattr(base, told):
+        return False
+    own = cls.__mro__[:cls.__mro__.index(native)]
+    return any(name in vars(c) for c in own for name in names) and not any(told in vars(c) for c in own)
+
+
+def _native(cls):
+    """The class of fastcnn's that a class is, or is made of."""
+    return next(c for c in cls.__mro__ if _is_own(c))
+
+
+def _is_own(cls):
+    """Is it one of fastcnn's modules' classes? (Those of examples in docstrings have their names, but are in no module.)"""
+    module = cls.__module__
+    return module.partition(".")[0] == "fastcnn" and getattr(sys.modules.get(module), cls.__name__, None) is cls
+
+
+def _set(cls):
+    """Names of a class that can be set although no constructor takes them."""
+    return [name for c in cls.__mro__ for name, value in vars(c).items() if hasattr(value, "__set__") and name[0] != "_"
+            and getattr(value, "fset", value) is not None]
+
+
+def _marking(cls):
+    """Lets a class' own `__init__` say when the object is made, all subclasses' included."""
+    init = vars(cls).get("__init__")
+    if init is None:
+        return
+
+    @wraps(init)
+    def __init__(self, *positions, **named):
+        own = vars(self)
+        inner = "_making" in own or "_made" in own
+        if inner:
+            init(self, *positions, **named)
+            return
+        own["_making"] = True
+        try:
+            init(self, *positions, **named)
+        finally:
+            del own["_making"]
+        own["_made"] = True
+
+    __init__.__wrapped__ = inspect.unwrap(init)
+    cls.__init__ = __init__

@@ -1,0 +1,50 @@
+"""Words of a command line: argparse, but with one line of usage before an error, and with what may have been meant."""
+
+import argparse
+from difflib import get_close_matches
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose errors are two lines.
+
+    Example:
+        >>> try: Parser("fastcnn").parse_args(["--virsion"])
+        ... except SystemExit as stop: stop.code
+        2
+    """
+
+    def error(self, message):
+        """Ends the process: how the command is written, and what is wrong."""
+        words = " ".join(action.metavar or action.dest if action.nargs is None or action.nargs == argparse.PARSER
+                         else f"{action.metavar or action.dest} …" for action in self._actions if not action.option_strings)
+        self.exit(2, f"usage: {self.prog} {words} [OPTIONS]   ({self.prog} --help lists them)\nfastcnn: error: {message}\n")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but what is not known is an error of the command that it was written behind."""
+        options = [name for action in self._actions for name in action.option_strings]
+        if not any(action.nargs == argparse.PARSER for action in self._actions):  # said before what is missing for it
+            for word in args or ():
+                name = word.partition("=")[0]
+                if word.startswith("--") and not any(option.startswith(name) for option in options):
+                    self.error(f"unrecognized arguments: {word}{meant(name, options)}")
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
+    def _check_value(self, action, value):
+        if action.choices is not None and value not in action.choices:
+            choices = list(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(choices)})"
+                                                 + meant(str(value), choices))
+
+
+def meant(word, known):
+    """"; did you mean …?", if one of those known is like the word.
+
+    Example:
+        >>> meant("trian", ["train", "predict"]), meant("x", ["train"])
+        ('; did you mean train?', '')
+    """
+    near = get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""

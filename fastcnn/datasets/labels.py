@@ -1,0 +1,101 @@
+"""Classes of images from a table: a CSV file with a row per image."""
+
+import csv
+import os
+
+_FILES = ("file", "filename", "file_name", "image", "image_id", "image_name", "img", "path", "filepath", "id", "name")
+_CLASSES = ("label", "class", "class_name", "category", "target", "species", "breed")
+
+
+def read_labels(path):
+    """{file: class} of a CSV file.
+
+    A first row of names says which columns are meant (file, image, id …; label, class, category …); else they are the first
+    and the second. Columns are separated by commas, semicolons or tabs.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: no two columns; a file with two classes. OSError: it cannot be read.
+
+    Example:
+        >>> _ = open("labels.csv", "w").write("image,breed\\n1.jpg,pug\\n2.jpg,collie\\n")
+        >>> read_labels("labels.csv")
+        {'1.jpg': 'pug', '2.jpg': 'collie'}
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator) if any(row)]
+    except csv.Error as error:
+        raise ValueError(f"{os.fsdecode(path)}: must hold comma-separated values. Received: {error}") from None
+    if not rows or len(rows[0]) < 2:
+        raise ValueError(f"{os.fsdecode(path)}: must have a column of files and one of classes. Received: {first[:80]!r}")
+    head = [cell.lower() for cell in rows[0]]
+    file = next((head.index(name) for name in _FILES if name in head), None)
+    kind = next((head.index(name) for name in _CLASSES if name in head and head.index(name) != file), None)
+    if file is None and kind is None:
+        file, kind = 0, 1
+    else:
+        rows = rows[1:]
+        file = next(i for i in range(2) if i != kind) if file is None else file
+        kind = next(i for i in range(2) if i != file) if kind is None else kind
+    found = {}
+    for row in rows:
+        if max(file, kind) >= len(row) or not row[file] or not row[kind]:
+            raise ValueError(f"{os.fsdecode(path)}: each row must have a file and a class. Received: {row}")
+        if found.setdefault(row[file], row[kind]) != row[kind]:
+            raise ValueError(f"{os.fsdecode(path)}: each file must have one class. Received: {row[file]}: "
+                             f"{found[row[file]]} and {row[kind]}")
+    return found
+
+
+def assigned(names, labels, prefix=""):
+    """({name: class} of images, {name: why it has none}; names of labels without an image end with a star).
+
+    A label's name is an image's path, or the end of it, with or without the file's ending.
+
+    Args:
+        names: of the images.
+        labels: {file: class}, or a CSV file.
+        prefix: of all names, which a label may have, too.
+
+    Raises:
+        ValueError: a label that fits several images; none that fits one.
+
+    Example:
+        >>> assigned(["a/1.jpg", "a/2.jpg"], {"1": "pug", "9": "collie"})
+        ({'a/1.jpg': 'pug'}, {'9*': 'label without an image', 'a/2.jpg': 'without a label'})
+    """
+    given = read_labels(labels) if isinstance(labels, (str, os.PathLike)) else {str(k): str(v) for k, v in labels.items()}
+    ends, whole = {}, set(names)
+    for name in names:
+        parts = (prefix + name).split("/")
+        for i in range(len(parts)):
+            end = "/".join(parts[i:])
+            for key in {end, os.path.splitext(end)[0]}:
+                ends.setdefault(key, []).append(name)
+    classes, left_out = {}, {}
+    for file, label in given.items():
+        parts = [part for part in file.replace("\\", "/").split("/") if part not in ("", ".")]
+        tails = ["/".join(parts[i:]) for i in range(len(parts))]  # paths may begin elsewhere
+        found = next((ends[tail] for tail in tails if tail in ends), [])
+        if len(found) > 1 and tails[0] in whole:
+            found = [tails[0]]
+        if len(found) > 1:
+            raise ValueError(f"a label must fit one image. Received: {file!r} for {found[0]} and {found[1]}")
+        if not found:
+            left_out[f"{file}*"] = "label without an image"
+        elif classes.setdefault(found[0], label) != label:
+            raise ValueError(f"each image must have one class. Received: {found[0]}: {classes[found[0]]} and {label}")
+    if not classes:
+        raise ValueError(f"labels must name images such as {names[0]!r}. Received: {next(iter(given), 'none')!r} …")
+    left_out.update((name, "without a label") for name in names if name not in classes)
+    return classes, left_out

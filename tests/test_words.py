@@ -1,0 +1,221 @@
+"""What errors say: the names that users know, what they meant, and nothing of the inside."""
+
+import inspect
+import re
+import shutil
+import sys
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastcnn
+from fastcnn import arguments, hints, importing
+from fastcnn import layers as L
+
+X, Y = np.zeros((4, 3)), np.zeros(4)
+
+
+def model(units=1, activation=None, loss="mse", metrics=None, **given):
+    found = fastcnn.Sequential([L.Dense(units, activation, input_shape=(3,))], seed=0)
+    found.compile(given.get("optimizer", "sgd"), loss, metrics)
+    return found
+
+
+def message(call, error=Exception):
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+# What was meant
+
+MEANT = {  # kind: {what was written: what must be named}
+    "loss": {"cross_entropy": ["sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"],
+             "CrossEntropyLoss": ["sparse_categorical_crossentropy"], "crossentropy": ["categorical_crossentropy"],
+             "NLLLoss": ["sparse_categorical_crossentropy"], "BCEWithLogitsLoss": ["BinaryCrossentropy(from_logits=True)"],
+             "MSELoss": ["MSE"], "L1Loss": ["mae"], "Mean Squared Error": ["MeanSquaredError"], "hing": ["hinge"],
+             "binary_cross_entropy": ["binary_crossentropy"], "BCE loss": ["BCE"],
+             "sparse-categorical-crossentropy": ["sparse_categorical_crossentropy"]},
+    "metric": {"acuracy": ["accuracy"], "Accuracy": ["accuracy"], "accurcy": ["accuracy"], "f1": ["f1_score"],
+               "roc_auc": ["auc"], "presision": ["precision"], "top_5": ["TopKCategoricalAccuracy(5)"]},
+    "optimizer": {"Adam ": ["Adam"], "adm": ["adam"], "momentum": ["SGD(momentum=0.9)"], "rms_prop": ["rmsprop"],
+                  "AdamOptimizer": ["Adam"]},
+    "initializer": {"xavier": ["glorot_uniform"], "kaiming_normal": ["he_normal"], "glorot": ["glorot_normal"]},
+    "activation": {"rellu": ["relu"], "ReLU": ["relu"], "lrelu": ["relu"]},
+}
+ASK = {
+    "loss": lambda name: model(loss=name), "metric": lambda name: model(metrics=[name]),
+    "optimizer": lambda name: model(optimizer=name), "initializer": lambda name: L.Dense(3, kernel_initializer=name),
+    "activation": lambda name: L.Dense(3, name),
+}
+
+
+@pytest.mark.parametrize("kind, name", [(kind, name) for kind, names in MEANT.items() for name in names])
+def test_what_a_wrong_name_stands_for(kind, name):
+    said = message(lambda: ASK[kind](name), ValueError)
+    assert said.startswith(kind) and f"Received: {name!r}" in said
+    hint = said[said.index("did you mean"):]
+    assert [other for other in MEANT[kind][name] if other not in hint] == []
+
+
+def test_a_cross_entropy_is_not_a_binary_one_alone():
+    hint = message(lambda: model(loss="cross_entropy"))
+    assert hint.index("sparse_categorical_crossentropy") < hint.index("binary_crossentropy")
+
+
+def test_a_metric_s_name_leads_to_metrics_alone():
+    """Losses have names that look alike."""
+    known = set(re.findall(r"\w+", message(lambda: model(metrics=["xyz"])))) & set(vars(fastcnn.losses.functions))
+    assert "binary_crossentropy" not in known and "hinge" not in known
+
+
+def test_what_is_known_is_listed_once():
+    said = message(lambda: model(loss="xyz"))
+    assert "mse" in said and "huber" in said and "Huber" not in said and "accepted: " in said
+
+
+def test_names_of_arguments():
+    for call, hint in (
+        (lambda: fastcnn.optimizers.SGD(lr=1), "Did you mean 'learning_rate'"),
+        (lambda: fastcnn.callbacks.ModelCheckpoint("x", period=1), "Accepted: filepath, monitor"),
+        (lambda: fastcnn.losses.Huber(1, delta=2), "Huber takes delta once"),
+        (lambda: fastcnn.losses.Huber(1, 2), "Huber takes delta by position. Received: 2 values"),
+        (lambda: fastcnn.losses.MeanSquaredError(1), "MeanSquaredError takes nothing by position"),
+        (lambda: fastcnn.losses.MeanSquaredError(reduction="sum"), "has no argument 'reduction'. Accepted: none"),
+        (lambda: fastcnn.callbacks.ModelCheckpoint(), "ModelCheckpoint needs filepath"),
+        (lambda: fastcnn.optimizers.schedules.OneCycle(), "OneCycle needs peak, steps"),
+        (lambda: L.Dense(2, unit=3), "Did you mean 'units'"),
+    ):
+        assert hint in message(call, TypeError)
+    assert "min_delta" not in message(lambda: fastcnn.callbacks.ModelCheckpoint("x", foo=1)), "it does not take that"
+
+
+# Names of the inside
+
+METHODS = [("fit", {"epoch": 3}), ("evaluate", {"batchsize": 3}), ("predict", {"batch": 3}), ("compile", {"metric": []}),
+           ("train_on_batch", {}), ("summary", {"width": 3}), ("save", {}), ("half_weights", {}), ("predict_on_batch", {})]
+
+
+@pytest.mark.parametrize("name, given", METHODS)
+def test_errors_of_methods_name_the_method(name, given):
+    said = message(lambda: getattr(model(), name)(**given), TypeError)
+    assert said.startswith(f"{name}() ")
+    for own in (fastcnn.losses.MeanSquaredError().forward, fastcnn.metrics.MeanSquaredError().update_state):
+        assert message(own, TypeError).startswith(f"{own.__name__}() ")
+
+
+def test_methods_keep_their_help():
+    for method in (fastcnn.callbacks.EarlyStopping.on_epoch_end, fastcnn.losses.MeanSquaredError.forward,
+                   fastcnn.Sequential.fit, fastcnn.metrics.BinaryAccuracy.result):
+        assert inspect.getdoc(method)
+
+
+def test_methods_of_users_classes_keep_their_names():
+    class Own(fastcnn.losses.Loss):
+        def forward(self, y_true, y_pred):
+            """Its own."""
+
+    assert Own.forward.__qualname__.endswith("Own.forward")
+
+
+PACKAGES = ("callbacks", "constraints", "initializers", "io", "losses", "metrics", "ops", "optimizers",
+            "optimizers.schedules", "regularizers", "vis")
+NOT_TRIED = "CallbackList", "FileFormatError", "write_atomically"  # take anything; write files
+
+
+def callables():
+    """{name: what can be called} of all that is public in these packages."""
+    for package in PACKAGES:
+        home = attrgetter(package)(fastcnn)
+        for name, found in inspect.getmembers(home, callable):
+            if not name.startswith("_") and name not in NOT_TRIED and found.__module__.startswith("fastcnn"):
+                yield f"{package}.{name}"
+
+
+@pytest.mark.parametrize("name", list(callables()))
+def test_no_message_shows_the_inside(name):
+    """Addresses of objects and the names of Python's own parameters say nothing to users."""
+    if name.startswith("vis."):
+        pytest.importorskip("matplotlib")
+    found, odd = attrgetter(name)(fastcnn), object()
+    parameters = [p for p in inspect.signature(found).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
+    needed = [odd] * sum(p.default is p.empty for p in parameters)
+    calls = [lambda: found(*needed), lambda: found(*needed, foo=odd), lambda: found(*[odd] * 40)]
+    calls += [lambda p=p: found(*needed, **{p.name: odd}) for p in parameters[len(needed):]]
+    said = []
+    for call in calls:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  whatever it is, it has words
+            said.append(str(error))
+    assert said and [words for words in said if re.search(r"0x[0-9a-f]{6}|\bkwargs\b|\bargs\b", words)] == []
+
+
+def test_values_as_they_are_shown():
+    assert arguments.shown(print) == "the function print" and arguments.shown(L.Dense) == "the class Dense"
+    assert len(arguments.shown(list(range(10_000)))) < 220 and "\n" not in arguments.shown(np.zeros((1, 1)))
+    assert arguments.shown(np.zeros((40, 40))) == "an array of float64, shape (40, 40)"
+    assert arguments.shown({"a": object()}) == "{'a': <object object>}"
+
+
+def test_what_is_no_array():
+    """Symbols, fastcnn's and others', layers, lists that are none."""
+    class KerasTensor:
+        shape = (None, 3)
+
+    symbol = L.Dense(2)(fastcnn.Input((3,)))
+    for x, words in ((symbol, "layers take both. Received: <Symbol of shape (None, 2)"),
+                     (KerasTensor(), "an object of class KerasTensor, which holds none (functions compute at once"),
+                     (L.Dense(3), "an object of class Dense, which holds none"), (None, "Received: None"),
+                     ([[1.0], [1.0, 2.0]], "all its rows of one length"), ([1.0, None], "an array with None in it"),
+                     (["a"], "dtype <U1"), (np.array([1j]), "dtype complex128")):
+        for call in fastcnn.ops.relu, model().predict:
+            assert words in message(partial(call, x)), words
+
+
+# The package
+
+def test_dir_shows_public_names_alone():
+    assert dir(fastcnn) == sorted(fastcnn.__all__)
+    for name in ("callbacks", "convnetjs", "initializers", "io", "layers", "losses", "metrics", "networks", "ops",
+                 "optimizers", "recipes", "reference", "vis"):
+        assert dir(getattr(fastcnn, name)) == sorted(getattr(fastcnn, name).__all__), name
+
+
+def test_a_source_tree_that_is_not_built_says_so(tmp_path, run_python, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    package = Path(fastcnn.__file__).parent
+    shutil.copytree(package, tmp_path / "tree" / "fastcnn",
+                    ignore=shutil.ignore_patterns("_ops.c*", "_probe*", "_mnist", "__pycache__"))
+    run = run_python("-S", "-c", "import fastcnn", PYTHONPATH=str(tmp_path / "tree"))  # no editable one beside it
+    last = run.stderr.strip().splitlines()[-1]
+    assert run.returncode == 1 and last.startswith("ImportError: fastcnn is not built for Python 3.")
+    assert f"{sys.executable} -m pip install -e {tmp_path / 'tree'}" in last and "During handling" not in run.stderr
+    assert importing.refuse_unbuilt(package) is None
+
+
+@pytest.mark.parametrize("module, call", [("matplotlib", "fastcnn.vis.history({'loss': [1.0]})"),
+                                          ("PIL", "fastcnn.images.decode_image(b'', 3)")])
+def test_missing_extras_name_a_command_that_works_everywhere(module, call, run_python):
+    run = run_python("-c", f"import sys; sys.modules[{module!r}] = None; import fastcnn; {call}")
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.endswith(f": pip install {'pillow' if module == 'PIL' else module}. Received: no module {module}")
+
+
+def test_compare_tells_how_much_slower():
+    from fastcnn.reference.compare import Comparison
+
+    for ratio, words in ((0.04, ": 0.04 times"), (0.5, ": 0.5 times"), (1.26, ": 1.3 times"), (1234.5, ": 1,234 times"),
+                         (1e-7, ": 1e-07 times")):
+        assert words in repr(Comparison("relu", [0.0], [0.0], 1.0, ratio))
+    assert " 0 times" not in repr(Comparison("relu", [0.0], [0.0], 0.0, 0.0))
+    assert "Did you mean 'relu'" in message(lambda: fastcnn.compare("rellu", X))
+
+
+def test_hints():
+    assert hints.nearest("nothing alike", ["units"]) is None and hints.did_you_mean("x", []) == "Accepted: none."
+    assert hints.nearest("BATCH_SIZE", ["batch_size"]) == "'batch_size'"
+    assert hints.listed(["a"]) == "'a'" and hints.listed(["a", "b", "c"]) == "'a', 'b' or 'c'"

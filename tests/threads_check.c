@@ -1,0 +1,126 @@
+/* Checks the team of threads without Python, so that it can be built with OpenMP, without it, and under ThreadSanitizer.
+ * Each unit of a job must run once, on a slot that no other unit uses meanwhile, after those it waits for.
+ * Usage: threads_check FORKS; ThreadSanitizer bears none. */
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "fastcnn.h"
+#include "threads.h"
+
+#define UNITS 300
+#define THREADS 5
+
+typedef struct {
+    int threads, runs[UNITS];
+    _Atomic int slots[THREADS], first_half;
+} counted;
+
+static void check(int holds, const char *what)
+{
+    if (holds) return;
+    fprintf(stderr, "wrong: %s\n", what);
+    _exit(1);
+}
+
+static void count_unit(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor)
+{
+    counted *c = (counted *)job;
+    check(unit >= cursor->at[0], "units come in order");
+    cursor->at[0] = unit + 1;
+    check(slot >= 0 && slot < c->threads, "slot");
+    check(!atomic_exchange(&c->slots[slot], 1), "one thread a slot");
+#ifdef _OPENMP
+    check(!slot || (omp_get_level() == 1 && omp_get_num_threads() > slot), "workers are threads of an OpenMP region");
+#endif
+    if (unit >= UNITS / 2) {
+        fc_wait_for(UNITS / 2);
+        check(atomic_load(&c->first_half) == UNITS / 2, "waiting for the first half");
+    }
+    for (volatile int i = 0; i < 2000; i++) continue;
+    c->runs[unit]++;
+    if (unit < UNITS / 2) atomic_fetch_add(&c->first_half, 1);
+    atomic_store(&c->slots[slot], 0);
+}
+
+static void share(int threads)
+{
+    counted c = {.threads = threads};
+    fc_share(threads, UNITS, count_unit, &c);
+    for (int i = 0; i < UNITS; i++) check(c.runs[i] == 1, "each unit once");
+}
+
+static void meet(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor)
+{
+    _Atomic int *missing = (_Atomic int *)job;
+    (void)unit, (void)slot, (void)cursor;
+    atomic_fetch_sub(missing, 1);
+    for (int i = 0; i < 30000 && atomic_load(missing); i++) usleep(1000);
+    check(!atomic_load(missing), "all threads take part");
+}
+
+/* Units that wait for each other, one for each thread. */
+static void share_by_all(int threads)
+{
+    _Atomic int missing = threads;
+    fc_share(threads, threads, meet, &missing);
+}
+
+/* Jobs of ever other numbers of threads, which now and then are ended. */
+static void *share_often(void *jobs)
+{
+    for (int i = 0; i < *(int *)jobs; i++) {
+        share(1 + i % THREADS);
+        if (i % 17 == 16) fc_end_threads(1 + i % 3);
+    }
+    return NULL;
+}
+
+static void share_by_eight(int jobs)
+{
+    pthread_t threads[8];
+    for (int i = 0; i < 8; i++) check(!pthread_create(&threads[i], NULL, share_often, &jobs), "pthread_create");
+    for (int i = 0; i < 8; i++) pthread_join(threads[i], NULL);
+}
+
+static void in_a_child(int jobs)
+{
+    const pid_t child = fork();
+    if (!child) {
+        alarm(60); /* ends a child that hangs */
+        share_by_all(2);
+        share_often(&jobs);
+        share_by_eight(jobs / 4);
+        _exit(0);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    check(!status, "a forked child");
+}
+
+int main(int count, char **arguments)
+{
+    static int forever = 1 << 30;
+    const int forks = count > 1 ? atoi(arguments[1]) : 0;
+    int jobs = 200;
+    pthread_t other;
+    fc_init_threads();
+    if (forks) in_a_child(jobs); /* before its parent has threads */
+    for (int threads = 2; threads <= THREADS; threads++) share_by_all(threads);
+    share_often(&jobs);
+    fc_end_threads(1);
+    share_by_all(2);
+    if (forks) in_a_child(jobs);
+    share_by_eight(jobs);
+    check(!pthread_create(&other, NULL, share_often, &forever), "pthread_create");
+    for (int i = 0; i < forks; i++) in_a_child(20);
+    printf("done, %s OpenMP\n", fc_openmp() ? "with" : "without");
+    return 0; /* while the other thread computes */
+}
