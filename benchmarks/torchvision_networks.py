@@ -113,7 +113,7 @@ def clear_images(net, shape, batch):
         with torch.no_grad(), Kinks() as kinks:
             net.train()(torch.from_numpy(translation.channels_first(x)).double())
         if kinks.nearest > CLEAR:
-            print(name_seed := seed, kinks.nearest)
+            print(seed, kinks.nearest)
             return x, y
     raise ValueError(f"{DRAWS} batches all come near a kink")
 

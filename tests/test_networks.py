@@ -1,4 +1,4 @@
-"""VGG, ResNet, SqueezeNet, GoogLeNet, Network in Network, ZFNet, AlexNet's two towers: sizes and counts as published, initial
+"""VGG, ResNet, SqueezeNet, GoogLeNet, Network in Network, ZFNet, AlexNet's towers: sizes and counts as published, initial
 values, values and gradients of narrow ones against the reference, training and files."""
 
 import json
@@ -189,7 +189,8 @@ def test_initial_values(model, name, kernel, bias):
 def test_seed_and_initializer():
     first, same, other = (resnet(20, cifar=True, width=0.5, seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, same)) and not np.array_equal(first[0], other[0])
-    for build in (partial(resnet, 18), partial(squeezenet, "1.1"), googlenet, partial(googlenet, variant="paper"), nin, zfnet,
+    for build in (partial(resnet, 18), partial(squeezenet, "1.1"), googlenet, partial(googlenet, variant="paper"), nin,
+                  zfnet,
                   partial(vgg, 11), partial(alexnet, variant="towers")):
         model = build(initializer="ones")
         for layer in model.layers:
@@ -239,7 +240,8 @@ def prepared(name, seed=1):
     """A narrow network with random values everywhere, dropout that its twin can draw, and moving averages of one batch."""
     config = NARROW[name](seed=seed).get_config()
     for number, entry in enumerate(config["layers"]):
-        entry["config"].update({"Dropout": {"seed": number}, "BatchNormalization": {"momentum": 0.0}}.get(entry["class_name"], {}))
+        changed = {"Dropout": {"seed": number}, "BatchNormalization": {"momentum": 0.0}}
+        entry["config"].update(changed.get(entry["class_name"], {}))
     model = (fastcnn.Model if "calls" in config else fastcnn.Sequential).from_config(json.loads(json.dumps(config)))
     rng = np.random.default_rng(seed)
     draw = {"kernel": lambda shape: rng.standard_normal(shape) * (2 / np.prod(shape[:-1])) ** 0.5,
