@@ -6,23 +6,35 @@ from benchmarks.jobs import WrongResult
 from fastcnn import layers, reference
 
 
-def logits(model, x, dtype=None):
-    """The last layer's sums, before the softmax; with the kernels of dense layers rounded to `dtype`."""
-    h = np.asarray(x, np.float64)
-    for layer in model.layers:
-        h = _layer(layer, h, layer is model.layers[-1], dtype)
-    return h
+def logits(model, x, dtype=None, training=False):
+    """The last layer's sums, before the softmax.
+
+    Args:
+        dtype: the kernels of dense layers are rounded to it.
+        training: normalizations take the batch's statistics.
+    """
+    graph = model.graph
+    values = {id(graph.inputs[0]): np.asarray(x, np.float64)}
+    for call in graph.order:
+        is_last = call is graph.order[-1]
+        y = _layer(call.layer, [values[id(symbol)] for symbol in call.inputs], is_last, dtype, training)
+        values.update({id(symbol): y for symbol in graph.given_by(call.layer)})
+    return y
 
 
-def _layer(layer, x, is_last, dtype):
-    config, w = layer.get_config(), [a.astype(np.float64) for a in layer.get_weights()]
+def _layer(layer, xs, is_last, dtype, training):
+    x, config, w = xs[0], layer.get_config(), [a.astype(np.float64) for a in layer.get_weights()]
     if isinstance(layer, layers.Conv2D):
         y = reference.conv2d(x, *w, **{k: config[k] for k in ("strides", "padding", "dilation_rate", "groups")})
     elif isinstance(layer, layers.Dense):
         y = reference.dense(x, w[0] if dtype is None else reference.half_weights(w[0], dtype), *w[1:])
+    elif isinstance(layer, layers.BatchNormalization):
+        return reference.batch_norm(x, *w[:2], *([None, None] if training else w[2:]), layer.epsilon)
     elif isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
         pool = reference.max_pool2d if isinstance(layer, layers.MaxPooling2D) else reference.avg_pool2d
         return pool(x, **{k: config[k] for k in ("pool_size", "strides", "padding", "ceil_mode")})
+    elif isinstance(layer, layers.GlobalAveragePooling2D):
+        return reference.global_avg_pool2d(x)
     elif isinstance(layer, layers.LocalResponseNormalization):
         names = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")
         return reference.local_response_norm(x, **{k: config[k] for k in names})
@@ -30,9 +42,15 @@ def _layer(layer, x, is_last, dtype):
         return x.reshape(len(x), -1)
     elif isinstance(layer, layers.Dropout):
         return x
+    elif isinstance(layer, layers.Add):
+        return sum(xs)
+    elif isinstance(layer, layers.Concatenate):
+        return np.concatenate(xs, -1)
+    elif isinstance(layer, layers.Activation):
+        y = x
     else:
         raise TypeError(f"no reference for this layer. Received: {type(layer).__name__}")
-    name = config["activation"]
+    name = layer.activation[0]
     return y if name == "linear" or is_last and name == "softmax" else getattr(reference, name)(y)
 
 

@@ -1,10 +1,10 @@
-"""Group "networks": images per second of LeNet-5 and AlexNet, forward and training, in turn with peers; AlexNet with dense
-weights in fewer bits, beside peers in float32, and how much that changes its predictions.
+"""Group "networks": images per second, forward and training, in turn with peers; AlexNet with dense weights in fewer bits,
+beside peers in float32, and how much that changes its predictions.
 
 Before anything is timed, predictions are compared with the NumPy float64 reference, and peers' with ours; a training step
 with the reference's loss; and three steps without dropout with torch's, parameter by parameter. Weights are drawn so that
 classes differ, and AlexNet's images are as large as photographs less their mean: else normalization would do nothing, and
-a wrong one would pass.
+a wrong one would pass. GoogLeNet is torchvision's, without the heads that are for training only.
 """
 
 import gc
@@ -18,16 +18,21 @@ from benchmarks import expected, peers
 from benchmarks.jobs import Job, WrongResult, timed
 from fastcnn import reference
 
+BUILDERS = {"lenet5": fastcnn.networks.lenet5, "alexnet": fastcnn.networks.alexnet,
+            "vgg16": partial(fastcnn.networks.vgg, 16), "resnet18": partial(fastcnn.networks.resnet, 18),
+            "googlenet": partial(fastcnn.networks.googlenet, auxiliary=False), "squeezenet": fastcnn.networks.squeezenet}
+LATER = tuple(BUILDERS)[2:]  # than AlexNet: their images have deviation 1
 BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1, 16, 128, 1024),
-           ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128)}
+           ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128),
+           **{(work, stage): batches for work in LATER for stage, batches in (("forward", (1, 16)), ("training", (16,)))}}
 HALF_BATCHES = {"float16": (1, 32), "int8": (1, 32)}
 EFFECT_IMAGES = 64  # on which predictions are compared with float32's
-CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5}  # small enough for every step to lower the loss
+CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5, **dict.fromkeys(LATER, 1e-3)}  # for every step to lower the loss
 RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of steps on one batch change little
 
 
 def jobs(settings):
-    """Both networks, both stages, each batch of the table of targets; AlexNet with half weights; what a call costs beside
+    """Each network, both stages, each batch of the table of targets; AlexNet with half weights; what a call costs beside
     its kernels."""
     found = [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
              for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
@@ -38,30 +43,48 @@ def jobs(settings):
 
 
 def network(work, dropout=True, **options):
-    """A model whose classes differ; without dropout, trainings can be compared. `options`: of alexnet."""
+    """A model whose classes differ; without dropout, trainings can be compared. `options`: of the builder."""
     if work == "lenet5":
-        model = fastcnn.networks.lenet5(seed=1)
+        model = BUILDERS[work](seed=1)
     else:
-        model = fastcnn.networks.alexnet(seed=1, initializer="zeros", **options)
-        model.set_weights(_weights(tuple(w.shape for w in model.get_weights())))
-    if dropout:
-        return model
-    config = model.get_config()
-    for layer in config["layers"]:
-        if layer["class_name"] == "Dropout":
-            layer["config"]["rate"] = 0.0
-    plain = fastcnn.Sequential.from_config(config)
-    plain.set_weights(model.get_weights())
-    return plain
+        model = BUILDERS[work](seed=1, **{"initializer": "zeros", **options})
+        shapes = tuple((p.name, p.shape) for p in model.parameters)
+        model.set_weights(_weights(shapes, 0.02 if work == "alexnet" else 1.0))
+        if any(name == "moving_mean" for name, _ in shapes):
+            model = _calibrated(model)
+    return model if dropout else changed(model, "Dropout", rate=0.0)
 
 
 @lru_cache(1)
-def _weights(shapes):
-    """He's normal kernels, drawn once; the last so much smaller that images of deviation 60 make logits of order 1."""
+def _weights(shapes, last):
+    """Weights by parameters' (name, shape), drawn once: He's normal kernels, the last times a factor that makes logits of
+    order 1; ones for gamma, zeros for others."""
     rng = np.random.default_rng(1)
-    found = [rng.standard_normal(shape, np.float32) * np.float32((2 / math.prod(shape[:-1])) ** 0.5) if len(shape) > 1
-             else np.zeros(shape, np.float32) for shape in shapes]
-    found[-2] *= np.float32(0.02)
+    found = [rng.standard_normal(shape, np.float32) * np.float32((2 / math.prod(shape[:-1])) ** 0.5) if name == "kernel"
+             else np.full(shape, name in ("gamma", "moving_variance"), np.float32) for name, shape in shapes]
+    next(w for w in reversed(found) if w.ndim > 1)[...] *= np.float32(last)
+    return found
+
+
+def _calibrated(model):
+    """The network with moving averages of the images that it is measured on: predicting, it is what it is in training."""
+    kept = model.get_config()
+    forgetful = compiled(changed(changed(model, "BatchNormalization", momentum=0.0), "Dropout", rate=0.0))
+    x, y = batch_of(model, 4)
+    forgetful.gradients(x, y)
+    found = type(model).from_config(kept)
+    found.set_weights(forgetful.get_weights())
+    return found
+
+
+def changed(model, kind, **options):
+    """The same network and weights, with other options for the layers of a class."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == kind:
+            layer["config"].update(options)
+    found = type(model).from_config(config)
+    found.set_weights(model.get_weights())
     return found
 
 
@@ -70,7 +93,7 @@ def batch_of(model, batch):
     rng = np.random.default_rng(0)
     shape, classes = model.input_shape[1:], model.output_shape[1]
     x = rng.standard_normal((batch, *shape), np.float32)
-    return x * np.float32(60 if shape[2] == 3 else 1), rng.integers(0, classes, batch)
+    return x * np.float32(60 if model.name == "alexnet" else 1), rng.integers(0, classes, batch)
 
 
 def compiled(model, rate=RATE, decay=DECAY):
@@ -88,8 +111,10 @@ def checked(work, batch):
     predictions = model.predict_on_batch(x)
     expected.check_predictions(predictions[:2], reference.softmax(logits), f"{work}, batch {batch}", 2e-5)
     plain = compiled(network(work, dropout=False), CHECKED_RATES[work])
-    losses = [plain.train_on_batch(x[:2], y[:2]) for _ in range(3)]
+    if any(isinstance(layer, fastcnn.layers.BatchNormalization) for layer in model.layers):
+        logits = expected.logits(plain, x[:2], training=True)
     right = reference.softmax_cross_entropy(logits, y[:2]).mean()
+    losses = [plain.train_on_batch(x[:2], y[:2]) for _ in range(3)]
     if not abs(losses[0] - right) < 1e-4 * right:
         raise WrongResult(f"{work}, batch {batch}: loss {losses[0]}, not {right}")
     if not losses[2] < losses[0]:

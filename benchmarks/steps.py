@@ -66,7 +66,7 @@ def table(plan, seconds, batch):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", nargs="?", default="alexnet", choices=("alexnet", "lenet5"))
+    parser.add_argument("network", nargs="?", default="alexnet", choices=tuple(networks.BUILDERS))
     parser.add_argument("--training", action="store_true")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)

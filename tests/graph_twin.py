@@ -1,7 +1,7 @@
 """A network with branches in float64, written from `fastcnn.reference`: values, and gradients of all weights and inputs."""
 
 import numpy as np
-from twin import loss_functions, run_layer
+from twin import loss_functions, margin_of, run_layer
 
 from fastcnn.model.base import BaseModel
 
@@ -98,6 +98,12 @@ class GraphTwin:
         """Values of the outputs."""
         return self._run(self.model.graph, {id(s): np.asarray(x, np.float64)
                                             for s, x in zip(self.model.graph.inputs, xs)})[0]
+
+    def margin(self, xs):
+        """How far a batch is from a kink."""
+        self.predict(xs)
+        return min(margin_of(call.layer, self.values[id(call.inputs[0])], [self.weights[p] for p in call.layer.parameters])
+                   for call in self.model.graph.order)
 
     def gradients_of(self, xs, targets):
         """(mean loss, {parameter: gradient}, gradients of the inputs) by the model's own losses."""

@@ -28,19 +28,21 @@ def pick(rng, options):
     return options[rng.integers(len(options))]
 
 
+def activation(rng, outputs):
+    """A random one; a softmax of a single output is refused."""
+    name = pick(rng, ACTIVATIONS)
+    return "linear" if name == "softmax" and outputs == 1 else name
+
+
 def spatial_layer(rng, kind, shape, seed, filters):
     """A random layer that fits on images of `shape`."""
     window = tuple(int(rng.integers(1, min(3, size) + 1)) for size in shape[:2])
     options = {"strides": int(rng.integers(1, 3)), "padding": pick(rng, ["valid", "same"])}
     if kind == "conv":
         groups = pick(rng, [g for g in (1, 1, 2, 3) if shape[2] % g == 0])
+        count, use_bias = groups * int(rng.integers(1, filters)), bool(rng.integers(4))
         return L.Conv2D(
-            groups * int(rng.integers(1, filters)),
-            window,
-            groups=groups,
-            use_bias=bool(rng.integers(4)),
-            activation=pick(rng, ACTIVATIONS),
-            **options,
+            count, window, groups=groups, use_bias=use_bias, activation=activation(rng, count), **options
         )
     return {
         "max": lambda: L.MaxPooling2D(window, **options),
@@ -54,7 +56,7 @@ def spatial_layer(rng, kind, shape, seed, filters):
         ),
         "norm": lambda: L.BatchNormalization(momentum=0.9, center=bool(rng.integers(2)), scale=bool(rng.integers(2))),
         "within": lambda: L.LocalResponseNormalization(3, alpha=0.2, k=1.0, mode="within_channel"),
-        "activation": lambda: L.Activation(pick(rng, ACTIVATIONS)),
+        "activation": lambda: L.Activation(activation(rng, shape[2])),
         "prelu": lambda: L.PReLU("normal", pick(rng, [None, 3, (1, 2), (1, 2, 3)])),
         "maxout": lambda: L.Maxout(2 - shape[2] % 2),
         "dropout": lambda: L.Dropout(0.25, seed=seed),
@@ -78,7 +80,8 @@ def random_model(seed, large=False):
         )
     model.add(pick(rng, [L.Flatten, L.Flatten, L.GlobalMaxPooling2D, L.GlobalAveragePooling2D])())
     for _ in range(int(rng.integers(0, 3))):
-        model.add(L.Dense(int(rng.integers(1, 40)), activation=pick(rng, ACTIVATIONS)))
+        units = int(rng.integers(1, 40))
+        model.add(L.Dense(units, activation=activation(rng, units)))
         if rng.integers(4) == 0:
             model.add(
                 pick(

@@ -288,6 +288,22 @@ def test_the_bridge_imports_numpy_only():
     assert outside == []
 
 
+def written_in(*words):
+    """The files of the library in which any of these words stands by itself."""
+    pattern = re.compile(rf"(?<![\w./])(?:{'|'.join(words)})(?![\w.])")
+    files = [*CSRC.rglob("*.[ch]"), *(p for kind in ("*.py", "*.pyi", "*.pyx", "*.pxi") for p in PACKAGE.rglob(kind))]
+    found = {path.relative_to(ROOT).as_posix() for path in files if pattern.search(path.read_text())}
+    return {path for path in found if not path.startswith(("fastcnn/compat/", "fastcnn/convnetjs/"))}  # others' words
+
+
+def test_an_addition_touches_few_files():
+    """Beside tests: what docs/extending.md says of an optimizer and of an op with its layer."""
+    optimizer = written_in("adadelta", "FC_ADADELTA", "Adadelta")
+    assert {"csrc/kernels/optim.h", "fastcnn/optimizers/__init__.pyi"} <= optimizer and len(optimizer) <= 6, optimizer
+    op = written_in("upsample2d", "FC_UPSAMPLE2D", "UpSampling2D", "upsample2d_backward")
+    assert {"csrc/ops/upsample2d.c", "fastcnn/layers/shaping.py"} <= op and len(op) <= 9, op
+
+
 def test_the_package_works_without_the_test_door(run_python):
     code = (
         "import sys; sys.modules['fastcnn._probe'] = None; import numpy as np, fastcnn; "

@@ -372,20 +372,23 @@ class Twin:
 
     def margin(self, x):
         """How far the batch is from a kink: an activation's 0, a tie of maxima, where rounding decides."""
-        y, inputs, _ = self.forward(x, True)
-        margins = [np.inf]
-        for layer, weights, x in zip(self.layers, self.weights, inputs):
-            kind = type(layer).__name__
-            for kink in _KINKS.get(getattr(layer, "activation", ("",))[0], ()):
-                margins.append(_least(np.abs((_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x) - kink)))
-            if kind == "PReLU" or kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
-                margins.append(_least(np.abs(x)))
-            if kind == "Maxout" and layer.group_size > 1:
-                values = np.sort(x.reshape(*x.shape[:-1], -1, layer.group_size), axis=-1)
-                margins.append(_least(values[..., -1] - values[..., -2]))
-            if kind in ("MaxPooling2D", "GlobalMaxPooling2D"):
-                margins.append(_least(_gaps(layer, x)))
-        return min(margins)
+        _, inputs, _ = self.forward(x, True)
+        return min(map(margin_of, self.layers, inputs, self.weights))
+
+
+def margin_of(layer, x, weights):
+    """How far a layer's input is from a kink."""
+    kind, margins = type(layer).__name__, [np.inf]
+    for kink in _KINKS.get(getattr(layer, "activation", ("",))[0], ()):
+        margins.append(_least(np.abs((_RUN[kind](layer, x, *weights)[0] if kind in _RUN else x) - kink)))
+    if kind == "PReLU" or kind == "LpPooling2D" and (layer.p < 2 or layer.pool_size == (1, 1)):
+        margins.append(_least(np.abs(x)))
+    if kind == "Maxout" and layer.group_size > 1:
+        values = np.sort(x.reshape(*x.shape[:-1], -1, layer.group_size), axis=-1)
+        margins.append(_least(values[..., -1] - values[..., -2]))
+    if kind in ("MaxPooling2D", "GlobalMaxPooling2D"):
+        margins.append(_least(_gaps(layer, x)))
+    return min(margins)
 
 
 def _least(values):

@@ -1,4 +1,5 @@
-"""Keras, with whatever backend it is set to (KERAS_BACKEND). It has no local response normalization: LeNet-5 alone."""
+"""Keras, with whatever backend it is set to (KERAS_BACKEND). It has neither local response normalization
+nor poolings that round sizes up or are padded by numbers: LeNet-5 and VGG."""
 
 import os
 
@@ -9,24 +10,39 @@ import numpy as np  # noqa: E402
 
 from fastcnn import layers  # noqa: E402
 
-_KEPT = {"Conv2D": ("filters", "kernel_size", "strides", "padding", "activation", "groups"),
-         "Dense": ("units", "activation"),
-         "AveragePooling2D": ("pool_size", "strides", "padding"), "MaxPooling2D": ("pool_size", "strides", "padding"),
-         "Dropout": ("rate",), "Flatten": ()}
+_WINDOWS = ("pool_size", "strides", "padding")
+_KEPT = {"Conv2D": ("filters", "kernel_size", "strides", "padding", "activation", "groups", "use_bias"),
+         "Dense": ("units", "activation", "use_bias"), "BatchNormalization": ("momentum", "epsilon"),
+         "AveragePooling2D": _WINDOWS, "MaxPooling2D": _WINDOWS, "GlobalAveragePooling2D": (), "Dropout": ("rate",),
+         "Flatten": (), "Add": (), "Concatenate": (), "ReLU": (), "Softmax": ()}
 
 
 def network(model):
     """The same network, as Keras' vocabulary is ours."""
-    found = [keras.Input(model.input_shape[1:])]
-    for layer in model.layers:
-        name = type(layer).__name__
-        if isinstance(layer, layers.LocalResponseNormalization):
-            raise NotImplementedError("Keras has no local response normalization")
-        config = layer.get_config()
-        found.append(getattr(keras.layers, name)(**{k: config[k] for k in _KEPT[name]}))
-    net = keras.Sequential(found)
-    net.set_weights(model.get_weights())
-    return net
+    start = keras.Input(model.input_shape[1:])
+    values = {id(model.graph.inputs[0]): start}
+    for call in model.graph.order:
+        taken = [values[id(symbol)] for symbol in call.inputs]
+        answer = _layer(call.layer, taken if len(taken) > 1 else taken[0])
+        values.update({id(symbol): answer for symbol in model.graph.given_by(call.layer)})
+    return keras.Model(start, answer)
+
+
+def _layer(layer, x):
+    """What Keras' layer with the same weights makes of x; what is padded by numbers is padded before."""
+    name = type(layer).__name__
+    if name not in _KEPT or getattr(layer, "ceil_mode", False):
+        raise NotImplementedError(f"Keras has no {name} like that")
+    config = layer.get_config()
+    options = {k: config[k] for k in _KEPT[name]}
+    if isinstance(options.get("padding"), tuple):
+        if not isinstance(layer, layers.Conv2D):
+            raise NotImplementedError(f"Keras has no {name} padded by numbers")
+        x, options["padding"] = keras.layers.ZeroPadding2D(options["padding"])(x), "valid"
+    made = getattr(keras.layers, name)(**options)
+    y = made(x)
+    made.set_weights(layer.get_weights())
+    return y
 
 
 def forward(model, x):

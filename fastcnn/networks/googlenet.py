@@ -21,8 +21,8 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
     """GoogLeNet: nine blocks of four branches that are concatenated, a mean over the image and one dense layer, softmax.
 
     A block ("inception") has a 1×1 convolution; a 1×1 and a 3×3; a 1×1 and a 5×5; 3×3 max pooling and a 1×1. ReLU follows
-    each convolution. Two further heads, behind blocks 4a and 4d, give gradients to the middle of the network in training, each
-    with .3 of the loss. The model has three outputs then, "fc", "aux1.fc2" and "aux2.fc2"; the first is the answer:
+    each convolution. Two further heads, behind blocks 4a and 4d, give gradients to the middle of the network in training,
+    each with .3 of the loss. The model has three outputs then, "fc", "aux1.fc2" and "aux2.fc2"; the first is the answer:
 
         model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=[1, 0.3, 0.3])
         model.fit(x, [y, y, y])
