@@ -74,6 +74,7 @@ def test_blocks_say_what_they_are(name):
     text = TEXTS[name]
     kinds = [fence[1].strip() for fence in pages.FENCE.finditer(text)]
     assert set(kinds) <= set(pages.FENCES) and len(re.findall("^```", text, re.MULTILINE)) == 2 * len(kinds)
+    assert not re.search("^(<<<<<<<|>>>>>>>)", text, re.MULTILINE), "left by a merge"
 
 
 @pytest.mark.parametrize("name", TEXTS)
