@@ -5,12 +5,12 @@
 Needs torchvision. torch in float64 is the judge; torch in float32 stands beside, to show what single precision costs. Errors
 are parts of the largest value: of all logits, less their mean; of each parameter's gradient, or, where there is next to none
 (biases before batch normalization), of a thousandth of the largest of all. In training normalizations take
-the batch's statistics, dropout is left out, and GoogLeNet's further heads have .3 of the loss each. The exit code is 1 beyond
-2e-5 and 1e-4.
+the batch's statistics, dropout is left out, and GoogLeNet's further heads have .3 of the loss each. The exit code is 1
+beyond 2e-5 and 1e-4.
 
-Logits are those of images of full size, gradients those of small ones that keep clear of kinks: no value that ReLU takes is as
-near to 0, no two in a window of max pooling as near to each other, as rounding reaches. In 224 × 224 pixels there are millions
-of such places and always some that near. There float32 takes the other side, torch's as well as ours, and single gradients
+Logits are those of images of full size, gradients those of small ones that keep clear of kinks: no value that ReLU takes is
+as near to 0, no two in a window of max pooling as near to each other, as rounding reaches. In 224 × 224 pixels there are
+millions of such places and always some that near. There float32 takes the other side, torch's as well as ours, and single gradients
 differ by up to a few hundredths (--large shows it).
 """
 
@@ -42,8 +42,8 @@ NETWORKS = {  # ours, torchvision's; rows of the small images, and how many: as 
 
 
 def filled(model):
-    """The model, with random weights. Kernels are He's; batch normalization leaves most values of a channel on one side of 0,
-    3 deviations from it, which keeps them from ReLU's kink; what else there is shows when it is left out."""
+    """The model, with random weights. Kernels are He's; batch normalization leaves most values of a channel on one side of
+    0, 3 deviations from it, which keeps them from ReLU's kink; what else there is shows when it is left out."""
     rng, weights = np.random.default_rng(0), []
     ranges = {"bias": (-0.2, 0.2), "gamma": (0.8, 1.2), "beta": (1, 2), "moving_mean": (-1, 1), "moving_variance": (5, 15)}
     for parameter in model.parameters:

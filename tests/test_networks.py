@@ -190,8 +190,7 @@ def test_seed_and_initializer():
     first, same, other = (resnet(20, cifar=True, width=0.5, seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, same)) and not np.array_equal(first[0], other[0])
     for build in (partial(resnet, 18), partial(squeezenet, "1.1"), googlenet, partial(googlenet, variant="paper"), nin,
-                  zfnet,
-                  partial(vgg, 11), partial(alexnet, variant="towers")):
+                  zfnet, partial(vgg, 11), partial(alexnet, variant="towers")):
         model = build(initializer="ones")
         for layer in model.layers:
             if isinstance(layer, (L.Conv2D, L.Dense)):
