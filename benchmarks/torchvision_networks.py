@@ -10,8 +10,8 @@ beyond 2e-5 and 1e-4.
 
 Logits are those of images of full size, gradients those of small ones that keep clear of kinks: no value that ReLU takes is
 as near to 0, no two in a window of max pooling as near to each other, as rounding reaches. In 224 × 224 pixels there are
-millions of such places and always some that near. There float32 takes the other side, torch's as well as ours, and single gradients
-differ by up to a few hundredths (--large shows it).
+millions of such places and always some that near. There float32 takes the other side, torch's as well as ours, and single
+gradients differ by up to a few hundredths (--large shows it).
 """
 
 import argparse
