@@ -1,0 +1,89 @@
+"""What is set on a layer, an optimizer, a loss or a model counts from the next call on, or is refused."""
+
+import numpy as np
+import pytest
+
+import fastcnn
+from fastcnn import attributes, losses
+from fastcnn import layers as L
+from fastcnn.optimizers import SGD
+
+X, Y = np.random.default_rng(0).standard_normal((8, 6, 6, 2)).astype(np.float32), np.arange(8) % 3
+
+
+def model(**dense):
+    layers = [L.Conv2D(4, 3, activation="relu", input_shape=(6, 6, 2)), L.BatchNormalization(), L.Dropout(0.5), L.Flatten(),
+              L.Dense(3, **dense), L.Softmax()]
+    found = fastcnn.Sequential(layers, seed=1)
+    found.compile(SGD(0.1, momentum=0.5), "sparse_categorical_crossentropy")
+    return found
+
+
+SET = {
+    "activation": lambda m: setattr(m.layers[0], "activation", "tanh"), "rate": lambda m: setattr(m.layers[2], "rate", 0.1),
+    "epsilon": lambda m: setattr(m.layers[1], "epsilon", 0.5), "momentum": lambda m: setattr(m.optimizer, "momentum", 0.9),
+    "regularizer": lambda m: setattr(m.layers[4], "kernel_regularizer", "l2"),
+    "constraint": lambda m: setattr(m.layers[4], "kernel_constraint", "non_neg"),
+    "trainable": lambda m: setattr(m.layers[0], "trainable", False), "all": lambda m: setattr(m, "trainable", False),
+    "multiplier": lambda m: setattr(m.layers[4], "learning_rate_multiplier", 3.0),
+    "decay": lambda m: setattr(m.optimizer, "weight_decay", 0.1),
+}
+
+
+@pytest.mark.parametrize("name", SET)
+def test_what_is_set_counts_from_the_next_call_on(name):
+    """Whatever plans there are: as if it had been set before there was one."""
+    late, early = model(), model()
+    weights = early.get_weights()
+    late.predict(X), late.evaluate(X, Y, verbose=0), late.train_on_batch(X, Y), late.gradients(X, Y)
+    late.set_weights(weights)
+    late.compile(SGD(0.1, momentum=0.5), "sparse_categorical_crossentropy")
+    late.predict(X)
+    for m in (late, early):
+        SET[name](m)
+        m.predict(X), m.train_on_batch(X, Y)
+    assert np.array_equal(late.predict(X), early.predict(X))
+    assert all(np.array_equal(a, b) for a, b in zip(late.get_weights(), early.get_weights()))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda m: setattr(m.layers[0], "filters", 5), "layer 'conv2d' has been built"),
+    (lambda m: setattr(m.layers[0], "strides", 2), "layer 'conv2d' has been built"),
+    (lambda m: setattr(m.layers[0], "data_format", "channels_first"), "layer 'conv2d' has been built"),
+    (lambda m: setattr(m.layers[0], "name", "c1"), "'conv2d' has its name for good"),
+    (lambda m: setattr(m.layers[0], "activaton", "relu"), "Did you mean 'activation'"),
+    (lambda m: setattr(m.optimizer, "lr", 0), "Did you mean learning_rate"),
+    (lambda m: setattr(m, "trainble", False), "Did you mean 'trainable'"),
+    (lambda m: setattr(m, "layers", []), r"pop\(\)"),
+    (lambda m: setattr(m, "loss", "mse"), "compile"),
+])
+def test_what_would_have_no_effect_is_refused(change, message):
+    m = model()
+    before = m.predict(X)
+    with pytest.raises(AttributeError, match=message):
+        change(m)
+    assert np.array_equal(m.predict(X), before)
+
+
+def test_other_models_change_nothing():
+    before = attributes.changes()
+    model().fit(X, Y, verbose=0)
+    assert attributes.changes() == before
+
+
+def test_what_users_override_is_used():
+    class Twice(L.Dense):
+        def forward(self, x, training=False):
+            return 2 * (x @ self.kernel.value + self.bias.value)
+
+    class Failing(losses.SparseCategoricalCrossentropy):
+        def forward(self, y_true, y_pred):
+            raise RuntimeError("it is called")
+
+    twice, plain = (fastcnn.Sequential([layer(3, input_shape=(4,))], seed=0) for layer in (Twice, L.Dense))
+    x = np.ones((2, 4), np.float32)
+    np.testing.assert_allclose(twice.predict(x), 2 * plain.predict(x), rtol=1e-6)
+    m = model()
+    m.compile("sgd", Failing())
+    with pytest.raises(RuntimeError, match="it is called"):
+        m.train_on_batch(X, Y)
