@@ -154,6 +154,8 @@ class Layer(Settable):
         with being_made(self):
             self.build(shape)
         self.output_size = tuple(self.output_size)
+        if isinstance(getattr(self, "activation", None), tuple):  # a user's class may call something else so
+            activations.check(self.activation, self.output_size[-1])
         Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
         self.built = True

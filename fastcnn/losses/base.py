@@ -36,6 +36,7 @@ class Loss(registry.Configurable):
     link = None           # what makes probabilities of predictions, "sigmoid" or "softmax"; None: nothing has to
     labelled = None       # are targets numbers of classes? None: their shape tells
     ignore_class = None   # the label of samples that do not count
+    needs_classes = False  # does it compare one output with others? Then: what goes with a single one
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -73,6 +74,12 @@ class Loss(registry.Configurable):
         """Which samples count, of prepared targets: booleans; None: all do. (Those of `ignore_class` do not.)"""
         return None
 
+    def check_output(self, output_size):
+        """Refuses a model with one output where classes are compared."""
+        if self.needs_classes and tuple(output_size) == (1,):
+            raise ValueError(f"{self.name} needs an output for each class; a single output goes with {self.needs_classes}. "
+                             f"Received: output {(None, *output_size)}")
+
     def prepare(self, y, output_size):
         """Targets as the op reads them, and whether they are labels; checks shapes and values."""
         y = arguments.array("y", y)
@@ -89,7 +96,6 @@ class OpLoss(Loss):
     labelled = False
     least, most = -_LARGEST, _LARGEST  # targets
     elsewhere = ""  # where other targets go
-    needs_classes = False  # does it compare one output with others? Then: what goes with a single one
 
     def prepare(self, y, output_size):
         self.check_output(output_size)
@@ -98,12 +104,6 @@ class OpLoss(Loss):
             accepted = "finite numbers" if self.most == _LARGEST else f"numbers from {self.least} to {self.most}"
             raise ValueError(f"y must hold {accepted} for {self.name}{self.elsewhere}. Received: {y.min():g} … {y.max():g}")
         return y, sparse
-
-    def check_output(self, output_size):
-        """Refuses a model with one output where classes are compared."""
-        if self.needs_classes and tuple(output_size) == (1,):
-            raise ValueError(f"{self.name} needs an output for each class; a single output goes with {self.needs_classes}. "
-                             f"Received: output {(None, *output_size)}")
 
     @property
     def options(self):

@@ -17,6 +17,8 @@ class Head:
 
     def __init__(self, name, size, loss, weight, given, best):
         self.name, self.size, self.loss, self.weight, self.given = name, size, loss, weight, given
+        if loss is not None:
+            loss.check_output(size)
         self.metrics = [metrics.resolve(identifier, loss, (None, *size), best) for identifier in given]
 
 

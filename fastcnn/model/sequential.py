@@ -126,6 +126,7 @@ class Sequential(Model):
             shape = shape[1:]
         shape = tuple(arguments.integer("input_shape", size) for size in shape)
         self._build(InputLayer(shape, name="input").symbol())
+        self._resolve()
 
     def _build(self, start):
         value = start
