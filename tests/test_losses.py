@@ -230,7 +230,8 @@ def test_no_softmax_of_one_output(name, value):
     image = fastcnn.Input((4, 4, 2))
     dense = L.Dense(1, "sigmoid", input_shape=(3,))
     fastcnn.Sequential([dense])
-    for call in (lambda: fastcnn.Sequential([L.Dense(1, name, input_shape=(3,))]), lambda: L.Conv2D(1, 3, activation=name)(image),
+    for call in (lambda: fastcnn.Sequential([L.Dense(1, name, input_shape=(3,))]),
+                 lambda: L.Conv2D(1, 3, activation=name)(image),
                  lambda: L.Conv2DTranspose(1, 3, activation=name)(image), lambda: L.Activation(name)(np.zeros((2, 1))),
                  lambda: fastcnn.Sequential([L.Dense(1, input_shape=(3,)), L.Activation(name)]),
                  lambda: setattr(dense, "activation", name)):

@@ -310,7 +310,8 @@ def test_shuffle_is_the_sources_own():
     ([(np.zeros((2, 5)), [0, 1])], ValueError, "batch 0 of the source: x must have shape .*Received: shape \\(2, 5\\)"),
     ([(np.zeros((0, 4)), [])], ValueError, "at least one sample"),
     ([samples(), (np.zeros((2, 4)), [0, 3])], ValueError, "batch 1 of the source: y must hold labels .*0 … 3"),
-    ([(np.zeros((2, 4)), ["a", "b"])], TypeError, "batch 0 of the source: .*integer labels"),
+    ([(np.zeros((2, 4)), ["a", "b"])], ValueError, "batch 0 of the source: y must hold as many names .*2: 'a', 'b'"),
+    ([(np.zeros((2, 4)), [0.5, 1])], TypeError, "batch 0 of the source: .*integer labels"),
 ])
 @pytest.mark.parametrize("kind", [*KINDS, "iterator"])
 def test_wrong_batches(kind, batches, error, message):

@@ -40,33 +40,14 @@ def same_length(x, y, sample_weight=None):
                          + ", ".join(f"{name} {length}" for name, length in lengths))
 
 
-def weights(sample_weight, class_weight, y, count):
+def weights(sample_weight, count):
     """One float32 weight per sample, or None."""
-    result = None
-    if sample_weight is not None:
-        result = arguments.array("sample_weight", sample_weight, 1)
-        if len(result) != count:
-            raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
-    if class_weight is not None:
-        if not isinstance(class_weight, dict):
-            raise TypeError(f"class_weight must be a dictionary {{label: weight}}. Received: {type(class_weight).__name__}")
-        own = _weights_of(class_weight, np.asarray(y))
-        result = own if result is None else result * own
+    if sample_weight is None:
+        return None
+    result = arguments.array("sample_weight", sample_weight, 1)
+    if len(result) != count:
+        raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
     return result
-
-
-def _weights_of(class_weight, y):
-    """The weight of each sample's class; y: labels, or rows of which the largest entry counts."""
-    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
-    if len(labels) != len(y) or not np.all(labels == np.floor(labels)):
-        raise ValueError("class_weight needs labels, one whole number per sample, or one-hot rows as y. "
-                         f"Received: {y.dtype}, shape {y.shape}")
-    found, places = np.unique(labels, return_inverse=True)
-    missing = [label for label in found.astype(np.int64).tolist() if label not in class_weight]
-    if missing:
-        raise ValueError(f"class_weight must name every label. Received: no weight for {missing}")
-    own = [arguments.number(f"class_weight[{label}]", class_weight[label]) for label in found.astype(np.int64).tolist()]
-    return np.array(own, np.float32)[places]
 
 
 def split(arrays, part):

@@ -74,6 +74,10 @@ class Loss(registry.Configurable):
         """Which samples count, of prepared targets: booleans; None: all do. (Those of `ignore_class` do not.)"""
         return None
 
+    def of_classes(self, numbers, output_size):
+        """Targets that say of which class each sample is, by its number: the numbers themselves."""
+        return numbers
+
     def check_output(self, output_size):
         """Refuses a model with one output where classes are compared."""
         if self.needs_classes and tuple(output_size) == (1,):
@@ -105,6 +109,10 @@ class OpLoss(Loss):
             raise ValueError(f"y must hold {accepted} for {self.name}{self.elsewhere}. Received: {y.min():g} … {y.max():g}")
         return y, sparse
 
+    def of_classes(self, numbers, output_size):
+        """0 or 1 for a single output, else one-hot rows."""
+        return numbers if tuple(output_size) == (1,) else np.eye(output_size[-1], dtype=np.float32)[numbers]
+
     @property
     def options(self):
         """What its functions in `fastcnn.ops` take."""
@@ -132,6 +140,9 @@ class LabelLoss(OpLoss):
     def prepare(self, y, output_size):
         self.check_output(output_size)
         return labels(self.name, y, output_size, self.ignore_class), True
+
+    def of_classes(self, numbers, output_size):
+        return numbers
 
     def counts(self, target):
         return None if self.ignore_class is None else target >= 0

@@ -5,12 +5,14 @@ A batch's arrays are those of the inputs, then the targets of the outputs, then 
 
 import warnings
 from contextlib import closing
+from functools import partial
 from itertools import islice
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.batches import data, streams
+from fastcnn.model import classes
 
 
 def ready(model, x):
@@ -66,8 +68,11 @@ def by_name(name, value, names, what):
                      f"Received: {given}")
 
 
-def prepared(model, x, y, sample_weight=None):
-    """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty."""
+def prepared(model, x, y, sample_weight=None, learn=False):
+    """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty.
+
+    learn: may the model take names of classes from y?
+    """
     if y is None:
         raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
                          f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
@@ -85,11 +90,11 @@ def prepared(model, x, y, sample_weight=None):
         if len(xs[0]) == 0:
             raise ValueError("x must hold at least one sample. Received: 0 samples")
         try:
-            target, labels = head.loss.prepare(target, head.size)
+            target, labels = head.loss.prepare(classes.numbered(model, head.loss, target, learn), head.size)
         except (TypeError, ValueError) as error:
             raise error if single else type(error)(f"output {head.name!r}: {error}") from None
         targets.append(target), sparse.append(labels)
-        weights.append(_counted(head.loss, target, data.weights(weight, None, target, len(target))))
+        weights.append(_counted(head.loss, target, data.weights(weight, len(target))))
     return [*xs, *targets, *weights], tuple(sparse)
 
 
@@ -125,14 +130,12 @@ def _weights(given, names):
     return [given] * len(names)
 
 
-def weighted(model, arrays, class_weight, y):
+def weighted(model, arrays, class_weight):
     """The arrays of a batch with the weights of classes in those of samples."""
     if class_weight is None:
         return arrays
-    if len(model._heads) != 1:
-        raise ValueError(f"class_weight needs a model of one output; sample_weight takes a list or dictionary. "
-                         f"Received: {len(model._heads)} outputs")
-    return [*arrays[:-1], data.weights(arrays[-1], class_weight, y, len(arrays[0]))]
+    own, before = classes.weights(model, class_weight, arrays[len(model.graph.inputs)]), arrays[-1]
+    return [*arrays[:-1], own if before is None else before * own]
 
 
 def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat=False):
@@ -147,11 +150,11 @@ def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat
     return batches
 
 
-def stream_of(model, name, source, steps, class_weight=None, targets=True, **options):
+def stream_of(model, name, source, steps, class_weight=None, targets=True, training=False, **options):
     """A source of batches; `name` is that of the argument `steps`."""
     steps = None if steps is None else arguments.integer(name, steps)
-    prepare = (lambda item: _batch(model, item, class_weight)) if targets else (lambda item: _unlabelled(model, item))
-    stream = streams.Stream(source, prepare, steps, **options)
+    prepare = partial(_batch, model, class_weight, training) if targets else partial(_unlabelled, model)
+    stream = streams.Stream(source, prepare, steps, training=training, **options)
     if not model.built and model.layers:
         item = stream.peek()
         if item is streams.END:
@@ -161,14 +164,13 @@ def stream_of(model, name, source, steps, class_weight=None, targets=True, **opt
     return stream
 
 
-def _batch(model, item, class_weight):
+def _batch(model, class_weight, learn, item):
     """(samples, arrays, sparse) of a batch that a source gave."""
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
         what = f"{len(item)} values" if isinstance(item, (tuple, list)) else type(item).__name__
         raise ValueError(f"it must be (x, y) or (x, y, sample_weight). Received: {what}")
-    arrays, sparse = prepared(model, *item)
-    inputs = len(model.graph.inputs)
-    arrays = weighted(model, arrays, class_weight, arrays[inputs])
+    arrays, sparse = prepared(model, *item, learn=learn)
+    arrays, inputs = weighted(model, arrays, class_weight), len(model.graph.inputs)
     return len(arrays[0]), [*map(data.dense, arrays[:inputs]), *arrays[inputs:]], sparse
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
 from fastcnn.layers.symbols import symbols_in
-from fastcnn.model import feeding, loops, resuming
+from fastcnn.model import classes, feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
@@ -59,6 +59,7 @@ class Model(Machine):
         self._reset_training()
 
     _given_names = {"input_names": None, "output_names": None}  # of dictionaries that the model was made of
+    _named = False  # does `predict_classes` answer in names?
 
     def _reset_training(self):
         self._losses = self._loss_weights = self._given_metrics = None
@@ -138,6 +139,7 @@ class Model(Machine):
             from fastcnn.engine.half_weights import DTYPES
 
             model._half_dtype = arguments.choice("half_weights", config["half_weights"], DTYPES)
+        model._named = config.get("predicts") == "names"
         return model
 
     _kinds = {}  # name in configurations: class, of models that serve as layers
@@ -253,9 +255,9 @@ class Model(Machine):
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
-            x, y: samples and targets. Or x alone, a source of batches (x, y) or (x, y, sample_weight): a sequence
-                (`len(x)`, `x[i]`, and `on_epoch_end()` if it has it), an object with `epoch(number, first=0)`, or
-                anything that can be iterated.
+            x, y: samples and targets, or the names of their classes. Or x alone, a source of batches (x, y) or (x, y,
+                sample_weight): a sequence (`len(x)`, `x[i]`, and `on_epoch_end()` if it has it), an object with
+                `epoch(number, first=0)`, or anything that can be iterated.
             batch_size: samples per step, 32 unless given; a source has its own.
             epochs: number of the last epoch (so `epochs − initial_epoch` are run).
             verbose: 0 silent, 1 a live line, 2 a line per epoch; "auto": 1 on a terminal, else 2.
@@ -265,7 +267,7 @@ class Model(Machine):
                 it is this, and nothing is split off.
             shuffle: a new order each epoch, from the model's seed and the epoch's number: of samples, or of a sequence's
                 batches. Other sources order their batches themselves.
-            class_weight: {label: weight}; of one-hot rows, the place of the largest entry is the label.
+            class_weight: {label or name: weight}; of one-hot rows, the place of the largest entry is the label.
             sample_weight: one number per sample.
             initial_epoch: number of epochs done before.
             steps_per_epoch: steps of an epoch; None: until all samples were seen. With steps the next epoch goes on
@@ -306,10 +308,10 @@ class Model(Machine):
             batches = feeding.stream_of(self, "steps_per_epoch", x, steps_per_epoch, class_weight, seed=seed, training=True,
                                         skip=self._standing.drawn if resume else 0)
         else:
-            arrays, sparse = feeding.prepared(self, x, y, sample_weight)
+            arrays, sparse = feeding.prepared(self, x, y, sample_weight, learn=True)
             if part and validation_data is None:
                 arrays, tail = data.split(arrays, part)
-            arrays = feeding.weighted(self, arrays, class_weight, arrays[len(self.graph.inputs)])
+            arrays = feeding.weighted(self, arrays, class_weight)
             batches = feeding.batches_of(self, "steps_per_epoch", arrays, sparse, batch_size, steps_per_epoch, seed,
             repeat=True)
         if tail is not None:
@@ -332,17 +334,17 @@ class Model(Machine):
         """
         self._need_loss()
         self._need_float32("train_on_batch")
-        return loops.once(self, "train", *self._one_batch(x, y, sample_weight, class_weight))
+        return loops.once(self, "train", *self._one_batch(x, y, sample_weight, class_weight, learn=True))
 
     def test_on_batch(self, x, y, sample_weight=None):
         """The loss, or [loss, *metrics], of one batch."""
         self._need_loss()
         return loops.once(self, "test", *self._one_batch(x, y, sample_weight))
 
-    def _one_batch(self, x, y, sample_weight, class_weight=None):
+    def _one_batch(self, x, y, sample_weight, class_weight=None, learn=False):
         """(arrays, whether targets are labels) of one batch."""
-        arrays, sparse = feeding.prepared(self, x, y, sample_weight)
-        arrays, inputs = feeding.weighted(self, arrays, class_weight, y), len(self.graph.inputs)
+        arrays, sparse = feeding.prepared(self, x, y, sample_weight, learn)
+        arrays, inputs = feeding.weighted(self, arrays, class_weight), len(self.graph.inputs)
         return [*map(data.dense, arrays[:inputs]), *arrays[inputs:]], sparse
 
     # Gradients
@@ -409,7 +411,7 @@ class Model(Machine):
         """
         xs, losses, targets = self._dense(x), {}, []
         if loss is not None:
-            target, sparse = loss.prepare(y, self.graph.outputs[0].size)
+            target, sparse = loss.prepare(classes.numbered(self, loss, y), self.graph.outputs[0].size)
             others, targets = len(self.outputs) - 1, [target]
             losses = {"losses": [loss] + [None] * others, "sparse": (sparse,) + (False,) * others,
                       "shapes": [symbol.size for symbol in self.graph.outputs]}
@@ -527,14 +529,17 @@ class Model(Machine):
         return self._given_back(loops.predict(self, batches, loops.watchers_of(self, given, batches, verbose, []), ys))
 
     def predict_classes(self, x, batch_size=None, verbose=0, steps=None):
-        """Numbers of the classes that samples belong to: the place of the largest output, or of the smallest in a model that
-        ends in `RBF`; of a single output, whether it is above one half.
+        """The classes that samples belong to: the place of the largest output, or of the smallest in a model that ends in
+        `RBF`; of a single output, whether it is above one half. Their names, if the model was trained on names.
 
         Args:
             x, batch_size, verbose, steps: as `predict`.
 
         Shape:
-            (N, …) → (N,), integers
+            (N, …) → (N,), integers or texts
+
+        Raises:
+            ValueError: predictions of NaN, which are of no class.
 
         Example:
             >>> fastcnn.networks.lenet5().predict_classes(np.zeros((2, 28, 28, 1))).shape
@@ -545,8 +550,41 @@ class Model(Machine):
         y = self.predict(x, batch_size, verbose, steps)
         if y.shape[-1] == 1:
             loss = self._heads[0].loss if self._heads else None
-            return (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
-        return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
+            found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
+        else:
+            found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
+        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        if len(lost):
+            raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
+                             f"[{lost[0]}] the first of them")
+        return classes.answers(self, found)
+
+    @property
+    def class_names(self):
+        """What the outputs stand for, in their order (of a single output: what 0 and 1 do); None: nobody has said it.
+
+        Training on names sets it, to the names in their order. It is kept in `metadata`, and so in files. Once it is set,
+        targets may be names, and `predict_classes` answers in names.
+
+        Example:
+            >>> model = fastcnn.Sequential([fastcnn.layers.Dense(2, "softmax", input_shape=(1,))], seed=0)
+            >>> model.compile("sgd", "sparse_categorical_crossentropy")
+            >>> history = model.fit([1.0, -1.0] * 50, ["dog", "cat"] * 50, epochs=30, verbose=0)
+            >>> model.class_names, model.predict_classes([3.0, -3.0]).tolist()
+            (['cat', 'dog'], ['dog', 'cat'])
+        """
+        return self.metadata.get("class_names")
+
+    @class_names.setter
+    def class_names(self, names):
+        self._named = names is not None
+        if names is None:
+            self.metadata.pop("class_names", None)
+            return
+        names = classes.checked(names)
+        if self.built and len(self.graph.outputs) == 1 and len(names) != classes.count(self):
+            raise ValueError(f"class_names must be {classes.count(self)}, as the model has classes. Received: {len(names)}")
+        self.metadata["class_names"] = names
 
     def predict_on_batch(self, x):
         """What the model makes of one batch, in a single step."""

@@ -4,7 +4,7 @@ from fastcnn import arguments
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.model.base import BaseModel, Layers, input_of, name_layers
-from fastcnn.model.configuring import entry_of, layer_of, with_half_weights
+from fastcnn.model.configuring import entry_of, layer_of, with_choices
 from fastcnn.model.model import Model
 
 
@@ -151,7 +151,7 @@ class Sequential(Model):
         config = {"name": self.name, "seed": self.seed,
                   "input_shape": list(self.input_shape[1:]) if self.built else None,
                   "layers": [entry_of(layer) for layer in (*start, *self._chain)]}
-        return with_half_weights(self, config)
+        return with_choices(self, config)
 
     @classmethod
     def _from_config(cls, config):

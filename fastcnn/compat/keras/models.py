@@ -146,7 +146,9 @@ class _Methods:
         """
         warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5) for a single output")
         classes = super().predict_classes(x, batch_size, verbose)
-        return classes if self.output_shape[-1] > 1 else classes[:, None].astype(np.int32)
+        if self.output_shape[-1] > 1:
+            return classes
+        return classes[:, None].astype(np.int32) if classes.dtype.kind == "i" else classes[:, None]
 
     def predict_proba(self, x, batch_size=None, verbose=0):
         """The output, as `predict` gives it."""
