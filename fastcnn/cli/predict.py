@@ -21,6 +21,7 @@ def add(commands):
     predict.add_argument("--invert", action="store_true", help="digits: the images have dark ink on a light ground")
     predict.add_argument("--top", type=common.positive, metavar="K",
                          help="print the K likeliest classes (photographs: 5, digits: 1)")
+    predict.rest = "images"
     common.add_crops(predict)
     common.add_preparation(predict)
     common.add_half_weights(predict)

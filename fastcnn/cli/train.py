@@ -4,6 +4,7 @@ import os
 import warnings
 
 from fastcnn.callbacks import Callback
+from fastcnn.cli import mistakes
 from fastcnn.cli import options as common
 from fastcnn.cli.evaluate import print_result
 from fastcnn.cli.messages import Failure
@@ -117,12 +118,12 @@ def run(options):
     if given.get("data") == "mnist" and network == "lenet5":
         del given["data"]
     common.set_threads(options)
-    if not _check_files(given):
+    if not _check_files(given, network != "lenet5"):
         given["callbacks"] = [_Gone()]
     return _train_lenet5(given) if network == "lenet5" else _train_on_photographs(network, given)
 
 
-def _check_files(given):
+def _check_files(given, pictures):
     """What is to be written can be, and replaces nothing unasked; returns whether the network is."""
     overwrite, resumed = given.pop("overwrite", False), given.get("resume")
     files = {name: given[name] for name in ("save", "best", "log") if name in given}
@@ -132,6 +133,9 @@ def _check_files(given):
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:
             raise Failure(f"--{' and --'.join(same)} must be different files. Received: {path}")
+    if pictures and "save" in given:
+        for path in mistakes.files(given["save"]):
+            common.check_writable(path, overwrite or resumed is not None)
     return bool({"save", "best", "resume"} & set(given))
 
 
@@ -198,6 +202,7 @@ def _train_on_photographs(network, given):
     print(f"Validation loss {result.loss:.4f}, accuracy {100 * result.accuracy:.2f} % (centre crop), "
           f"{100 * result.ten_crop_accuracy:.2f} % (ten crops) "
           f"({result.test_images:,} images in {result.test_seconds:.1f} s)")
+    mistakes.show(result, given.get("save"))
     for name in "save", "best":
         if given.get(name):
             print(f"{'Saved' if name == 'save' else 'Best epoch saved'} to {given[name]}")

@@ -63,9 +63,10 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
     Source: Krizhevsky, Sutskever, Hinton 2012; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup"; He et al. 2015 for the
     initial values; Smith, Topin 2018 for one cycle.
     """
-    settings = photographs.common_settings("alexnet", epochs, batch_size, learning_rate, mixup, seed, schedule)
-    settings |= {"variant": variant, "lighting": arguments.number("lighting", lighting, 0),
-                 "initializer": _named(initializer), "crop": None if crop is None else arguments.integer("crop", crop)}
+    settings = photographs.common_settings("alexnet", epochs, batch_size, learning_rate, mixup, seed)
+    settings |= {"variant": variant, "schedule": arguments.choice("schedule", schedule, ("one_cycle", "plateau")),
+                 "lighting": arguments.number("lighting", lighting, 0), "initializer": _named(initializer),
+                 "crop": None if crop is None else arguments.integer("crop", crop)}
     sources = {"data": data, "val": val, "validation_split": validation_split, "size": size, "cache": cache,
                "folder": folder, "classes": classes, "labels": labels}
 

@@ -11,28 +11,27 @@ from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.sources import class_names, training_sources
 from fastcnn.recipes.watching import Checkpoint, Pace
 
-SCHEDULES = ("one_cycle", "plateau")
 _PLATEAU = {"monitor": "val_accuracy", "factor": 0.1, "patience": 5}  # Krizhevsky's: by 10 when validation stalls
 _SGD = {"momentum": 0.9, "weight_decay": 5e-4, "decoupled": False}
 
 TrainedOnImages = namedtuple("TrainedOnImages", "model history loss accuracy ten_crop_accuracy train_seconds test_seconds "
-                             "train_images test_images images_per_second data_wait")
+                             "train_images test_images images_per_second data_wait validation answers")
 TrainedOnImages.__doc__ = (
     "What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the "
     "centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last "
-    "evaluation; numbers of images; training images per second and the part of that time spent waiting for data.")
+    "evaluation; numbers of images; training images per second and the part of that time spent waiting for data; the source "
+    "of the validation images; of those that can be read, their numbers and probabilities over ten crops.")
 
 Files = namedtuple("Files", "save checkpoint_steps best log resume")
 Files.__doc__ = "What a training writes, and the file or model that it goes on from; each may be None."
 
 
-def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed, schedule="one_cycle"):
+def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
     """What all recipes record of a training, checked."""
     return {"recipe": recipe, "epochs": arguments.integer("epochs", epochs),
             "batch_size": arguments.integer("batch_size", batch_size),
             "learning_rate": arguments.number("learning_rate", learning_rate, 0),
-            "mixup": arguments.number("mixup", mixup, 0), "seed": arguments.integer("seed", seed, 0),
-            "schedule": arguments.choice("schedule", schedule, SCHEDULES)}
+            "mixup": arguments.number("mixup", mixup, 0), "seed": arguments.integer("seed", seed, 0)}
 
 
 def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
@@ -55,7 +54,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
     save, checkpoint_steps, best, log, resume = files
     paths = {name: None if path is None else os.fspath(path) for name, path in (("log", log), ("best", best))}
     checkpoint, pace = Checkpoint(save, checkpoint_steps), Pace()
-    watchers = [*([watching.ReduceLROnPlateau(**_PLATEAU)] if settings["schedule"] == "plateau" else []), *(callbacks or []),
+    watchers = [*([watching.ReduceLROnPlateau(**_PLATEAU)] if _stalls(settings) else []), *(callbacks or []),
                 *([watching.CSVLogger(log)] if log is not None else []), pace,
                 *([watching.ModelCheckpoint(best, "val_accuracy", save_best_only=True)] if best is not None else []),
                 *([watching.EarlyStopping("val_accuracy", patience=settings["epochs"], restore_best_weights=True)]
@@ -82,9 +81,10 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
         model.save(save)
     middle = perf_counter()
     loss, accuracy = model.evaluate(judged, verbose=0)
-    ten = _ten_crops(model, validation, augmentation, settings["batch_size"])
+    numbers, y = answers = _ten_crops(model, validation, augmentation, settings["batch_size"])
+    ten = float((y.argmax(axis=1) == validation.labels[numbers]).mean()) if len(numbers) else float("nan")
     return TrainedOnImages(model, history, loss, accuracy, ten, middle - start, perf_counter() - middle, len(training),
-                           len(validation), pace.images_per_second, pace.data_wait)
+                           len(validation), pace.images_per_second, pace.data_wait, validation, answers)
 
 
 def recorded_settings(model):
@@ -102,7 +102,7 @@ def recorded_settings(model):
     """
     recorded = _record(model)
     settings = {name: value for name, value in recorded["settings"].items() if name not in ("callbacks", "recipe")}
-    return {**settings, **recorded["optional"]}
+    return {**settings, **{name: value for name, value in recorded["optional"].items() if value is not None}}
 
 
 def recorded_recipe(model):
@@ -119,6 +119,11 @@ def fitted_crop(crop, size):
     if crop > size:
         raise ValueError(f"crop must be at most the images' size, {size} pixels. Received: {crop}")
     return crop
+
+
+def _stalls(settings):
+    """Is the learning rate constant until validation stalls? Else it goes through one cycle."""
+    return settings.get("schedule") == "plateau"
 
 
 def _record(model):
@@ -141,7 +146,7 @@ def _begun(model, augmentation, training, settings, images):
                 getattr(training, "ground", "white")).put(model)
     model.metadata["training"] = {"settings": settings, "images": images, "augmentation": augmentation.get_config()}
     rate = settings["learning_rate"]
-    if settings["schedule"] == "one_cycle":
+    if not _stalls(settings):
         rate = schedules.OneCycle(rate, settings["epochs"] * -(-len(training) // settings["batch_size"]))
     model.compile(SGD(rate, **_SGD), "categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -154,7 +159,7 @@ def _resumed(resume, settings, images):
     model = load_model(resume) if isinstance(resume, (str, os.PathLike)) else resume
     recorded = _record(model)
     before = {"recipe": "alexnet", **recorded["settings"]}
-    if settings["schedule"] == "plateau":
+    if _stalls(settings):
         before["epochs"] = settings["epochs"]  # the rate does not depend on how many there will be
     changed = [name for name, value in settings.items() if before.get(name) != value]
     if changed:
@@ -170,13 +175,11 @@ def _resumed(resume, settings, images):
 
 
 def _ten_crops(model, source, augmentation, batch_size):
-    """Accuracy over ten crops of the images that can be read."""
+    """(numbers, probabilities) of the images that can be read."""
     from fastcnn.images import predict_batches
 
-    right = count = 0
-    for numbers, y in predict_batches(model, source, augmentation, 10, batch_size):
-        right, count = right + int((y.argmax(1) == source.labels[numbers]).sum()), count + len(numbers)
-    return right / count if count else float("nan")
+    pairs = list(predict_batches(model, source, augmentation, 10, batch_size))
+    return tuple(np.concatenate(parts) for parts in zip(*pairs))
 
 
 def normalizing(training):

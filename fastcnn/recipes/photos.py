@@ -1,5 +1,7 @@
 """A small network for photographs of one's own, which may be few: `fastcnn train photos`."""
 
+import os
+
 from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.sources import class_names
@@ -46,9 +48,12 @@ def train_photos(data, val=None, size=64, epochs=50, batch_size=32, learning_rat
     """
     settings = photographs.common_settings("photos", epochs, batch_size, learning_rate, mixup, seed)
     size = arguments.integer("size", size)
-    settings |= {"weights": arguments.choice("weights", weights, ("cifar10", None)), "size": size}
-    sources = {"data": data, "val": val, "validation_split": validation_split, "size": size + round(_BEYOND * size),
-               "cache": cache, "folder": folder, "classes": classes, "labels": labels}
+    settings["size"] = size
+    settings["weights"] = None if weights is None else arguments.choice("weights", weights, ("cifar10",))
+    sources = {"data": data, "val": val, "validation_split": validation_split, "folder": folder, "classes": classes,
+               "labels": labels}
+    if isinstance(data, (str, os.PathLike)):  # else a source, whose images have their size
+        sources |= {"size": size + round(_BEYOND * size), "cache": cache}
     return photographs.train(settings, sources, _begun, photographs.Files(save, checkpoint_steps, None, log, resume),
                              verbose, callbacks, keep_best=True)
 
