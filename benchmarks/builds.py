@@ -3,8 +3,8 @@
 `python -m benchmarks.builds OLD_PYTHON NEW_PYTHON [--rounds 41] [--only lenet5.forward …] [--threads N]`
 
 OLD_PYTHON and NEW_PYTHON are interpreters of environments with either build installed. For each row both have a process, and
-these measure in turn, in changing order, for a fifth of a second at a time or one call. A row shows the medians, and median and
-quartiles of the ratios within each round, new to old: what others do on the machine for seconds meets both. Both
+these measure in turn, in changing order, for a fifth of a second at a time or one call. A row shows the medians, and of the
+ratios within each round, new to old, median and quartiles: what others do on the machine for seconds meets both. Both
 networks have one seed and must predict the same within 1e-4.
 """
 
