@@ -85,7 +85,8 @@ def test_train(trained):
                         r"(, peak memory [\d,]+ MB)?", lines[12])
     assert re.fullmatch(r"Validation loss \d\.\d{4}, accuracy 100\.00 % \(centre crop\), 100\.00 % \(ten crops\) "
                         r"\(8 images in \d+\.\d s\)", lines[13])
-    assert lines[14:] == [f"Saved to {path}"]
+    stem = path.with_suffix("")
+    assert lines[-2:] == [f"Pictures: {stem}-confusion.png, {stem}-mistakes.png", f"Saved to {path}"]
     model = fastcnn.load_model(path)
     assert Preparation.of(model).class_names == ["dark", "light"] and model.epochs_seen == 12
 
@@ -154,12 +155,12 @@ def test_resume_refuses(main, trained, photos, tmp_path):
     assert code == 1 and "needs the images that training was begun with" in err
     fastcnn.networks.lenet5().save(tmp_path / "lenet")
     code, _, err = main(*words, tmp_path / "lenet")
-    assert code == 1 and err.startswith(f"fastcnn: {tmp_path / 'lenet'}: a training is resumed from a file that train_")
+    assert code == 1 and err.startswith(f"fastcnn: {tmp_path / 'lenet'}: a training is resumed from a file that a recipe")
     assert main(*words, tmp_path / "none")[0] == 1 and path.read_bytes() == before
 
 
 @pytest.mark.parametrize("words, message", [
-    (["lenet5", "--folder", "photos"], "--folder does not apply to lenet5, only to alexnet"),
+    (["lenet5", "--folder", "photos"], "--folder does not apply to lenet5, only to photos and alexnet"),
     (["alexnet", "--data", "photos", "--transpose"], "--transpose does not apply to alexnet, only to lenet5"),
     (["lenet5", "--transpose"], "--val and --transpose are for digits of --data"),
     (["lenet5", "--checkpoint-steps", "5"], "--checkpoint-steps does not apply to lenet5"),

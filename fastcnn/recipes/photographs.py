@@ -110,6 +110,10 @@ def recorded_recipe(model):
 
     Raises:
         ValueError: by none of them.
+
+    Example:
+        >>> recorded_recipe(fastcnn.load_model("flowers.safetensors"))  # doctest: +SKIP
+        'photos'
     """
     return _record(model)["settings"].get("recipe", "alexnet")
 
