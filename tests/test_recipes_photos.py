@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 import fastcnn
 from fastcnn import networks, recipes
 from fastcnn.datasets import ImageArray, cifar10
