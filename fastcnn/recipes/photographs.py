@@ -34,7 +34,7 @@ def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
             "mixup": arguments.number("mixup", mixup, 0), "seed": arguments.integer("seed", seed, 0)}
 
 
-def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
+def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None):
     """Trains, evaluates, and returns `TrainedOnImages`.
 
     Args:
@@ -44,6 +44,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
         files: `Files`.
         verbose, callbacks: as of `fit`.
         keep_best: end with the weights of the epoch with the best validation accuracy.
+        expected: function of the training source that returns a line on what so many images can give.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, when the step that runs has ended and all is saved.
@@ -63,6 +64,8 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False):
     training, validation, images, line = training_sources(**sources)
     if verbose:
         say(line)
+        if expected is not None:
+            say(expected(training))
     if "validation_split" in sources:
         settings.update(size=settings.get("size", min(training.shape[:2])), validation_split=images["validation_split"])
     model = None if resume is None else _resumed(resume, settings, images)
