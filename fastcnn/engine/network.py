@@ -1,6 +1,5 @@
 """A network as the engine sees it: values with numbers, and nodes that read some and write one."""
 
-import copy
 from collections import Counter
 
 from fastcnn import _ops
@@ -92,7 +91,7 @@ def lower(calls, inputs, outputs, training=False, watched=()):
         made = layer.training_nodes() if training else layer.nodes()
         if made is None:
             # each call keeps what it needs for its backward pass in a layer object of its own
-            alone = layer if called[layer] == 1 else copy.copy(layer)
+            alone = layer if called[layer] == 1 else layer.alias()
             number[given] = network.value(_floats(layer.output_size))
             nodes.append(PythonNode(alone, tuple(xs), number[given]))
             continue

@@ -60,6 +60,14 @@ class Machine(BaseModel):
     def _plans(self, plans):
         self._made_plans, self._planned = plans, attributes.changes()
 
+    # Copies
+
+    def __getstate__(self):
+        states = None if self._states is None else self._states.apart(self.parameters)
+        half = None if self.dense_dtype == "float32" else self.dense_dtype
+        made = {"_made_plans": {}, "_flat_arrays": None, "_states": states, "_half": None, "_half_dtype": half}
+        return {"graph": self.graph, **super().__getstate__(), **made}  # the graph knows in which order to go through it
+
     # Parameters
 
     @property
@@ -84,17 +92,9 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
-        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
-        if len(kept) != len(self.optimizer.states):
-            self._states = None
-        missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
-        if missing and self.optimizer.states:
-            before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
-            for flat, rows in before.rows.items() if before is not None else ():
-                if flat in self._states.rows:
-                    self._states.rows[flat] = rows
-        elif self._states is None:
-            self._states = States(0, 0.0, ())
+        if self._states is None or self._states.count != len(self.optimizer.states):
+            self._states = States(len(self.optimizer.states), self.optimizer.initial)
+        self._states.cover(self._flats)
 
     # Plans
 
@@ -266,7 +266,7 @@ class Machine(BaseModel):
             half.refresh(version)
         for parameter in freed:
             parameter.value = parameter.value  # restored
-        given_up = [kernel for kernel in half.kernels.values() if kernel.op is not None] if free else []
+        given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})
         for kernel in given_up:
