@@ -68,8 +68,8 @@ def _check(owner, state):
     """
     if _refusal(state) is None or _by_value():
         return
-    for name, value in sorted(state.items(), key=lambda item: item[0][0] == "_"):
-        error = _refusal(value)
+    for name in sorted(state, key=lambda name: name if name[0] == "_" else ""):  # those that users know first
+        error = _refusal(state[name])
         if error is not None:
             reason = re.sub(" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
             raise pickle.PicklingError(

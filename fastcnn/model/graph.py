@@ -27,15 +27,15 @@ class Graph:
         self.layers = list(dict.fromkeys(call.layer for call in self.calls))
 
     def __getstate__(self):
-        """Calls come before what takes their values: whoever copies them goes from each to those that it has copied, not from
-        the last to the first."""
+        """Calls stand first, each behind those whose values it takes: a copy in this order need not go from the last of them
+        to the first at once."""
         return {"calls before": in_order(above([*self.inputs, *self.outputs])), **vars(self)}
 
     def __setstate__(self, state):
         vars(self).update(state)
         del vars(self)["calls before"]
 
-    def _given(self):
+    def given(self):
         """{call: its symbols that somebody takes}"""
         found = {}
         for symbol in (*self.outputs, *(taken for call in self.order for taken in call.inputs)):
@@ -74,7 +74,7 @@ class Graph:
         return found, inputs, [keys[id(symbol)] for symbol in self.outputs], keys
 
     def _expand(self, around, inputs, found):
-        keys, symbols = {id(symbol): key for symbol, key in zip(self.inputs, inputs)}, self._given()
+        keys, symbols = {id(symbol): key for symbol, key in zip(self.inputs, inputs)}, self.given()
         for call in self.order:
             taken = [keys[id(symbol)] for symbol in call.inputs]
             inner = getattr(call.layer, "graph", None)
@@ -90,7 +90,7 @@ class Graph:
 
     def given_by(self, layer):
         """The values of a layer that the network uses, call by call."""
-        symbols = self._given()
+        symbols = self.given()
         return [symbol for call in self.calls if call.layer is layer for symbol in symbols.get(call, ())]
 
     def sources(self, layer):
