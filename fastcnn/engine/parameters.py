@@ -10,7 +10,14 @@ from fastcnn import _ops, arguments, attributes
 
 _LINE = 16  # floats: every parameter starts at a cache line
 _PLANNED = "trainable", "regularizer", "constraint", "learning_rate_multiplier", "weight_decay_multiplier"
+_PLACES = "flat", "stored"
 _versions = count(1)  # of values: no two states of a parameter have the same
+_moves = 0
+
+
+def moves():
+    """A number that grows whenever parameters move from one array to another, or become fewer bits."""
+    return _moves
 
 
 class Parameter:
@@ -37,9 +44,12 @@ class Parameter:
         vars(self).update(state, _version=next(_versions))
 
     def __setattr__(self, name, value):
-        before = vars(self).get(name, value) if name in _PLANNED else value
+        global _moves
+        before = vars(self).get(name, value)
         object.__setattr__(self, name, value)
-        if before is not value and before != value:
+        if name in _PLACES and before is not value:
+            _moves += 1
+        elif name in _PLANNED and before is not value and before != value:
             attributes.changed()
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
-from fastcnn.engine.parameters import Flat, States
+from fastcnn.engine.parameters import Flat, States, moves
 from fastcnn.engine.plan import Plan
 from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
@@ -24,6 +24,7 @@ class Machine(BaseModel):
     def _begin(self):
         """Nothing has run yet."""
         self._plans, self._flat_arrays, self._states = {}, None, None
+        self._places, self._settled = [], 0  # where parameters lay, as of so many moves
         self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
         self._half_dtype = None  # those that are to be made
         self._seen = ()  # names of layers that are watched
@@ -65,7 +66,8 @@ class Machine(BaseModel):
     def __getstate__(self):
         states = None if self._states is None else self._states.apart(self.parameters)
         half = None if self.dense_dtype == "float32" else self.dense_dtype
-        made = {"_made_plans": {}, "_flat_arrays": None, "_states": states, "_half": None, "_half_dtype": half}
+        made = {"_made_plans": {}, "_flat_arrays": None, "_places": [], "_states": states, "_half": None,
+                "_half_dtype": half}
         return {"graph": self.graph, **super().__getstate__(), **made}  # the graph knows in which order to go through it
 
     # Parameters
@@ -73,15 +75,27 @@ class Machine(BaseModel):
     @property
     def _flats(self):
         """The flat arrays that the parameters lie in, those put into one that lie nowhere yet."""
-        if self._flat_arrays is None or any(flat.left for flat in self._flat_arrays):
-            self._need_built()
-            parameters = self.parameters
-            loose = [p for p in parameters if p.flat is None and p.stored is None]
-            if loose:
-                Flat(loose)
-            self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
-            self._plans = {}
+        if self._flat_arrays is None or self._settled != moves():
+            self._settle()
         return self._flat_arrays
+
+    def _settle(self):
+        """Gives each parameter a place, and finds those of layers that other models share."""
+        self._need_built()
+        parameters = self.parameters
+        for parameter in parameters:
+            if parameter.flat is not None and parameter.flat.left:
+                parameter.leave()
+        loose = [p for p in parameters if p.flat is None and p.stored is None]
+        if loose:
+            Flat(loose)
+        before, self._places = self._places, [(p, p.flat, p.stored) for p in parameters]
+        self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
+        self._settled = moves()
+        if self._places != before:
+            self._plans = {}
+            if self._half is not None:
+                self._half.version = None
 
     @property
     def version(self):
