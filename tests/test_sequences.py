@@ -1,5 +1,4 @@
-"""Whatever is done to models in whatever order: they predict, and train, as fresh ones do that are made of their configuration,
-weights and training."""
+"""Whatever is done to models in whatever order: they predict, and train, as fresh ones do of their configuration and weights."""
 
 import copy
 import pickle
