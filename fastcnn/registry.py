@@ -103,6 +103,13 @@ def function_name(function):
     return getattr(function, "__name__", type(function).__name__)
 
 
+def used(values):
+    """What `custom_objects` must have for the configurations of some values: {name: class or function} of those among them
+    that have one."""
+    found = [value for value in values if isinstance(value, Configurable)]
+    return {serialize(value)["class_name"]: getattr(value, "function", type(value)) for value in found}
+
+
 def serialize(found):
     """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`.
 

@@ -10,7 +10,14 @@ from fastcnn import _ops, arguments, attributes
 
 _LINE = 16  # floats: every parameter starts at a cache line
 _PLANNED = "trainable", "regularizer", "constraint", "learning_rate_multiplier", "weight_decay_multiplier"
+_PLACES = "flat", "stored"
 _versions = count(1)  # of values: no two states of a parameter have the same
+_moves = 0
+
+
+def moves():
+    """A number that grows whenever parameters move from one array to another, or become fewer bits."""
+    return _moves
 
 
 class Parameter:
@@ -28,10 +35,21 @@ class Parameter:
         self.start, self._version, self.absorbed = 0, 0, False
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
+    def __getstate__(self):
+        """Copies have their values to themselves, outside of any flat array."""
+        own = {"flat": None, "start": 0, "absorbed": False, "_gradient": None}
+        return vars(self) | own
+
+    def __setstate__(self, state):
+        vars(self).update(state, _version=next(_versions))
+
     def __setattr__(self, name, value):
-        before = vars(self).get(name, value) if name in _PLANNED else value
+        global _moves
+        before = vars(self).get(name, value)
         object.__setattr__(self, name, value)
-        if before is not value and before != value:
+        if name in _PLACES and before is not value:
+            _moves += 1
+        elif name in _PLANNED and before is not value and before != value:
             attributes.changed()
 
     @property
@@ -179,24 +197,39 @@ def _whole_lines(size):
 
 
 class States:
-    """What an optimizer keeps of a model's parameters: for each flat array so many rows of its layout.
+    """What an optimizer keeps of a model's parameters: for each flat array so many rows of its layout, and of a copy's
+    parameters, which lie in none yet, arrays of their own.
 
     Args:
         count: rows.
         initial: what they start from.
-        flats: the arrays.
+        loose: {parameter: its arrays}.
     """
 
-    def __init__(self, count, initial, flats):
-        self.rows = {}
-        for flat in flats if count else ():
-            self.rows[flat] = _ops.aligned(count * flat.values.size, zero=True).reshape(count, -1)
-            if initial:
-                self.rows[flat][...] = initial
+    def __init__(self, count, initial, loose=()):
+        self.count, self.initial, self.rows, self.loose = count, initial, {}, dict(loose)
+
+    def cover(self, flats):
+        """Makes rows for the flat arrays that have none."""
+        for flat in flats if self.count else ():
+            if flat not in self.rows:
+                self.rows[flat] = _ops.aligned(self.count * flat.values.size, zero=True).reshape(self.count, -1)
+                if self.initial:
+                    self.rows[flat][...] = self.initial
+        for parameter in [p for p in self.loose if p.flat in self.rows]:
+            for row, array in zip(self.rows[parameter.flat], self.loose.pop(parameter)):
+                parameter.of(row)[...] = array
 
     def of(self, parameter):
-        """What is kept of one parameter, as views."""
-        return [parameter.of(row) for row in self.rows.get(parameter.flat, ())]
+        """What is kept of one parameter, as views; of one that has taken no step, what it starts from."""
+        if parameter in self.loose:
+            return self.loose[parameter]
+        return [parameter.of(row) for row in self.rows.get(parameter.flat, ())] or [
+            np.full(parameter.shape, self.initial, np.float32) for _ in range(self.count)]
+
+    def apart(self, parameters):
+        """The same of some parameters, whatever arrays they lie in."""
+        return States(self.count, self.initial, {p: self.of(p) for p in parameters if self.count})
 
     def part(self, run):
         """What is kept of a run of parameters, as views."""

@@ -20,7 +20,7 @@ def forward(plan, i, batch):
     xs = [_rows(plan, value, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
     if node.xs[0] in plan.network.inputs:  # the layer may write into what it is given; this is the user's
         xs = [x.copy() if value in plan.network.inputs else x for value, x in zip(node.xs, xs)]
-    y = layer.forward(xs if layer.merges else xs[0], training=plan.network.training)
+    y = node.forward(xs, plan.network.training)
     y = arguments.returned(f"{layer.name}.forward", y, (batch, *layer.output_size))
     plan.values[node.y].array[:batch] = y.reshape(batch, -1)
 

@@ -7,11 +7,12 @@ import numpy as np
 from fastcnn import activations, arguments, attributes, constraints, initializers, registry, regularizers
 from fastcnn.attributes import Settable, being_made, overrides
 from fastcnn.engine.parameters import Multiplier, Parameter
+from fastcnn.layers.copying import Copied
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
 
 
-class Layer(Settable):
+class Layer(Copied, Settable):
     """Base class of layers; subclass it to write a layer of your own in NumPy.
 
     A subclass overrides `build(shape)` (declare parameters with `add_weight`, set `self.output_size` to the output's
@@ -47,6 +48,7 @@ class Layer(Settable):
     merges = False       # does it take a list of inputs?
     training_only = False
     smallest_wins = False  # at a model's end: is the smallest output the answer, not the largest?
+    made_anew = {"_eager": lambda: None, "_given": list}
     learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
 
     def __init__(self, *, name=None, input_shape=None, trainable=True, learning_rate_multiplier=None,
@@ -217,6 +219,21 @@ class Layer(Settable):
             views.append(view)
         return views
 
+    @property
+    def _items(self):
+        """(layer, parameter) of all parameters: a model's layers have some each."""
+        return [(self, parameter) for parameter in self.parameters]
+
+    @property
+    def trainable_weights(self):
+        """Those of `weights` that training changes."""
+        return [view for (layer, p), view in zip(self._items, self.weights) if layer.trainable and p.trainable]
+
+    @property
+    def non_trainable_weights(self):
+        """Those of `weights` that training leaves alone, or that follow it: moving averages."""
+        return [view for (layer, p), view in zip(self._items, self.weights) if not (layer.trainable and p.trainable)]
+
     def get_weights(self):
         """Copies of the parameters' arrays."""
         return [p.value.copy() for p in self.parameters]
@@ -285,16 +302,16 @@ class Layer(Settable):
     def given(self, symbol):
         """Remembers a value that the layer gives. The value, and models made of it, keep the layer, not the other way
         round."""
-        self._given = [*(ref for ref in self._given if ref() is not None), weakref.ref(symbol)]
+        own = vars(self)  # which may yet be empty, if both are being copied
+        own["_given"] = [*(ref for ref in own.get("_given", ()) if ref() is not None), weakref.ref(symbol)]
         return symbol
 
     @property
     def output(self):
         """The value that the layer gave when it was first called on one."""
-        for reference in self._given:
-            symbol = reference()
-            if symbol is not None:
-                return symbol
+        known = [symbol for symbol in (reference() for reference in self._given) if symbol is not None]
+        if known:
+            return min(known, key=lambda symbol: symbol.call.number)
         raise AttributeError(f"layer {self.name!r} has no output yet: it has not been called on an Input, nor built in a "
                              f"model")
 

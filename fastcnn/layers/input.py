@@ -54,6 +54,12 @@ class InputLayer(Layer):
         return cls(**{**config, "shape": tuple(config["shape"])})
 
 
+def input_for(symbol, name):
+    """An input of the shape of a value."""
+    formats = {True: "channels_first", False: "channels_last"}
+    return InputLayer(symbol.shape[1:], formats.get(symbol.first) if len(symbol.size) == 3 else None, name=name)
+
+
 def Input(shape, name=None, data_format=None):
     """Says what samples look like: the value that a model's first layer is called on, or a `Sequential`'s first entry.
 

@@ -3,7 +3,7 @@ functional API."""
 
 from itertools import count
 
-_order = count()
+_order = count(1)
 
 
 class Call:
@@ -22,6 +22,9 @@ class Call:
     def __init__(self, layer, inputs=()):
         self.layer, self.inputs, self.number = layer, tuple(inputs), next(_order)
 
+    def __reduce__(self):
+        return _call_again, (self.layer, self.inputs, self.number)
+
 
 class Symbol:
     """A value that a model will compute.
@@ -31,14 +34,17 @@ class Symbol:
         index: its number among what the call gives.
         size: shape of one sample, without the batch, channels last.
         first: do users see channels first? None: nobody has said so yet.
+        taken: by a layer to which it did not matter who sees what first?
     """
 
     __slots__ = ("call", "index", "size", "first", "taken", "__weakref__")
     __array_ufunc__ = None  # NumPy leaves it alone
 
-    def __init__(self, call, index, size, first=None):
-        self.call, self.index, self.size, self.first = call, index, tuple(size), first
-        self.taken = False  # by a layer to which it did not matter who sees what first
+    def __init__(self, call, index, size, first=None, taken=False):
+        self.call, self.index, self.size, self.first, self.taken = call, index, tuple(size), first, taken
+
+    def __reduce__(self):
+        return _symbol_again, (self.call, self.index, self.size, self.first, self.taken)
 
     @property
     def layer(self):
@@ -101,6 +107,21 @@ class Symbol:
 
     def __bool__(self):
         raise TypeError(f"a value that is not known yet is neither true nor false. Received: {self!r}")
+
+
+def _call_again(layer, inputs, number):
+    """A copy, which keeps its place in the order of calls; those that are made from now on come after it."""
+    global _order
+    call = Call(layer, inputs)
+    if number > call.number:
+        _order = count(number + 1)
+    call.number = number
+    return call
+
+
+def _symbol_again(call, *given):
+    """A copy, which its layer knows."""
+    return call.layer.given(Symbol(call, *given))
 
 
 def turned(size, first):

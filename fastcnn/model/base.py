@@ -5,6 +5,7 @@ from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
+from fastcnn.model.naming import name_layers, unique
 from fastcnn.random import new_seed
 
 
@@ -220,18 +221,6 @@ class BaseModel(Layer):
         self._need_built()
         return super().weights
 
-    @property
-    def trainable_weights(self):
-        """Those that training changes."""
-        self._need_built()
-        return [view for (layer, p), view in zip(self._items, super().weights) if layer.trainable and p.trainable]
-
-    @property
-    def non_trainable_weights(self):
-        """Those that training leaves alone, or that follow it: moving averages."""
-        self._need_built()
-        return [view for (layer, p), view in zip(self._items, super().weights) if not (layer.trainable and p.trainable)]
-
     def get_weights(self):
         """Copies of all parameters' arrays."""
         self._need_built()
@@ -307,46 +296,15 @@ class BaseModel(Layer):
 
     def get_config(self):
         """The architecture in JSON's types."""
+        from fastcnn.model.configuring import entry_of
+
+        return self._described(entry_of)
+
+    def _described(self, entry):
+        """The configuration, with `entry(layer)` for each layer."""
         from fastcnn.model.configuring import config_of
 
-        return config_of(self)
-
-
-def name_layers(layers):
-    """Sees to it that names differ: layers without a name of the user's get one of their class' name and a number.
-
-    Raises:
-        ValueError: two layers that the user has named alike.
-    """
-    taken = set()
-    for layer in layers:
-        if layer.given_name is not None:
-            if layer.given_name in taken:
-                raise ValueError(f"layers' names must differ. Received: {layer.given_name!r} twice")
-            taken.add(layer.given_name)
-    for layer in layers:
-        if layer.given_name is None:
-            if not layer.settled or layer.name in taken:
-                layer._name = unique_name(layer.default_name(), taken)
-                layer.settled = True
-            taken.add(layer.name)
-
-
-def unique_name(base, taken):
-    """The name itself, or with the first number that makes it new."""
-    name, number = base, 0
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
-    return name
-
-
-def unique(names):
-    """The same names, those that have been there before with a number."""
-    found = []
-    for name in names:
-        found.append(unique_name(name, found))
-    return found
+        return config_of(self, entry)
 
 
 def input_of(layer):

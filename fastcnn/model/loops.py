@@ -26,6 +26,9 @@ class Logs(Mapping):
         """Number of samples since this object was made."""
         return self._totals[1] - self._before
 
+    def __reduce__(self):
+        return dict, (self.read(),)  # a copy has the means as they are now
+
     def __getitem__(self, key):
         return self.read()[key]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
-from fastcnn.engine.parameters import Flat, States
+from fastcnn.engine.parameters import Flat, States, moves
 from fastcnn.engine.plan import Plan
 from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
@@ -24,6 +24,7 @@ class Machine(BaseModel):
     def _begin(self):
         """Nothing has run yet."""
         self._plans, self._flat_arrays, self._states = {}, None, None
+        self._places, self._settled = [], 0  # where parameters lay, as of so many moves
         self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
         self._half_dtype = None  # those that are to be made
         self._seen = ()  # names of layers that are watched
@@ -60,20 +61,41 @@ class Machine(BaseModel):
     def _plans(self, plans):
         self._made_plans, self._planned = plans, attributes.changes()
 
+    # Copies
+
+    def __getstate__(self):
+        states = None if self._states is None else self._states.apart(self.parameters)
+        half = None if self.dense_dtype == "float32" else self.dense_dtype
+        made = {"_made_plans": {}, "_flat_arrays": None, "_places": [], "_states": states, "_half": None,
+                "_half_dtype": half}
+        return {"graph": self.graph, **super().__getstate__(), **made}  # the graph knows in which order to go through it
+
     # Parameters
 
     @property
     def _flats(self):
         """The flat arrays that the parameters lie in, those put into one that lie nowhere yet."""
-        if self._flat_arrays is None or any(flat.left for flat in self._flat_arrays):
-            self._need_built()
-            parameters = self.parameters
-            loose = [p for p in parameters if p.flat is None and p.stored is None]
-            if loose:
-                Flat(loose)
-            self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
-            self._plans = {}
+        if self._flat_arrays is None or self._settled != moves():
+            self._settle()
         return self._flat_arrays
+
+    def _settle(self):
+        """Gives each parameter a place, and finds those of layers that other models share."""
+        self._need_built()
+        parameters = self.parameters
+        for parameter in parameters:
+            if parameter.flat is not None and parameter.flat.left:
+                parameter.leave()
+        loose = [p for p in parameters if p.flat is None and p.stored is None]
+        if loose:
+            Flat(loose)
+        before, self._places = self._places, [(p, p.flat, p.stored) for p in parameters]
+        self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
+        self._settled = moves()
+        if self._places != before:
+            self._plans = {}
+            if self._half is not None:
+                self._half.version = None
 
     @property
     def version(self):
@@ -84,17 +106,9 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
-        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
-        if len(kept) != len(self.optimizer.states):
-            self._states = None
-        missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
-        if missing and self.optimizer.states:
-            before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
-            for flat, rows in before.rows.items() if before is not None else ():
-                if flat in self._states.rows:
-                    self._states.rows[flat] = rows
-        elif self._states is None:
-            self._states = States(0, 0.0, ())
+        if self._states is None or self._states.count != len(self.optimizer.states):
+            self._states = States(len(self.optimizer.states), self.optimizer.initial)
+        self._states.cover(self._flats)
 
     # Plans
 
@@ -266,7 +280,7 @@ class Machine(BaseModel):
             half.refresh(version)
         for parameter in freed:
             parameter.value = parameter.value  # restored
-        given_up = [kernel for kernel in half.kernels.values() if kernel.op is not None] if free else []
+        given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})
         for kernel in given_up:

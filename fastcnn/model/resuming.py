@@ -19,7 +19,11 @@ class Standing:
         self.step = self.drawn = self.rows = 0
         self.totals = [0.0, 0]
         self.watchers = None  # the CallbackList of the training that goes on, or was the last
-        self._states, self._arrays = [], {}  # those that a file held
+        self._states, self._arrays = [], {}  # those that a file, or a copy, held
+
+    def __getstate__(self):
+        states, arrays = self.callbacks()
+        return {**vars(self), "watchers": None, "_states": states, "_arrays": arrays}
 
     def check(self, batches):
         """Refuses to go on in the midst of an epoch whose batches are not those it began with.

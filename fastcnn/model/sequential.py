@@ -3,9 +3,10 @@
 from fastcnn import arguments
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
-from fastcnn.model.base import BaseModel, Layers, input_of, name_layers
-from fastcnn.model.configuring import entry_of, layer_of, with_half_weights
+from fastcnn.model.base import BaseModel, Layers, input_of
+from fastcnn.model.configuring import layer_of, with_half_weights
 from fastcnn.model.model import Model
+from fastcnn.model.naming import name_layers
 
 
 class Sequential(Model):
@@ -144,19 +145,16 @@ class Sequential(Model):
 
     # Configuration
 
-    def get_config(self):
-        """The architecture in JSON's types."""
+    def _described(self, entry):
         start = [] if self._start is None else [self._start.layer]
         config = {"name": self.name, "seed": self.seed,
                   "input_shape": list(self.input_shape[1:]) if self.built else None,
-                  "layers": [entry_of(layer) for layer in (*start, *self._chain)]}
+                  "layers": [entry(layer) for layer in (*start, *self._chain)]}
         return with_half_weights(self, config)
 
     @classmethod
     def _from_config(cls, config):
-        entries = [{**entry, "class_name": "InputLayer"} if entry["class_name"] == "Input" else entry
-                   for entry in config["layers"]]  # as files of format 1 have it
-        model = cls([layer_of(entry, cls._kinds) for entry in entries], config["name"], config["seed"])
+        model = cls([layer_of(entry, cls._kinds) for entry in config["layers"]], config["name"], config["seed"])
         if model._chain and not model.built and config["input_shape"] is not None:
             model.build(config["input_shape"])
         return model

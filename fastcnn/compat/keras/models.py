@@ -16,9 +16,10 @@ from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, translate, warn
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
 
-__all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
+__all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 _WEIGHTS = "fastcnn weights 1"
 _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}

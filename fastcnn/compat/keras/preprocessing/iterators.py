@@ -34,6 +34,12 @@ class ImageIterator:
         self._orders, self._lock = {}, threading.Lock()
         self.reset()
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name not in ("_orders", "_lock")}
+
+    def __setstate__(self, state):
+        vars(self).update(state, _orders={}, _lock=threading.Lock())
+
     def reset(self):
         """The next batch is the first again."""
         self._turn = self._place = 0
