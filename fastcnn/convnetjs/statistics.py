@@ -1,6 +1,10 @@
 """What ConvNetJS' demos tell of each layer: extremes of activations and gradients, and how many parameters it has."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+
+from fastcnn.convnetjs.net import Net
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class LayerStatistics:
         return "\n".join(lines)
 
 
-def statistics(net):
+def statistics(net: Net) -> list[LayerStatistics]:
     """Statistics of each layer of a network, for what passed through it last.
 
     Args:

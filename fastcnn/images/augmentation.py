@@ -1,9 +1,14 @@
 """How photographs are prepared, as an object: for training with chance, for evaluation without."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments, ops
 from fastcnn.registry import Configurable
+from fastcnn.typing import Array, ArrayLike, Config, Pair
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right", "centre")
 
@@ -37,8 +42,9 @@ class Augmentation(Configurable):
 
     config = ("crop", "random_crop", "flip", "mean", "std", "lighting", "eigenvectors", "eigenvalues")
 
-    def __init__(self, crop=227, random_crop=True, flip=True, mean=None, std=None, lighting=0.0, eigenvectors=None,
-                 eigenvalues=None):
+    def __init__(self, crop: Pair | None = 227, random_crop: bool = True, flip: bool = True, mean: ArrayLike | None = None,
+                 std: ArrayLike | None = None, lighting: float = 0.0, eigenvectors: ArrayLike | None = None,
+                 eigenvalues: ArrayLike | None = None) -> None:
         self.crop = None if crop is None else arguments.pair("crop", crop)
         self.random_crop = arguments.flag("random_crop", random_crop)
         self.flip = arguments.flag("flip", flip)
@@ -53,7 +59,8 @@ class Augmentation(Configurable):
             raise ValueError("lighting needs eigenvectors and eigenvalues, as statistics(source).pca has them. Received: "
                              f"lighting={lighting!r} alone")
 
-    def __call__(self, x, seed=0, epoch=0, index=None, partner=None, weight=1.0, out=None):
+    def __call__(self, x: Array, seed: int = 0, epoch: int = 0, index: ArrayLike | None = None,
+                 partner: ArrayLike | None = None, weight: float = 1.0, out: Array | None = None) -> Array:
         """The images as a network takes them.
 
         Args:
@@ -66,7 +73,7 @@ class Augmentation(Configurable):
                            lighting=self.lighting, eigenvectors=self.eigenvectors, eigenvalues=self.eigenvalues, index=index,
                            partner=partner, weight=weight, seed=seed, epoch=epoch, out=out, **self._range())
 
-    def evaluation(self):
+    def evaluation(self) -> Augmentation:
         """The same without chance: the centre, not mirrored, in its own light.
 
         Example:
@@ -75,7 +82,7 @@ class Augmentation(Configurable):
         """
         return Augmentation(self.crop, False, False, self.mean, self.std)
 
-    def at(self, x, position, flip="never", out=None):
+    def at(self, x: Array, position: str, flip: str = "never", out: Array | None = None) -> Array:
         """A given crop without chance: position "centre", "top_left" …, flip "never" or "always".
 
         Example:
@@ -85,7 +92,7 @@ class Augmentation(Configurable):
         """
         return ops.augment(x, self.crop, position, flip, out=out, **self._range())
 
-    def out_shape(self, shape):
+    def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """(height, width, channels) of what an image of `shape` becomes.
 
         Example:
@@ -98,7 +105,7 @@ class Augmentation(Configurable):
             raise ValueError(f"crop must fit into the images of {h} × {w} pixels. Received: {crop}")
         return (*crop, c)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of `__init__`, JSON-able.
 
         Raises:
@@ -116,7 +123,7 @@ class Augmentation(Configurable):
                 for name, value in values}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Augmentation:
         """What `get_config` described."""
         return cls(**config)
 

@@ -1,8 +1,11 @@
 """AlexNet from photographs: `fastcnn train alexnet`."""
 
+from __future__ import annotations
+
 import os
-from collections import namedtuple
+from collections.abc import Mapping, Sequence
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,23 +13,40 @@ from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.sources import class_names, training_sources
 from fastcnn.recipes.watching import Checkpoint, Pace
+from fastcnn.typing import Callback, History, Identifier, Model, Path
 
 _SCHEDULES = ("one_cycle", "plateau")
 _PLATEAU = {"monitor": "val_accuracy", "factor": 0.1, "patience": 5}  # the paper's: by 10 when validation stalls
 _SGD = {"momentum": 0.9, "weight_decay": 5e-4, "decoupled": False}
 
-TrainedOnImages = namedtuple("TrainedOnImages", "model history loss accuracy ten_crop_accuracy train_seconds test_seconds "
-                             "train_images test_images images_per_second data_wait")
-TrainedOnImages.__doc__ = (
-    "What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the "
-    "centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last "
-    "evaluation; numbers of images; training images per second and the part of that time spent waiting for data.")
+
+class TrainedOnImages(NamedTuple):
+    """What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the
+    centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last
+    evaluation; numbers of images; training images per second and the part of that time spent waiting for data."""
+
+    model: Model
+    history: History
+    loss: float
+    accuracy: float
+    ten_crop_accuracy: float
+    train_seconds: float
+    test_seconds: float
+    train_images: int
+    test_images: int
+    images_per_second: float
+    data_wait: float
 
 
-def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
-                  initializer="he_normal", schedule="one_cycle", validation_split=None, seed=0, size=None, crop=None,
-                  cache=False, folder=None, classes=None, labels=None, save=None, checkpoint_steps=None, best=None, log=None,
-                  resume=None, verbose="auto", callbacks=None):
+def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: int = 40, batch_size: int = 64,
+                  learning_rate: float = 0.02, mixup: float = 0.2, lighting: float = 0.1,
+                  initializer: Identifier | None = "he_normal", schedule: str = "one_cycle",
+                  validation_split: float | None = None, seed: int = 0, size: int | None = None, crop: int | None = None,
+                  cache: bool = False, folder: str | None = None, classes: Sequence[str] | None = None,
+                  labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                  checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
+                  resume: Path | Model | None = None, verbose: int | str = "auto",
+                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;
@@ -123,7 +143,7 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
                            len(validation), pace.images_per_second, pace.data_wait)
 
 
-def recorded_settings(model):
+def recorded_settings(model: Model) -> dict[str, Any]:
     """The arguments that a model of `train_alexnet` was trained with, to resume with; files and data aside.
 
     Args:

@@ -20,6 +20,8 @@ Example:
     Dense(output_dim=10) is an old spelling. Write Dense(units=10)
 """
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -75,7 +77,7 @@ Model, Sequential, Input = MODULES["models"].Model, MODULES["models"].Sequential
 __all__ = sorted(["Input", "Model", "Sequential", "install", *[path for path in MODULES if "." not in path]])
 
 
-def install(name="keras"):
+def install(name: str = "keras") -> None:
     """Lets `import keras` find this package for the rest of the process.
 
     Args:
