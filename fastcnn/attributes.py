@@ -6,7 +6,7 @@ import inspect
 import sys
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from fastcnn import arguments
 
@@ -41,7 +41,7 @@ class Settable:
         arguments.hinting(cls)
         _marking(cls)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: NoReturn) -> None:  # type checkers: nothing can be set that no class declares
         own, found = vars(self), getattr(type(self), name, None)
         if isinstance(found, property) and found.fset is None:
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "

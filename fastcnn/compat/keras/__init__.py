@@ -25,10 +25,14 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import __version__ as _version
 from fastcnn.compat.keras import absent
 from fastcnn.compat.spellings import Moved
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 __version__ = f"3.0.0+fastcnn.{_version}"  # the age of the vocabulary, for programs that ask
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import arguments, layers
 from fastcnn.compat.keras import activations, backend, initializers
 from fastcnn.compat.spellings import accepting, bound, known, paired, renamed, translate
 from fastcnn.layers.symbols import Symbol
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
 
