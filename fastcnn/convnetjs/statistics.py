@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastcnn.convnetjs.net import Net
 
@@ -26,8 +27,8 @@ class LayerStatistics:
     window: str | None
     min_activation: float
     max_activation: float
-    min_gradient: float | None
-    max_gradient: float | None
+    min_gradient: float | Any
+    max_gradient: float | Any
     parameters: str | None
 
     def __str__(self):

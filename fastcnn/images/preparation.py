@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Preparation:
                                                     for name, value in config.items()}}
 
     @classmethod
-    def of(cls, model: Model) -> Preparation | None:
+    def of(cls, model: Model) -> Preparation | Any:
         """That of a model, or None if its metadata say nothing of images.
 
         Raises:

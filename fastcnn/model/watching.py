@@ -15,7 +15,7 @@ class Seen(NamedTuple):
     There is no gradient of a model's outputs, which a step goes past: softmax and cross-entropy are one op."""
 
     output: np.ndarray
-    gradient: np.ndarray | None
+    gradient: np.ndarray | Any
 
 
 class Watched:
