@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no module depends on those higher in the house
     import os
@@ -40,3 +40,7 @@ ActivationName: TypeAlias = "str | Config | tuple[str, float] | None"
 Pair: TypeAlias = "int | Sequence[int]"  # (height, width), or one number for both
 Edges: TypeAlias = "Pair | Sequence[Sequence[int]]"  # ((top, bottom), (left, right)), or a pair
 Padding: TypeAlias = "str | Edges"
+
+
+class Nothing(TypedDict):
+    """No keyword arguments: what others are taken for is a mistake."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypedDict, overload
+from typing import Any, TypedDict, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fastcnn.engine.nodes import Node
 from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
-from fastcnn.typing import Array, ArrayLike, Config, Identifier
+from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
 
 
 class Options(TypedDict, total=False):
@@ -74,7 +74,7 @@ class Layer(Settable):
 
     def __init__(self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True,
                  learning_rate_multiplier: float | Mapping[str, float] | None = None,
-                 weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: NoReturn) -> None:
+                 weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: Unpack[Nothing]) -> None:
         if unknown:
             arguments.refuse(type(self), unknown)
         if input_shape is not None:
