@@ -24,7 +24,10 @@ def missing(checker):
     """Why a checker cannot be run; None: it can."""
     if find_spec(checker) is None:
         return f"{checker} is not installed"
-    run = subprocess.run([sys.executable, "-m", checker, "--version"], capture_output=True, text=True, timeout=300)
+    try:  # pyright may have to fetch node first
+        run = subprocess.run([sys.executable, "-m", checker, "--version"], capture_output=True, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        return f"{checker} does not run: no answer within 300 s"
     return f"{checker} does not run: {(run.stderr or run.stdout).strip()[-300:]}" if run.returncode else None
 
 
