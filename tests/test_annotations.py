@@ -1,6 +1,6 @@
 """Every public signature says which types it takes and returns: editors complete by it, type checkers find mistakes by it.
 
-`tests/typing` has programs that type checkers read (`test_typing.py`); here nothing is left out.
+`tests/typed` has programs that type checkers read (`test_typing.py`); here nothing is left out.
 """
 
 import importlib
@@ -18,10 +18,10 @@ NAMESPACES = (
     "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers", "fastcnn.optimizers.schedules",
     "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.vis")
 GIVEN = {  # classes that users get, but do not name
-    "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"], "fastcnn.layers.symbols": ["Symbol"],
-    "fastcnn.model.watching": ["Seen", "Watched"], "fastcnn.reference.compare": ["Comparison"],
-    "fastcnn.recipes.digits": ["Digits"]}
-SPECIAL = {f"__{name}__" for name in ("add", "call", "enter", "exit", "getitem", "init", "iter", "len", "mul", "next", "sub")}
+    "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"],
+    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.watching": ["Seen", "Watched"],
+    "fastcnn.reference.compare": ["Comparison"], "fastcnn.recipes.digits": ["Digits"]}
+SPECIAL = {f"__{name}__" for name in "add call enter exit getitem init iter len mul next sub".split()}
 
 
 def public(module):

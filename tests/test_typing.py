@@ -1,5 +1,5 @@
-"""What type checkers and editors make of fastcnn: mypy and pyright (basic) pass a program of a user's and the code of all pages,
-and find every mistake of a list; completion knows the arguments.
+"""What type checkers and editors make of fastcnn: mypy and pyright (basic) pass a program of a user's and the code of all
+pages, and find every mistake of a list; completion knows the arguments.
 
     pip install '.[types]' && pytest tests/test_typing.py
 """

@@ -151,7 +151,8 @@ rates = Rates()
 history: History = model.fit(x_train, y_train, batch_size=64, epochs=2, verbose=0, validation_split=0.25, callbacks=[
     rates, EarlyStopping("val_loss", patience=3, restore_best_weights=True), CSVLogger("log.csv", append=False),
     ModelCheckpoint("best-{epoch:02d}.safetensors", save_best_only=True, mode="min"),
-    LambdaCallback(on_epoch_end=lambda epoch, logs: None, on_test_begin=lambda logs: None)], class_weight={i: 1 + (i == 8) for i in range(10)})
+    LambdaCallback(on_epoch_end=lambda epoch, logs: None, on_test_begin=lambda logs: None)],
+    class_weight={i: 1 + (i == 8) for i in range(10)})
 best = min(history.history["val_loss"])
 model.fit(Batches(), epochs=1, verbose=0, callbacks=Rates(), validation_data=(x_test, y_test))
 model.fit(endless(32), steps_per_epoch=2, epochs=4, initial_epoch=3, verbose=0)
@@ -190,8 +191,8 @@ for filters in (4, 8):
     x = block(x, filters, strides=2)
 features = GlobalAveragePooling2D()(x)
 sides = Sides(0.5)([Dense(6)(features), Dense(6)(features)])
-graph = Model(image, {"digit": Dense(10, activation="softmax")(sides), "even": Dense(1, activation="sigmoid")(features + sides)
-                      if features.shape == sides.shape else Dense(1, activation="sigmoid")(features)}, name="graph")
+digit, even = Dense(10, activation="softmax")(sides), Dense(1, activation="sigmoid")(sides + Dense(6)(features))
+graph = Model(image, {"digit": digit, "even": even}, name="graph")
 graph.compile("adam", {"digit": "sparse_categorical_crossentropy", "even": "binary_crossentropy"},
               metrics={"digit": ["accuracy"]}, loss_weights={"even": 0.5})
 targets = {"digit": y_train, "even": (y_train % 2 == 0).astype("float32")}
