@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from fastcnn import _ops, arguments
 from fastcnn._ops import Op
-from fastcnn.typing import Config, Identifier
+from fastcnn.typing import ActivationName, Config
 
 _DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0), "hard_sigmoid": ("slope", 1 / 6)}
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 NAMES = (*_ops.ACTIVATIONS, "softmax", "log_softmax")
 
 
-def get(identifier: Identifier) -> tuple[str, float]:
+def get(identifier: ActivationName) -> tuple[str, float]:
     """The name and constant of an activation.
 
     Args:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     import numpy as np
     from matplotlib.axes import Axes as Axes
     from matplotlib.figure import Figure as Figure
+    from matplotlib.figure import FigureBase as FigureBase
     from numpy.typing import ArrayLike as ArrayLike
     from typing_extensions import Unpack as Unpack
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     from fastcnn.model.watching import Watched as Watched
     from fastcnn.optimizers.base import Optimizer as Optimizer
 else:
-    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = History = Model = None
+    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = Model = None
     Optimizer = Preparation = Sequential = Unpack = Watched = None
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"

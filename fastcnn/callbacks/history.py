@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn.callbacks.base import Callback
-from fastcnn.typing import Axes, Figure
+from fastcnn.typing import Axes, Figure, FigureBase
 
 _SHOWN = 10  # epochs at each end of a long table
 
@@ -67,7 +67,8 @@ class History(Callback):
         headings = ["epoch", *self.history]
         return Table(headings, lines, numbers=headings).html()
 
-    def plot(self, names: str | Sequence[str] | None = None, figure: Figure | None = None, ax: Axes | None = None) -> Figure:
+    def plot(self, names: str | Sequence[str] | None = None, figure: FigureBase | None = None,
+             ax: Axes | None = None) -> Figure:
         """Loss and metrics over the epochs, of training and of validation; see `fastcnn.vis.history`.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ class NetLayer:
         fields: of `definitions.fields`.
         inner: fastcnn's layers that compute it.
     """
+
+    if TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, net: Any, place: int, fields: Config, inner: Sequence[Layer]) -> None:
         self._net, self._place, self._fields, self.inner = net, place, fields, inner

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 
 from fastcnn import arguments, optimizers, regularizers
 from fastcnn.convnetjs.net import Net
-from fastcnn.typing import Config, History
+from fastcnn.typing import Callback, Config, Data, History, Unpack
 
 METHODS = ("sgd", "adagrad", "adadelta", "windowgrad", "nesterov", "adam")
 
@@ -55,6 +56,18 @@ class _Setting:
     def __set__(self, trainer, value):
         trainer.__dict__[self.name] = self.check(self.name, value)
         trainer._changed.add(self.name)
+
+
+class FitOptions(TypedDict, total=False):
+    """Arguments of `Sequential.fit` that `Trainer.fit` hands on."""
+
+    verbose: int | str
+    callbacks: Callback | Sequence[Callback] | None
+    validation_split: float
+    validation_data: Data
+    shuffle: bool
+    initial_epoch: int
+    resume: bool
 
 
 class Trainer:
@@ -235,7 +248,7 @@ class Trainer:
         factor, addend = self.net.mistake
         return self._stats(cost * factor + addend, decays, backward=time.perf_counter() - start)
 
-    def fit(self, x: Any, y: Any, epochs: int = 1, **options: Any) -> History:
+    def fit(self, x: Any, y: Any, epochs: int = 1, **options: Unpack[FitOptions]) -> History:
         """Trains on whole data sets, batch_size samples per step; an epoch's last batch may be smaller.
 
         Args:

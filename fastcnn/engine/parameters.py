@@ -48,12 +48,12 @@ class Parameter:
             self._value = np.array(self._drawn(), np.float32, order="C")
         return self._value
 
-    def _drawn(self):
-        return self.initializer(self.shape, np.random.default_rng(self.key))
-
     @value.setter
     def value(self, array: Array) -> None:
         self._value, self.stored = array, None
+
+    def _drawn(self):
+        return self.initializer(self.shape, np.random.default_rng(self.key))
 
     @property
     def gradient(self) -> Any:

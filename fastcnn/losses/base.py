@@ -116,7 +116,7 @@ class OpLoss(Loss):
         return self.constants
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> str | None:
         """The op that a plan takes."""
         return self.function
 

@@ -9,7 +9,7 @@ from fastcnn import _ops, arguments, registry
 from fastcnn._ops import Op
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Array, ArrayLike, Config, Identifier, Model, Nothing, Unpack
+from fastcnn.typing import ArrayLike, Config, Identifier, Model, Nothing, Unpack
 
 
 class Bounds(TypedDict, total=False):
@@ -106,7 +106,7 @@ class Optimizer(registry.Configurable):
         """Do norms of whole gradients bound its steps?"""
         return self.clipnorm is not None or self.global_clipnorm is not None
 
-    def in_order(self, arrays: Sequence[Array]) -> list[Any]:
+    def in_order(self, arrays: Sequence[Any]) -> list[Any]:
         """The arrays of `states` as the op takes them, None for those it goes without."""
         return list(arrays)
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastcnn import arguments
 from fastcnn.optimizers.base import Optimizer, Options
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Array, Unpack
+from fastcnn.typing import Unpack
 
 
 class RMSprop(Optimizer):
@@ -47,7 +47,7 @@ class RMSprop(Optimizer):
     def states(self) -> tuple[str, ...]:
         return ("velocity", *["momentum"] * (self.momentum > 0), *["average_gradient"] * self.centered)
 
-    def in_order(self, arrays: Sequence[Array]) -> list[Any]:
+    def in_order(self, arrays: Sequence[Any]) -> list[Any]:
         given = dict(zip(self.states, arrays, strict=True))
         return [given.get(name) for name in ("velocity", "momentum", "average_gradient")]
 

@@ -12,6 +12,15 @@ from fastcnn.typing import Model, Unpack
 _PUBLISHED = (5e-4, 2), (2e-4, 3), (1e-4, 3), (5e-5, 4), (1e-5, None)  # rate, passes through the training set
 
 
+class SDLMOptions(Options, total=False):
+    """What `SDLM.published` hands on to the constructor."""
+
+    mu: float
+    samples: int
+    first_mu: float | None
+    weight_decay: float | None
+
+
 class SDLM(Optimizer):
     """Stochastic diagonal Levenberg–Marquardt: each parameter has a step of its own, the smaller the more the loss is
     curved.
@@ -52,7 +61,7 @@ class SDLM(Optimizer):
         self.first_mu = None if first_mu is None else arguments.number("first_mu", first_mu, self.mu)
 
     @classmethod
-    def published(cls, steps_per_epoch: int, factor: float = 1.0, **options: Any) -> SDLM:
+    def published(cls, steps_per_epoch: int, factor: float = 1.0, **options: Unpack[SDLMOptions]) -> SDLM:
         """The optimizer with the paper's learning rates: 5e-4 for two epochs, 2e-4 for three, 1e-4 for three, 5e-5 for four,
         and 1e-5 after that.
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn.typing import Array
-
 _TICK = 1e-9  # seconds that a clock tells apart at best
 
 
@@ -23,7 +21,7 @@ class Comparison:
     """
 
     def __init__(self, op: str, error: Sequence[float], relative: Sequence[float], seconds: float,
-                 reference_seconds: float) -> Array:
+                 reference_seconds: float) -> None:
         self.op, self.error, self.relative = op, error, relative
         self.seconds, self.reference_seconds = seconds, reference_seconds
 

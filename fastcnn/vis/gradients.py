@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.typing import ArrayLike, Figure, Model
+from fastcnn.typing import ArrayLike, Figure, FigureBase, Model
 from fastcnn.vis.mosaic import Rows, is_image
 from fastcnn.vis.probing import Gradients, as_given, chosen, one_sample, samples
 from fastcnn.vis.style import BLUE, GREY, INK, PALE, RED, drawing, figure_of, inches, short
@@ -17,7 +17,7 @@ _BINS = 80
 
 @drawing
 def gradients(model: Model, x: ArrayLike, y: ArrayLike, kind: str = "histograms", layers: Sequence[str] | None = None,
-              limit: int = 32, figure: Figure | None = None) -> Figure:
+              limit: int = 32, figure: FigureBase | None = None) -> Figure:
     """The gradients of the loss in every layer: of its parameters as histograms, or of its output as maps.
 
     "histograms" shows sizes, |gradient|, on a logarithmic axis, one ridge per layer from first to last: whether gradients

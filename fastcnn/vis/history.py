@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fastcnn.typing import Axes, Figure, History
+from fastcnn.typing import Axes, Figure, FigureBase, History
 from fastcnn.vis.style import BLUE, GREY, RED, axes_of, drawing, figure_of
 
 _NOT_LEARNING = ("data_wait",)  # what the logs say of the machine
@@ -14,7 +14,7 @@ _NOT_LEARNING = ("data_wait",)  # what the logs say of the machine
 
 @drawing
 def history(history: History | Mapping[str, Sequence[float]], names: str | Sequence[str] | None = None,
-            figure: Figure | None = None, ax: Axes | None = None) -> Figure:
+            figure: FigureBase | None = None, ax: Axes | None = None) -> Figure:
     """Loss and metrics over the epochs, of training and of validation: a panel each.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastcnn.typing import ArrayLike, Figure, Model
+from fastcnn.typing import ArrayLike, Figure, FigureBase, Model
 from fastcnn.vis.mosaic import is_image, visible
 from fastcnn.vis.probing import Gradients, Score, as_given, one_sample, samples
 from fastcnn.vis.style import GREY, RED, bare, cut, drawing, figure_of, inches, strongest
@@ -19,7 +19,7 @@ _LETTERS = 16  # that a picture is wide
 
 @drawing
 def saliency(model: Model, x: ArrayLike, y: ArrayLike | None = None, class_names: Sequence[str] | None = None,
-             figure: Figure | None = None) -> Figure:
+             figure: FigureBase | None = None) -> Figure:
     """Images, and below each how strongly each pixel changes the score of a class: the largest |∂score / ∂pixel| over the
     channels.
 
