@@ -82,6 +82,7 @@ optimizers.Adam(learning_rate="fast")  # error
 optimizers.Adam(beta1=0.9)  # error
 optimizers.SGD(0.1).lr = 0.2  # error
 optimizers.adam(0.1)  # error
+optimizers.SDLM.published(60000, nu=0.1)  # error
 optimizers.schedules.CosineDecay(0.1)  # error
 losses.SparseCategoricalCrossentropy(from_logit=True)  # error
 losses.MeanSquaredError(delta=1)  # error
@@ -129,4 +130,5 @@ fastcnn.set_num_threads("2")  # error
 fastcnn.set_config(exakt=True)  # error
 fastcnn.convnetjs.Net([], faithfull=True)  # error
 fastcnn.convnetjs.MagicNet()  # error
+fastcnn.convnetjs.Trainer(fastcnn.convnetjs.Net(), "adam").fit(x, y, verbosity=0)  # error
 fastcnn.Sequental()  # error

@@ -165,6 +165,10 @@ model.optimizer.learning_rate = 0.01
 model.get_layer("conv").trainable = False
 kernel = model.layers[0].kernel.value
 model.layers[-1].bias.value[...] = 0
+dense = Dense(3, input_shape=(4,))
+dense.build_for((4,))
+dense.kernel.value = np.ones((4, 3), np.float32)
+dense.activation = "tanh"
 model.set_weights([w * 0.5 for w in model.get_weights()])
 model.metadata["class_names"] = [str(i) for i in range(10)]
 model.save(Path("model.safetensors"))
