@@ -1,5 +1,7 @@
 """Checks of arguments, shared by the functional API and the layers: each error names what was received."""
 
+from __future__ import annotations
+
 import re
 from functools import wraps
 
@@ -11,7 +13,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LONG = 200  # characters of a value in a message
 
 
-def array(name, value, ndim=None, contiguous=True):
+def array(name: str, value, ndim: int | None = None, contiguous: bool = True) -> np.ndarray:
     """`value` as a float32 array (C-contiguous unless told otherwise), copied only where needed."""
     result = np.asarray(real(name, value), dtype=np.float32)
     if contiguous:
@@ -21,7 +23,7 @@ def array(name, value, ndim=None, contiguous=True):
     return result
 
 
-def real(name, value):
+def real(name: str, value) -> np.ndarray:
     """`value` as an array of real numbers of any dtype.
 
     Example:
@@ -68,12 +70,12 @@ def returned(call, value, shape):
     return value
 
 
-def dense(array):
+def dense(array: np.ndarray) -> np.ndarray:
     """The array itself if it is C-contiguous and aligned, else a copy that is."""
     return array if array.flags.c_contiguous and array.flags.aligned else array.copy(order="C")
 
 
-def integer(name, value, minimum=1, maximum=_LARGEST):
+def integer(name: str, value, minimum: int = 1, maximum: int = _LARGEST) -> int:
     """`value` as an int in [minimum, maximum]."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {shown(value)}")
@@ -86,7 +88,7 @@ def integer(name, value, minimum=1, maximum=_LARGEST):
     return value
 
 
-def pair(name, value, minimum=1):
+def pair(name: str, value, minimum: int = 1) -> tuple[int, int]:
     """An integer, or two of them (height, width), as a tuple of two."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
@@ -98,7 +100,7 @@ def pair(name, value, minimum=1):
     return value, value
 
 
-def order(name, value, count):
+def order(name: str, value, count: int) -> tuple[int, ...]:
     """The numbers 1 … count, each once, as a tuple: axes of a sample in a new order."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name} must be a tuple of the axes 1 … {count}. Received: {shown(value)}")
@@ -125,7 +127,8 @@ def groups(value, count):
     return count if value == -1 else value
 
 
-def number(name, value, minimum=None, maximum=None, below=None):
+def number(name: str, value, minimum: float | None = None, maximum: float | None = None,
+           below: float | None = None) -> float:
     """A finite real number within bounds, as a float."""
     if isinstance(value, (bool, str, bytes)) or value is None:
         raise TypeError(f"{name} must be a real number. Received: {shown(value)}")
@@ -144,12 +147,12 @@ def number(name, value, minimum=None, maximum=None, below=None):
     return result
 
 
-def part(name, value):
+def part(name: str, value) -> float:
     """A number in [0, 1), as a float."""
     return number(name, value, 0, below=1)
 
 
-def small(name, value):
+def small(name: str, value) -> float:
     """A number that does not vanish in float32: what keeps a denominator from 0."""
     return number(name, value, 1e-30)
 
@@ -163,7 +166,7 @@ def channels(name, value, count):
     return value
 
 
-def choice(name, value, options):
+def choice(name: str, value, options) -> str:
     """One of the accepted strings."""
     if not isinstance(value, str) or value not in options:
         from fastcnn.hints import nearest
@@ -174,7 +177,7 @@ def choice(name, value, options):
     return value
 
 
-def flag(name, value):
+def flag(name: str, value) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False. Received: {shown(value)}")
@@ -361,12 +364,12 @@ def transposed(padding, output_padding, size, window, strides, dilation=(1, 1)):
     return tuple(result), tuple(given)
 
 
-def data_format(value):
+def data_format(value) -> bool:
     """True for channels_first."""
     return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"
 
 
-def layout(value):
+def layout(value) -> str:
     """The `data_format` of a layer; None: "channels_last"."""
     value = "channels_last" if value is None else value
     data_format(value)

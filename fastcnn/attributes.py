@@ -1,9 +1,12 @@
 """What is set on a layer, an optimizer or a loss after it was made: it counts from the next call on, or it is refused."""
 
+from __future__ import annotations
+
 import inspect
 import sys
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any, NoReturn
 
 from fastcnn import arguments
 
@@ -29,16 +32,16 @@ class Settable:
     like.
     """
 
-    config = ()
-    kept = frozenset()  # attributes that stay when others are set
-    meant = {}          # {an attribute that cannot be set: what it is called here, or what sets it}
+    config: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()  # attributes that stay when others are set
+    meant: dict[str, str] = {}  # {an attribute that cannot be set: what it is called here, or what sets it}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         arguments.hinting(cls)
         _marking(cls)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: NoReturn) -> None:  # type checkers: nothing can be set that no class declares
         own, found = vars(self), getattr(type(self), name, None)
         if isinstance(found, property) and found.fset is None:
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "
@@ -59,7 +62,7 @@ class Settable:
     def _instead(self, name):
         return f"; {self.meant[name]} does it" if name in self.meant else ""
 
-    def reset(self, **given):
+    def reset(self, **given: Any) -> None:
         """Takes other arguments of the constructor, which are checked as there; they count from the next call on."""
         native = _native(type(self))
         self._take(native(**{name: getattr(self, name) for name in native.config} | given), given)

@@ -1,12 +1,16 @@
 """Objects by name: what `initializers.get` and `metrics.get` accept, and how a configuration names them."""
 
+from __future__ import annotations
+
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.attributes import Settable
+from fastcnn.typing import Config
 
 _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
@@ -34,10 +38,10 @@ def snake(name):
 class Configurable(Settable):
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of `__init__`, JSON-able."""
         return {name: getattr(self, name) for name in self.config}
 
@@ -110,7 +114,7 @@ def used(values):
     return {serialize(value)["class_name"]: getattr(value, "function", type(value)) for value in found}
 
 
-def serialize(found):
+def serialize(found: Any) -> Config:
     """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`.
 
     Example:

@@ -1,4 +1,4 @@
-"""Whatever is done to models in whatever order: they predict, and train, as fresh ones do of their configuration and weights."""
+"""Whatever is done to models in whatever order: they predict and train as fresh ones of their configuration and weights."""
 
 import copy
 import pickle

@@ -1,7 +1,10 @@
 """Following one entry of an epoch's logs: what early stopping, checkpoints and the plateau rule share."""
 
+from __future__ import annotations
+
 import math
 import warnings
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.callbacks.base import Callback
@@ -21,14 +24,14 @@ class MonitorCallback(Callback):
         (True, True, False)
     """
 
-    def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be a string. Received: {arguments.shown(monitor)}")
         self.monitor = monitor
         self.mode = arguments.choice("mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(arguments.number("min_delta", min_delta))
 
-    def improves(self, value, than):
+    def improves(self, value: float, than: float | None) -> bool:
         """Whether `value` is better by more than min_delta; anything but NaN is better than None.
 
         Raises:
@@ -41,7 +44,7 @@ class MonitorCallback(Callback):
             return True
         return value - self.min_delta > than if direction == "max" else value + self.min_delta < than
 
-    def value(self, logs):
+    def value(self, logs: dict[str, Any] | None) -> float | None:
         """The monitored value as a float; None, and a warning, if the logs lack it."""
         value = (logs or {}).get(self.monitor)
         if value is None:

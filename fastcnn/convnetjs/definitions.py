@@ -8,7 +8,7 @@ LOSSES = ("softmax", "svm", "regression")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "maxout")
 
 _LEARNED = ("l1_decay_mul", "l2_decay_mul", "bias_pref")
-_KEYS = {  # type: what its definition may say, beside what any definition may
+_KEYS = {  # of each type what its definition may say, beside what any may
     "input": ("out_sx", "out_sy", "out_depth"),
     "conv": ("sx", "sy", "filters", "stride", "pad", *_LEARNED),
     "fc": ("num_neurons", "filters", *_LEARNED),

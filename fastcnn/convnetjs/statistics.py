@@ -1,6 +1,11 @@
 """What ConvNetJS' demos tell of each layer: extremes of activations and gradients, and how many parameters it has."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
+
+from fastcnn.convnetjs.net import Net
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,8 @@ class LayerStatistics:
     window: str | None
     min_activation: float
     max_activation: float
-    min_gradient: float | None
-    max_gradient: float | None
+    min_gradient: float | Any
+    max_gradient: float | Any
     parameters: str | None
 
     def __str__(self):
@@ -38,7 +43,7 @@ class LayerStatistics:
         return "\n".join(lines)
 
 
-def statistics(net):
+def statistics(net: Net) -> list[LayerStatistics]:
     """Statistics of each layer of a network, for what passed through it last.
 
     Args:

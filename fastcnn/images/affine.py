@@ -1,13 +1,19 @@
 """Affine maps of images: turned, shifted, sheared and zoomed about their centre, in NumPy, a batch at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.typing import Array, ArrayLike
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
 
-def affine_matrices(shape, rotation=0.0, shift=(0.0, 0.0), shear=0.0, zoom=(1.0, 1.0)):
+def affine_matrices(shape: Sequence[int], rotation: ArrayLike = 0.0, shift: ArrayLike = (0.0, 0.0), shear: ArrayLike = 0.0,
+                    zoom: ArrayLike = (1.0, 1.0)) -> Array:
     """Matrices that say where each pixel of the result comes from: (row, column, 1) there = matrix · (row, column, 1) here.
 
     About the centre, coordinates are multiplied by `zoom`, then sheared, then shifted, then turned. Each argument is a
@@ -40,7 +46,7 @@ def affine_matrices(shape, rotation=0.0, shift=(0.0, 0.0), shear=0.0, zoom=(1.0,
         one, zero, -centre[0] * one, zero, one, -centre[1] * one)
 
 
-def affine_transform(x, matrices, fill_mode="nearest", cval=0.0):
+def affine_transform(x: ArrayLike, matrices: ArrayLike, fill_mode: str = "nearest", cval: float = 0.0) -> Array:
     """Images whose pixels come from where matrices say, between pixels by bilinear interpolation.
 
     Args:

@@ -1,9 +1,14 @@
 """How photographs are prepared, as an object: for training with chance, for evaluation without."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments, ops
 from fastcnn.registry import Configurable
+from fastcnn.typing import Array, ArrayLike, Config, Pair
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right", "centre")
 
@@ -43,8 +48,10 @@ class Augmentation(Configurable):
     config = ("crop", "random_crop", "flip", "mean", "std", "lighting", "eigenvectors", "eigenvalues", "padding", "scaling",
               "squeezing", "shearing")
 
-    def __init__(self, crop=227, random_crop=True, flip=True, mean=None, std=None, lighting=0.0, eigenvectors=None,
-                 eigenvalues=None, padding=0, scaling=0.0, squeezing=0.0, shearing=0.0):
+    def __init__(self, crop: Pair | None = 227, random_crop: bool = True, flip: bool = True, mean: ArrayLike | None = None,
+                 std: ArrayLike | None = None, lighting: float = 0.0, eigenvectors: ArrayLike | None = None,
+                 eigenvalues: ArrayLike | None = None, padding: int = 0, scaling: float = 0.0, squeezing: float = 0.0,
+                 shearing: float = 0.0) -> None:
         self.crop = None if crop is None else arguments.pair("crop", crop)
         self.random_crop = arguments.flag("random_crop", random_crop)
         self.flip = arguments.flag("flip", flip)
@@ -65,7 +72,8 @@ class Augmentation(Configurable):
         if self.padding and getattr(self.mean, "ndim", 0) == 3:
             raise ValueError(f"padding needs a mean per channel. Received: padding={padding!r} and a mean image")
 
-    def __call__(self, x, seed=0, epoch=0, index=None, partner=None, weight=1.0, out=None):
+    def __call__(self, x: Array, seed: int = 0, epoch: int = 0, index: ArrayLike | None = None,
+                 partner: ArrayLike | None = None, weight: float = 1.0, out: Array | None = None) -> Array:
         """The images as a network takes them.
 
         Args:
@@ -92,7 +100,7 @@ class Augmentation(Configurable):
                         epoch=epoch)
         return np.rint(x).astype(np.uint8)
 
-    def evaluation(self):
+    def evaluation(self) -> Augmentation:
         """The same without chance: the centre, not mirrored, in its own light, its own size and form.
 
         Example:
@@ -101,7 +109,7 @@ class Augmentation(Configurable):
         """
         return Augmentation(self.crop, False, False, self.mean, self.std)
 
-    def at(self, x, position, flip="never", out=None):
+    def at(self, x: Array, position: str, flip: str = "never", out: Array | None = None) -> Array:
         """A given crop without chance: position "centre", "top_left" …, flip "never" or "always".
 
         Example:
@@ -111,7 +119,7 @@ class Augmentation(Configurable):
         """
         return ops.augment(x, self.crop, position, flip, out=out, **self._range())
 
-    def out_shape(self, shape):
+    def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """(height, width, channels) of what an image of `shape` becomes.
 
         Example:
@@ -124,7 +132,7 @@ class Augmentation(Configurable):
             raise ValueError(f"crop must fit into the images of {h} × {w} pixels. Received: {crop}")
         return (*crop, c)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of `__init__`, JSON-able.
 
         Raises:
@@ -142,7 +150,7 @@ class Augmentation(Configurable):
                 for name, value in values}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Augmentation:
         """What `get_config` described."""
         return cls(**config)
 

@@ -1,18 +1,23 @@
 """Predictions for photographs: from the centre, or averaged over ten crops as in the AlexNet paper."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.images.augmentation import CORNERS
 from fastcnn.images.decode import ImageError
+from fastcnn.typing import Array, Augmentation, Distortion, Model
 
 _PIECE = 16  # images a thread decodes at once
 
 
-def predict(model, x, augmentation, crops=1, batch_size=128):
+def predict(model: Model, x: Any, augmentation: Augmentation | Distortion, crops: int = 1, batch_size: int = 128) -> Array:
     """What a model makes of images, prepared as in training but without chance.
 
     Args:
@@ -51,7 +56,8 @@ def predict(model, x, augmentation, crops=1, batch_size=128):
     return np.concatenate(result) if result else np.empty((0, *model.output_shape[1:]), np.float32)
 
 
-def predict_batches(model, source, augmentation, crops=1, batch_size=64):
+def predict_batches(model: Model, source: Any, augmentation: Augmentation | Distortion, crops: int = 1,
+                    batch_size: int = 64) -> Iterator[tuple[Array, Array]]:
     """The same, batch by batch, of a source that may hold broken images; threads read ahead while the model works.
 
     Args:

@@ -1,15 +1,36 @@
 """What every layer is: parameters, shapes, and the ops it becomes."""
 
+from __future__ import annotations
+
 import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, overload
 
 import numpy as np
 
 from fastcnn import activations, arguments, attributes, constraints, initializers, registry, regularizers
 from fastcnn.attributes import Settable, being_made, overrides
+from fastcnn.engine.nodes import Node
 from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.layers.copying import Copied
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
+from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
+
+
+class Options(TypedDict, total=False):
+    """Arguments of every layer, but `trainable`, whose default differs."""
+
+    name: str | None
+    input_shape: Sequence[int] | None
+    learning_rate_multiplier: float | Mapping[str, float] | None
+    weight_decay_multiplier: float | Mapping[str, float] | None
+
+
+class LayerOptions(Options, total=False):
+    """Arguments of every layer; see `Layer`."""
+
+    trainable: bool
 
 
 class Layer(Copied, Settable):
@@ -44,15 +65,18 @@ class Layer(Copied, Settable):
         [[1.0, 1.0]]
     """
 
-    spatial = False      # does it work on (height, width, channels)?
-    merges = False       # does it take a list of inputs?
-    training_only = False
-    smallest_wins = False  # at a model's end: is the smallest output the answer, not the largest?
+    input_size: Any      # shape of a sample, without the batch, channels last; a list of shapes if the layer merges
+    output_size: Any     # the same of its output
+    spatial: bool = False  # does it work on (height, width, channels)?
+    merges: bool = False   # does it take a list of inputs?
+    training_only: bool = False
+    smallest_wins: bool = False  # at a model's end: is the smallest output the answer, not the largest?
     made_anew = {"_eager": lambda: None, "_given": list}
     learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
 
-    def __init__(self, *, name=None, input_shape=None, trainable=True, learning_rate_multiplier=None,
-                 weight_decay_multiplier=None, **unknown):
+    def __init__(self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True,
+                 learning_rate_multiplier: float | Mapping[str, float] | None = None,
+                 weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: Unpack[Nothing]) -> None:
         if unknown:
             arguments.refuse(type(self), unknown)
         if input_shape is not None:
@@ -65,7 +89,7 @@ class Layer(Copied, Settable):
         self._parameters = []
         self.built = False
         self.settled = False  # has a model seen to it that its name is the only one?
-        self.input_size = self.output_size = None  # shapes without the batch, channels last; input_size: a list if it merges
+        self.input_size = self.output_size = None
         self.first = False    # do users see channels first?
         self._eager, self._given = None, []
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
@@ -76,33 +100,33 @@ class Layer(Copied, Settable):
             cls.nodes, cls.training_nodes, cls.training_only = Layer.nodes, Layer.training_nodes, False
 
     @classmethod
-    def default_name(cls):
+    def default_name(cls) -> str:
         """The class' name in snake_case: Conv2D → conv2d, MaxPooling2D → max_pooling2d."""
         return registry.snake(cls.__name__).replace("2_d", "2d")
 
     @property
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """The `Parameter`s that `build` has declared, in order."""
         return self._parameters
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         """False keeps the layer's parameters as they are, from the next call on."""
         return self._trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         before, self._trainable = vars(self).get("_trainable"), arguments.flag("trainable", value)
         if before is not None and before != value:
             attributes.changed()
 
     @property
-    def name(self):
+    def name(self) -> Any:
         """What the layer is called; for good, once it is built: models, files and callbacks know it by this name."""
         return self._name
 
     @name.setter
-    def name(self, value):
+    def name(self, value: str | None) -> None:
         if vars(self).get("built") and value != self._name:
             raise AttributeError(f"layer {self._name!r} has its name for good; give name= when it is made. "
                                  f"Received: {arguments.shown(value)}")
@@ -127,7 +151,9 @@ class Layer(Copied, Settable):
 
     # Building
 
-    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, trainable=True, constraint=None):
+    def add_weight(self, name: str, shape: Sequence[int], initializer: Identifier = "glorot_uniform",
+                   regularizer: Identifier | None = None, trainable: bool = True,
+                   constraint: Identifier | None = None) -> Parameter:
         """Declares a parameter; call it from `build`. One that is not trainable is saved, but no optimizer changes it."""
         if any(p.name == name for p in self._parameters):
             raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
@@ -138,10 +164,10 @@ class Layer(Copied, Settable):
         self._parameters.append(parameter)
         return parameter
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         """Declares parameters and sets `output_size` for inputs of `shape` (without the batch)."""
 
-    def build_for(self, shape):
+    def build_for(self, shape: Any) -> None:
         """Builds the layer for samples of `shape` (of shapes, if it merges); a second call must agree with the first."""
         shape = [tuple(part) for part in shape] if self.merges else tuple(shape)
         if self.built:
@@ -160,7 +186,7 @@ class Layer(Copied, Settable):
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
         self.built = True
 
-    def seed_parameters(self, seed, first=0):
+    def seed_parameters(self, seed: int, first: int = 0) -> int:
         """Says what the initial values of parameters that have none are drawn from: a seed, and numbers from `first` on. The
         number after the last."""
         for number, parameter in enumerate(self.parameters, first):
@@ -168,11 +194,11 @@ class Layer(Copied, Settable):
                 parameter.key = [seed, number]
         return first + len(self.parameters)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         """The ops this layer becomes, first to last; None: it computes in Python (`forward`, `backward`)."""
         return None
 
-    def training_nodes(self):
+    def training_nodes(self) -> list[Node] | None:
         """The same while training, for layers that then compute otherwise."""
         return self.nodes()
 
@@ -186,31 +212,31 @@ class Layer(Copied, Settable):
         return (None, *turned(size, self.first or getattr(self, "data_format", None) == "channels_first"))
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Any:
         """Shape of the input, the batch as None; a list of them, if the layer merges."""
         return self._seen(self.input_size)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """Shape of the output, the batch as None."""
         return self._seen(self.output_size)
 
-    def count_params(self):
+    def count_params(self) -> int:
         """Number of parameters."""
         return sum(p.size for p in self.parameters)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         """Multiplications with a parameter, per sample."""
         return 0
 
-    def connections(self):
+    def connections(self) -> int:
         """Inputs and biases read per sample, counted once per output they reach (LeCun et al. 1998)."""
         return self.multiply_adds()
 
     # Weights
 
     @property
-    def weights(self):
+    def weights(self) -> list[Array]:
         """The parameters' arrays, read-only; change them with `set_weights`."""
         views = []
         for parameter in self.parameters:
@@ -225,20 +251,20 @@ class Layer(Copied, Settable):
         return [(self, parameter) for parameter in self.parameters]
 
     @property
-    def trainable_weights(self):
+    def trainable_weights(self) -> list[Array]:
         """Those of `weights` that training changes."""
         return [view for (layer, p), view in zip(self._items, self.weights) if layer.trainable and p.trainable]
 
     @property
-    def non_trainable_weights(self):
+    def non_trainable_weights(self) -> list[Array]:
         """Those of `weights` that training leaves alone, or that follow it: moving averages."""
         return [view for (layer, p), view in zip(self._items, self.weights) if not (layer.trainable and p.trainable)]
 
-    def get_weights(self):
+    def get_weights(self) -> list[Array]:
         """Copies of the parameters' arrays."""
         return [p.value.copy() for p in self.parameters]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces the parameters.
 
         Args:
@@ -256,19 +282,24 @@ class Layer(Copied, Settable):
             parameter.value[...] = value
         self.touch()
 
-    def touch(self):
+    def touch(self) -> None:
         """Says that parameters have changed, so that packed copies are made again."""
         for parameter in self.parameters:
             parameter.touch()
 
     @property
-    def version(self):
+    def version(self) -> int:
         """Changes whenever the parameters do."""
         return max((parameter.version for parameter in self.parameters), default=0)
 
     # Being called
 
-    def __call__(self, x):
+    @overload
+    def __call__(self, x: Symbol | Sequence[Symbol]) -> Symbol: ...
+    @overload
+    def __call__(self, x: ArrayLike) -> Array: ...
+
+    def __call__(self, x: Any) -> Any:
         """The layer's output: for a batch `x` an array, for an `Input` or what layers gave for one a `Symbol`. Builds the
         layer if need be.
 
@@ -299,7 +330,7 @@ class Layer(Copied, Settable):
         undecided = all(symbol.first is None for symbol in symbols)
         return self.given(Symbol(Call(self, symbols), 0, self.output_size, None if undecided else self.first))
 
-    def given(self, symbol):
+    def given(self, symbol: Symbol) -> Symbol:
         """Remembers a value that the layer gives. The value, and models made of it, keep the layer, not the other way
         round."""
         own = vars(self)  # which may yet be empty, if both are being copied
@@ -307,7 +338,7 @@ class Layer(Copied, Settable):
         return symbol
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The value that the layer gave when it was first called on one."""
         known = [symbol for symbol in (reference() for reference in self._given) if symbol is not None]
         if known:
@@ -316,7 +347,7 @@ class Layer(Copied, Settable):
                              f"model")
 
     @property
-    def input(self):
+    def input(self) -> Any:
         """The value that the layer was first called on; a list, if it merges."""
         taken = self.output.call.inputs
         return list(taken) if self.merges else taken[0] if taken else self.output
@@ -344,11 +375,11 @@ class Layer(Copied, Settable):
         y = self._eager(self, xs)
         return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if first and y.ndim == 4 else y
 
-    def forward(self, x, training=False):
+    def forward(self, x: Any, training: bool = False) -> Any:
         """Output for a batch, in NumPy: written by layers that compute in Python."""
         raise self._left_out("forward(x, training)")
 
-    def backward(self, dy):
+    def backward(self, dy: Any) -> Any:
         """Gradient of the input, in NumPy: written by layers that compute in Python."""
         raise self._left_out("backward(dy)")
 
@@ -358,7 +389,7 @@ class Layer(Copied, Settable):
                                        f"NumPy to call: it must define both methods by itself")
         return NotImplementedError(f"{type(self).__name__} must define {method}")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The constructor's arguments in JSON's types."""
         config = {name: _plain(getattr(self, name)) for name in self.config}
         if self.name is not None:
@@ -373,7 +404,7 @@ class Layer(Copied, Settable):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Any:
         """A new layer from `get_config`'s answer."""
         return cls(**{key: tuple(v) if key == "input_shape" else v for key, v in config.items()})
 

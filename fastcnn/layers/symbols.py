@@ -1,7 +1,11 @@
 """Values without numbers: what a layer gives when it is called on such, so that models can be written down as in Keras'
 functional API."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 _order = count(1)
 
@@ -40,28 +44,28 @@ class Symbol:
     __slots__ = ("call", "index", "size", "first", "taken", "__weakref__")
     __array_ufunc__ = None  # NumPy leaves it alone
 
-    def __init__(self, call, index, size, first=None, taken=False):
+    def __init__(self, call: Call, index: int, size: Sequence[int], first: bool | None = None, taken: bool = False) -> None:
         self.call, self.index, self.size, self.first, self.taken = call, index, tuple(size), first, taken
 
     def __reduce__(self):
         return _symbol_again, (self.call, self.index, self.size, self.first, self.taken)
 
     @property
-    def layer(self):
+    def layer(self) -> Any:
         """The layer that gives it."""
         return self.call.layer
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[Any, ...]:
         """As users see it, the batch as None."""
         return (None, *turned(self.size, self.first))
 
     @property
-    def name(self):
+    def name(self) -> Any:
         """That of its layer."""
         return self.layer.name
 
-    def decide(self, first, layer):
+    def decide(self, first: bool, layer: Any) -> None:
         """Takes the data format of a layer that is called on it.
 
         Raises:
@@ -89,20 +93,20 @@ class Symbol:
 
         return getattr(layers, name)()([other, self] if swapped else [self, other])
 
-    def __add__(self, other):
+    def __add__(self, other: Symbol) -> Symbol:
         return self._merged("Add", other)
 
-    def __sub__(self, other):
+    def __sub__(self, other: Symbol) -> Symbol:
         return self._merged("Subtract", other)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Symbol) -> Symbol:
         return self._merged("Multiply", other)
 
     def __array__(self, *args, **kwargs):
         raise TypeError(f"this takes arrays, not values of a model that is being written down; layers take both. "
                         f"Received: {self!r}")
 
-    def __iter__(self):
+    def __iter__(self) -> None:
         raise TypeError(f"the value of one layer cannot be taken apart. Received: {self!r}")
 
     def __bool__(self):

@@ -1,5 +1,9 @@
 """Metrics by the names that `compile` takes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import registry
 from fastcnn.metrics.accuracy import (
     BinaryAccuracy,
@@ -13,6 +17,7 @@ from fastcnn.metrics.base import Function, Metric
 from fastcnn.metrics.confusion import F1Score, Precision, Recall
 from fastcnn.metrics.ranking import AUC
 from fastcnn.metrics.regression import MeanAbsoluteError, MeanSquaredError
+from fastcnn.typing import Config, Identifier
 
 _NAMES = registry.names(
     SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, SparseTopKCategoricalAccuracy,
@@ -28,7 +33,7 @@ _MEANT = {  # elsewhere: here
 }
 
 
-def get(identifier, custom_objects=None):
+def get(identifier: Identifier, custom_objects: dict[str, Any] | None = None) -> Metric:
     """A metric from an entry of `compile(metrics=[…])`; a name stays as it is spelled.
 
     Args:
@@ -52,7 +57,7 @@ def get(identifier, custom_objects=None):
     return found
 
 
-def resolve(identifier, loss=None, output_shape=(None, None), best="largest"):
+def resolve(identifier: Identifier, loss: Any = None, output_shape: Any = (None, None), best: str = "largest") -> Metric:
     """A metric from an entry of `compile(metrics=[…])`, told what the model's predictions mean.
 
     Args:
@@ -75,7 +80,7 @@ def resolve(identifier, loss=None, output_shape=(None, None), best="largest"):
     return metric
 
 
-def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
+def resolve_accuracy(loss: Any, output_shape: Any, name: str = "accuracy", best: str = "largest") -> Metric:
     """The metric that "accuracy" or "acc" stands for, by Keras' rule.
 
     Args:
@@ -101,7 +106,7 @@ def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
     return metric
 
 
-def serialize(metric):
+def serialize(metric: Identifier) -> Config:
     """A metric as {"class_name", "config"}, JSON-able; `get` turns it back.
 
     Example:

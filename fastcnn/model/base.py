@@ -1,12 +1,19 @@
 """What every model is before it is trained: layers and how they are connected, weights, names, a configuration."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from fastcnn import arguments, attributes
+from fastcnn.engine.parameters import Parameter
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
 from fastcnn.model.naming import name_layers, unique
 from fastcnn.random import new_seed
+from fastcnn.typing import Array, ArrayLike, Config
 
 
 class Layers(tuple):
@@ -29,22 +36,22 @@ class BaseModel(Layer):
         seed: of initial values, the order of samples and dropout; None: from `fastcnn.set_random_seed`'s source.
     """
 
-    def __init__(self, name, seed=None):
+    def __init__(self, name: str, seed: int | None = None) -> None:
         self.graph = None
         super().__init__()
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a text. Received: {name!r}")
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
-        self.metadata = {}
+        self.metadata: dict[str, Any] = {}
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """What initial values, the order of samples and dropout come from."""
         return self._seed
 
     @seed.setter
-    def seed(self, value):
+    def seed(self, value: int) -> None:
         before, self._seed = vars(self).get("_seed", value), arguments.integer("seed", value, 0, 2**32 - 1)
         if before != value:
             attributes.changed()
@@ -68,7 +75,7 @@ class BaseModel(Layer):
             number = layer.seed_parameters(self.seed, number)
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[Any, ...]:
         """The layers in the order in which they were called, to look at."""
         return Layers(() if self.graph is None else self.graph.layers)
 
@@ -85,7 +92,7 @@ class BaseModel(Layer):
         return [(layer, parameter) for layer in self._leaves() for parameter in layer.parameters]
 
     @property
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """The parameters of all layers."""
         return [parameter for _, parameter in self._items]
 
@@ -99,7 +106,7 @@ class BaseModel(Layer):
                 found.setdefault(leaf, own)
         return [(name, leaf) for leaf, name in found.items()]
 
-    def get_layer(self, name=None, index=None):
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by name or by index."""
         if (name is None) == (index is None):
             raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
@@ -112,12 +119,12 @@ class BaseModel(Layer):
         raise ValueError(f"the model's layers are {', '.join(layer.name for layer in layers)}. Received: {name!r}")
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         """False keeps all layers' parameters as they are; setting it sets it in every layer."""
         return self._trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         self._trainable = arguments.flag("trainable", value)
         for layer in () if self.graph is None else self.graph.layers:
             layer.trainable = value
@@ -152,34 +159,34 @@ class BaseModel(Layer):
     # Shapes
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[Symbol]:
         """The values that the model begins with."""
         self._need_built()
         return list(self.graph.inputs)
 
     @property
-    def outputs(self):
+    def outputs(self) -> list[Symbol]:
         """The values that the model gives."""
         self._need_built()
         return list(self.graph.outputs)
 
     @property
-    def input(self):
+    def input(self) -> Any:
         """The value that the model begins with; a list, if there are several."""
         return self.inputs if len(self.inputs) > 1 else self.inputs[0]
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The value that the model gives; a list, if there are several."""
         return self.outputs if len(self.outputs) > 1 else self.outputs[0]
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return [symbol.name for symbol in self.inputs]
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that give them."""
         return unique([symbol.name for symbol in self.outputs])
 
@@ -191,42 +198,42 @@ class BaseModel(Layer):
         return (size[2], *size[:2]) if self.first and len(size) == 3 else size
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Any:
         """Shape of the input, the batch as None; of several inputs a list."""
         return self._shapes(self.inputs)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """Shape of the output, the batch as None; of several outputs a list."""
         return self._shapes(self.outputs)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         """Multiplications with a parameter, per sample."""
         return sum(len(self.graph.sources(layer)) * layer.multiply_adds() for layer in self.layers)
 
-    def connections(self):
+    def connections(self) -> int:
         """Inputs and biases read per sample, counted once per output they reach."""
         return sum(len(self.graph.sources(layer)) * layer.connections() for layer in self.layers)
 
     # Weights
 
-    def count_params(self):
+    def count_params(self) -> int:
         """Number of parameters."""
         self._need_built()
         return super().count_params()
 
     @property
-    def weights(self):
+    def weights(self) -> list[Array]:
         """All parameters' arrays, read-only."""
         self._need_built()
         return super().weights
 
-    def get_weights(self):
+    def get_weights(self) -> list[Array]:
         """Copies of all parameters' arrays."""
         self._need_built()
         return super().get_weights()
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all parameters; nothing changes unless all shapes are right.
 
         Args:
@@ -246,7 +253,8 @@ class BaseModel(Layer):
             parameter.value[...] = value
         self.touch()
 
-    def summary(self, print_fn=None, algorithms=False, line_length=None):
+    def summary(self, print_fn: Callable[[str], Any] | None = None, algorithms: bool = False,
+                line_length: int | None = None) -> None:
         """Prints each layer's output shape, parameters, multiply-adds, connections, and in a network with branches the
         layers that it takes values from.
 
@@ -294,7 +302,7 @@ class BaseModel(Layer):
 
     # Configuration
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The architecture in JSON's types."""
         from fastcnn.model.configuring import entry_of
 

@@ -1,11 +1,16 @@
 """Reading models that `saving` wrote."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn.io.safetensors import FileFormatError, load_file
 from fastcnn.model.saving import DTYPES, READABLE, STANDING, STATE, named_parameters, trained_parameters
-from fastcnn.model.sequential import Model
+from fastcnn.model.sequential import Model, Sequential
+from fastcnn.typing import Path
 
 
-def load_model(path, custom_objects=None, compile=True):
+def load_model(path: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Sequential | Any:
     """Reads a model that `save` wrote.
 
     Args:

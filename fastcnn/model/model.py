@@ -1,10 +1,15 @@
 """Models, and what users may ask of them: compile, fit, evaluate, predict, gradients; arguments are checked here."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
-from fastcnn.layers.symbols import symbols_in
+from fastcnn.layers.symbols import Symbol, symbols_in
 from fastcnn.model import feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
@@ -12,6 +17,20 @@ from fastcnn.model.graph import symbols
 from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
+from fastcnn.typing import (
+    Array,
+    Arrays,
+    Callback,
+    Config,
+    Data,
+    Each,
+    History,
+    Identifier,
+    Optimizer,
+    Path,
+    Sequential,
+    Watched,
+)
 
 
 class Model(Machine):
@@ -45,7 +64,9 @@ class Model(Machine):
     Source: Keras' functional API.
     """
 
-    def __init__(self, inputs, outputs, name="model", seed=None):
+    def __init__(self, inputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
+                 outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol], name: str = "model",
+                 seed: int | None = None) -> None:
         super().__init__(name, seed)
         self._begin()
         starts, input_names = symbols("inputs", inputs)
@@ -63,7 +84,7 @@ class Model(Machine):
     def _reset_training(self):
         self._losses = self._loss_weights = self._given_metrics = None
         self.stop_training = False
-        self.history = None
+        self.history: Any = None
         self.epochs_seen = 0
         self._standing = resuming.Standing()
 
@@ -72,16 +93,16 @@ class Model(Machine):
         self._heads = []
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that give them, unless a dictionary named them."""
         return self._given_names["output_names"] or super().output_names
 
-    def __call__(self, x, training=False):
+    def __call__(self, x: Data, training: bool = False) -> Any:
         """The model's output for a batch; builds the model if need be. On symbols: a part of another model.
 
         Args:
@@ -123,7 +144,7 @@ class Model(Machine):
         return dict(zip(self.output_names, ys)) if self._given_names["output_names"] else ys
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Sequential | Any:
         """A new model from `get_config`'s answer.
 
         Args:
@@ -146,7 +167,7 @@ class Model(Machine):
     def _from_config(cls, config):
         return cls(*symbols_of(config, cls._kinds), name=config["name"], seed=config["seed"])
 
-    def save(self, path, dtype="float32"):
+    def save(self, path: Path, dtype: str = "float32") -> None:
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
@@ -167,7 +188,8 @@ class Model(Machine):
 
     # Compiling
 
-    def compile(self, optimizer="sgd", loss=None, metrics=None, loss_weights=None):
+    def compile(self, optimizer: Identifier | Optimizer = "sgd", loss: Each = None, metrics: Each = None,
+                loss_weights: Sequence[float | None] | Mapping[str, float] | None = None) -> None:
         """Chooses how the model is trained.
 
         Args:
@@ -211,25 +233,25 @@ class Model(Machine):
                        for name, symbol, own in zip(self.output_names, self.graph.outputs, given)]
 
     @property
-    def loss(self):
+    def loss(self) -> Any:
         """The loss; of several outputs a list, None for those without one."""
         if self._losses is None:
             return None
         return self._losses[0] if len(self._losses) == 1 else list(self._losses)
 
     @property
-    def smallest_wins(self):
+    def smallest_wins(self) -> bool:
         """Is the smallest output the answer? So it is where the last layer, or the loss, speaks of distances."""
         last = self.graph.outputs[0].layer if self.graph is not None else self.layers[-1] if self.layers else None
         return _smallest(last, None if self._losses is None else self._losses[0])
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         """The metrics that `compile` was given, as objects."""
         return [metric for head in self._heads for metric in head.metrics]
 
     @property
-    def metrics_names(self):
+    def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns. Of several outputs each has a loss, and its name before that of its metrics."""
         self._resolve()
         if len(self._heads) < 2:
@@ -249,9 +271,11 @@ class Model(Machine):
 
     # Training
 
-    def fit(self, x, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, resume=False):
+    def fit(self, x: Data, y: Arrays = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
+            callbacks: Callback | Sequence[Callback] | None = None, validation_split: float = 0.0,
+            validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
+            sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+            validation_steps: int | None = None, resume: bool = False) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
@@ -326,7 +350,8 @@ class Model(Machine):
     def _fit(self, *given):
         return loops.fit(self, *given)
 
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None):
+    def train_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None,
+                       class_weight: Mapping[Any, float] | None = None) -> Any:
         """One step of training on one batch.
 
         Returns:
@@ -336,7 +361,7 @@ class Model(Machine):
         self._need_float32("train_on_batch")
         return loops.once(self, "train", *self._one_batch(x, y, sample_weight, class_weight))
 
-    def test_on_batch(self, x, y, sample_weight=None):
+    def test_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> Any:
         """The loss, or [loss, *metrics], of one batch."""
         self._need_loss()
         return loops.once(self, "test", *self._one_batch(x, y, sample_weight))
@@ -349,7 +374,8 @@ class Model(Machine):
 
     # Gradients
 
-    def gradients(self, x, y, sample_weight=None, wrt="weights", training=True):
+    def gradients(self, x: Data, y: Arrays, sample_weight: Arrays = None, wrt: str | Sequence[str] = "weights",
+                  training: bool = True) -> tuple[float, dict[str, Array]]:
         """The loss of one batch, and its gradients: what a step of training computes before the optimizer changes anything.
 
         `optimizer.apply(model, gradients)` takes the step. Sums of gradients may be applied, too: accumulating them over
@@ -418,7 +444,7 @@ class Model(Machine):
         probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
         return probe.run(self, xs, targets, [None] * len(targets), step)
 
-    def watch(self, *names):
+    def watch(self, *names: str | None) -> Watched:
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
 
         Args:
@@ -446,7 +472,7 @@ class Model(Machine):
         self._plans.pop("train", None)
         return Watched(self)
 
-    def hessian_diagonal(self, x, y, sample_weight=None):
+    def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
 
         What `optimizers.SDLM` divides its steps by: derivatives across two values are left out, and those of a weight
@@ -479,7 +505,8 @@ class Model(Machine):
 
     # Evaluating and predicting
 
-    def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None):
+    def evaluate(self, x: Data, y: Arrays = None, batch_size: int | None = None, verbose: int | str = "auto",
+                 sample_weight: Arrays = None, steps: int | None = None) -> Any:
         """Loss and metrics over samples.
 
         Args:
@@ -500,7 +527,8 @@ class Model(Machine):
         values = loops.evaluate(self, batches, watchers)
         return values if len(values) > 1 else values[0]
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None):
+    def predict(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                steps: int | None = None) -> Array | Any:
         """What the model makes of samples.
 
         Args:
@@ -528,7 +556,8 @@ class Model(Machine):
         given = [callbacks.Progress(verbose)] if verbose else []
         return self._given_back(loops.predict(self, batches, loops.watchers_of(self, given, batches, verbose, []), ys))
 
-    def predict_classes(self, x, batch_size=None, verbose=0, steps=None):
+    def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                        steps: int | None = None) -> Array:
         """Numbers of the classes that samples belong to: the place of the largest output, or of the smallest in a model that
         ends in `RBF`; of a single output, whether it is above one half.
 
@@ -550,7 +579,7 @@ class Model(Machine):
             return (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Data) -> Array | Any:
         """What the model makes of one batch, in a single step."""
         plan = self._plans.get("predict")
         if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:

@@ -1,8 +1,14 @@
 """A model that is a chain of layers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
+from fastcnn.layers.symbols import Symbol
 from fastcnn.model.base import BaseModel, Layers, input_of
 from fastcnn.model.configuring import layer_of, with_half_weights
 from fastcnn.model.model import Model
@@ -34,7 +40,8 @@ class Sequential(Model):
 
     _kind = "Sequential"
 
-    def __init__(self, layers=None, name="sequential", seed=None):
+    def __init__(self, layers: Sequence[Layer | Symbol] | None = None, name: str = "sequential",
+                 seed: int | None = None) -> None:
         BaseModel.__init__(self, name, seed)
         self._begin()
         self._start, self._chain = None, []  # an Input says the shape, and is not one of the layers
@@ -45,18 +52,18 @@ class Sequential(Model):
         self._build_if_known()
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[Any, ...]:
         """The layers in order, to look at; `add` and `pop` change them."""
         return Layers(self._chain)
 
-    def add(self, layer):
+    def add(self, layer: Layer | Symbol) -> None:
         """Appends a layer."""
         self._need_float32("add")
         self._append(layer)
         if not self.built:
             self._build_if_known()
 
-    def pop(self):
+    def pop(self) -> Any:
         """Takes the last layer away.
 
         Returns:
@@ -114,7 +121,7 @@ class Sequential(Model):
         elif isinstance(first, BaseModel) and first.built:
             self.build(first.input_shape)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int]) -> None:
         """Builds all layers.
 
         Args:

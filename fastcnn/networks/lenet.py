@@ -1,5 +1,7 @@
 """LeNet-5 as published, and its modern variants."""
 
+from __future__ import annotations
+
 from fastcnn import arguments
 from fastcnn.initializers import FanInUniform
 from fastcnn.layers import RBF, AveragePooling2D, Conv2D, Dense, Flatten, Subsampling2D
@@ -13,7 +15,7 @@ C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 th
 )  # fmt: skip
 
 
-def lenet5(classes=10, variant="tanh", seed=None, weights=None):
+def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, weights: str | None = None) -> Sequential:
     """LeNet-5: two convolutions 5×5, each followed by a halving, and dense layers of 120, 84 and `classes` units.
 
     - "tanh": the modern form, as in most Keras tutorials. Input 28 × 28, tanh, plain average pooling, softmax; all of C3's

@@ -1,8 +1,13 @@
 """Residual networks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.model import Model
 from fastcnn.networks import shared, trained
+from fastcnn.typing import Identifier
 
 # the convolutions of a block: kernel size, has it the block's strides, filters as a multiple of the stage's
 _BASIC = (3, True, 1), (3, False, 1)
@@ -16,8 +21,9 @@ _WEIGHTS = {"cifar10": "resnet20-cifar10.safetensors"}
 _STEMS = {False: ((224, 224, 3), 64, 7, 2, 1000), True: ((32, 32, 3), 16, 3, 1, 10)}  # input; convolution; classes
 
 
-def resnet(depth, classes=None, cifar=False, width=1.0, input_shape=None, seed=None, initializer=None,
-           weights=None):
+def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: float = 1.0,
+           input_shape: Sequence[int] | None = None, seed: int | None = None,
+           initializer: Identifier | None = None, weights: str | None = None) -> Model:
     """ResNet: blocks of convolutions with batch normalization, whose sums with their inputs go on through ReLU.
 
     - 18, 34: a 7×7 convolution of 64 filters and 3×3 max pooling, both with strides 2; four stages of 64, 128, 256, 512

@@ -1,9 +1,14 @@
 """Batch normalization."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["batch_norm", "batch_norm_backward"]
 
@@ -42,7 +47,8 @@ class _Problem:
              ("packed", _ops.aligned(op.packed_size)), ("partial", partial), *arrays], chunk=chunk)
 
 
-def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3, *, out=None):
+def batch_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, mean: ArrayLike | None = None,
+               variance: ArrayLike | None = None, epsilon: float = 1e-3, *, out: Array | None = None) -> Array:
     """Normalizes each channel over the batch, scales and shifts it.
 
     Args:
@@ -66,7 +72,8 @@ def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3,
     return deliver(y, out)
 
 
-def batch_norm_backward(dy, x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3):
+def batch_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        mean: ArrayLike | None = None, variance: ArrayLike | None = None, epsilon: float = 1e-3) -> Any:
     """Gradients of `batch_norm`: dx, or (dx, dgamma, dbeta) with those that were given. A given mean and variance are
     constants; else dx takes into account that x changes them.
 

@@ -1,14 +1,26 @@
 """AlexNet from photographs: `fastcnn train alexnet`."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.recipes import photographs
+from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
+from fastcnn.typing import Callback, Identifier, Model, Path
 
 
-def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
-                  initializer="he_normal", schedule="one_cycle", validation_split=None, seed=0, size=None, crop=None,
-                  cache=False, folder=None, classes=None, labels=None, save=None, checkpoint_steps=None, best=None, log=None,
-                  resume=None, verbose="auto", callbacks=None):
+def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: int = 40, batch_size: int = 64,
+                  learning_rate: float = 0.02, mixup: float = 0.2, lighting: float = 0.1,
+                  initializer: Identifier | None = "he_normal", schedule: str = "one_cycle",
+                  validation_split: float | None = None, seed: int = 0, size: int | None = None, crop: int | None = None,
+                  cache: bool = False, folder: str | None = None, classes: Sequence[str] | None = None,
+                  labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                  checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
+                  resume: Path | Model | None = None, verbose: int | str = "auto",
+                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;

@@ -1,13 +1,21 @@
 """A residual network on CIFAR-10: `fastcnn train cifar10`."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments
 from fastcnn.recipes import photographs
+from fastcnn.recipes.photographs import TrainedOnImages
+from fastcnn.typing import Callback, Model, Path
 
 _PADDING = 4  # pixels beyond the edges, from which crops are taken: He et al., section 4.2
 
 
-def train_cifar10(data=None, depth=20, epochs=30, batch_size=128, learning_rate=0.2, mixup=0.0, seed=0, save=None,
-                  checkpoint_steps=None, log=None, resume=None, verbose="auto", callbacks=None):
+def train_cifar10(data: Path | None = None, depth: int = 20, epochs: int = 30, batch_size: int = 128,
+                  learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0, save: Path | None = None,
+                  checkpoint_steps: int | None = None, log: Path | None = None, resume: Path | Model | None = None,
+                  verbose: int | str = "auto", callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with momentum 0.9, coupled weight decay 5e-4

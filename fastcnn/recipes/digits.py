@@ -1,23 +1,36 @@
 """Digits, MNIST's or one's own: where they come from, and how LeNet-5 takes them."""
 
+from __future__ import annotations
+
 import os
 import warnings
-from collections import namedtuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.typing import Array, ArrayLike, Config, Path, Preparation
 
 SIDE = 28  # pixels of an image
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
 _MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
 
-Digits = namedtuple("Digits", "x_train y_train x_test y_test class_names notes line")
-Digits.__doc__ = ("Images (N, 28, 28) uint8 and labels to train on and to test on, what labels mean, what is to be "
-                  "remembered of them, and a line about them.")
+
+class Digits(NamedTuple):
+    """Images (N, 28, 28) uint8 and labels to train on and to test on, what labels mean, what is to be remembered of them,
+    and a line about them."""
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+    class_names: list[str] | None
+    notes: Config | None
+    line: str | None
 
 
-def digits_preparation(variant="tanh", class_names=None):
+def digits_preparation(variant: str = "tanh", class_names: Sequence[str] | None = None) -> Preparation:
     """The `fastcnn.images.Preparation` of LeNet-5's digits.
 
     Example:
@@ -34,7 +47,7 @@ def digits_preparation(variant="tanh", class_names=None):
     return Preparation((SIDE, SIDE), augmentation, names, channels=1, ground="black")
 
 
-def prepare_digits(x, variant="tanh"):
+def prepare_digits(x: ArrayLike, variant: str = "tanh") -> Array:
     """Turn images of digits into what LeNet-5 takes: (x / 255 − 0.1307) / 0.3081; "1998": −0.1 (background) to 1.175 (ink),
     padded with background, or cropped, to 32 × 32.
 
@@ -66,7 +79,8 @@ def prepare_digits(x, variant="tanh"):
     return digits_preparation(variant).augmentation(x[..., np.newaxis])
 
 
-def load_digits(data=None, val=None, transpose=False, limit=None):
+def load_digits(data: Path | None = None, val: Path | None = None, transpose: bool = False,
+                limit: int | None = None) -> Digits:
     """`Digits` to train on and to test on.
 
     Args:

@@ -1,8 +1,10 @@
 """What the recipes for photographs have in common: data, records, checkpoints, going on where a training left off."""
 
+from __future__ import annotations
+
 import os
-from collections import namedtuple
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,20 +12,41 @@ from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.sources import class_names, training_sources
 from fastcnn.recipes.watching import Checkpoint, Pace
+from fastcnn.typing import Array, History, Model, Path
 
 _PLATEAU = {"monitor": "val_accuracy", "factor": 0.1, "patience": 5}  # Krizhevsky's: by 10 when validation stalls
 _SGD = {"momentum": 0.9, "weight_decay": 5e-4, "decoupled": False}
 
-TrainedOnImages = namedtuple("TrainedOnImages", "model history loss accuracy ten_crop_accuracy train_seconds test_seconds "
-                             "train_images test_images images_per_second data_wait validation answers")
-TrainedOnImages.__doc__ = (
-    "What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the "
-    "centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last "
-    "evaluation; numbers of images; training images per second and the part of that time spent waiting for data; the source "
-    "of the validation images; of those that can be read, their numbers and probabilities over ten crops.")
 
-Files = namedtuple("Files", "save checkpoint_steps best log resume")
-Files.__doc__ = "What a training writes, and the file or model that it goes on from; each may be None."
+class TrainedOnImages(NamedTuple):
+    """What a recipe for photographs returns: the model, `fit`'s History; on the validation images, loss and accuracy of the
+    centre crop and accuracy over ten crops; seconds of training (validation after each epoch included) and of this last
+    evaluation; numbers of images; training images per second and the part of that time spent waiting for data; the source
+    of the validation images; of those that can be read, their numbers and probabilities over ten crops."""
+
+    model: Model
+    history: History
+    loss: float
+    accuracy: float
+    ten_crop_accuracy: float
+    train_seconds: float
+    test_seconds: float
+    train_images: int
+    test_images: int
+    images_per_second: float
+    data_wait: float
+    validation: Any
+    answers: tuple[Array, Array]
+
+
+class Files(NamedTuple):
+    """What a training writes, and the file or model that it goes on from."""
+
+    save: Path | None
+    checkpoint_steps: int | None
+    best: Path | None
+    log: Path | None
+    resume: Path | Model | None
 
 
 def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
@@ -90,7 +113,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
                            len(validation), pace.images_per_second, pace.data_wait, validation, answers)
 
 
-def recorded_settings(model):
+def recorded_settings(model: Model) -> dict[str, Any]:
     """The arguments that a model of a recipe for photographs was trained with, to resume with; files and data aside.
 
     Args:
@@ -108,7 +131,7 @@ def recorded_settings(model):
     return {**settings, **{name: value for name, value in recorded["optional"].items() if value is not None}}
 
 
-def recorded_recipe(model):
+def recorded_recipe(model: Model) -> str:
     """The name of the recipe that a model was trained by: "alexnet", "cifar10" or "photos".
 
     Raises:

@@ -1,12 +1,18 @@
 """A small network for photographs of one's own, which may be few: `fastcnn train photos`."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.recipes import photographs
+from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
+from fastcnn.typing import Callback, Model, Path
 
 # photographs of a class: kinds of flowers, percents right on other photographs (docs/photos.md)
 _KNOWN = {10: ("three", 60), 40: ("three", 75), 500: ("five", 84)}
@@ -15,9 +21,13 @@ _LIGHT = 0.1
 _BEYOND = 8 / 64  # of the crop: so much larger than it photographs are decoded
 
 
-def train_photos(data, val=None, size=64, epochs=50, batch_size=32, learning_rate=0.05, mixup=0.2, weights="cifar10",
-                 validation_split=None, seed=0, cache=True, folder=None, classes=None, labels=None, save=None,
-                 checkpoint_steps=None, log=None, resume=None, verbose="auto", callbacks=None):
+def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int = 50, batch_size: int = 32,
+                 learning_rate: float = 0.05, mixup: float = 0.2, weights: str | None = "cifar10",
+                 validation_split: float | None = None, seed: int = 0, cache: bool = True, folder: str | None = None,
+                 classes: Sequence[str] | None = None, labels: Path | Mapping[str, Any] | None = None,
+                 save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
+                 resume: Path | Model | None = None, verbose: int | str = "auto",
+                 callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train a residual network on photographs of one's own, a few dozen of each class or thousands, and evaluate it.
 
     The network is `networks.resnet(20, cifar=True)`, which has learnt from CIFAR-10 before: all its layers but the last
@@ -66,8 +76,9 @@ def _expected(training):
     """What to expect of so few photographs, in a line."""
     fewest = min(np.bincount(training.labels, minlength=len(class_names(training))))
     known = max((n for n in _KNOWN if n <= fewest), default=min(_KNOWN))
-    return (f"{fewest:,} photographs or more of each class to learn from: {known} of each of {_KNOWN[known][0]} flowers were "
-            f"enough for {_KNOWN[known][1]} % right answers on others; more photographs help most")
+    kinds, right = _KNOWN[known]
+    return (f"{fewest:,} photographs or more of each class to learn from: {known} of each of {kinds} flowers were enough "
+            f"for {right} % right answers on others; more photographs help most")
 
 
 def _begun(training, settings):

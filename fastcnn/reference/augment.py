@@ -1,13 +1,19 @@
 """Photographs as a network takes them: crop, mirror, mean, scale, light, and mixing in pairs."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Pair
 
 from .arrays import as_float64, as_image
 from .dropout import MASK32, SHIFT32, _halves, philox4x32
 
 
-def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
-            eigenvalues=None, index=None, partner=None, weight=1.0, seed=0, epoch=0):
+def augment(x: Array, crop: Pair | None = None, position: str = "centre", flip: str = "never", mean: ArrayLike = 0.0,
+            scale: ArrayLike = 1.0, lighting: float = 0.0, eigenvectors: ArrayLike | None = None,
+            eigenvalues: ArrayLike | None = None, index: ArrayLike | None = None, partner: ArrayLike | None = None,
+            weight: float = 1.0, seed: int = 0, epoch: int = 0) -> Array:
     """Crops, mirrors, centres, scales, relights and mixes images.
 
         image = (x − mean + eigenvectors · (α · eigenvalues)) · scale

@@ -1,6 +1,10 @@
 """What is left of a kernel that is stored in fewer bits."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64
 
@@ -9,7 +13,7 @@ _LARGEST = 65504.0  # of float16
 _TINY = 2.0**-126
 
 
-def half_weights(kernel, dtype):
+def half_weights(kernel: ArrayLike, dtype: str) -> Array:
     """The kernel rounded to `dtype` and restored.
 
     "float16": to the nearest of IEEE's binary16, ties to even. "int8": for every 256 rows r of a column,

@@ -1,13 +1,16 @@
 """Local response normalization, across channels and within them."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def local_response_norm(
-    x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
-):
+def local_response_norm(x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0,
+                        alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1) -> Array:
     """Divides each value by a power of the energy of its neighbours.
 
         y_c = x_c · S_c^−β,   S_c = k + s · Σ_{i∈W(c)} x_i²,   W(c) = c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋
@@ -23,9 +26,9 @@ def local_response_norm(
     return (x * _energy(x, size, scale, k, axes) ** -beta).reshape(shape)
 
 
-def local_response_norm_backward(
-    dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
-):
+def local_response_norm_backward(dy: ArrayLike, x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75,
+                                 k: float = 2.0, alpha_mode: str = "sum", mode: str = "across_channels",
+                                 groups: int = 1) -> Array:
     """dx of `local_response_norm`. With ∂S_j/∂x_c = 2s·x_c for c ∈ W(j), the product rule gives
 
         dx_c = dy_c · S_c^−β − 2sβ · x_c · Σ_{j: c∈W(j)} dy_j · x_j · S_j^(−β−1)

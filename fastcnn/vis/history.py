@@ -1,14 +1,20 @@
 """Curves of a training."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from fastcnn.typing import Axes, Figure, FigureBase, History
 from fastcnn.vis.style import BLUE, GREY, RED, axes_of, drawing, figure_of
 
 _NOT_LEARNING = ("data_wait",)  # what the logs say of the machine
 
 
 @drawing
-def history(history, names=None, figure=None, ax=None):
+def history(history: History | Mapping[str, Sequence[float]], names: str | Sequence[str] | None = None,
+            figure: FigureBase | None = None, ax: Axes | None = None) -> Figure:
     """Loss and metrics over the epochs, of training and of validation: a panel each.
 
     Args:

@@ -1,8 +1,14 @@
 """The images that a network is most wrong about."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, metrics
+from fastcnn.typing import ArrayLike, FigureBase
 from fastcnn.vis.mosaic import visible
 from fastcnn.vis.style import GREY, RED, bare, cut, drawing, figure_of
 
@@ -11,7 +17,9 @@ _LETTERS = 17
 
 
 @drawing
-def mistakes(x, y_true, y_pred, class_names=None, limit=32, columns=8, figure=None):
+def mistakes(x: ArrayLike | Callable[[list[int]], Any], y_true: ArrayLike, y_pred: ArrayLike,
+             class_names: Sequence[str] | None = None, limit: int = 32, columns: int = 8,
+             figure: FigureBase | None = None) -> FigureBase:
     """Wrongly classified images, the surest mistakes first: what it is, and below it what it was taken for and how surely.
 
     Args:
