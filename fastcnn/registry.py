@@ -14,6 +14,8 @@ _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 @contextmanager
 def custom_objects(objects):
     """A block in which configurations may name these classes and functions of the user's: {name: object}."""
+    if objects is not None and not isinstance(objects, dict):
+        raise TypeError(f"custom_objects must be a dictionary {{name: class}}. Received: {arguments.shown(objects)}")
     token = _custom.set({**_custom.get(), **(objects or {})})
     try:
         yield
@@ -42,8 +44,7 @@ class Configurable(Settable):
         return {name: getattr(self, name) for name in self.config}
 
     def __repr__(self):
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
-        return f"{type(self).__name__}({settings})"
+        return f"{type(self).__name__}({arguments.given(**self.get_config())})"
 
 
 def names(*classes, **aliases):
@@ -85,8 +86,12 @@ def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
     if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
-        raise TypeError(f"{kind} must be a name, a {base.__name__} or a function. Received: {arguments.shown(found)}")
+        raise TypeError(f"{kind} must be a name, {_an(base.__name__)} or a function. Received: {arguments.shown(found)}")
     return found, name
+
+
+def _an(name):
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
 
 
 def _named(kind, name, known, meant):

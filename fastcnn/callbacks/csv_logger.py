@@ -31,7 +31,7 @@ class CSVLogger(Callback):
     state = ("rows",)
 
     def __init__(self, filename, separator=",", append=False):
-        self.filename = os.fspath(filename)
+        self.filename = os.fspath(arguments.path("filename", filename))
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character. Received: {arguments.shown(separator)}")
         self.separator, self.append = separator, arguments.flag("append", append)

@@ -39,7 +39,7 @@ class ModelCheckpoint(MonitorCallback):
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", save_freq="epoch", initial_value_threshold=None):
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = os.fspath(arguments.path("filepath", filepath))
         self.verbose = arguments.integer("verbose", verbose, 0)
         self.save_best_only = arguments.flag("save_best_only", save_best_only)
         self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
@@ -78,7 +78,7 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**names)
         except LookupError as error:
-            raise ValueError(f"filepath may name {', '.join(names)}. Received: {self.filepath!r}") from error
+            raise ValueError(f"filepath may name {', '.join(names)}. Received: {arguments.shown(self.filepath)}") from error
 
     def _save(self, epoch, batch, logs):
         if not self.save_best_only or self._better(epoch, logs):

@@ -64,4 +64,4 @@ class MonitorCallback(Callback):
         if name.lower() in ("mse", "mae") or name.endswith(("error", "loss", "crossentropy")):
             return "min"
         raise ValueError(f"{type(self).__name__} needs mode='min' or mode='max' for this monitor. "
-                         f"Received: monitor={self.monitor!r}, mode='auto'")
+                         f"Received: monitor={arguments.shown(self.monitor)}, mode='auto'")

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.cli.messages import Failure
 
 
@@ -15,7 +16,7 @@ def _number(convert, text, smallest, what, below=2**31):
     except ValueError:
         value = None
     if value is None or not smallest <= value < below:
-        raise ArgumentTypeError(f"must be {what}. Received: {text!r}")
+        raise ArgumentTypeError(f"must be {what}. Received: {arguments.shown(text)}")
     return value
 
 

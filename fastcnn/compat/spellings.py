@@ -6,7 +6,7 @@ import sys
 import types
 import warnings
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 
 def warn(old, new):
@@ -49,7 +49,7 @@ def paired(new, other):
             raise TypeError(f"{what} takes {old} together with {other}. Received: {old}={arguments.shown(given[old])} alone")
         value = given.pop(old), given.pop(other)
         place(what, given, new, value, old)
-        return f"{old}={value[0]!r}, {other}={value[1]!r}", f"{new}={value!r}"
+        return f"{old}={short(value[0])}, {other}={short(value[1])}", f"{new}={short(value)}"
 
     return rule
 
@@ -120,7 +120,7 @@ def known(name, function, given):
     accepted = list(inspect.signature(function).parameters)
     for argument in given:
         if argument not in accepted:
-            raise TypeError(f"{name} has no argument {argument!r}. Accepted: {', '.join(accepted)}.")
+            raise calling.unknown(name, argument, accepted)
     return given
 
 

@@ -81,7 +81,7 @@ def split(source, fraction=0.2, seed=0):
     """
     fraction, seed = arguments.part("fraction", fraction), arguments.integer("seed", seed, 0)
     if not fraction:
-        raise ValueError(f"fraction must be greater than 0. Received: {fraction!r}")
+        raise ValueError(f"fraction must be greater than 0. Received: {arguments.shown(fraction)}")
     if source.labels is None:
         raise ValueError("source must have labels to be split alike in every class. Received: none")
     held = np.zeros(len(source), bool)

@@ -51,7 +51,7 @@ class Augmentation(Configurable):
         self.eigenvalues = None if eigenvalues is None else _numbers("eigenvalues", eigenvalues, (1,))
         if self.lighting and (self.eigenvectors is None or self.eigenvalues is None):
             raise ValueError("lighting needs eigenvectors and eigenvalues, as statistics(source).pca has them. Received: "
-                             f"lighting={lighting!r} alone")
+                             f"lighting={arguments.shown(lighting)} alone")
 
     def __call__(self, x, seed=0, epoch=0, index=None, partner=None, weight=1.0, out=None):
         """The images as a network takes them.
@@ -135,5 +135,6 @@ def _numbers(name, value, dimensions):
     result = np.asarray(value)
     if result.dtype.kind not in "fiu" or result.ndim not in dimensions or not np.isfinite(result).all():
         accepted = {0: "a number", 1: "one per channel", 2: "a matrix", 3: "an image (H, W, C)"}
-        raise ValueError(f"{name} must be finite: {', or '.join(accepted[d] for d in dimensions)}. Received: {value!r}")
+        raise ValueError(f"{name} must be finite: {', or '.join(accepted[d] for d in dimensions)}. "
+                         f"Received: {arguments.shown(value)}")
     return result.astype(np.float32 if result.ndim == 3 else np.float64)

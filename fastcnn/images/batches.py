@@ -64,7 +64,7 @@ class ImageBatches:
         if augmentation is None:
             augmentation = Augmentation(None, False, False)
         if not isinstance(augmentation, Augmentation):
-            raise TypeError(f"augmentation must be an Augmentation or None. Received: {augmentation!r}")
+            raise TypeError(f"augmentation must be an Augmentation or None. Received: {arguments.shown(augmentation)}")
         self.source, self.augmentation = source, augmentation
         self.batch_size = arguments.integer("batch_size", batch_size)
         self.shape = augmentation.out_shape(source.shape)

@@ -87,10 +87,11 @@ def _predicted(model, source, views, batch_size):
 def _views(crops, augmentation):
     """Functions from bytes to floats, one for each crop."""
     if crops not in (1, 10) or isinstance(crops, bool):
-        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). Received: {crops!r}")
+        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). "
+                         f"Received: {arguments.shown(crops)}")
     if not hasattr(augmentation, "at"):
         if crops != 1:
-            raise ValueError(f"ten crops need an Augmentation. Received: {augmentation!r}")
+            raise ValueError(f"ten crops need an Augmentation. Received: {arguments.shown(augmentation)}")
         return [augmentation.evaluation()]
     places = [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
     return [partial(augmentation.at, position=position, flip=flip) for position, flip in places]

@@ -5,6 +5,8 @@ import os
 import stat
 from contextlib import contextmanager
 
+from fastcnn import arguments
+
 # What a file system answers when it cannot sync a directory; every other error is real.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
 
@@ -31,7 +33,7 @@ def write_atomically(path, chunks):
         >>> open("greeting.txt", "rb").read()
         b'hello, world'
     """
-    target = os.path.realpath(os.fsdecode(path))
+    target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
     directory, name = os.path.split(target)
     mode = _mode_of_existing(target, directory)
     # The name is cut so that the temporary's fits wherever the file's own name fits.

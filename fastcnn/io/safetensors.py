@@ -14,6 +14,8 @@ import stat
 
 import numpy as np
 
+from fastcnn import arguments
+
 from .atomic import write_atomically
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's other readers
@@ -99,7 +101,7 @@ def load_file(path, *, verify=True):
         [0, 1, 2]
     """
     try:
-        return _load(path, verify)
+        return _load(arguments.path("path", path), verify)
     except _Foreign as error:
         from .recognize import recognize
 

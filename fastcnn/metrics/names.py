@@ -1,6 +1,6 @@
 """Metrics by the names that `compile` takes."""
 
-from fastcnn import registry
+from fastcnn import arguments, registry
 from fastcnn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -44,7 +44,7 @@ def get(identifier, custom_objects=None):
         (MeanSquaredError(name='mse'), MeanSquaredError(name='MSE'))
     """
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
-        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {identifier!r}")
+        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {arguments.shown(identifier)}")
     found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):

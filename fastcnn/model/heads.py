@@ -1,6 +1,10 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
+import warnings
+
 from fastcnn import arguments, losses, metrics
+
+_PROBABLE = "softmax", "sigmoid", "hard_sigmoid"  # what makes probabilities
 
 
 class Head:
@@ -20,6 +24,20 @@ class Head:
         self.metrics = [metrics.resolve(identifier, loss, (None, *size), best) for identifier in given]
 
 
+def check_end(layer, loss):
+    """Warns of a cross-entropy of probabilities where the last layer makes none, or of logits where it makes them."""
+    activation = getattr(layer, "activation", None)
+    if not isinstance(activation, tuple) or "from_logits" not in getattr(loss, "config", ()):
+        return
+    name, cls = activation[0], type(loss).__name__
+    if (name in _PROBABLE) == loss.from_logits:
+        meant = f"{cls}(), or no activation" if loss.from_logits else \
+            f"{cls}(from_logits=True), or an activation of {' or '.join(map(repr, _PROBABLE[:2]))}"
+        takes = "logits" if loss.from_logits else "probabilities"
+        warnings.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? "
+                      f"Received: layer {layer.name!r}, which ends in {name!r}", stacklevel=4)
+
+
 def per_output(name, value, names, single):
     """One entry per output of what users give for all: a list, a dictionary by output, or one for all of them.
 
@@ -32,7 +50,7 @@ def per_output(name, value, names, single):
     if isinstance(value, dict) and not single:
         unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"{name} may name the outputs {', '.join(names)}. Received: {unknown[0]!r}")
+            raise ValueError(f"{name} may name the outputs {', '.join(names)}. Received: {arguments.shown(unknown[0])}")
         return [value.get(key) for key in names]
     if value is None or single:
         return [value] * len(names)

@@ -1,5 +1,6 @@
 """Reading models that `saving` wrote."""
 
+from fastcnn import arguments
 from fastcnn.io.safetensors import FileFormatError, load_file
 from fastcnn.model.saving import READABLE, STANDING, STATE, named_parameters, trained_parameters
 from fastcnn.model.sequential import Model
@@ -35,7 +36,8 @@ def load_as(classes, path, custom_objects=None, compile=True):
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
-        raise FileFormatError(f"{path} holds no model of this version. Received: format {metadata.get('format')!r}, "
+        raise FileFormatError(f"{path} holds no model of this version. "
+                              f"Received: format {arguments.shown(metadata.get('format'))}, "
                               f"accepted: {' and '.join(map(repr, READABLE))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])

@@ -9,9 +9,11 @@ from fastcnn.model import feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
-from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
+from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
+
+_WHOLE = 2**31 - 1  # samples of a batch: all there are
 
 
 class Model(Machine):
@@ -98,7 +100,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict(x, batch_size=max(1, len(x)))
+            return self.predict(x, batch_size=_WHOLE)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -207,6 +209,8 @@ class Model(Machine):
         given = zip(self._losses, self._loss_weights, self._given_metrics, best)
         self._heads = [Head(name, symbol.size, *own)
                        for name, symbol, own in zip(self.output_names, self.graph.outputs, given)]
+        for layer, loss in zip(layers, self._losses):
+            check_end(layer, loss)
 
     @property
     def loss(self):
@@ -243,7 +247,7 @@ class Model(Machine):
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
-            raise ValueError("this needs a loss: call compile(optimizer, loss) first")
+            raise ValueError("the model must be compiled with a loss first: compile(optimizer, loss). Received: no loss")
 
     # Training
 

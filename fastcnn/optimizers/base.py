@@ -1,6 +1,6 @@
 """What an optimizer is: constants, a learning rate, and the op that updates the flat parameter array."""
 
-from fastcnn import _ops, arguments, registry
+from fastcnn import _ops, arguments, calling, registry
 from fastcnn.optimizers import schedules
 
 
@@ -43,7 +43,7 @@ class Optimizer(registry.Configurable):
                             "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
                             "weight_decay.")
         if unknown:
-            arguments.refuse(type(self), unknown, lr="learning_rate")
+            calling.refuse(type(self), unknown)
         self.iterations = 0  # steps taken so far
         self.learning_rate = learning_rate
         self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
@@ -51,10 +51,10 @@ class Optimizer(registry.Configurable):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for name, value in clips.items():
             setattr(self, name, None if value is None else arguments.small(name, value))
-        given = [f"{name}={value!r}" for name, value in clips.items() if value is not None]
+        given = {name: value for name, value in clips.items() if value is not None}
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
-                             f"Received: {', '.join(given)}")
+                             f"Received: {arguments.given(**given)}")
 
     @property
     def learning_rate(self):

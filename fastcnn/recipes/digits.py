@@ -89,7 +89,7 @@ def load_digits(data=None, val=None, transpose=False, limit=None):
     notes = None
     if data is None:
         if val is not None:
-            raise ValueError(f"val must be given with data. Received: val={val!r} alone")
+            raise ValueError(f"val must be given with data. Received: val={arguments.shown(val)} alone")
         training, test, names, line = *_mnist(), list("0123456789"), "MNIST"
     elif holds_arrays(data):
         training, test, names, notes, line = _arrays(data, val, transpose)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastcnn import arguments
+
 from .arrays import as_float64, as_gradient
 
 
@@ -44,7 +46,8 @@ def _prepare(x, gamma, beta, mean, variance, epsilon):
     if x.ndim < 1 or x.shape[-1] == 0:
         raise ValueError(f"`x` must end in at least one channel. Received: shape {x.shape}")
     if (mean is None) != (variance is None):
-        raise ValueError(f"`mean` and `variance` must be given together. Received: {mean!r}, {variance!r}")
+        raise ValueError(f"`mean` and `variance` must be given together. "
+                         f"Received: {arguments.shown(mean)}, {arguments.shown(variance)}")
     if not epsilon >= 0:
         raise ValueError(f"`epsilon` must be at least 0. Received: {epsilon}")
     given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}

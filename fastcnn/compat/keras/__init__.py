@@ -25,6 +25,7 @@ from importlib import import_module
 from types import ModuleType
 
 from fastcnn import __version__ as _version
+from fastcnn import arguments
 from fastcnn.compat.keras import absent
 from fastcnn.compat.spellings import Moved
 
@@ -93,7 +94,7 @@ def install(name="keras"):
         True
     """
     if name not in ("keras", "tensorflow.keras"):
-        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {name!r}")
+        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {arguments.shown(name)}")
     root = sys.modules[__name__]
     top = name.partition(".")[0]
     known = sys.modules.get(top)
