@@ -1,9 +1,19 @@
-"""What is wrong with the arguments that something is called with, told in the names that users know."""
+"""What is wrong with a call, told in the names that users know, and at their line."""
 
+import sys
+import warnings
 from functools import wraps
 from types import FunctionType
 
 _ANY_POSITION, _ANY_KEYWORD = 4, 8  # inspect.CO_VARARGS, CO_VARKEYWORDS
+
+
+def warn(text, category=UserWarning):
+    """Warns at the line outside of fastcnn that is running."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "fastcnn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 def refuse(cls, given):

@@ -125,8 +125,8 @@ def test_what_sees_the_whole_batch_runs_in_parts_alone(op, step):
     whole = {"weights": not op.partial, "forward": op.wide or op.name == "half_weights"}
     whole |= {"data": whole["forward"], **dict.fromkeys(("pack", "combine", "reduce", "update"), True)}
     if whole.get(step):
-        with pytest.raises(ValueError, match=f"^{op.name} computes its pass '{step}' for the whole batch at once, which a phase "
-                                             "in parts does. Received: phase 0, in chunks of "):
+        with pytest.raises(ValueError, match=f"^{op.name} computes its pass '{step}' for the whole batch at once, which a "
+                                             "phase in parts does. Received: phase 0, in chunks of "):
             run(op, step, parts=False)
     else:
         run(op, step, parts=False)

@@ -24,9 +24,10 @@ def samples(name, x, input_size, first=False):
         turns = [] if given.ndim != 4 else [axes for axes in ((0, 2, 3, 1), (0, 3, 1, 2))
                                             if given.transpose(axes).shape[1:] == own]
         hint = f"; a single sample is {name}[None]" if given.shape in (own, own[:-1]) else \
-            f"; {name}.transpose{turns[0]} has its axes in this order" if turns else \
-            f"; {name}.reshape{(-1, *own)} has it" if given.ndim == 2 and given.shape[1] == math.prod(own) else ""
-        raise ValueError(f"{name} must have shape (samples, {', '.join(map(str, own))}){hint}. Received: shape {given.shape}")
+            f"; {name}.transpose{turns[0]} has" if turns else \
+            f"; {name}.reshape{(-1, *own)} has" if given.ndim == 2 and given.shape[1] == math.prod(own) else ""
+        shape = ", ".join(map(str, own))
+        raise ValueError(f"{name} must have shape (samples, {shape}){hint}. Received: shape {given.shape}")
     return x
 
 

@@ -6,8 +6,6 @@ from time import perf_counter
 
 import numpy as np
 
-from fastcnn import arguments
-
 _ARRAYS = (list, tuple, dict, str, bytes, bytearray, memoryview, range, array.array, numbers.Number)
 END = object()
 
@@ -30,6 +28,8 @@ def refuse(**given):
            "validation_split": "a source cannot be split; give validation_data"}
     for name, value in given.items():
         if value is not None:
+            from fastcnn import arguments
+
             reason = why.get(name, "the source's batches are (x, y) or (x, y, sample_weight)")
             raise ValueError(f"{name} must not be given when x is a source of batches: {reason}. "
                              f"Received: {arguments.shown(value)}")

@@ -1,9 +1,8 @@
 """A table of all epochs in a file."""
 
 import os
-import warnings
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
 
 
@@ -53,7 +52,7 @@ class CSVLogger(Callback):
             rows.append(self._columns)
         if not set(row) <= set(self._columns):
             missing = ", ".join(sorted(set(row) - set(self._columns)))
-            warnings.warn(f"{self.filename} has no column for {missing}.", stacklevel=2)
+            calling.warn(f"{self.filename} has no column for {missing}.")
         self._write("a", *rows, [row.get(name, "NA") for name in self._columns])
         self.rows += 1
 

@@ -1,8 +1,7 @@
 """Stopping when nothing gets better."""
 
-import warnings
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say
 
@@ -82,8 +81,8 @@ class EarlyStopping(MonitorCallback):
                 say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
         elif self.best is not None:
-            warnings.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
-                          "restored.", stacklevel=2)
+            calling.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
+                         "restored.")
 
     def _keep_weights(self, epoch):
         self.best_epoch = epoch

@@ -1,9 +1,8 @@
 """Following one entry of an epoch's logs: what early stopping, checkpoints and the plateau rule share."""
 
 import math
-import warnings
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
 
 
@@ -45,8 +44,8 @@ class MonitorCallback(Callback):
         """The monitored value as a float; None, and a warning, if the logs lack it."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
-                          f"{', '.join(map(repr, logs or ())) or 'nothing'}.", stacklevel=2)
+            calling.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
+                         f"{', '.join(map(repr, logs or ())) or 'nothing'}.")
             return None
         return float(value)
 

@@ -2,19 +2,14 @@
 
 import functools
 import inspect
-import sys
 import types
-import warnings
 
 from fastcnn import arguments, calling
 
 
 def warn(old, new):
     """One DeprecationWarning, at the line outside of fastcnn that is running."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "fastcnn":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(f"{old} is an old spelling. Write {new}", DeprecationWarning, stacklevel=level)
+    calling.warn(f"{old} is an old spelling. Write {new}", DeprecationWarning)
 
 
 def renamed(new, convert=None):

@@ -2,12 +2,11 @@
 
 import sys
 import threading
-import warnings
 from collections import deque
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.threads import get_num_threads, num_threads
 
@@ -165,8 +164,8 @@ class ImageBatches:
         new, self._known = broken[self._known:], len(broken)
         if new:
             more = f"; and {len(new) - 3} more" if len(new) > 3 else ""
-            warnings.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
-                          f"{'; '.join(sorted(new)[:3])}{more}", stacklevel=3)
+            calling.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
+                         f"{'; '.join(sorted(new)[:3])}{more}")
 
 
 def _references(ring, i):

@@ -5,8 +5,6 @@ import os
 import stat
 from contextlib import contextmanager
 
-from fastcnn import arguments
-
 # What a file system answers when it cannot sync a directory; every other error is real.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
 
@@ -33,6 +31,8 @@ def write_atomically(path, chunks):
         >>> open("greeting.txt", "rb").read()
         b'hello, world'
     """
+    from fastcnn import arguments
+
     target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
     directory, name = os.path.split(target)
     mode = _mode_of_existing(target, directory)

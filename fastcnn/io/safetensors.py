@@ -14,8 +14,6 @@ import stat
 
 import numpy as np
 
-from fastcnn import arguments
-
 from .atomic import write_atomically
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's other readers
@@ -100,6 +98,8 @@ def load_file(path, *, verify=True):
         >>> load_file("b.safetensors")[0]["b"].tolist()
         [0, 1, 2]
     """
+    from fastcnn import arguments
+
     try:
         return _load(arguments.path("path", path), verify)
     except _Foreign as error:

@@ -3,13 +3,12 @@
 A batch's arrays are those of the inputs, then the targets of the outputs, then as many weights of samples.
 """
 
-import warnings
 from contextlib import closing
 from itertools import islice
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.batches import data, streams
 
 
@@ -145,7 +144,7 @@ def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat
     steps = None if steps is None else arguments.integer(name, steps)
     batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
     if not repeat and batches.steps > len(batches):
-        warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
+        calling.warn(f"{name} is {steps}, and there are {len(batches)} batches.")
         batches.steps, batches.samples = len(batches), count
     return batches
 

@@ -1,8 +1,7 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
-import warnings
 
-from fastcnn import arguments, losses, metrics
+from fastcnn import arguments, calling, losses, metrics
 
 _PROBABLE = "softmax", "sigmoid", "hard_sigmoid"  # what makes probabilities
 
@@ -34,8 +33,8 @@ def check_end(layer, loss):
         meant = f"{cls}(), or no activation" if loss.from_logits else \
             f"{cls}(from_logits=True), or an activation of {' or '.join(map(repr, _PROBABLE[:2]))}"
         takes = "logits" if loss.from_logits else "probabilities"
-        warnings.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? "
-                      f"Received: layer {layer.name!r}, which ends in {name!r}", stacklevel=4)
+        calling.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? "
+                     f"Received: layer {layer.name!r}, which ends in {name!r}")
 
 
 def per_output(name, value, names, single):

@@ -1,12 +1,11 @@
 """Digits, MNIST's or one's own: where they come from, and how LeNet-5 takes them."""
 
 import os
-import warnings
 from collections import namedtuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 SIDE = 28  # pixels of an image
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
@@ -179,8 +178,8 @@ def _read(data, transpose):
 
     name = os.path.abspath(os.fsdecode(data)).lower()
     if "emnist" in name and not transpose:
-        warnings.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
-                      "upright", stacklevel=4)
+        calling.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
+                     "upright")
     if name.endswith(_TABLES):
         return read_digits_csv(data), None
     return mnist.read_arrays(data) if mnist.zipped_arrays(data) else read_idx_set(data)
@@ -229,6 +228,5 @@ def _decoded(source):
         raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
     if not good.all():
         broken = list(source.broken.values())
-        warnings.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}",
-                      stacklevel=5)
+        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
     return x[good][..., 0], source.labels[good]

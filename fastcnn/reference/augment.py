@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_float64, as_image
 from .dropout import MASK32, SHIFT32, _halves, philox4x32
@@ -28,7 +28,7 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
     n, h, w, c = x.shape
     crop_h, crop_w = (h, w) if crop is None else np.broadcast_to(crop, 2).tolist()
     if not (1 <= crop_h <= h and 1 <= crop_w <= w):
-        raise ValueError(f"`crop` must fit into {h} × {w} pixels. Received: {arguments.shown(crop)}")
+        raise ValueError(f"`crop` must fit into {h} × {w} pixels. Received: {shown(crop)}")
     index = np.arange(n) if index is None else np.asarray(index)
     where, normal = words(2 * index, seed, epoch), _normal(words(2 * index + 1, seed, epoch))
     y = np.empty((n, crop_h, crop_w, c))
@@ -71,11 +71,11 @@ def _corner(position, room_h, room_w, u):
         "bottom_right": (room_h, room_w),
     }
     if position not in places:
-        raise ValueError(f"`position` must be one of {', '.join(places)}. Received: {arguments.shown(position)}")
+        raise ValueError(f"`position` must be one of {', '.join(places)}. Received: {shown(position)}")
     return places[position]
 
 
 def _is_mirrored(flip, words):
     if flip not in ("never", "random", "always"):
-        raise ValueError(f"`flip` must be 'never', 'random' or 'always'. Received: {arguments.shown(flip)}")
+        raise ValueError(f"`flip` must be 'never', 'random' or 'always'. Received: {shown(flip)}")
     return flip == "always" or flip == "random" and words[2] >= 2**31

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_float64, as_gradient
 
@@ -47,7 +47,7 @@ def _prepare(x, gamma, beta, mean, variance, epsilon):
         raise ValueError(f"`x` must end in at least one channel. Received: shape {x.shape}")
     if (mean is None) != (variance is None):
         raise ValueError(f"`mean` and `variance` must be given together. "
-                         f"Received: {arguments.shown(mean)}, {arguments.shown(variance)}")
+                         f"Received: {shown(mean)}, {shown(variance)}")
     if not epsilon >= 0:
         raise ValueError(f"`epsilon` must be at least 0. Received: {epsilon}")
     given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}

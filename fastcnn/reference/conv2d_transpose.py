@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .conv2d import join_last, split_last
@@ -84,7 +84,7 @@ def _axis(size, window, stride, dilation, edges, more):
     elif edges == "valid":
         out, begin, end = whole + (max(stride - extent, 0) if more is None else more), 0, 0
     elif isinstance(edges, str):
-        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {arguments.shown(edges)}")
+        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {shown(edges)}")
     else:
         begin, end = edges
         out = whole - begin - end + (more or 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_float64
 
@@ -24,7 +24,7 @@ def half_weights(kernel, dtype):
     """
     kernel = as_float64(kernel, "kernel").astype(np.float32)
     if dtype not in ("float16", "int8"):
-        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {arguments.shown(dtype)}')
+        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {shown(dtype)}')
     if kernel.ndim != 2:
         raise ValueError(f"`kernel` must be (in, out). Received: {kernel.shape}")
     most, largest = _LARGEST if dtype == "float16" else np.finfo(np.float32).max, np.abs(kernel).max(initial=0)

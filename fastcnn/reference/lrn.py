@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_float64, as_gradient
 
@@ -51,9 +51,9 @@ def _prepare(x, size, alpha, alpha_mode, mode, groups):
     if size < 1:
         raise ValueError(f"`size` must be at least 1. Received: {size}")
     if alpha_mode not in ("sum", "mean"):
-        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {arguments.shown(alpha_mode)}")
+        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {shown(alpha_mode)}")
     if mode not in ("across_channels", "within_channel"):
-        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {arguments.shown(mode)}")
+        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {shown(mode)}")
     if mode == "within_channel" and x.ndim != 4:
         raise ValueError(f"`x` must be (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if not 1 <= groups <= (1 if mode == "within_channel" else groups) or x.shape[-1] % groups:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn.arguments import shown
 
 from .arrays import as_image, as_image_gradient, in_format
 from .windows import pair
@@ -33,7 +33,7 @@ def _prepare(x, size, interpolation, data_format):
     """x as NHWC, W_h and W_w."""
     x, factors = as_image(x, data_format), pair(size, "size")
     if interpolation not in ("nearest", "bilinear"):
-        raise ValueError(f"`interpolation` must be 'nearest' or 'bilinear'. Received: {arguments.shown(interpolation)}")
+        raise ValueError(f"`interpolation` must be 'nearest' or 'bilinear'. Received: {shown(interpolation)}")
     return x, *(_weights(n, s, interpolation) for n, s in zip(x.shape[1:3], factors))
 
 
