@@ -183,6 +183,5 @@ def labels(name, y, output_size, ignored=None):
     counted = numbers if ignored is None else numbers[numbers != ignored]
     if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
         hint = "; did you mean y − 1?" if (y.min(), y.max()) == (1, output_size[0]) else "."
-        raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}, one for each of the model's outputs{hint} "
-                         f"Received: {y.min()} … {y.max()}")
+        raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}{hint} Received: {y.min()} … {y.max()}")
     return np.ascontiguousarray(numbers if ignored is None else np.where(numbers == ignored, -1, numbers), np.int32)

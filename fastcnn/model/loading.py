@@ -36,9 +36,9 @@ def load_as(classes, path, custom_objects=None, compile=True):
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
-        raise FileFormatError(f"{path} holds no model of this version. "
-                              f"Received: format {arguments.shown(metadata.get('format'))}, "
-                              f"accepted: {' and '.join(map(repr, READABLE))}")
+        raise FileFormatError(f"{path} holds no model of this version, but arrays that fastcnn.io.load_file reads (accepted: "
+                              f"{' and '.join(map(repr, READABLE))}). Received: format "
+                              f"{arguments.shown(metadata.get('format'))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):

@@ -247,7 +247,7 @@ class Model(Machine):
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
-            raise ValueError("the model must be compiled with a loss first: compile(optimizer, loss). Received: no loss")
+            raise ValueError("this needs a loss: compile(optimizer, loss) gives the model one. Received: no loss")
 
     # Training
 
