@@ -1,6 +1,5 @@
 """Stopping when nothing gets better."""
 
-
 from fastcnn import arguments, calling
 from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say

@@ -1,6 +1,5 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
-
 from fastcnn import arguments, calling, losses, metrics
 
 _PROBABLE = "softmax", "sigmoid", "hard_sigmoid"  # what makes probabilities

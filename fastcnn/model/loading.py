@@ -36,7 +36,7 @@ def load_as(classes, path, custom_objects=None, compile=True):
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
-        raise FileFormatError(f"{path} holds no model of this version, but arrays that fastcnn.io.load_file reads (accepted: "
+        raise FileFormatError(f"{path} holds no model of this version, but arrays for fastcnn.io.load_file (accepted: "
                               f"{' and '.join(map(repr, READABLE))}). Received: format "
                               f"{arguments.shown(metadata.get('format'))}")
     try:
