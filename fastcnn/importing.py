@@ -9,7 +9,6 @@ import re
 import sys
 from contextlib import contextmanager
 from importlib import import_module
-from opcode import opname
 
 _IMPORT = re.compile(r"^from ([\w.]+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
 
@@ -58,6 +57,8 @@ def on_demand(package):
 
 def _missed(package, name, home):
     """The error for a name that a package does not have; in `from package import name`, Python would leave its words out."""
+    from opcode import opname
+
     from fastcnn import hints
 
     hint = ""

@@ -58,7 +58,7 @@ NAMES = {
     "Input": fastcnn.Input, "load_model": fastcnn.load_model, "fastcnn": fastcnn, "np": np, "x": X, "y": Y, "pairs": pairs,
     "classifier": classifier, "Elsewhere": OnAnotherDevice, "callbacks": callbacks, "constraints": constraints,
     "datasets": datasets, "images": images, "initializers": initializers, "io": io, "layers": layers, "losses": losses,
-    "metrics": metrics, "networks": networks, "ops": ops, "optimizers": optimizers, "regularizers": regularizers, "vis": vis,
+    "keras": fastcnn.compat.keras, "metrics": metrics, "networks": networks, "ops": ops, "optimizers": optimizers, "regularizers": regularizers, "vis": vis,
 }
 
 SHAPES = [
@@ -405,6 +405,8 @@ FILES = [
     ("a model as a path", "load_model(classifier())", TypeError, "path must be the path", "Received: <Sequential"),
     ("classes that are a text", "load_model('m.safetensors', 'weights')", ValueError, "custom_objects must be a dictionary",
      "'weights'"),
+    ("weights of another network", "keras.models.Sequential([keras.layers.Dense(3, input_shape=(4,))]).load_weights("
+     "'m.safetensors')", ValueError, "dense/kernel has shape (4, 3)", "Received: shape (784, 10)"),
     ("a missing folder", "classifier().save('nowhere/m')", FileNotFoundError, "does not exist", "nowhere"),
     ("a folder to save to", "classifier().save('folder')", IsADirectoryError, "a directory stands where", "folder"),
     ("nothing to save to", "classifier().save(None)", TypeError, "path must be the path", "Received: None"),
