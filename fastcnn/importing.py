@@ -55,6 +55,20 @@ def on_demand(package):
     return sorted(home), __getattr__, listing(package)
 
 
+def answering(package):
+    """The `__getattr__` of a package whose names are there at once: it says of others what they may mean.
+
+    Example:
+        >>> answering("fastcnn.ops")("maxpool2d")
+        Traceback (most recent call last):
+        AttributeError: module 'fastcnn.ops' has no attribute 'maxpool2d'. Did you mean 'max_pool2d'?
+    """
+    def __getattr__(name):
+        raise _missed(package, name, dict.fromkeys(sys.modules[package].__all__))
+
+    return __getattr__
+
+
 def _missed(package, name, home):
     """The error for a name that a package does not have; in `from package import name`, Python would leave its words out."""
     from opcode import opname

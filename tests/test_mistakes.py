@@ -53,12 +53,13 @@ def pairs():
     yield X, Y
 
 
+MODULES = (callbacks, constraints, datasets, images, initializers, io, layers, losses, metrics, networks, ops, optimizers,
+           regularizers, vis)
 NAMES = {
-    **{name: getattr(layers, name) for name in layers.__all__}, "Sequential": fastcnn.Sequential, "Model": fastcnn.Model,
-    "Input": fastcnn.Input, "load_model": fastcnn.load_model, "fastcnn": fastcnn, "np": np, "x": X, "y": Y, "pairs": pairs,
-    "classifier": classifier, "Elsewhere": OnAnotherDevice, "callbacks": callbacks, "constraints": constraints,
-    "datasets": datasets, "images": images, "initializers": initializers, "io": io, "layers": layers, "losses": losses,
-    "keras": fastcnn.compat.keras, "metrics": metrics, "networks": networks, "ops": ops, "optimizers": optimizers, "regularizers": regularizers, "vis": vis,
+    **{name: getattr(layers, name) for name in layers.__all__}, **{module.__name__[8:]: module for module in MODULES},
+    "Sequential": fastcnn.Sequential, "Model": fastcnn.Model, "Input": fastcnn.Input, "load_model": fastcnn.load_model,
+    "fastcnn": fastcnn, "keras": fastcnn.compat.keras, "np": np, "x": X, "y": Y, "pairs": pairs, "classifier": classifier,
+    "Elsewhere": OnAnotherDevice,
 }
 
 SHAPES = [
@@ -339,7 +340,7 @@ TRAINING = [
      "(28, 28, 3)"),
     ("x of another name", "classifier().fit({'a': x}, y)", ValueError, "for each input: input", "Received: 'a'"),
     ("a tensor elsewhere", "classifier().predict(Elsewhere())", TypeError, "x must be an array", "cuda:0",
-     "<OnAnotherDevice object>"),
+     "OnAnotherDevice object>"),
     ("labels as batch size", "classifier().predict(x, y)", TypeError, "batch_size must be an integer",
      "Received: array([0, 1"),
     ("epochs that are a text", "classifier().fit(x, y, epochs='3')", TypeError, "epochs must be an integer",

@@ -15,7 +15,8 @@ class Layers(tuple):
     def _refuse(self, *args, **kwargs):
         """Refused: a model is changed by its methods."""
         raise TypeError("a model's layers cannot be changed through this list: a Sequential has add(layer) and pop(), and "
-                        "Model(inputs, outputs) makes a model of part of another's layers and new ones")
+                        "Model(inputs, outputs) makes a model of part of another's layers and new ones. "
+                        f"Received: a change of {len(self)} layers")
 
     def __getitem__(self, place):
         try:

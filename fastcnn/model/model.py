@@ -174,8 +174,8 @@ class Model(Machine):
             optimizer: name or `fastcnn.optimizers.Optimizer`. The one that the model has goes on with what it keeps; any
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`. Of several outputs one for all, or a list or dictionary by output; an output
-                without a loss is not trained on. A cross-entropy of probabilities warns if the last layer makes none, and one
-                of logits if it makes them.
+                without a loss is not trained on. A cross-entropy of probabilities warns if the last layer makes none, and
+                one of logits if it makes them.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
                 kind that fits the loss. Those given by name know which output is the answer: the largest, or in a model of
                 distances the smallest. Weights of samples and classes count in them, as in Keras' weighted_metrics. Of
