@@ -137,6 +137,21 @@ def instance(name, value, cls, what):
     return value
 
 
+def source(value, *parts):
+    """A source of single images, which has these parts.
+
+    Example:
+        >>> source("photos", "shape", "read")
+        Traceback (most recent call last):
+        TypeError: source must be an ImageFolder, an ImageArray or alike. Received: 'photos', without shape, read
+    """
+    missing = [part for part in parts if not hasattr(value, part)]
+    if missing or isinstance(value, type):
+        raise TypeError(f"source must be an ImageFolder, an ImageArray or alike. Received: {shown(value)}"
+                        + (f", without {', '.join(missing)}" if missing else ""))
+    return value
+
+
 def pair(name, value, minimum=1):
     """An integer, or two of them (height, width), as a tuple of two."""
     if isinstance(value, (tuple, list)):

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 _KINDS = "loss", "optimizer", "metric", "initializer", "regularizer", "constraint", "activation"  # said besides a name
+_MANY = 60  # names that a message lists
 
 
 def flat(name):
@@ -106,4 +107,5 @@ def did_you_mean(name, known, meant=(), alike=0.6):
     for other in known:  # one spelling of each, in small letters if there is one
         if flat(other) not in plain or other.islower():
             plain[flat(other)] = other
-    return f"Accepted: {', '.join(plain.values()) or 'none'}."
+    more = f" … ({len(plain)} in all)" if len(plain) > _MANY else ""
+    return f"Accepted: {', '.join([*plain.values()][:_MANY]) or 'none'}{more}."

@@ -14,13 +14,18 @@ _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 @contextmanager
 def custom_objects(objects):
     """A block in which configurations may name these classes and functions of the user's: {name: object}."""
-    if objects is not None and not isinstance(objects, dict):
-        raise TypeError(f"custom_objects must be a dictionary {{name: class}}. Received: {arguments.shown(objects)}")
-    token = _custom.set({**_custom.get(), **(objects or {})})
+    token = _custom.set(_with_custom(objects))
     try:
         yield
     finally:
         _custom.reset(token)
+
+
+def _with_custom(objects):
+    """The same, and some more."""
+    if objects is not None and not isinstance(objects, dict):
+        raise TypeError(f"custom_objects must be a dictionary {{name: class}}. Received: {arguments.shown(objects)}")
+    return {**_custom.get(), **(objects or {})}
 
 
 def custom():
@@ -82,7 +87,7 @@ def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
             raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {arguments.shown(identifier)}")
     elif isinstance(identifier, str):
         name = identifier
-    found = identifier if name is None else _named(kind, name, {**known, **_custom.get(), **(custom_objects or {})}, meant)
+    found = identifier if name is None else _named(kind, name, {**known, **_with_custom(custom_objects)}, meant)
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
     if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
@@ -115,4 +120,6 @@ def serialize(found):
         >>> serialize(fastcnn.optimizers.schedules.ExponentialDecay(0.1, 100, 0.5))["class_name"]
         'ExponentialDecay'
     """
+    if not hasattr(found, "get_config"):
+        raise TypeError(f"what is serialized must have get_config(). Received: {arguments.shown(found)}")
     return {"class_name": getattr(found, "class_name", type(found).__name__), "config": found.get_config()}

@@ -1,6 +1,7 @@
 """What is seen of training: a live line on a terminal, one line per epoch in a log."""
 
 import math
+from numbers import Integral
 from time import perf_counter
 
 from fastcnn import arguments
@@ -34,7 +35,7 @@ class Progress(Callback):
     reports = True
 
     def __init__(self, verbose="auto"):
-        if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
+        if not isinstance(verbose, (Integral, str)) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {arguments.shown(verbose)}')
         self.verbose = verbose
         self._fitting = self._live = self._within = False  # within: a callback of another training has called

@@ -73,6 +73,7 @@ def translate(what, given, rules, modern=None):
         modern: the name that warnings suggest; None: `what`.
 
     Example:
+        >>> import warnings
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     translate("SGD", {"lr": 0.1}, {"lr": renamed("learning_rate")})

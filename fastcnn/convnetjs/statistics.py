@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fastcnn import arguments
+
 
 @dataclass(frozen=True)
 class LayerStatistics:
@@ -60,6 +62,8 @@ def statistics(net):
         max activation: 0, min: 0
         parameters: 8x5x5x1+8 = 208
     """
+    if not hasattr(net, "passed"):
+        raise TypeError(f"net must be a Net. Received: {arguments.shown(net)}")
     values, gradients = net.passed()
     found = []
     for i, layer in enumerate(net.layers):

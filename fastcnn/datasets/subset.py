@@ -82,7 +82,7 @@ def split(source, fraction=0.2, seed=0):
     fraction, seed = arguments.part("fraction", fraction), arguments.integer("seed", seed, 0)
     if not fraction:
         raise ValueError(f"fraction must be greater than 0. Received: {arguments.shown(fraction)}")
-    if source.labels is None:
+    if arguments.source(source, "__len__", "labels", "read").labels is None:
         raise ValueError("source must have labels to be split alike in every class. Received: none")
     held = np.zeros(len(source), bool)
     for label in np.unique(source.labels):

@@ -53,10 +53,7 @@ class ImageBatches:
 
     def __init__(self, source, batch_size=128, augmentation=None, shuffle=True, seed=0, mixup=0.0, one_hot=False,
                  workers=None, prefetch=2):
-        missing = [name for name in ("__len__", "shape", "labels", "read") if not hasattr(source, name)]
-        if missing:
-            raise TypeError(f"source must be an ImageFolder, an ImageArray or alike. Received: {type(source).__name__}, "
-                            f"without {', '.join(missing)}")
+        arguments.source(source, "__len__", "shape", "labels", "read")
         if source.labels is None or len(source) == 0:
             raise ValueError("source must have images and labels. Received: no "
                              + ("images" if len(source) == 0 else "labels"))

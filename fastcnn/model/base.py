@@ -124,10 +124,9 @@ class BaseModel(Layer):
         layers = self.layers
         if index is not None:
             return layers[arguments.integer("index", index, -len(layers), len(layers) - 1)]
-        for layer in layers:
-            if layer.name == name:
-                return layer
         names = [layer.name for layer in layers]
+        if isinstance(name, str) and name in names:
+            return layers[names.index(name)]
         near = nearest(name, names) if isinstance(name, str) else None
         raise ValueError(f"the model's layers are {', '.join(names)}{f'; did you mean {near}?' if near else '.'} "
                          f"Received: {arguments.shown(name)}")
@@ -306,6 +305,8 @@ class BaseModel(Layer):
 
         self._need_built()
         algorithms = arguments.flag("algorithms", algorithms)
+        if print_fn is not None and not callable(print_fn):
+            raise TypeError(f"print_fn must be a function of a line, as print. Received: {arguments.shown(print_fn)}")
         if line_length is not None:
             line_length = arguments.integer("line_length", line_length, 40)
         elif print_fn is None:

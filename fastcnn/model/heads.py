@@ -32,8 +32,8 @@ def check_end(layer, loss):
         meant = f"{cls}(), or no activation" if loss.from_logits else \
             f"{cls}(from_logits=True), or an activation of {' or '.join(map(repr, _PROBABLE[:2]))}"
         takes = "logits" if loss.from_logits else "probabilities"
-        calling.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? "
-                     f"Received: layer {layer.name!r}, which ends in {name!r}")
+        calling.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? Received: layer "
+                     f"{arguments.shown(layer.name)}, which ends in {arguments.shown(name)}")
 
 
 def per_output(name, value, names, single):
@@ -52,10 +52,11 @@ def per_output(name, value, names, single):
         return [value.get(key) for key in names]
     if value is None or single:
         return [value] * len(names)
-    value = list(value)
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name} must be a list, or a dictionary by output. Received: {arguments.shown(value)}")
     if len(value) != len(names):
         raise ValueError(f"{name} must have an entry for each of the outputs {', '.join(names)}. Received: {len(value)}")
-    return value
+    return list(value)
 
 
 def loss_list(loss, names):

@@ -134,6 +134,8 @@ class Model(Machine):
         """
         from fastcnn.registry import custom_objects as scope
 
+        if not isinstance(config, dict):
+            raise TypeError(f"config must be what get_config() gave. Received: {arguments.shown(config)}")
         with scope(custom_objects):
             model = cls._from_config(config)
         if "half_weights" in config:

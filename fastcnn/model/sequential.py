@@ -120,7 +120,7 @@ class Sequential(Model):
         Args:
             input_shape: of one sample, without the batch (a leading None is left out).
         """
-        batch = isinstance(input_shape, (tuple, list)) and tuple(input_shape[:1]) == (None,)
+        batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 0 and input_shape[0] is None
         shape = arguments.shape("input_shape", input_shape[1:] if batch else input_shape)
         self._build(InputLayer(shape, name="input").symbol())
 
