@@ -437,7 +437,7 @@ FILES = [
     ("a crop beyond the image",
      "images.ImageBatches(datasets.ImageFolder('photos', size=8), 2, images.Augmentation(crop=9))",
      ValueError, "crop must fit into the images of 8 × 8 pixels", "Received: (9, 9)"),
-    ("a folder as batches", "images.ImageBatches('photos', 2)", TypeError, "must be an ImageFolder", "Received: str"),
+    ("a folder as batches", "images.ImageBatches('photos', 2)", TypeError, "must be an ImageFolder", "Received: 'photos'"),
     ("images without batches", "classifier(2, shape=(28, 28, 3)).fit(datasets.ImageFolder('photos', size=28))", TypeError,
      "images.ImageBatches(source, batch_size)", "class ImageFolder"),
     ("MNIST elsewhere", "datasets.mnist.load_data('nowhere')", FileNotFoundError, "nowhere"),

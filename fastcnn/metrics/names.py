@@ -92,7 +92,7 @@ def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
         from fastcnn import losses
 
         loss = losses.get(loss)
-    if not isinstance(output_shape, (tuple, list)) or not all(size is None or isinstance(size, int) for size in output_shape):
+    if not isinstance(output_shape, (tuple, list)) or not isinstance(output_shape[-1], (int, type(None))):
         raise TypeError(f"output_shape must be (None, classes). Received: {arguments.shown(output_shape)}")
     if output_shape[-1] == 1:
         metric = BinaryAccuracy(name)
