@@ -38,7 +38,8 @@ def get(identifier: ActivationName) -> tuple[str, float]:
     key, default = _DEFAULTS.get(name, (None, 0.0))
     value = constants.pop(key, default)
     if constants:
-        raise ValueError(f"activation {name!r} has no constant {', '.join(constants)}. Received: {constants}")
+        raise ValueError(f"activation {name!r} has no constant {', '.join(constants)}. "
+                         f"Received: {arguments.given(**constants)}")
     return name, arguments.number(key or "constant", value, 0)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 from contextlib import contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, NoReturn
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 _changes = 0
 
@@ -38,7 +38,7 @@ class Settable:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        arguments.hinting(cls)
+        calling.hinting(cls)
         _marking(cls)
 
     def __setattr__(self, name: str, value: NoReturn) -> None:  # type checkers: nothing can be set that no class declares
@@ -59,6 +59,11 @@ class Settable:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r} that could be set. "
                                  f"{did_you_mean(name, known, self.meant)} Received: {arguments.shown(value)}")
 
+    def __getattr__(self, name):
+        if hasattr(type(self), name):  # a property, which has words of its own
+            return object.__getattribute__(self, name)
+        raise AttributeError(_missed(type(self), name), name=None, obj=self)  # without a name Python adds no hint of its own
+
     def _instead(self, name):
         return f"; {self.meant[name]} does it" if name in self.meant else ""
 
@@ -71,6 +76,16 @@ class Settable:
     def _take(self, other, given):
         """Becomes what another object is, which was made with other arguments."""
         vars(self).update((name, value) for name, value in vars(other).items() if name not in self.kept)
+
+
+@lru_cache(1024)
+def _missed(cls, name):
+    """What an error says of an attribute that objects of a class do not have."""
+    from fastcnn import hints
+
+    meant = {**hints.of_attribute(*(c.__name__ for c in cls.__mro__)), **cls.meant}
+    near = None if name[0] == "_" else hints.nearest(name, [own for own in dir(cls) if own[0] != "_"], meant)
+    return f"{cls.__name__} has no attribute {name!r}" + (f". {hints.asked(near)}" if near else "")
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def get(identifier: Identifier | None) -> Regularizer | None:
     """
     if identifier is None:
         return None
-    if identifier == "l1_l2":
+    if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(0.01, 0.01)
     known = {"L1": L1, "l1": L1, "L2": L2, "l2": L2, "L1L2": L1L2}
     found, _ = registry.resolve("regularizer", Regularizer, known, identifier)

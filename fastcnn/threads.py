@@ -47,7 +47,7 @@ def _default():
     if os.environ.get("FASTCNN_NUM_THREADS"):
         text = os.environ["FASTCNN_NUM_THREADS"]
         if not text.strip().isdecimal() or not 1 <= int(text) <= _MOST:
-            raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {text!r}")
+            raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {arguments.shown(text)}")
         return int(text)
     if _ops.openmp() and os.environ.get("OMP_NUM_THREADS"):
         return min(_openmp_start, _MOST)

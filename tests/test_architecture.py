@@ -161,8 +161,8 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random",
-          "registry", "regularizers", "settings", "tables", "threads", "typing"}
+GROUND = {"_ops", "activations", "arguments", "attributes", "calling", "configuration", "constraints", "elsewhere", "hints",
+          "importing", "random", "registry", "regularizers", "settings", "tables", "threads", "typing"}
 MAP = ROOT / "docs" / "architecture.md"
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     room: set(re.findall(r"\w+", others))
@@ -172,6 +172,7 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
 AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "callbacks/": [r"fastcnn\.vis\b"],
     "arguments.py": [r"fastcnn\b"],
+    "calling.py": [r"fastcnn\b"],
     "hints.py": [r"fastcnn\b"],
     "importing.py": [r"fastcnn\b"],
     "batches/streams.py": [r"fastcnn\b"],
@@ -179,7 +180,7 @@ AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "images/openers.py": [r"fastcnn\b"],
     "io/atomic.py": [r"fastcnn\b"],
     "io/safetensors.py": [r"fastcnn\.(?!io\b)"],
-    "reference/": [r"fastcnn\.(?!reference\b|ops$)"],  # the names of the operations, not what they do
+    "reference/": [r"fastcnn\.(?!reference\b|ops$|arguments\.shown$)"],  # the names of the operations, not what they do
     "metrics/": [r"fastcnn\._ops"],
     "convnetjs/definitions.py": [r"fastcnn\.(?:layers|model)\b"],
     "convnetjs/vol.py": [r"fastcnn\.(?:layers|model)\b"],

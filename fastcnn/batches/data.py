@@ -1,5 +1,7 @@
 """Arrays as fit, evaluate and predict take them: checked, split, shuffled, cut into batches."""
 
+import math
+
 import numpy as np
 
 from fastcnn import arguments
@@ -10,7 +12,7 @@ def samples(name, x, input_size, first=False):
 
     A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
     """
-    x = arguments.real(name, x)
+    given = x = arguments.real(name, x)
     if x.ndim == 1 and len(input_size) == 1:
         x = x[:, None]
     if first and x.ndim == 4:
@@ -18,8 +20,14 @@ def samples(name, x, input_size, first=False):
     if x.ndim == len(input_size) and input_size[-1:] == (1,) and x.shape[1:] == input_size[:-1]:
         x = x[..., None]
     if x.ndim < 1 or x.shape[1:] != input_size:
-        size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
-        raise ValueError(f"{name} must have shape {('samples', *size)}. Received: shape {x.shape}")
+        own = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
+        turns = [] if given.ndim != 4 else [axes for axes in ((0, 2, 3, 1), (0, 3, 1, 2))
+                                            if given.transpose(axes).shape[1:] == own]
+        hint = f"; a single sample is {name}[None]" if given.shape in (own, own[:-1]) else \
+            f"; {name}.transpose{turns[0]} has" if turns else \
+            f"; {name}.reshape{(-1, *own)} has" if given.ndim == 2 and given.shape[1] == math.prod(own) else ""
+        shape = ", ".join(map(str, own))
+        raise ValueError(f"{name} must have shape (samples, {shape}){hint}. Received: shape {given.shape}")
     return x
 
 
@@ -34,7 +42,7 @@ def same_length(x, y, sample_weight=None):
     for name, value in given:
         if not np.ndim(value):
             raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
-    lengths = [(name, len(value)) for name, value in given]
+    lengths = [(name, np.shape(value)[0]) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
                          + ", ".join(f"{name} {length}" for name, length in lengths))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.typing import Array, Model
 
 
@@ -31,7 +31,7 @@ class Callback:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        arguments.hinting(cls)
+        calling.hinting(cls)
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "model"}  # copies wait for a `fit` of their own
@@ -186,9 +186,7 @@ class CallbackList:
 
     def append(self, callback: Callback) -> None:
         """Add one more callback, at the end."""
-        if not isinstance(callback, Callback):
-            raise TypeError(f"a callback must be a fastcnn.callbacks.Callback. Received: {arguments.shown(callback)}")
-        self.callbacks.append(callback)
+        self.callbacks.append(arguments.instance("a callback", callback, Callback, "a fastcnn.callbacks.Callback"))
         self._dispatch()
 
     def set_model(self, model: Model) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
 from fastcnn.typing import Path
 
@@ -35,7 +34,7 @@ class CSVLogger(Callback):
     state = ("rows",)
 
     def __init__(self, filename: Path, separator: str = ",", append: bool = False) -> None:
-        self.filename = os.fspath(filename)
+        self.filename = os.fspath(arguments.path("filename", filename))
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character. Received: {arguments.shown(separator)}")
         self.separator, self.append = separator, arguments.flag("append", append)
@@ -57,7 +56,7 @@ class CSVLogger(Callback):
             rows.append(self._columns)
         if not set(row) <= set(self._columns):
             missing = ", ".join(sorted(set(row) - set(self._columns)))
-            warnings.warn(f"{self.filename} has no column for {missing}.", stacklevel=2)
+            calling.warn(f"{self.filename} has no column for {missing}.")
         self._write("a", *rows, [row.get(name, "NA") for name in self._columns])
         self.rows += 1
 

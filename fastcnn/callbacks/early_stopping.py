@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say
 from fastcnn.typing import Array
@@ -89,8 +88,8 @@ class EarlyStopping(MonitorCallback):
                 say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
         elif self.best is not None:
-            warnings.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
-                          "restored.", stacklevel=2)
+            calling.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
+                         "restored.")
 
     def _keep_weights(self, epoch):
         self.best_epoch = epoch

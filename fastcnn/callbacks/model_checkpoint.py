@@ -44,7 +44,7 @@ class ModelCheckpoint(MonitorCallback):
                  save_weights_only: bool = False, mode: str = "auto", save_freq: str | int = "epoch",
                  initial_value_threshold: float | None = None) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = os.fspath(arguments.path("filepath", filepath))
         self.verbose = arguments.integer("verbose", verbose, 0)
         self.save_best_only = arguments.flag("save_best_only", save_best_only)
         self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
@@ -83,7 +83,7 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**names)
         except LookupError as error:
-            raise ValueError(f"filepath may name {', '.join(names)}. Received: {self.filepath!r}") from error
+            raise ValueError(f"filepath may name {', '.join(names)}. Received: {arguments.shown(self.filepath)}") from error
 
     def _save(self, epoch, batch, logs):
         if not self.save_best_only or self._better(epoch, logs):

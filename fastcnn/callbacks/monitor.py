@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
 
 
@@ -48,8 +47,8 @@ class MonitorCallback(Callback):
         """The monitored value as a float; None, and a warning, if the logs lack it."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
-                          f"{', '.join(map(repr, logs or ())) or 'nothing'}.", stacklevel=2)
+            calling.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
+                         f"{', '.join(map(repr, logs or ())) or 'nothing'}.")
             return None
         return float(value)
 
@@ -67,4 +66,4 @@ class MonitorCallback(Callback):
         if name.lower() in ("mse", "mae") or name.endswith(("error", "loss", "crossentropy")):
             return "min"
         raise ValueError(f"{type(self).__name__} needs mode='min' or mode='max' for this monitor. "
-                         f"Received: monitor={self.monitor!r}, mode='auto'")
+                         f"Received: monitor={arguments.shown(self.monitor)}, mode='auto'")

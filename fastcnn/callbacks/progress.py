@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from time import perf_counter
 from typing import Any
 
@@ -37,7 +38,7 @@ class Progress(Callback):
     reports = True
 
     def __init__(self, verbose: int | str = "auto") -> None:
-        if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
+        if not isinstance(verbose, (Integral, str)) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {arguments.shown(verbose)}')
         self.verbose = verbose
         self._fitting = self._live = self._within = False  # within: a callback of another training has called

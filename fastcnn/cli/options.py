@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.cli.messages import Failure
 
 
@@ -15,7 +16,7 @@ def _number(convert, text, smallest, what, below=2**31):
     except ValueError:
         value = None
     if value is None or not smallest <= value < below:
-        raise ArgumentTypeError(f"must be {what}. Received: {text!r}")
+        raise ArgumentTypeError(f"must be {what}. Received: {arguments.shown(text)}")
     return value
 
 
@@ -136,8 +137,11 @@ def add_preparation(command):
 
 def check_writable(path, overwrite=False):
     """Fails before the work, not after it."""
-    if os.path.isdir(path) or not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
-        raise Failure(f"cannot write {path}: it is a folder, or its folder is missing or read-only")
+    folder = os.path.dirname(os.path.abspath(path))
+    why = "it is a folder" if os.path.isdir(path) else f"there is no folder {folder}" if not os.path.isdir(folder) else \
+        None if os.access(folder, os.W_OK) else f"the folder {folder} is read-only"
+    if why is not None:
+        raise Failure(f"cannot write {path}: {why}")
     if not overwrite and os.path.exists(path):
         raise Failure(f"{path} is there already: --overwrite replaces it")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fastcnn import arguments
 from fastcnn.convnetjs.net import Net
 
 
@@ -65,6 +66,8 @@ def statistics(net: Net) -> list[LayerStatistics]:
         max activation: 0, min: 0
         parameters: 8x5x5x1+8 = 208
     """
+    if not hasattr(net, "passed"):
+        raise TypeError(f"net must be a Net. Received: {arguments.shown(net)}")
     values, gradients = net.passed()
     found = []
     for i, layer in enumerate(net.layers):

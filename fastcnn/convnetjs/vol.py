@@ -29,7 +29,8 @@ class Vol:
     def __init__(self, sx: int | ArrayLike, sy: int | None = None, depth: int | None = None, c: float | None = None) -> None:
         if isinstance(sx, (list, tuple, np.ndarray)):
             if not (sy is depth is c is None):
-                raise TypeError(f"a list of numbers has its size in itself. Received: sy={sy!r}, depth={depth!r}, c={c!r}")
+                raise TypeError("a list of numbers has its size in itself. Received: "
+                                + arguments.given(sy=sy, depth=depth, c=c))
             w = _flat("sx", sx).astype(np.float64)
             self._take(1, 1, w.size, w)
             return

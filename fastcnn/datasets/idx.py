@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.typing import Array, ArrayLike, Path
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -135,7 +136,7 @@ def _parse(file, size):
     stream = _Gunzip(file, magic) if compressed else _Plain(file, magic)
     magic = _exactly(stream, 4, "its first four bytes")
     if magic[:2] != b"\0\0":
-        raise IdxError(f"an IDX file must begin with two zero bytes. Received: {bytes(magic)!r}")
+        raise IdxError(f"an IDX file must begin with two zero bytes. Received: {arguments.shown(bytes(magic))}")
     if magic[2] not in DTYPES:
         raise IdxError(f"the type must be one of {_TYPE_NAMES}. Received: {magic[2]:#04x}")
     if not 1 <= magic[3] <= MAX_NDIM:

@@ -54,7 +54,7 @@ class ImageFiles:
         listing = path.inside(folder) if isinstance(path, Listing) else Listing(path, folder)
         self.path, self.folder, self._files = listing.path, listing.folder, listing.container
         if channels not in (1, 3):
-            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {channels!r}")
+            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {arguments.shown(channels)}")
         self.size = frame(size)
         self.shape = (*((self.size, self.size) if isinstance(self.size, int) else self.size), channels)
         self.ground, self.errors = ground, arguments.choice("errors", errors, ("skip", "raise"))
@@ -73,7 +73,7 @@ class ImageFiles:
         tops = sorted({name.split("/")[0] for name in open_files(self.path).folders}) if self.folder else []
         if self.folder and self.folder.split("/")[0] not in tops:
             raise ValueError(f"folder must be within {self.path}, which holds {', '.join(map(repr, tops[:5])) or 'none'}. "
-                             f"Received: {self.folder!r}")
+                             f"Received: {arguments.shown(self.folder)}")
         raise ValueError(f"{listing.where()} must hold images that can be read. Received: {listing.nothing()}")
 
     def _find(self, listing):
@@ -81,7 +81,8 @@ class ImageFiles:
         names = self._once(listing.images)
         if self._given is None:
             if self.class_names is not None:
-                raise ValueError(f"class_names must be given with labels. Received: {self.class_names} alone")
+                raise ValueError("class_names must be given with labels. "
+                                 f"Received: {arguments.shown(self.class_names)} alone")
             return sorted(names)
         from fastcnn.datasets.labels import assigned
 

@@ -85,7 +85,7 @@ class ImageFolder(ImageFiles):
         found = [name for name in listing.parts() if name]
         if found:
             raise ValueError(f"folder must say where in {self._where()} the class folders lie: "
-                             f"{', '.join(map(repr, found))}. Received: {self.folder!r}")
+                             f"{', '.join(map(repr, found))}. Received: {arguments.shown(self.folder)}")
 
 
 def find_parts(path: Path) -> tuple[str | None, str | None]:

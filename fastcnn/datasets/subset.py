@@ -87,8 +87,8 @@ def split(source: Any, fraction: float = 0.2, seed: int = 0) -> tuple[Subset, Su
     """
     fraction, seed = arguments.part("fraction", fraction), arguments.integer("seed", seed, 0)
     if not fraction:
-        raise ValueError(f"fraction must be greater than 0. Received: {fraction!r}")
-    if source.labels is None:
+        raise ValueError(f"fraction must be greater than 0. Received: {arguments.shown(fraction)}")
+    if arguments.source(source, "__len__", "labels", "read").labels is None:
         raise ValueError("source must have labels to be split alike in every class. Received: none")
     held = np.zeros(len(source), bool)
     for label in np.unique(source.labels):

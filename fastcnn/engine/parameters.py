@@ -155,7 +155,8 @@ class Multiplier:
     def __set__(self, layer, value):
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
-                raise TypeError(f"{self.name} must be a number or a dictionary by parameter's name. Received: {value!r}")
+                raise TypeError(f"{self.name} must be a number or a dictionary by parameter's name. "
+                                f"Received: {arguments.shown(value)}")
             value = {key: arguments.number(f"{self.name}[{key!r}]", number, 0) for key, number in value.items()}
         elif value is not None:
             value = arguments.number(self.name, value, 0)
@@ -167,9 +168,11 @@ class Multiplier:
         """Gives each parameter of a built layer its factor."""
         names = [parameter.name for parameter in layer.parameters]
         if value is not None and not names:
-            raise ValueError(f"{type(layer).__name__} has no parameters, so it takes no {self.name}. Received: {value!r}")
+            raise ValueError(f"{type(layer).__name__} has no parameters, so it takes no {self.name}. "
+                             f"Received: {arguments.shown(value)}")
         if isinstance(value, dict) and not set(value) <= set(names):
-            raise ValueError(f"{self.name} may name {', '.join(names)} in layer {layer.name!r}. Received: {value!r}")
+            raise ValueError(f"{self.name} may name {', '.join(names)} in layer {layer.name!r}. "
+                             f"Received: {arguments.shown(value)}")
         for parameter in layer.parameters:
             factor = value.get(parameter.name) if isinstance(value, dict) else value
             setattr(parameter, self.name, 1.0 if factor is None else factor)

@@ -33,8 +33,12 @@ def affine_matrices(shape: Sequence[int], rotation: ArrayLike = 0.0, shift: Arra
         >>> affine_matrices((3, 3), shift=(1.0, 0.0))[0].tolist()
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    parts = np.broadcast_arrays(*(np.atleast_1d(np.asarray(part, np.float64))
-                                  for part in (rotation, *shift, shear, *zoom)))
+    for name, pair in (("shift", shift), ("zoom", zoom)):
+        if not isinstance(pair, (tuple, list, np.ndarray)) or len(pair) != 2:
+            raise TypeError(f"{name} must be a pair, of rows and of columns. Received: {arguments.shown(pair)}")
+    given = {"rotation": [rotation], "shift": shift, "shear": [shear], "zoom": zoom}
+    parts = np.broadcast_arrays(*(np.atleast_1d(arguments.real(name, part).astype(np.float64))
+                                  for name, values in given.items() for part in values))
     turn, down, right, slant = np.deg2rad(parts[0]), parts[1], parts[2], np.deg2rad(parts[3])
     one, zero = np.ones(len(turn)), np.zeros(len(turn))
     centre = (np.array(shape, np.float64) - 1) / 2

@@ -64,13 +64,13 @@ class Augmentation(Configurable):
         self.eigenvalues = None if eigenvalues is None else _numbers("eigenvalues", eigenvalues, (1,))
         if self.lighting and (self.eigenvectors is None or self.eigenvalues is None):
             raise ValueError("lighting needs eigenvectors and eigenvalues, as statistics(source).pca has them. Received: "
-                             f"lighting={lighting!r} alone")
+                             f"lighting={arguments.shown(lighting)} alone")
         self.padding = arguments.integer("padding", padding, 0)
         self.scaling = arguments.number("scaling", scaling, 0, 0.9)
         self.squeezing = arguments.number("squeezing", squeezing, 0, 0.9)
         self.shearing = arguments.number("shearing", shearing, 0, 2**20)
         if self.padding and getattr(self.mean, "ndim", 0) == 3:
-            raise ValueError(f"padding needs a mean per channel. Received: padding={padding!r} and a mean image")
+            raise ValueError(f"padding needs a mean per channel. Received: padding={self.padding} and a mean image")
 
     def __call__(self, x: Array, seed: int = 0, epoch: int = 0, index: ArrayLike | None = None,
                  partner: ArrayLike | None = None, weight: float = 1.0, out: Array | None = None) -> Array:
@@ -169,5 +169,6 @@ def _numbers(name, value, dimensions):
     result = np.asarray(value)
     if result.dtype.kind not in "fiu" or result.ndim not in dimensions or not np.isfinite(result).all():
         accepted = {0: "a number", 1: "one per channel", 2: "a matrix", 3: "an image (H, W, C)"}
-        raise ValueError(f"{name} must be finite: {', or '.join(accepted[d] for d in dimensions)}. Received: {value!r}")
+        raise ValueError(f"{name} must be finite: {', or '.join(accepted[d] for d in dimensions)}. "
+                         f"Received: {arguments.shown(value)}")
     return result.astype(np.float32 if result.ndim == 3 else np.float64)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import warnings
 from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.threads import get_num_threads, num_threads
 from fastcnn.typing import Array, Distortion
@@ -60,17 +59,14 @@ class ImageBatches:
     def __init__(self, source: Any, batch_size: int = 128, augmentation: Augmentation | Distortion | None = None,
                  shuffle: bool = True, seed: int = 0, mixup: float = 0.0, one_hot: bool = False, workers: int | None = None,
                  prefetch: int = 2) -> None:
-        missing = [name for name in ("__len__", "shape", "labels", "read") if not hasattr(source, name)]
-        if missing:
-            raise TypeError(f"source must be an ImageFolder, an ImageArray or alike. Received: {type(source).__name__}, "
-                            f"without {', '.join(missing)}")
+        arguments.source(source, "__len__", "shape", "labels", "read")
         if source.labels is None or len(source) == 0:
             raise ValueError("source must have images and labels. Received: no "
                              + ("images" if len(source) == 0 else "labels"))
         if augmentation is None:
             augmentation = Augmentation(None, False, False)
         if not isinstance(augmentation, Augmentation):
-            raise TypeError(f"augmentation must be an Augmentation or None. Received: {augmentation!r}")
+            raise TypeError(f"augmentation must be an Augmentation or None. Received: {arguments.shown(augmentation)}")
         self.source, self.augmentation = source, augmentation
         self.batch_size = arguments.integer("batch_size", batch_size)
         self.shape = augmentation.out_shape(source.shape)
@@ -172,8 +168,8 @@ class ImageBatches:
         new, self._known = broken[self._known:], len(broken)
         if new:
             more = f"; and {len(new) - 3} more" if len(new) > 3 else ""
-            warnings.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
-                          f"{'; '.join(sorted(new)[:3])}{more}", stacklevel=3)
+            calling.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
+                         f"{'; '.join(sorted(new)[:3])}{more}")
 
 
 def _references(ring, i):

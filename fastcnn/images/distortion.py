@@ -55,7 +55,7 @@ class Distortion(Configurable):
         self.background, self.mean = arguments.number("background", background), arguments.number("mean", mean)
         self.std = arguments.number("std", std)
         if self.std <= 0:
-            raise ValueError(f"std must be greater than 0. Received: {std!r}")
+            raise ValueError(f"std must be greater than 0. Received: {arguments.shown(std)}")
 
     def __call__(self, x: Array, seed: int = 0, epoch: int = 0, index: ArrayLike | None = None,
                  out: Array | None = None) -> Array:
@@ -125,7 +125,8 @@ class ArrayBatches:
             raise ValueError(f"x must be images (samples, height, width, channels), and y as many targets. Received: shapes "
                              f"{x.shape} and {y.shape}")
         if not isinstance(augmentation, (Distortion, Augmentation)):
-            raise TypeError(f"augmentation must be a Distortion or an Augmentation. Received: {augmentation!r}")
+            raise TypeError(f"augmentation must be a Distortion or an Augmentation. "
+                            f"Received: {arguments.shown(augmentation)}")
         self.x, self.y, self.augmentation, self.samples = x, y, augmentation, len(x)
         self.shape = augmentation.out_shape(x.shape[1:])
         self.batch_size = arguments.integer("batch_size", batch_size)

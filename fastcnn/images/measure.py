@@ -69,7 +69,7 @@ def statistics(source: Any, workers: int | None = None) -> Statistics:
 
     from fastcnn.images.image_array import ImageArray
 
-    source = ImageArray(source) if isinstance(source, np.ndarray) else source
+    source = ImageArray(source) if isinstance(source, np.ndarray) else arguments.source(source, "__len__", "shape", "read")
     workers = get_num_threads() if workers is None else arguments.integer("workers", workers, 1, 256)
     h, w, c = source.shape
     total, products, count = np.zeros((h, w, c), np.int64), np.zeros((c, c), np.int64), 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def predict_batches(model: Model, source: Any, augmentation: Augmentation | Dist
         [([0, 1, 2], (3, 10)), ([3, 4], (2, 10))]
     """
     views, batch_size = _views(crops, augmentation), arguments.integer("batch_size", batch_size)
-    return _predicted(model, source, views, batch_size)
+    return _predicted(model, arguments.source(source, "__len__", "shape", "read"), views, batch_size)
 
 
 def _predicted(model, source, views, batch_size):
@@ -92,11 +93,15 @@ def _predicted(model, source, views, batch_size):
 
 def _views(crops, augmentation):
     """Functions from bytes to floats, one for each crop."""
-    if crops not in (1, 10) or isinstance(crops, bool):
-        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). Received: {crops!r}")
+    if not isinstance(crops, Integral) or isinstance(crops, bool) or crops not in (1, 10):
+        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). "
+                         f"Received: {arguments.shown(crops)}")
     if not hasattr(augmentation, "at"):
         if crops != 1:
-            raise ValueError(f"ten crops need an Augmentation. Received: {augmentation!r}")
+            raise ValueError(f"ten crops need an Augmentation. Received: {arguments.shown(augmentation)}")
+        if not hasattr(augmentation, "evaluation"):
+            raise TypeError("augmentation must be an Augmentation or a Distortion. "
+                            f"Received: {arguments.shown(augmentation)}")
         return [augmentation.evaluation()]
     places = [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
     return [partial(augmentation.at, position=position, flip=flip) for position, flip in places]

@@ -50,12 +50,13 @@ class Preparation:
     def __post_init__(self):
         object.__setattr__(self, "size", frame(self.size))
         if not isinstance(self.augmentation, (Augmentation, Distortion)):
-            raise TypeError(f"augmentation must be an Augmentation or a Distortion. Received: {self.augmentation!r}")
+            raise TypeError(f"augmentation must be an Augmentation or a Distortion. "
+                            f"Received: {arguments.shown(self.augmentation)}")
         if self.channels not in (1, 3):
-            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {self.channels!r}")
+            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {arguments.shown(self.channels)}")
         names = self.class_names
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"class_names must be a list of strings. Received: {names!r}")
+            raise TypeError(f"class_names must be a list of strings. Received: {arguments.shown(names)}")
         if unwritable := [name for name in names if not name.isascii() and name != name.encode(errors="replace").decode()]:
             raise ValueError(f"class_names must be text that can be kept in a file. Received: {unwritable}")
 

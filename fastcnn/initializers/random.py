@@ -46,7 +46,7 @@ class RandomUniform(Random):
         self.minval, self.maxval = arguments.number("minval", minval), arguments.number("maxval", maxval)
         if self.minval > self.maxval:
             raise ValueError("minval must be at most maxval. "
-                             f"Received: minval={arguments.shown(minval)}, maxval={arguments.shown(maxval)}")
+                             f"Received: {arguments.given(minval=minval, maxval=maxval)}")
 
     def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return uniform(sizes(shape), self._rng(rng), self.minval, self.maxval)

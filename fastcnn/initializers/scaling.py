@@ -39,7 +39,7 @@ class VarianceScaling(Random):
         super().__init__(seed)
         self.scale = arguments.number("scale", scale)
         if self.scale <= 0:
-            raise ValueError(f"scale must be greater than 0. Received: {scale!r}")
+            raise ValueError(f"scale must be greater than 0. Received: {arguments.shown(scale)}")
         self.mode = arguments.choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         kinds = ("normal", "truncated_normal", "untruncated_normal", "uniform")
         distribution = arguments.choice("distribution", distribution, kinds)

@@ -37,7 +37,9 @@ def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
         >>> open("greeting.txt", "rb").read()
         b'hello, world'
     """
-    target = os.path.realpath(os.fsdecode(path))
+    from fastcnn import arguments
+
+    target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
     directory, name = os.path.split(target)
     mode = _mode_of_existing(target, directory)
     # The name is cut so that the temporary's fits wherever the file's own name fits.

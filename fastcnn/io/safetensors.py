@@ -103,8 +103,10 @@ def load_file(path: Path, *, verify: bool = True) -> tuple[dict[str, Array], dic
         >>> load_file("b.safetensors")[0]["b"].tolist()
         [0, 1, 2]
     """
+    from fastcnn import arguments
+
     try:
-        return _load(path, verify)
+        return _load(arguments.path("path", path), verify)
     except _Foreign as error:
         from .recognize import recognize
 

@@ -62,9 +62,9 @@ class ReLU(Activation):
         self.negative_slope = arguments.number("negative_slope", negative_slope, 0)
         self.threshold = arguments.number("threshold", threshold)
         if self.threshold != 0 or self.max_value is not None and (self.max_value, self.negative_slope) != (6, 0):
-            raise ValueError(f"ReLU computes max_value=None with any negative_slope, or max_value=6 with negative_slope=0, "
-                             f"and threshold=0. Received: max_value={max_value!r}, negative_slope={negative_slope!r}, "
-                             f"threshold={threshold!r}")
+            raise ValueError("ReLU computes max_value=None with any negative_slope, or max_value=6 with negative_slope=0, "
+                             "and threshold=0. Received: "
+                             + arguments.given(max_value=max_value, negative_slope=negative_slope, threshold=threshold))
         if self.max_value is not None:
             activation = "relu6"
         elif self.negative_slope:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, overload
 
 import numpy as np
 
-from fastcnn import activations, arguments, attributes, constraints, initializers, registry, regularizers
+from fastcnn import _ops, activations, arguments, attributes, calling, constraints, initializers, registry, regularizers
 from fastcnn.attributes import Settable, being_made, overrides
 from fastcnn.engine.nodes import Node
 from fastcnn.engine.parameters import Multiplier, Parameter
@@ -16,6 +16,11 @@ from fastcnn.layers.copying import Copied
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
 from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
+
+_AXES = {  # of samples that are no images: what is missing, or too much
+    1: ", and these are rows of numbers: put it before Flatten(), or Reshape((height, width, channels)) before it",
+    2: "; grey images have one channel: (height, width, 1)", 4: "; how many samples there are is no part of it",
+}
 
 
 class Options(TypedDict, total=False):
@@ -78,13 +83,9 @@ class Layer(Copied, Settable):
                  learning_rate_multiplier: float | Mapping[str, float] | None = None,
                  weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: Unpack[Nothing]) -> None:
         if unknown:
-            arguments.refuse(type(self), unknown)
-        if input_shape is not None:
-            if not isinstance(input_shape, (tuple, list)):
-                raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
-            input_shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
+            calling.refuse(type(self), unknown)
         self.name = self.given_name = name
-        self.given_shape = input_shape
+        self.given_shape = None if input_shape is None else arguments.shape("input_shape", input_shape)
         self.trainable = trainable
         self._parameters = []
         self.built = False
@@ -98,6 +99,12 @@ class Layer(Copied, Settable):
         super().__init_subclass__(**options)
         if overrides(cls, Layer, "nodes", "forward", "backward"):  # what a user's class computes is computed in Python
             cls.nodes, cls.training_nodes, cls.training_only = Layer.nodes, Layer.training_nodes, False
+
+    def __setattr__(self, name, value):
+        if isinstance(vars(self).get(name), Parameter):
+            raise AttributeError(f"{name} of a {type(self).__name__} cannot be set; set_weights(arrays) does it. "
+                                 f"Received: {arguments.shown(value)}")
+        super().__setattr__(name, value)
 
     @classmethod
     def default_name(cls) -> str:
@@ -141,9 +148,9 @@ class Layer(Copied, Settable):
             other.build_for(self.input_size)
             same = [(p.name, p.shape) for p in other.parameters] == [(p.name, p.shape) for p in mine]
             if not same or other.output_size != self.output_size or "data_format" in given:
-                named = ", ".join(f"{name} = {arguments.shown(value)}" for name, value in given.items())
                 raise AttributeError(f"layer {self.name!r} has been built, for samples of shape {self.input_size}, and "
-                                     f"another layer is needed for other weights, outputs or formats. Received: {named}")
+                                     f"another layer is needed for other weights, outputs or formats. Received: "
+                                     f"{arguments.given(**given)}")
             for p, q in zip(mine, other.parameters):
                 p.regularizer, p.constraint, p.initializer = q.regularizer, q.constraint, q.initializer
         kept, own = _STATE, {id(q): p for p, q in zip(mine, other.parameters)}
@@ -156,7 +163,7 @@ class Layer(Copied, Settable):
                    constraint: Identifier | None = None) -> Parameter:
         """Declares a parameter; call it from `build`. One that is not trainable is saved, but no optimizer changes it."""
         if any(p.name == name for p in self._parameters):
-            raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {name!r}")
+            raise ValueError(f"layer {self.name!r} has a parameter of this name already. Received: {arguments.shown(name)}")
         parameter = Parameter(name, shape, initializers.get(initializer), regularizers.get(regularizer),
                               arguments.flag("trainable", trainable), constraints.get(constraint))
         if parameter.constraint is not None:
@@ -175,12 +182,18 @@ class Layer(Copied, Settable):
                 raise ValueError(f"layer {self.name!r} was built for samples of shape {self.input_size}. Received: {shape}")
             return
         if self.spatial and len(shape) != 3:
-            raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels). Received: {shape}")
+            raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels)"
+                             f"{_AXES.get(len(shape), '')}. Received: {shape}")
         if self.name is None:
             self.name = self.default_name()
         self.input_size = self.output_size = shape
         with being_made(self):
-            self.build(shape)
+            try:
+                self.build(shape)
+            except _ops.ShapeError as error:
+                first = self.spatial and shape[0] in (1, 3) and shape[2] > 3
+                hint = " (are the channels first? data_format='channels_first' says so)" if first else ""
+                raise _ops.ShapeError(f"layer {self.name!r}: {error}{hint}") from None
         self.output_size = tuple(self.output_size)
         Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
@@ -270,17 +283,28 @@ class Layer(Copied, Settable):
         Args:
             weights: arrays of the parameters' shapes, in their order.
         """
-        weights = list(weights)
-        if len(weights) != len(self.parameters):
-            raise ValueError(f"layer {self.name!r} has {len(self.parameters)} parameters. Received: {len(weights)} arrays")
-        weights = [arguments.array("weights", w) for w in weights]
-        for parameter, value in zip(self.parameters, weights):
-            parameter.need_float32("set_weights")
-            if value.shape != parameter.shape:
-                raise ValueError(f"{self.name}/{parameter.name} has shape {parameter.shape}. Received: shape {value.shape}")
+        weights = self._checked_weights(weights, [f"{self.name}/{p.name}" for p in self.parameters])
         for parameter, value in zip(self.parameters, weights):
             parameter.value[...] = value
         self.touch()
+
+    def _checked_weights(self, weights, names):
+        """Arrays for all parameters, which are called so."""
+        wanted, arrays = [f"{name} {p.shape}" for name, p in zip(names, self.parameters)], None
+        if hasattr(weights, "__iter__") and not isinstance(weights, (str, dict)):
+            arrays = list(weights)
+        if arrays is None or len(arrays) != len(wanted):
+            received = f"a list of {len(weights)}" if isinstance(weights, (list, tuple)) else arguments.shown(weights)
+            raise (TypeError if arrays is None else ValueError)(
+                f"weights must be a list of {len(wanted)} arrays, as get_weights() gives it: {', '.join(wanted[:4])}"
+                f"{', …' * (len(wanted) > 4)}. Received: {received}")
+        arrays = [arguments.array(name, array) for name, array in zip(names, arrays)]
+        for name, parameter, value in zip(names, self.parameters, arrays):
+            parameter.need_float32("set_weights")
+            if value.shape != parameter.shape:
+                hint = " (its transpose would fit)" if value.shape[::-1] == parameter.shape else ""
+                raise ValueError(f"{name} has shape {parameter.shape}. Received: shape {value.shape}{hint}")
+        return arrays
 
     def touch(self) -> None:
         """Says that parameters have changed, so that packed copies are made again."""
@@ -299,18 +323,23 @@ class Layer(Copied, Settable):
     @overload
     def __call__(self, x: ArrayLike) -> Array: ...
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, *more: Any) -> Any:
         """The layer's output: for a batch `x` an array, for an `Input` or what layers gave for one a `Symbol`. Builds the
         layer if need be.
 
         Args:
             x: array (samples, …), or a symbol; a list of them, if the layer merges.
+            more: none; several inputs come in a list.
         """
+        if more:
+            raise TypeError(f"a layer is called on one value, or on a list of them: [a, b]. "
+                            f"Received: {1 + len(more)} values")
         symbols = symbols_in(x)
         if symbols is None:
             return self._compute(x)
         if not self.merges and len(symbols) != 1:
-            raise ValueError(f"{type(self).__name__} takes one input. Received: a list of {len(symbols)}")
+            raise ValueError(f"{type(self).__name__} takes one input (Concatenate and Add make one of several). "
+                             f"Received: a list of {len(symbols)}")
         return self._connect(symbols)
 
     def _connect(self, symbols):
@@ -357,7 +386,8 @@ class Layer(Copied, Settable):
 
         xs = [arguments.array("x", part) for part in (x if self.merges else [x])]
         if any(part.ndim < 2 for part in xs):
-            raise ValueError(f"x must be a batch: (samples, …). Received: shape {', '.join(str(p.shape) for p in xs)}")
+            raise ValueError(f"x must be a batch, (samples, …); a single sample is x[None]. Received: shape "
+                             f"{', '.join(str(p.shape) for p in xs)}")
         first = getattr(self, "data_format", None) == "channels_first"
         if first:
             xs = [arguments.dense(part.transpose(0, 2, 3, 1)) if part.ndim == 4 else part for part in xs]
@@ -409,8 +439,7 @@ class Layer(Copied, Settable):
         return cls(**{key: tuple(v) if key == "input_shape" else v for key, v in config.items()})
 
     def __repr__(self):
-        arguments_ = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
-        return f"<{type(self).__name__} {arguments_}>"
+        return f"<{type(self).__name__} {arguments.given(**self.get_config())}>"
 
     def _repr_html_(self):
         """The table that notebooks show: shapes, parameters, and what the layer was made with."""

@@ -30,9 +30,7 @@ class InputLayer(Layer):
         super().__init__(**base)
         for name in ("learning_rate_multiplier", "weight_decay_multiplier"):
             getattr(Layer, name).apply(self, getattr(self, name))  # refused: there is nothing to multiply
-        if not isinstance(shape, (tuple, list)):
-            raise TypeError(f"shape must be a tuple of integers. Received: {shape!r}")
-        self.shape = tuple(arguments.integer("shape", size) for size in shape)
+        self.shape = arguments.shape("shape", shape)
         self.data_format = None if data_format is None else arguments.layout(data_format)
         first = self.data_format == "channels_first"
         size = self.shape

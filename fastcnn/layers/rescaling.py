@@ -84,7 +84,8 @@ class Normalization(Layer):
         if self.axis is not None:
             self.axis = arguments.integer("axis", self.axis, -1)
         if (mean is None) != (variance is None):
-            raise ValueError(f"mean and variance must come together. Received: mean={mean!r}, variance={variance!r}")
+            raise ValueError("mean and variance must come together. Received: "
+                             + arguments.given(mean=mean, variance=variance))
         self.invert = arguments.flag("invert", invert)
         self.mean = None if mean is None else _numbers("mean", mean)
         self.variance = None if variance is None else _numbers("variance", variance)

@@ -84,7 +84,12 @@ class Loss(registry.Configurable):
         shape = (y.shape[0], *output_size) if y.ndim else ()
         if y.ndim == 1 and math.prod(output_size) == 1 or y.shape == shape:
             return y.reshape(shape), False
-        raise ValueError(f"y must have the model's output shape {(None, *output_size)}. Received: shape {y.shape}")
+        hint = ""
+        if y.ndim == 1 and len(output_size) == 1:
+            hint = "; labels go with sparse_categorical_crossentropy"
+        elif y.ndim == 2 and tuple(output_size) == (1,):
+            hint = "; one-hot rows go with as many outputs, 'softmax' and categorical_crossentropy"
+        raise ValueError(f"y must have the model's output shape {(None, *output_size)}{hint}. Received: shape {y.shape}")
 
 
 class OpLoss(Loss):
@@ -182,5 +187,6 @@ def labels(name, y, output_size, ignored=None):
     numbers = y.astype(np.int64, copy=False)
     counted = numbers if ignored is None else numbers[numbers != ignored]
     if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there
-        raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}. Received: {y.min()} … {y.max()}")
+        hint = "; did you mean y − 1?" if (y.min(), y.max()) == (1, output_size[0]) else "."
+        raise ValueError(f"y must hold labels from 0 to {output_size[0] - 1}{hint} Received: {y.min()} … {y.max()}")
     return np.ascontiguousarray(numbers if ignored is None else np.where(numbers == ignored, -1, numbers), np.int32)

@@ -53,4 +53,5 @@ def serialize(loss: Loss) -> Config | None:
         >>> serialize(fastcnn.losses.Huber(0.5))
         {'class_name': 'Huber', 'config': {'delta': 0.5}}
     """
+    arguments.instance("loss", loss, Loss, "a fastcnn.losses.Loss")
     return None if loss.kind is None else registry.serialize(loss)

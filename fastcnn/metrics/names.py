@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastcnn import registry
+from fastcnn import arguments, registry
 from fastcnn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -49,7 +49,7 @@ def get(identifier: Identifier, custom_objects: dict[str, Any] | None = None) ->
         (MeanSquaredError(name='mse'), MeanSquaredError(name='MSE'))
     """
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
-        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {identifier!r}")
+        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {arguments.shown(identifier)}")
     found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):
@@ -97,6 +97,8 @@ def resolve_accuracy(loss: Any, output_shape: Any, name: str = "accuracy", best:
         from fastcnn import losses
 
         loss = losses.get(loss)
+    if not isinstance(output_shape, (tuple, list)) or not isinstance(output_shape[-1], (int, type(None))):
+        raise TypeError(f"output_shape must be (None, classes). Received: {arguments.shown(output_shape)}")
     if output_shape[-1] == 1:
         metric = BinaryAccuracy(name)
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcnn import arguments, attributes
 from fastcnn.engine.parameters import Parameter
+from fastcnn.hints import nearest
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
@@ -22,10 +23,28 @@ class Layers(tuple):
     def _refuse(self, *args, **kwargs):
         """Refused: a model is changed by its methods."""
         raise TypeError("a model's layers cannot be changed through this list: a Sequential has add(layer) and pop(), and "
-                        "Model(inputs, outputs) makes a model of part of another's layers and new ones")
+                        "Model(inputs, outputs) makes a model of part of another's layers and new ones. "
+                        f"Received: a change of {len(self)} layers")
+
+    def __getitem__(self, place):
+        try:
+            return super().__getitem__(place)
+        except (TypeError, IndexError) as error:
+            hint = f"; get_layer({place!r}) takes names" if isinstance(place, str) else ""
+            raise type(error)(f"a model's layers have numbers from 0 to {len(self) - 1}{hint}. "
+                              f"Received: {arguments.shown(place)}") from None
 
     append = clear = extend = insert = pop = remove = reverse = sort = _refuse
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+
+class Parameters(list):
+    """A list of parameters, to look at."""
+
+    def __call__(self):
+        """Refused: elsewhere it is a method, whose answer an optimizer is made with."""
+        raise TypeError("parameters is a list, without brackets behind it; an optimizer needs none of them: did you mean "
+                        "compile(optimizer, loss)? Received: a call of parameters")
 
 
 class BaseModel(Layer):
@@ -40,7 +59,7 @@ class BaseModel(Layer):
         self.graph = None
         super().__init__()
         if not isinstance(name, str) or not name:
-            raise TypeError(f"name must be a text. Received: {name!r}")
+            raise TypeError(f"name must be a text. Received: {arguments.shown(name)}")
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
         self.metadata: dict[str, Any] = {}
@@ -94,7 +113,7 @@ class BaseModel(Layer):
     @property
     def parameters(self) -> list[Parameter]:
         """The parameters of all layers."""
-        return [parameter for _, parameter in self._items]
+        return Parameters(parameter for _, parameter in self._items)
 
     def _named_layers(self, prefix=""):
         """[(name, layer)] of those that compute; of a model among the layers with the model's name and a slash in front."""
@@ -109,14 +128,16 @@ class BaseModel(Layer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by name or by index."""
         if (name is None) == (index is None):
-            raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
+            raise ValueError(f"a name or an index must be given. Received: {arguments.given(name=name, index=index)}")
         layers = self.layers
         if index is not None:
             return layers[arguments.integer("index", index, -len(layers), len(layers) - 1)]
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(f"the model's layers are {', '.join(layer.name for layer in layers)}. Received: {name!r}")
+        names = [layer.name for layer in layers]
+        if isinstance(name, str) and name in names:
+            return layers[names.index(name)]
+        near = nearest(name, names) if isinstance(name, str) else None
+        raise ValueError(f"the model's layers are {', '.join(names)}{f'; did you mean {near}?' if near else '.'} "
+                         f"Received: {arguments.shown(name)}")
 
     @property
     def trainable(self) -> bool:
@@ -141,6 +162,10 @@ class BaseModel(Layer):
             parameter.need_float32(what)
 
     # Being a layer
+
+    def _left_out(self, method):
+        return NotImplementedError(f"a model has no {method} to call: predict(x) computes, gradients(x, y) goes back, and "
+                                   "fit(x, y) does both")
 
     def _connect(self, symbols):
         self._need_built()
@@ -241,14 +266,8 @@ class BaseModel(Layer):
         """
         self._need_built()
         self._need_float32("set_weights")
-        weights, names = list(weights), [f"{name}/{p.name}" for name, layer in self._named_layers()
-                                         for p in layer.parameters]
-        if len(weights) != len(names):
-            raise ValueError(f"the model has {len(names)} parameters. Received: {len(weights)} arrays")
-        weights = [arguments.array("weights", w) for w in weights]
-        for name, parameter, value in zip(names, self.parameters, weights):
-            if value.shape != parameter.shape:
-                raise ValueError(f"{name} has shape {parameter.shape}. Received: shape {value.shape}")
+        weights = self._checked_weights(weights, [f"{name}/{p.name}" for name, layer in self._named_layers()
+                                                  for p in layer.parameters])
         for parameter, value in zip(self.parameters, weights):
             parameter.value[...] = value
         self.touch()
@@ -283,6 +302,8 @@ class BaseModel(Layer):
 
         self._need_built()
         algorithms = arguments.flag("algorithms", algorithms)
+        if print_fn is not None and not callable(print_fn):
+            raise TypeError(f"print_fn must be a function of a line, as print. Received: {arguments.shown(print_fn)}")
         if line_length is not None:
             line_length = arguments.integer("line_length", line_length, 40)
         elif print_fn is None:

@@ -67,7 +67,7 @@ def symbols_of(config, models):
             if place >= len(given):
                 later = layers[config["calls"][place][0]].name if place < len(config["calls"]) else place
                 raise ValueError(f"a layer takes the values of layers before it, or there would be a circle. Received: "
-                                 f"{name!r} takes that of {later!r}")
+                                 f"{arguments.shown(name)} takes that of {arguments.shown(later)}")
             values.append(given[place][arguments.integer("index", index, 0, len(given[place]) - 1)])
         return values
 

@@ -3,13 +3,12 @@
 A batch's arrays are those of the inputs, then the targets of the outputs, then as many weights of samples.
 """
 
-import warnings
 from contextlib import closing
 from itertools import islice
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.batches import data, streams
 
 
@@ -57,7 +56,7 @@ def by_name(name, value, names, what):
         missing, foreign = [n for n in names if n not in value], [n for n in value if n not in names]
         if missing or foreign:
             raise ValueError(f"{name} must have an array for each {what}: {', '.join(names)}. "
-                             f"Received: {', '.join(map(repr, value))}")
+                             f"Received: {', '.join(map(arguments.shown, value))}")
         return [value[n] for n in names]
     if isinstance(value, (list, tuple)) and len(value) == len(names):
         return list(value)
@@ -69,8 +68,10 @@ def by_name(name, value, names, what):
 def prepared(model, x, y, sample_weight=None):
     """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty."""
     if y is None:
-        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
-                         f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
+        hint = "; did you mean (x, y) without a bracket around both?" if isinstance(x, (tuple, list)) and len(x) == 2 else \
+            "; did you mean what it returns, x()?" if callable(x) else "."
+        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an object "
+                         f"with epoch(){hint} Received: x of type {type(x).__name__}, y=None")
     xs = samples(model, "x", x)
     names, heads = model.output_names, model._heads
     single = len(heads) == 1
@@ -118,7 +119,8 @@ def _weights(given, names):
     if isinstance(given, dict):
         foreign = [name for name in given if name not in names]
         if foreign:
-            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. Received: {foreign[0]!r}")
+            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. "
+                             f"Received: {arguments.shown(foreign[0])}")
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)) and len(given) == len(names) and all(w is None or np.ndim(w) for w in given):
         return list(given)
@@ -142,14 +144,17 @@ def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat
     steps = None if steps is None else arguments.integer(name, steps)
     batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
     if not repeat and batches.steps > len(batches):
-        warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
+        calling.warn(f"{name} is {steps}, and there are {len(batches)} batches.")
         batches.steps, batches.samples = len(batches), count
     return batches
 
 
-def stream_of(model, name, source, steps, class_weight=None, targets=True, **options):
-    """A source of batches; `name` is that of the argument `steps`."""
-    steps = None if steps is None else arguments.integer(name, steps)
+def stream_of(model, steps_name, source, steps, class_weight=None, targets=True, **options):
+    """A source of batches; `steps_name` is that of the argument `steps`, options are those of a `Stream`."""
+    steps = None if steps is None else arguments.integer(steps_name, steps)
+    if hasattr(source, "read") and hasattr(source, "shape"):
+        raise TypeError(f"{options.get('name') or 'x'} must give batches, not single images; did you mean "
+                        f"images.ImageBatches(source, batch_size)? Received: an object of class {type(source).__name__}")
     prepare = (lambda item: _batch(model, item, class_weight)) if targets else (lambda item: _unlabelled(model, item))
     stream = streams.Stream(source, prepare, steps, **options)
     if not model.built and model.layers:
@@ -183,14 +188,19 @@ def validation(model, given, batch_size, steps):
     """Batches to validate on, or None."""
     if given is None:
         if steps is not None:
-            raise ValueError(f"validation_steps must come with validation_data. Received: {steps!r}")
+            raise ValueError(f"validation_steps must come with validation_data. Received: {arguments.shown(steps)}")
         return None
     if streams.is_stream(given):
-        return stream_of(model, "validation_steps", given, steps)
+        return stream_of(model, "validation_steps", given, steps, name="validation_data")
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        received = f"{len(given)} values" if isinstance(given, (tuple, list)) else arguments.shown(given)
         raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
-                         f"Received: {type(given).__name__}")
-    return batches_of(model, "validation_steps", *prepared(model, *given), batch_size, steps)
+                         f"Received: {received}")
+    try:
+        arrays = prepared(model, *given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation_data: {error}") from None
+    return batches_of(model, "validation_steps", *arrays, batch_size, steps)
 
 
 def edge(model, y):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastcnn import arguments
 from fastcnn.io.safetensors import FileFormatError, load_file
 from fastcnn.model.saving import DTYPES, READABLE, STANDING, STATE, named_parameters, trained_parameters
 from fastcnn.model.sequential import Model, Sequential
@@ -40,8 +41,9 @@ def load_as(classes, path, custom_objects=None, compile=True):
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
-        raise FileFormatError(f"{path} holds no model of this version. Received: format {metadata.get('format')!r}, "
-                              f"accepted: {' and '.join(map(repr, READABLE))}")
+        raise FileFormatError(f"{path} holds no model of this version, but arrays for fastcnn.io.load_file (accepted: "
+                              f"{' and '.join(map(repr, READABLE))}). Received: format "
+                              f"{arguments.shown(metadata.get('format'))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):

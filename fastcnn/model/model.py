@@ -14,7 +14,7 @@ from fastcnn.model import feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
-from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
+from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
 from fastcnn.typing import (
@@ -31,6 +31,8 @@ from fastcnn.typing import (
     Sequential,
     Watched,
 )
+
+_WHOLE = 2**31 - 1  # samples of a batch: all there are
 
 
 class Model(Machine):
@@ -119,7 +121,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict(x, batch_size=max(1, len(x)))
+            return self.predict(x, batch_size=_WHOLE)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -153,6 +155,8 @@ class Model(Machine):
         """
         from fastcnn.registry import custom_objects as scope
 
+        if not isinstance(config, dict):
+            raise TypeError(f"config must be what get_config() gave. Received: {arguments.shown(config)}")
         with scope(custom_objects):
             model = cls._from_config(config)
         if "half_weights" in config:
@@ -196,7 +200,8 @@ class Model(Machine):
             optimizer: name or `fastcnn.optimizers.Optimizer`. The one that the model has goes on with what it keeps; any
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`. Of several outputs one for all, or a list or dictionary by output; an output
-                without a loss is not trained on.
+                without a loss is not trained on. A cross-entropy of probabilities warns if the last layer makes none, and
+                one of logits if it makes them.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
                 kind that fits the loss. Those given by name know which output is the answer: the largest, or in a model of
                 distances the smallest. Weights of samples and classes count in them, as in Keras' weighted_metrics. Of
@@ -231,6 +236,8 @@ class Model(Machine):
         given = zip(self._losses, self._loss_weights, self._given_metrics, best)
         self._heads = [Head(name, symbol.size, *own)
                        for name, symbol, own in zip(self.output_names, self.graph.outputs, given)]
+        for layer, loss in zip(layers, self._losses):
+            check_end(layer, loss)
 
     @property
     def loss(self) -> Any:
@@ -267,7 +274,7 @@ class Model(Machine):
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
-            raise ValueError("this needs a loss: call compile(optimizer, loss) first")
+            raise ValueError("this needs a loss: compile(optimizer, loss) gives the model one. Received: no loss")
 
     # Training
 

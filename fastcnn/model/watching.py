@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.typing import Model
 
 
@@ -27,7 +28,7 @@ class Watched:
     def __getitem__(self, name: str) -> Seen:
         plan = self._model._made_plans.get("train")  # what it holds is of the last step, whatever has changed
         if name not in self.names:
-            raise KeyError(f"watched are {', '.join(self.names) or 'no layers'}. Received: {name!r}")
+            raise KeyError(f"watched are {', '.join(self.names) or 'no layers'}. Received: {arguments.shown(name)}")
         if plan is None or name not in plan.seen or not plan.rows:
             raise ValueError("there has been no step of training since watching began")
         value, size = plan.seen[name]

@@ -80,7 +80,8 @@ def googlenet(classes: int = 1000, variant: str = "torchvision", auxiliary: bool
     def convolution(x, name, filters, kernel=1, strides=1):
         if v["normalized"]:
             names = f"{name}.conv", f"{name}.bn", f"{name}.relu"
-            return shared.normalized(x, wide(filters), kernel, names, strides, 1e-3, initializer or normal)
+            return shared.normalized(x, wide(filters), kernel, names, strides, 1e-3,
+                                     normal if initializer is None else initializer)
         return layers.Conv2D(wide(filters), kernel, strides=strides, padding=kernel // 2, activation="relu",
                              name=f"{name}.conv", **caffe(0.2))(x)
 

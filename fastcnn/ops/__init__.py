@@ -5,7 +5,7 @@
 `out=` takes an array to reuse: float32, contiguous, of the result's shape.
 """
 
-from fastcnn.importing import listing
+from fastcnn.importing import answering, listing
 from fastcnn.ops.activations import *
 from fastcnn.ops.augment import *
 from fastcnn.ops.batch_norm import *
@@ -32,4 +32,4 @@ from fastcnn.ops.subsample2d import *
 from fastcnn.ops.upsample2d import *
 
 __all__ = sorted(name for name, value in globals().items() if getattr(value, "__module__", "").startswith("fastcnn.ops."))
-__dir__ = listing(__name__)
+__dir__, __getattr__ = listing(__name__), answering(__name__)

@@ -21,7 +21,7 @@ class _Problem:
         if x.ndim < 1 or not x.shape[-1]:
             raise ValueError(f"x must end in at least one channel. Received: shape {x.shape}")
         if (mean is None) != (variance is None):
-            raise ValueError(f"mean and variance go together. Received: mean={mean!r}, variance={variance!r}")
+            raise ValueError("mean and variance go together. Received: " + arguments.given(mean=mean, variance=variance))
         given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
         self.given = {name: self._per_channel(name, value) for name, value in given.items() if value is not None}
         epsilon = arguments.number("epsilon", epsilon, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from fastcnn import _ops, arguments, registry
+from fastcnn import _ops, arguments, calling, registry
 from fastcnn._ops import Op
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.schedules import Schedule
@@ -69,7 +69,7 @@ class Optimizer(registry.Configurable):
                             "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
                             "weight_decay.")
         if unknown:
-            arguments.refuse(type(self), unknown, lr="learning_rate")
+            calling.refuse(type(self), unknown)
         self.iterations = 0  # steps taken so far
         self.learning_rate = learning_rate
         self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
@@ -77,10 +77,10 @@ class Optimizer(registry.Configurable):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for name, value in clips.items():
             setattr(self, name, None if value is None else arguments.small(name, value))
-        given = [f"{name}={value!r}" for name, value in clips.items() if value is not None]
+        given = {name: value for name, value in clips.items() if value is not None}
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
-                             f"Received: {', '.join(given)}")
+                             f"Received: {arguments.given(**given)}")
 
     @property
     def learning_rate(self) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.typing import Array, ArrayLike, Config, Path, Preparation
 
 SIDE = 28  # pixels of an image
@@ -103,7 +102,7 @@ def load_digits(data: Path | None = None, val: Path | None = None, transpose: bo
     notes = None
     if data is None:
         if val is not None:
-            raise ValueError(f"val must be given with data. Received: val={val!r} alone")
+            raise ValueError(f"val must be given with data. Received: val={arguments.shown(val)} alone")
         training, test, names, line = *_mnist(), list("0123456789"), "MNIST"
     elif holds_arrays(data):
         training, test, names, notes, line = _arrays(data, val, transpose)
@@ -193,8 +192,8 @@ def _read(data, transpose):
 
     name = os.path.abspath(os.fsdecode(data)).lower()
     if "emnist" in name and not transpose:
-        warnings.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
-                      "upright", stacklevel=4)
+        calling.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
+                     "upright")
     if name.endswith(_TABLES):
         return read_digits_csv(data), None
     return mnist.read_arrays(data) if mnist.zipped_arrays(data) else read_idx_set(data)
@@ -243,6 +242,5 @@ def _decoded(source):
         raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
     if not good.all():
         broken = list(source.broken.values())
-        warnings.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}",
-                      stacklevel=5)
+        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
     return x[good][..., 0], source.labels[good]

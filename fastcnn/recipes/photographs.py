@@ -158,7 +158,7 @@ def _stalls(settings):
 
 def _record(model):
     if not isinstance(getattr(model, "metadata", None), dict):
-        raise TypeError(f"resume must be a file or a model. Received: {model!r}")
+        raise TypeError(f"resume must be a file or a model. Received: {arguments.shown(model)}")
     found = model.metadata.get("training")
     if not isinstance(found, dict) or not {"settings", "optional", "images", "augmentation"} <= set(found):
         raise ValueError("a training is resumed from a file that a recipe for photographs saved. Received: a model without "
@@ -194,8 +194,8 @@ def _resumed(resume, settings, images):
     changed = [name for name, value in settings.items() if before.get(name) != value]
     if changed:
         raise ValueError("resuming exactly needs the settings that training was begun with: "
-                         f"{', '.join(f'{name}={before.get(name)!r}' for name in changed)}. Received: "
-                         f"{', '.join(f'{name}={settings[name]!r}' for name in changed)}")
+                         f"{arguments.given(**{name: before.get(name) for name in changed})}. Received: "
+                         f"{arguments.given(**{name: settings[name] for name in changed})}")
     changed = [name for name in ("training", "validation") if recorded["images"][name] != images[name]]
     if changed:
         raise ValueError("resuming exactly needs the images that training was begun with. Received: other names, classes or "

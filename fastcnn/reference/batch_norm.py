@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
@@ -52,7 +53,8 @@ def _prepare(x, gamma, beta, mean, variance, epsilon):
     if x.ndim < 1 or x.shape[-1] == 0:
         raise ValueError(f"`x` must end in at least one channel. Received: shape {x.shape}")
     if (mean is None) != (variance is None):
-        raise ValueError(f"`mean` and `variance` must be given together. Received: {mean!r}, {variance!r}")
+        raise ValueError(f"`mean` and `variance` must be given together. "
+                         f"Received: {shown(mean)}, {shown(variance)}")
     if not epsilon >= 0:
         raise ValueError(f"`epsilon` must be at least 0. Received: {epsilon}")
     given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}

@@ -58,7 +58,7 @@ def compare(op: str, *arguments: Any, repeat: int = 3, **options: Any) -> Compar
     from fastcnn.hints import did_you_mean
 
     names = [name for name in dir(ops) if callable(getattr(ops, name)) and hasattr(reference, name)]
-    if op not in names:
+    if not isinstance(op, str) or op not in names:
         raise ValueError(f"op must name a function of fastcnn.ops. {did_you_mean(str(op), names)} Received: {shown(op)}")
     integer("repeat", repeat)
     results, seconds = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
@@ -108,7 +109,7 @@ def _written_out(kernel, table, channels, groups):
     if not rightful or not all(0 <= c < channels for c, _ in pairs) or kernel.shape[2:] != (len(pairs),):
         raise ValueError(
             f"`connection_table` must list channels of {channels}, each once, for every output, without groups; `kernel` "
-            f"holds a weight for each. Received: {table!r}, kernel {kernel.shape}"
+            f"holds a weight for each. Received: {shown(table)}, kernel {kernel.shape}"
         )
     places = np.array([c for c, _ in pairs]), np.array([o for _, o in pairs])
     full = np.zeros((*kernel.shape[:2], channels, len(table)))

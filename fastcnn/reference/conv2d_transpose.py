@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
@@ -85,7 +86,7 @@ def _axis(size, window, stride, dilation, edges, more):
     elif edges == "valid":
         out, begin, end = whole + (max(stride - extent, 0) if more is None else more), 0, 0
     elif isinstance(edges, str):
-        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {edges!r}")
+        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {shown(edges)}")
     else:
         begin, end = edges
         out = whole - begin - end + (more or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64
@@ -26,7 +27,7 @@ def half_weights(kernel: ArrayLike, dtype: str) -> Array:
     """
     kernel = as_float64(kernel, "kernel").astype(np.float32)
     if dtype not in ("float16", "int8"):
-        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {dtype!r}')
+        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {shown(dtype)}')
     if kernel.ndim != 2:
         raise ValueError(f"`kernel` must be (in, out). Received: {kernel.shape}")
     most, largest = _LARGEST if dtype == "float16" else np.finfo(np.float32).max, np.abs(kernel).max(initial=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
@@ -52,9 +53,9 @@ def _prepare(x, size, alpha, alpha_mode, mode, groups):
     if size < 1:
         raise ValueError(f"`size` must be at least 1. Received: {size}")
     if alpha_mode not in ("sum", "mean"):
-        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {alpha_mode!r}")
+        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {shown(alpha_mode)}")
     if mode not in ("across_channels", "within_channel"):
-        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {mode!r}")
+        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {shown(mode)}")
     if mode == "within_channel" and x.ndim != 4:
         raise ValueError(f"`x` must be (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if not 1 <= groups <= (1 if mode == "within_channel" else groups) or x.shape[-1] % groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_gradient, as_image, as_image_gradient, in_format
@@ -180,7 +181,7 @@ def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=Fals
     if is_max and any(max(a.begin, a.end) >= a.window or a.size == 0 for a in axes):
         raise ValueError(
             f"Each window of a max pooling must hold an element of the image: `padding` must be less than "
-            f"`pool_size`. Received: padding {padding!r}, pool_size {pool_size}, x of shape {x.shape}"
+            f"`pool_size`. Received: padding {shown(padding)}, pool_size {pool_size}, x of shape {x.shape}"
         )
     return x, axes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.typing import Array, ArrayLike, Pair
 
 from .arrays import as_image, as_image_gradient, in_format
@@ -36,7 +37,7 @@ def _prepare(x, size, interpolation, data_format):
     """x as NHWC, W_h and W_w."""
     x, factors = as_image(x, data_format), pair(size, "size")
     if interpolation not in ("nearest", "bilinear"):
-        raise ValueError(f"`interpolation` must be 'nearest' or 'bilinear'. Received: {interpolation!r}")
+        raise ValueError(f"`interpolation` must be 'nearest' or 'bilinear'. Received: {shown(interpolation)}")
     return x, *(_weights(n, s, interpolation) for n, s in zip(x.shape[1:3], factors))
 
 

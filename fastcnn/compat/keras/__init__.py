@@ -28,6 +28,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import __version__ as _version
+from fastcnn import arguments
 from fastcnn.compat.keras import absent
 from fastcnn.compat.spellings import Moved
 
@@ -99,7 +100,7 @@ def install(name: str = "keras") -> None:
         True
     """
     if name not in ("keras", "tensorflow.keras"):
-        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {name!r}")
+        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {arguments.shown(name)}")
     root = sys.modules[__name__]
     top = name.partition(".")[0]
     known = sys.modules.get(top)

@@ -12,7 +12,7 @@ def target(what, path, overwrite):
     """The path that `what`, a method, writes to: names of Keras' formats warn."""
     path = os.fspath(path)
     if not arguments.flag("overwrite", overwrite) and os.path.exists(path):
-        raise FileExistsError(f"overwrite=False, and the file exists. Received: {path!r}")
+        raise FileExistsError(f"overwrite=False, and the file exists. Received: {arguments.shown(path)}")
     if os.fsdecode(path).lower().endswith(_FOREIGN):
         stem = os.path.splitext(os.fsdecode(path))[0]
         warn(f"{what}({os.fsdecode(path)!r})",

@@ -17,7 +17,7 @@ from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_ove
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
-from fastcnn.compat.spellings import bound, known, renamed, translate, warn
+from fastcnn.compat.spellings import bound, known, renamed, short, translate, warn
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
@@ -31,7 +31,7 @@ _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accurac
 
 def _kept(new):
     """A rule for an argument that stays, and gets a text of what to write."""
-    return lambda what, old, given: (f"{old}={given[old]!r}", new)
+    return lambda what, old, given: (f"{old}={short(given[old])}", new)
 
 
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),

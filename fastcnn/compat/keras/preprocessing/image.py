@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.compat.keras import backend
 from fastcnn.compat.keras.layers import FORMATS
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, load_img, save_img
@@ -78,7 +78,7 @@ class ImageDataGenerator:
             old = translate("ImageDataGenerator", old, {"dim_ordering": renamed("data_format", FORMATS)})
             data_format = old.pop("data_format", data_format)
         if old:
-            arguments.refuse(type(self), old)
+            calling.refuse(type(self), old)
         flags = dict(featurewise_center=featurewise_center, samplewise_center=samplewise_center,
                      featurewise_std_normalization=featurewise_std_normalization,
                      samplewise_std_normalization=samplewise_std_normalization, zca_whitening=zca_whitening,
