@@ -26,8 +26,8 @@ def filled(model, weights, files):
 
     found = load_model(os.path.join(FOLDER, files[arguments.choice("weights", weights, tuple(files))]), compile=False)
     if _form(found) != _form(model):
-        raise ValueError(f"weights={arguments.shown(weights)} need the network that they were trained in, {_shown(found)}. Received: "
-                         f"{_shown(model)}")
+        raise ValueError(f"{arguments.given(weights=weights)} need the network that they were trained in, {_shown(found)}. "
+                         f"Received: {_shown(model)}")
     model.set_weights(found.get_weights())
     if found.input_shape == model.input_shape:
         model.metadata.update(found.metadata)
