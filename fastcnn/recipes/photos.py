@@ -77,8 +77,8 @@ def _expected(training):
     fewest = min(np.bincount(training.labels, minlength=len(class_names(training))))
     known = max((n for n in _KNOWN if n <= fewest), default=min(_KNOWN))
     kinds, right = _KNOWN[known]
-    return (f"the smallest class has {fewest:,} photographs to learn from: {known} of each of {kinds} flowers were enough for "
-            f"{right} % right answers on others; more photographs help most")
+    return (f"the smallest class has {fewest:,} photographs to learn from: {known} of each of {kinds} flowers were enough "
+            f"for {right} % right answers on others; more photographs help most")
 
 
 def _begun(training, settings):
