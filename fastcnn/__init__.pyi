@@ -12,6 +12,7 @@ from fastcnn.configuration import (
     __version__ as __version__, config_context as config_context, get_config as get_config, set_config as set_config,
     show_config as show_config,
 )
+from fastcnn.model.cloning import clone_model as clone_model
 from fastcnn.model.loading import load_model as load_model
 from fastcnn.layers.input import Input as Input
 from fastcnn.model.model import Model as Model

@@ -19,8 +19,11 @@ FORMATS = {"float32": FC_FLOAT32, "float16": FC_FLOAT16, "int8": FC_INT8}
 
 
 cdef class Op:
-    """What an operation computes: an immutable descriptor without pointers. Made by the functions of _makers.pxi."""
+    """What an operation computes: an immutable descriptor without pointers. Made by the functions of _makers.pxi.
+
+    Pickles hold the call that made it: the descriptor itself depends on the processor."""
     cdef fc_op op
+    cdef tuple made  # (name of the maker, its arguments); None: of another op
 
     @property
     def name(self): return fc_op_name(self.op.kind).decode()
@@ -90,6 +93,14 @@ cdef class Op:
         memset(&io, 0, sizeof(io))
         return fc_needs(&self.op, &io, pass_, 2) if fc_op_has(&self.op, pass_) else 0
 
+    def __reduce__(self):
+        if self.made is None:
+            raise TypeError(f"an op that was made of another cannot be pickled. Received: {self.name}")
+        return _made_again, self.made
+
+    def __copy__(self): return self
+    def __deepcopy__(self, memo): return self
+
     cdef Op copy(self):
         cdef Op other = Op.__new__(Op)
         other.op = self.op
@@ -156,7 +167,28 @@ cdef class Op:
         return other if fc_set_curvature(&other.op) == FC_OK else None
 
 
+def _remembering(str name, maker):
+    """The maker, whose ops know how they were made."""
+    def make(*args, **named):
+        op = maker(*args, **named)
+        if isinstance(op, Op):
+            (<Op>op).made = name, args, named
+        return op
+
+    make.__name__, make.__doc__ = name, maker.__doc__
+    return make
+
+
+def _made_again(str name, tuple args, dict named):
+    return globals()[name](*args, **named)
+
+
+_others = set(globals())
+
 include "_makers.pxi"
+
+globals().update({name: _remembering(name, maker) for name, maker in list(globals().items())
+                  if name not in _others and type(maker) is type(_made_again)})
 
 
 def aligned(Py_ssize_t size, bint zero=False):
@@ -213,6 +245,10 @@ cdef class Program:
                 raise IndexError(phases[i])
             self.phases[i].first, self.phases[i].count = first, count
             self.phases[i].chunk, self.phases[i].parts = chunk, parts
+            for op, name in [] if parts else steps[first:first + count]:
+                if fc_op_by_block(&self.ops[<Py_ssize_t>op], PASSES[name]):
+                    raise ValueError(f"{ops[op].name} computes its pass {name!r} for the whole batch at once, which a phase in "
+                                     f"parts does. Received: phase {i}, in chunks of {chunk} images")
         self.bound = {}
         self.program.ops, self.program.io = self.ops, self.io
         self.program.steps, self.program.phases = self.steps, self.phases

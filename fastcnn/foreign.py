@@ -31,7 +31,7 @@ def real(name, value):
     check(name, value)
     try:
         found = np.asarray(value)
-    except ValueError:  # rows of different lengths
+    except (TypeError, ValueError):  # of rows of different lengths, of arrays that lie elsewhere: it has words for these
         return arguments.real(name, value)
     if found.dtype == object and found.ndim:
         found = _numbers(name, value, found)

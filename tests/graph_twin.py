@@ -71,10 +71,10 @@ class GraphTwin:
         return [y], backward
 
     def _run(self, graph, values):
-        calls = []
+        calls, symbols = [], graph.given()
         for call in graph.order:
             ys, back = self._call(call.layer, [values[id(s)] for s in call.inputs])
-            given = list(graph._given[call.number].values())
+            given = symbols[call]
             for symbol in given:
                 values[id(symbol)] = ys[symbol.index]
             calls.append((call, given, len(ys), back))

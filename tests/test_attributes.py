@@ -71,6 +71,32 @@ def test_other_models_change_nothing():
     assert attributes.changes() == before
 
 
+@pytest.mark.parametrize("calls", [1, 2])
+def test_what_users_keep_on_their_layers(calls):
+    """It counts at once, also where a layer is called several times."""
+    class Gain(L.Layer):
+        gain = 2.0
+
+        def forward(self, x, training=False):
+            self.used = self.gain
+            return x * self.used
+
+        def backward(self, dy):
+            return dy * self.used
+
+    layer, x = Gain(), fastcnn.Input((3,))
+    y = x
+    for _ in range(calls):
+        y = layer(y)
+    m = fastcnn.Model(x, y)
+    assert m.predict(np.ones((1, 3)))[0, 0] == 2.0**calls
+    layer.gain = 3.0
+    assert m.predict(np.ones((1, 3)))[0, 0] == 3.0**calls
+    m.compile("sgd", "mse")
+    assert m.gradients(np.ones((1, 3)), np.zeros((1, 3)), wrt="inputs")[1]["input_layer"][0, 0] == pytest.approx(
+        2 * 9.0**calls / 3)
+
+
 def test_what_users_override_is_used():
     class Twice(L.Dense):
         def forward(self, x, training=False):

@@ -19,9 +19,9 @@ def samples(name, x, input_size, first=False):
     if x.ndim == len(input_size) and input_size[-1:] == (1,) and x.shape[1:] == input_size[:-1]:
         x = x[..., None]
     if x.ndim < 1 or x.shape[1:] != input_size:
-        size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
-        raise ValueError(f"{name} must have shape {('samples', *size)}{foreign.meant(name, given, shape, size)}. "
-                         f"Received: shape {shape}")
+        own = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
+        hint = foreign.meant(name, given, shape, own)
+        raise ValueError(f"{name} must have shape (samples, {', '.join(map(str, own))}){hint}. Received: shape {shape}")
     return x
 
 
@@ -37,7 +37,7 @@ def same_length(x, y, sample_weight=None):
         foreign.check(name, value)
         if not np.ndim(value):
             raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
-    lengths = [(name, value.shape[0] if hasattr(value, "shape") else len(value)) for name, value in given]
+    lengths = [(name, np.shape(value)[0]) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
                          + ", ".join(f"{name} {length}" for name, length in lengths))

@@ -29,9 +29,11 @@ def refuse(**given):
            "validation_split": "a source cannot be split; give validation_data"}
     for name, value in given.items():
         if value is not None:
+            from fastcnn import arguments
+
             reason = why.get(name, "the source's batches are (x, y) or (x, y, sample_weight)")
-            received = type(value).__name__ if hasattr(value, "__len__") else repr(value)
-            raise ValueError(f"{name} must not be given when x is a source of batches: {reason}. Received: {received}")
+            raise ValueError(f"{name} must not be given when x is a source of batches: {reason}. "
+                             f"Received: {arguments.shown(value)}")
 
 
 class Stream:
@@ -47,6 +49,7 @@ class Stream:
     Args:
         source: where batches come from.
         prepare: called with each item; its answer is what `epoch` gives.
+        name: of the argument that it was given for; None: x.
         steps: batches per epoch; None: all that the source has.
         seed: of the order of a sequence's batches; None: as they come.
         training: False: go through the source once at most, and leave its `on_epoch_end` alone.
@@ -62,8 +65,9 @@ class Stream:
 
     timed = True
 
-    def __init__(self, source, prepare, steps=None, seed=None, training=False, skip=0):
+    def __init__(self, source, prepare, steps=None, seed=None, training=False, skip=0, name=None):
         self.source, self.prepare, self.seed, self.training, self.skip = source, prepare, seed, training, skip
+        self.name = name or "the source"
         self.length = len(source) if hasattr(source, "__len__") else None
         if self.length == 0:
             raise ValueError(f"the source of batches must hold at least one. Received: a {type(source).__name__} of "
@@ -94,7 +98,7 @@ class Stream:
                     prepared = self.prepare(item)
                 except (TypeError, ValueError) as error:
                     kind = TypeError if isinstance(error, TypeError) else ValueError
-                    raise kind(f"batch {place} of the source: {error}") from error
+                    raise kind(f"batch {place} of {self.name}: {error}") from error
                 yield prepared
                 place += 1
         finally:

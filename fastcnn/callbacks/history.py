@@ -1,6 +1,12 @@
 """The record of training that `fit` returns."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from fastcnn.callbacks.base import Callback
+from fastcnn.typing import Axes, Figure, FigureBase
 
 _SHOWN = 10  # epochs at each end of a long table
 
@@ -31,14 +37,15 @@ class History(Callback):
     state = ("epoch", "history")
     reports = True
 
-    def __init__(self):
-        self.epoch, self.history = [], {}
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if self._starts_anew():
             self.epoch = []
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value.item() if hasattr(value, "item") else value)
@@ -74,7 +81,8 @@ class History(Callback):
         headings = ["epoch", *self.history]
         return Table(headings, lines, numbers=headings).html()
 
-    def plot(self, names=None, figure=None, ax=None):
+    def plot(self, names: str | Sequence[str] | None = None, figure: FigureBase | None = None,
+             ax: Axes | None = None) -> Figure:
         """Loss and metrics over the epochs, of training and of validation; see `fastcnn.vis.history`.
 
         Args:

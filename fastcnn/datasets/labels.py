@@ -3,6 +3,8 @@
 import csv
 import os
 
+from fastcnn import arguments
+
 _FILES = ("file", "filename", "file_name", "image", "image_id", "image_name", "img", "path", "filepath", "id", "name")
 _CLASSES = ("label", "class", "class_name", "category", "target", "species", "breed")
 _BITS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
@@ -44,7 +46,8 @@ def read_labels(path):
     except csv.Error as error:
         raise ValueError(f"{os.fsdecode(path)}: must hold comma-separated values. Received: {error}") from None
     if not rows or len(rows[0]) < 2:
-        raise ValueError(f"{os.fsdecode(path)}: must have a column of files and one of classes. Received: {first[:80]!r}")
+        raise ValueError(f"{os.fsdecode(path)}: must have a column of files and one of classes. Received: "
+                         f"{arguments.shown(first[:80])}")
     head = [cell.lower() for cell in rows[0]]
     file = next((head.index(name) for name in _FILES if name in head), None)
     kind = next((head.index(name) for name in _CLASSES if name in head and head.index(name) != file), None)
@@ -60,7 +63,7 @@ def read_labels(path):
     found = {}
     for row in rows:
         if max(file, kind) >= len(row) or not row[file] or not row[kind]:
-            raise ValueError(f"{os.fsdecode(path)}: each row must have a file and a class. Received: {row}")
+            raise ValueError(f"{os.fsdecode(path)}: each row must have a file and a class. Received: {arguments.shown(row)}")
         if found.setdefault(row[file], row[kind]) != row[kind]:
             raise ValueError(f"{os.fsdecode(path)}: each file must have one class. Received: {row[file]}: "
                              f"{found[row[file]]} and {row[kind]}")
@@ -99,7 +102,9 @@ def assigned(names, labels, prefix=""):
         >>> assigned(["a/1.jpg", "a/2.jpg"], {"1": "pug", "9": "collie"})
         ({'a/1.jpg': 'pug'}, {'9*': 'label without an image', 'a/2.jpg': 'without a label'})
     """
-    given = read_labels(labels) if isinstance(labels, (str, os.PathLike)) else {str(k): str(v) for k, v in labels.items()}
+    if not isinstance(labels, (str, os.PathLike, dict)):
+        raise TypeError(f"labels must be {{file: class}}, or a CSV file. Received: {arguments.shown(labels)}")
+    given = {str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else read_labels(labels)
     ends, whole = {}, set(names)
     for name in names:
         parts = (prefix + name).split("/")
@@ -115,12 +120,13 @@ def assigned(names, labels, prefix=""):
         if len(found) > 1 and tails[0] in whole:
             found = [tails[0]]
         if len(found) > 1:
-            raise ValueError(f"a label must fit one image. Received: {file!r} for {found[0]} and {found[1]}")
+            raise ValueError(f"a label must fit one image. Received: {arguments.shown(file)} for {found[0]} and {found[1]}")
         if not found:
             left_out[f"{file}*"] = "label without an image"
         elif classes.setdefault(found[0], label) != label:
             raise ValueError(f"each image must have one class. Received: {found[0]}: {classes[found[0]]} and {label}")
     if not classes:
-        raise ValueError(f"labels must name images such as {names[0]!r}. Received: {next(iter(given), 'none')!r} …")
+        raise ValueError(f"labels must name images such as {names[0]!r}. Received: "
+                         f"{arguments.shown(next(iter(given), 'none'))} …")
     left_out.update((name, "without a label") for name in names if name not in classes)
     return classes, left_out

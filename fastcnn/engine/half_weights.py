@@ -9,17 +9,25 @@ from fastcnn.ops.half_weights import arrays, check, restore, store
 
 
 class HalfKernel:
-    """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`value`)."""
+    """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`value`).
+
+    Pickles hold what is stored as float32, which gives the same bits: their order depends on the processor."""
 
     def __init__(self, layer, parameter, op, dtype):
         self.layer, self.parameter, self.dtype = layer, parameter, dtype
         self.name = f"{layer.name}/{parameter.name}"
-        self.op = op.with_format(dtype)
         self.half = self.scales = self.value = self._penalty = None
-        if self.op is None:
+        if op.with_format(dtype) is None:
             self.value = np.empty(parameter.shape, np.float32)
         else:
             self.half, self.scales = arrays(parameter.shape, dtype)
+
+    def __getstate__(self):
+        return {**vars(self), "half": None, "scales": None, "value": self.restored()}
+
+    def __setstate__(self, state):
+        vars(self).update(state, value=None)
+        self.half, self.scales = store(state["value"], self.dtype)
 
     @property
     def nbytes(self):
@@ -65,8 +73,9 @@ class HalfWeights:
 
     def __init__(self, dtype, network):
         self.dtype = dtype
-        self.kernels = {node.w: HalfKernel(node.layer, node.w, node.op, dtype)
-                        for node in network.nodes if node.op is not None and node.op.name == "dense"}
+        dense = [node for node in network.nodes if node.op is not None and node.op.name == "dense"]
+        self.kernels = {node.w: node.w.stored if node.w.stored is not None and node.w.stored.dtype == dtype
+                        else HalfKernel(node.layer, node.w, node.op, dtype) for node in dense}
         self.version = None  # of the parameters that the kernels were made of
         self._lock = threading.Lock()
 

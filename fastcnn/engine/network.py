@@ -1,6 +1,5 @@
 """A network as the engine sees it: values with numbers, and nodes that read some and write one."""
 
-import copy
 from collections import Counter
 
 from fastcnn import _ops
@@ -91,10 +90,8 @@ def lower(calls, inputs, outputs, training=False, watched=()):
             continue
         made = layer.training_nodes() if training else layer.nodes()
         if made is None:
-            # each call keeps what it needs for its backward pass in a layer object of its own
-            alone = layer if called[layer] == 1 else copy.copy(layer)
             number[given] = network.value(_floats(layer.output_size))
-            nodes.append(PythonNode(alone, tuple(xs), number[given]))
+            nodes.append(PythonNode(layer, tuple(xs), number[given], called[layer] > 1))
             continue
         last = xs[0]
         for node in made:

@@ -48,13 +48,25 @@ class Node:
 
 
 class PythonNode(Node):
-    """A layer that computes in Python: `forward` of what it reads, `backward` of the gradient of what it writes."""
+    """A layer that computes in Python: `forward` of what it reads, `backward` of the gradient of what it writes.
 
-    __slots__ = ()
+    Args:
+        layer: that computes.
+        xs, y: the values it reads and writes.
+        shared: it is called more than once, and each call keeps what its backward pass needs in an object of its own.
+    """
 
-    def __init__(self, layer, xs, y):
+    __slots__ = ("origin",)
+
+    def __init__(self, layer, xs, y, shared):
         super().__init__(None, xs=xs)
-        self.layer, self.y = layer, y
+        self.origin, self.layer, self.y = layer, layer.alias() if shared else layer, y
+
+    def forward(self, xs, training):
+        """y, by the layer's attributes as they are now."""
+        if self.layer is not self.origin:
+            vars(self.layer).update(vars(self.origin))
+        return self.layer.forward(xs if self.layer.merges else xs[0], training=training)
 
 
 class LossNode:

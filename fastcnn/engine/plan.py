@@ -107,7 +107,7 @@ class Plan:
         wide = [i for i, node in enumerate(nodes) if node.op and node.op.wide and node.learns
                 and self.uses[node.w] == 1 and not self.optimizer.needs_norms]  # norms are of whole gradients
         kernels = [nodes[i].w for i in wide]
-        self.updates = runs(trained(self.items), kernels, self.optimizer.clipnorm is not None)
+        self.updates = runs(trained(self.items), kernels, self.optimizer.needs_norms)
         ops, self.norms = update_ops(self.optimizer, self.updates)
         self.first_update = len(self.ops)
         self.ops += ops

@@ -22,7 +22,7 @@ def forward(plan, i, batch):
     """y of a layer."""
     node, layer = plan.nodes[i], plan.nodes[i].layer
     xs = [_rows(plan.values[value].array, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
-    y = layer.forward(xs if layer.merges else xs[0], training=plan.network.training)
+    y = node.forward(xs, plan.network.training)
     y = arguments.returned(f"{layer.name}.forward", y, (batch, *layer.output_size))
     plan.values[node.y].array[:batch] = y.reshape(batch, -1)
 

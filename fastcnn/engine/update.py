@@ -43,7 +43,7 @@ class Update:
 
     def __init__(self, parameters, optimizer, states):
         self.optimizer, self.parameters = optimizer, parameters
-        self.runs = runs(parameters, apart=optimizer.clipnorm is not None)
+        self.runs = runs(parameters, apart=optimizer.needs_norms)
         self.flats = {parameter.flat for parameter in parameters}
         ops, norms = update_ops(optimizer, self.runs, penalties=False)
         passes = ["reduce"] * optimizer.needs_norms + ["update"]

@@ -1,5 +1,9 @@
 """Losses of real-valued predictions."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.losses.base import OpLoss
 
@@ -57,9 +61,9 @@ class Huber(_Regression):
     name = function = "huber"
     config = ("delta",)
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = arguments.small("delta", delta)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"delta": self.delta}

@@ -1,9 +1,15 @@
 """What is taken for what: precision, recall, the confusion matrix."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.metrics.base import Deciding, members, of_samples, unknown
+from fastcnn.typing import Array, ArrayLike
 
 
 class _Part(Deciding):
@@ -12,19 +18,20 @@ class _Part(Deciding):
     config = ("name", "thresholds", "top_k", "class_id")
     direction = "max"
 
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None):
+    def __init__(self, thresholds: float | None = None, top_k: int | None = None, class_id: int | None = None,
+                 name: str | None = None) -> None:
         self.thresholds = None if thresholds is None else arguments.number("thresholds", thresholds, 0, 1)
         self.top_k = None if top_k is None else arguments.integer("top_k", top_k)
         self.class_id = None if class_id is None else arguments.integer("class_id", class_id, 0)
         super().__init__(name)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._right = self._all = 0.0
 
-    def result(self):
+    def result(self) -> Any:
         return self._right / self._all if self._all else 0.0
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
         actual, positive = members(y_true, y_pred), self._positive(y_pred)
@@ -108,21 +115,21 @@ class F1Score(Deciding):
     config = ("name", "average", "threshold")
     direction = "max"
 
-    def __init__(self, average="macro", threshold=None, name=None):
+    def __init__(self, average: str | None = "macro", threshold: float | None = None, name: str | None = None) -> None:
         self.average = None if average is None else arguments.choice("average", average, ("macro", "weighted", "micro"))
         self.threshold = None if threshold is None else arguments.number("threshold", threshold)
         super().__init__(name)
 
-    def follow(self, loss):
+    def follow(self, loss: Any) -> None:
         if self.average is None:
             raise ValueError("F1Score must average over the classes in fit and evaluate, whose metrics are numbers: "
                              "'macro', 'weighted' or 'micro'. Received: average=None")
         super().follow(loss)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._counts = np.zeros((3, 0))  # of each class: true positives, predicted, actual
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         actual, positive = members(y_true, y_pred), self._positive(y_pred)
         classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
@@ -137,7 +144,7 @@ class F1Score(Deciding):
             return y_pred > self.middle
         return (y_pred.argmax(-1)[..., None] == np.arange(y_pred.shape[-1])) & ~unknown(y_pred)[..., None]
 
-    def result(self):
+    def result(self) -> Any:
         counts = self._counts.sum(axis=1, keepdims=True) if self.average == "micro" else self._counts
         scores = 2 * counts[0] / np.maximum(counts[1] + counts[2], np.finfo(np.float64).tiny)
         if self.average is None:
@@ -146,7 +153,7 @@ class F1Score(Deciding):
         return float(scores @ shares / shares.sum()) if shares.sum() else 0.0
 
 
-def numbered(y_true, y_pred, class_names=None):
+def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | None = None) -> tuple[Any, Any, Any]:
     """(y_true, y_pred, class_names) with numbers in the place of names; class_names: their order, None: alphabetical.
 
     Raises:
@@ -173,7 +180,9 @@ def numbered(y_true, y_pred, class_names=None):
     return *found, names
 
 
-def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None, threshold=None, class_names=None):
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None,
+                     sample_weight: ArrayLike | None = None, threshold: float | None = None,
+                     class_names: Sequence[str] | None = None) -> Array:
     """How often each class is taken for each other: rows are what samples are, columns what they are predicted to be.
 
     Args:

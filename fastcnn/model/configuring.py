@@ -2,22 +2,30 @@
 
 from fastcnn import arguments
 from fastcnn.layers.building import layer_from_config
-from fastcnn.layers.input import InputLayer
+from fastcnn.layers.input import InputLayer, input_for
+from fastcnn.layers.symbols import Symbol
+from fastcnn.model.naming import unique
 
 
-def config_of(model):
+def config_of(model, entry):
     """The configuration of a model with branches: layers, calls in their order, each with the (number of a call, number of a
-    value it gives) that it takes, and which of those are the model's inputs and outputs."""
+    value it gives) that it takes, and which of those are the model's inputs and outputs. entry: layer → what tells of it.
+
+    A model that begins with a value that layers give has an input of its shape there."""
     graph = model.graph
-    places = {call.number: place for place, call in enumerate(graph.calls)}
-    numbers = {id(layer): number for number, layer in enumerate(graph.layers)}
+    inner = [symbol for symbol in graph.inputs if symbol.call.inputs]
+    names = unique([symbol.name for symbol in inner], [layer.name for layer in graph.layers])
+    layers = [*map(input_for, inner, names), *graph.layers]
+    places = {call: place for place, call in enumerate(graph.calls, len(inner))}
+    starts = {id(symbol): [place, 0] for place, symbol in enumerate(inner)}
+    numbers = {layer: number for number, layer in enumerate(layers)}
 
     def taken(symbols):
-        return [[places[symbol.call.number], symbol.index] for symbol in symbols]
+        return [starts.get(id(symbol)) or [places[symbol.call], symbol.index] for symbol in symbols]
 
-    config = {"name": model.name, "seed": model.seed,
-              "layers": [entry_of(layer) for layer in graph.layers],
-              "calls": [[numbers[id(call.layer)], taken(call.inputs)] for call in graph.calls],
+    config = {"name": model.name, "seed": model.seed, "layers": [entry(layer) for layer in layers],
+              "calls": [*([place, []] for place in range(len(inner))),
+                        *([numbers[call.layer], taken(call.inputs)] for call in graph.calls)],
               "inputs": taken(graph.inputs), "outputs": taken(graph.outputs)}
     for ends in ("input_names", "output_names"):
         if model._given_names[ends]:
@@ -27,7 +35,7 @@ def config_of(model):
 
 def entry_of(layer):
     """A layer as {"class_name", "config"}."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return {"class_name": getattr(layer, "_kind", type(layer).__name__), "config": layer.get_config()}
 
 
 def with_choices(model, config):
@@ -37,7 +45,9 @@ def with_choices(model, config):
 
 
 def layer_of(entry, models):
-    """A layer, or a model as one, of `entry_of`'s answer; models: {class name: class}."""
+    """A layer, or a model as one, of `entry_of`'s answer, or of itself; models: {class name: class}."""
+    if not isinstance(entry, dict):
+        return entry
     if entry["class_name"] in models:
         return models[entry["class_name"]].from_config(entry["config"])
     return layer_from_config(entry)
@@ -58,14 +68,14 @@ def symbols_of(config, models):
             if place >= len(given):
                 later = layers[config["calls"][place][0]].name if place < len(config["calls"]) else place
                 raise ValueError(f"a layer takes the values of layers before it, or there would be a circle. Received: "
-                                 f"{name!r} takes that of {later!r}")
+                                 f"{arguments.shown(name)} takes that of {arguments.shown(later)}")
             values.append(given[place][arguments.integer("index", index, 0, len(given[place]) - 1)])
         return values
 
     for number, places in config["calls"]:
         layer = layers[arguments.integer("layer", number, 0, len(layers) - 1)]
-        if isinstance(layer, InputLayer):
-            given.append([layer.symbol()])
+        if isinstance(layer, (InputLayer, Symbol)):
+            given.append([layer if isinstance(layer, Symbol) else layer.symbol()])
             continue
         values = found(layer.name, places)
         answer = layer(values if layer.merges else values[0])

@@ -4,7 +4,6 @@ A batch's arrays are those of the inputs, then the targets of the outputs, then 
 """
 
 import math
-import warnings
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.batches import data, streams
 from fastcnn.model import classes
 
@@ -61,7 +60,7 @@ def by_name(name, value, names, what):
         missing, foreign = [n for n in names if n not in value], [n for n in value if n not in names]
         if missing or foreign:
             raise ValueError(f"{name} must have an array for each {what}: {', '.join(names)}. "
-                             f"Received: {', '.join(map(repr, value))}")
+                             f"Received: {', '.join(map(arguments.shown, value))}")
         return [value[n] for n in names]
     if isinstance(value, (list, tuple)) and len(value) == len(names):
         return list(value)
@@ -76,8 +75,10 @@ def prepared(model, x, y, sample_weight=None, learn=False):
     learn: may the model take names of classes from y?
     """
     if y is None:
-        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
-                         f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
+        hint = "; did you mean (x, y) without a bracket around both?" if isinstance(x, (tuple, list)) and len(x) == 2 else \
+            "; did you mean what it returns, x()?" if callable(x) else "."
+        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an object "
+                         f"with epoch(){hint} Received: x of type {type(x).__name__}, y=None")
     if not model.built and np.ndim(x) and np.ndim(y):  # before shapes are for good
         data.same_length(x, y, sample_weight)
     xs = samples(model, "x", x)
@@ -127,7 +128,8 @@ def _weights(given, names):
     if isinstance(given, dict):
         foreign = [name for name in given if name not in names]
         if foreign:
-            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. Received: {foreign[0]!r}")
+            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. "
+                             f"Received: {arguments.shown(foreign[0])}")
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)) and len(given) == len(names) and all(w is None or np.ndim(w) for w in given):
         return list(given)
@@ -159,14 +161,17 @@ def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat
     steps = None if steps is None else arguments.integer(name, rounded(steps))
     batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
     if not repeat and batches.steps > len(batches):
-        warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
+        calling.warn(f"{name} is {steps}, and there are {len(batches)} batches.")
         batches.steps, batches.samples = len(batches), count
     return batches
 
 
-def stream_of(model, name, source, steps, class_weight=None, targets=True, training=False, **options):
-    """A source of batches; `name` is that of the argument `steps`."""
-    steps = None if steps is None else arguments.integer(name, rounded(steps))
+def stream_of(model, steps_name, source, steps, class_weight=None, targets=True, training=False, **options):
+    """A source of batches; `steps_name` is that of the argument `steps`, options are those of a `Stream`."""
+    steps = None if steps is None else arguments.integer(steps_name, rounded(steps))
+    if hasattr(source, "read") and hasattr(source, "shape"):
+        raise TypeError(f"{options.get('name') or 'x'} must give batches, not single images; did you mean "
+                        f"images.ImageBatches(source, batch_size)? Received: an object of class {type(source).__name__}")
     prepare = partial(_batch, model, class_weight, training) if targets else partial(_unlabelled, model)
     stream = streams.Stream(source, prepare, steps, training=training, **options)
     if not model.built and model.layers:
@@ -199,7 +204,7 @@ class Validation(NamedTuple):
     """Batches to validate on, or None; and when: after every so many epochs, or a list of them, counted from 1."""
 
     batches: object
-    freq: object
+    freq: int | list
 
     def is_due(self, epoch):
         """After this epoch, counted from 1?"""
@@ -218,7 +223,7 @@ def validation(model, given, tail, batch_size, steps, own_size, freq):
         for name, value in (("steps", steps), ("batch_size", own_size), ("freq", None if freq == 1 else freq)):
             if value is not None:
                 raise ValueError(f"validation_{name} must come with validation_data or validation_split. "
-                                 f"Received: {value!r}")
+                                 f"Received: {arguments.shown(value)}")
     if isinstance(freq, (list, tuple, set, range)):
         freq = sorted({arguments.integer("validation_freq", epoch) for epoch in freq})
     elif hasattr(freq, "__index__"):
@@ -232,12 +237,16 @@ def validation(model, given, tail, batch_size, steps, own_size, freq):
         if own_size is not None:
             raise ValueError(f"validation_batch_size must not be given when validation_data is a source of batches. "
                              f"Received: {own_size!r}")
-        return Validation(stream_of(model, "validation_steps", given, steps), freq)
+        return Validation(stream_of(model, "validation_steps", given, steps, name="validation_data"), freq)
     if tail is None:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            received = f"{len(given)} values" if isinstance(given, (tuple, list)) else arguments.shown(given)
             raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
-                             f"Received: {type(given).__name__}")
-        tail = prepared(model, *given)
+                             f"Received: {received}")
+        try:
+            tail = prepared(model, *given)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
     return Validation(batches_of(model, "validation_steps", *tail, size, steps), freq)
 
 

@@ -1,6 +1,8 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
-from fastcnn import arguments, attributes, losses, metrics
+from fastcnn import arguments, attributes, calling, losses, metrics
+
+_PROBABLE = "softmax", "sigmoid", "hard_sigmoid"  # what makes probabilities
 
 
 class Head:
@@ -32,6 +34,20 @@ class Head:
             metric.update_state(*given)
 
 
+def check_end(layer, loss):
+    """Warns of a cross-entropy of probabilities where the last layer makes none, or of logits where it makes them."""
+    activation = getattr(layer, "activation", None)
+    if not isinstance(activation, tuple) or "from_logits" not in getattr(loss, "config", ()):
+        return
+    name, cls = activation[0], type(loss).__name__
+    if (name in _PROBABLE) == loss.from_logits:
+        meant = f"{cls}(), or no activation" if loss.from_logits else \
+            f"{cls}(from_logits=True), or an activation of {' or '.join(map(repr, _PROBABLE[:2]))}"
+        takes = "logits" if loss.from_logits else "probabilities"
+        calling.warn(f"{cls}(from_logits={loss.from_logits}) takes {takes}; did you mean {meant}? Received: layer "
+                     f"{arguments.shown(layer.name)}, which ends in {arguments.shown(name)}")
+
+
 def per_output(name, value, names, single):
     """One entry per output of what users give for all: a list, a dictionary by output, or one for all of them.
 
@@ -44,14 +60,15 @@ def per_output(name, value, names, single):
     if isinstance(value, dict) and not single:
         unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"{name} may name the outputs {', '.join(names)}. Received: {unknown[0]!r}")
+            raise ValueError(f"{name} may name the outputs {', '.join(names)}. Received: {arguments.shown(unknown[0])}")
         return [value.get(key) for key in names]
     if value is None or single:
         return [value] * len(names)
-    value = list(value)
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name} must be a list, or a dictionary by output. Received: {arguments.shown(value)}")
     if len(value) != len(names):
         raise ValueError(f"{name} must have an entry for each of the outputs {', '.join(names)}. Received: {len(value)}")
-    return value
+    return list(value)
 
 
 def loss_list(loss, names):

@@ -5,13 +5,12 @@
 
 import copy
 import math
-import warnings
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
 
 import numpy as np
 
-from fastcnn import callbacks
+from fastcnn import callbacks, calling
 from fastcnn.model import finite, resuming
 from fastcnn.threads import get_num_threads
 
@@ -26,6 +25,9 @@ class Logs(Mapping):
     def images(self):
         """Number of samples since this object was made."""
         return self._totals[1] - self._before
+
+    def __reduce__(self):
+        return dict, (self.read(),)  # a copy has the means as they are now
 
     def __getitem__(self, key):
         return self.read()[key]
@@ -120,8 +122,8 @@ def _epochs(model, batches, epochs, validation, watchers):
         if model.stop_training:
             break
         if epoch > epochs.start and batches.is_dry():
-            warnings.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
-                          f"an object that can be iterated anew, or steps_per_epoch.", stacklevel=5)
+            calling.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
+                         f"an object that can be iterated anew, or steps_per_epoch.")
             break
         model.epochs_seen = epoch
         watchers.on_epoch_begin(epoch)
@@ -171,8 +173,8 @@ def _epoch(model, batches, epoch, watchers):
     if not standing.step:
         raise ValueError(f"the source of batches must hold at least one. Received: none in epoch {epoch + 1}")
     if batches.timed and batches.limit and standing.step < batches.limit and not model.stop_training:
-        warnings.warn(f"x ran out after {standing.step} of {batches.limit} batches of epoch {epoch + 1}, and training "
-                      f"ends.", stacklevel=6)
+        calling.warn(f"x ran out after {standing.step} of {batches.limit} batches of epoch {epoch + 1}, and training "
+                     f"ends.")
         model.stop_training = True
     return results()
 

@@ -1,16 +1,20 @@
 """What runs a model: its parameters' flat arrays, the plans made of its network, and what the optimizer keeps."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
-from fastcnn.engine.parameters import Flat, States
+from fastcnn.engine.parameters import Flat, States, moves
 from fastcnn.engine.plan import Plan
 from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
 from fastcnn.threads import get_num_threads
+from fastcnn.typing import Identifier, Optimizer
 
 _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
 
@@ -24,6 +28,7 @@ class Machine(BaseModel):
     def _begin(self):
         """Nothing has run yet."""
         self._plans, self._flat_arrays, self._states = {}, None, None
+        self._places, self._settled = [], 0  # where parameters lay, as of so many moves
         self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
         self._half_dtype = None  # those that are to be made
         self._seen = ()  # names of layers that are watched
@@ -37,12 +42,12 @@ class Machine(BaseModel):
             self._half_dtype, self._half = self._half.dtype, None
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> Any:
         """What takes the steps; another one begins without what this one has kept of the parameters."""
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, value):
+    def optimizer(self, value: Identifier | Optimizer) -> None:
         before, self._optimizer = vars(self).get("_optimizer"), value if value is None else optimizers.get(value)
         if self._optimizer is not before:
             self._states = None
@@ -60,23 +65,44 @@ class Machine(BaseModel):
     def _plans(self, plans):
         self._made_plans, self._planned = plans, attributes.changes()
 
+    # Copies
+
+    def __getstate__(self):
+        states = None if self._states is None else self._states.apart(self.parameters)
+        half = None if self.dense_dtype == "float32" else self.dense_dtype
+        made = {"_made_plans": {}, "_flat_arrays": None, "_places": [], "_states": states, "_half": None,
+                "_half_dtype": half}
+        return {"graph": self.graph, **super().__getstate__(), **made}  # the graph knows in which order to go through it
+
     # Parameters
 
     @property
     def _flats(self):
         """The flat arrays that the parameters lie in, those put into one that lie nowhere yet."""
-        if self._flat_arrays is None or any(flat.left for flat in self._flat_arrays):
-            self._need_built()
-            parameters = self.parameters
-            loose = [p for p in parameters if p.flat is None and p.stored is None]
-            if loose:
-                Flat(loose)
-            self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
-            self._plans = {}
+        if self._flat_arrays is None or self._settled != moves():
+            self._settle()
         return self._flat_arrays
 
+    def _settle(self):
+        """Gives each parameter a place, and finds those of layers that other models share."""
+        self._need_built()
+        parameters = self.parameters
+        for parameter in parameters:
+            if parameter.flat is not None and parameter.flat.left:
+                parameter.leave()
+        loose = [p for p in parameters if p.flat is None and p.stored is None]
+        if loose:
+            Flat(loose)
+        before, self._places = self._places, [(p, p.flat, p.stored) for p in parameters]
+        self._flat_arrays = list(dict.fromkeys(p.flat for p in parameters if p.flat is not None))
+        self._settled = moves()
+        if self._places != before:
+            self._plans = {}
+            if self._half is not None:
+                self._half.version = None
+
     @property
-    def version(self):
+    def version(self) -> int:
         """Changes whenever the parameters do."""
         return max((flat.version for flat in self._flats), default=0)
 
@@ -84,17 +110,9 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
-        kept = next(iter(self._states.rows.values()), ()) if self._states is not None else ()
-        if len(kept) != len(self.optimizer.states):
-            self._states = None
-        missing = self._states is None or any(flat not in self._states.rows for flat in self._flats)
-        if missing and self.optimizer.states:
-            before, self._states = self._states, States(len(self.optimizer.states), self.optimizer.initial, self._flats)
-            for flat, rows in before.rows.items() if before is not None else ():
-                if flat in self._states.rows:
-                    self._states.rows[flat] = rows
-        elif self._states is None:
-            self._states = States(0, 0.0, ())
+        if self._states is None or self._states.count != len(self.optimizer.states):
+            self._states = States(len(self.optimizer.states), self.optimizer.initial)
+        self._states.cover(self._flats)
 
     # Plans
 
@@ -128,7 +146,8 @@ class Machine(BaseModel):
         sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
         plan = self._plans.get(mode)
         fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
-        if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
+        sums = mode in ("train", "sample")  # over the batch, which the plan's size cuts: bits must not depend on former ones
+        if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
         training = mode == "train"
         if training:
@@ -184,14 +203,14 @@ class Machine(BaseModel):
             plan.set_outputs(ys)
             plan.run(len(xs[0]), threads, self.version, step)
 
-    def touch(self):
+    def touch(self) -> None:
         """Says that parameters have changed, so that packed copies are made again."""
         for flat in self._flats:
             flat.touch()
 
     # Second derivatives
 
-    def set_curvature(self, batches, epoch, count, more=0.0):
+    def set_curvature(self, batches: Any, epoch: int, count: int, more: float = 0.0) -> None:
         """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
         `more` on top of it."""
         self._prepare_training()
@@ -215,11 +234,11 @@ class Machine(BaseModel):
         self._half, self._half_dtype = HalfWeights(self._half_dtype, self._lower(False)[0]), None
 
     @property
-    def dense_dtype(self):
+    def dense_dtype(self) -> str:
         """What `predict` and `evaluate` read dense kernels as: "float32", "float16" or "int8"."""
         return self._half_dtype or ("float32" if self._half is None else self._half.dtype)
 
-    def half_weights(self, dtype, free=False):
+    def half_weights(self, dtype: str | None, free: bool = False) -> None:
         """Lets `predict`, `evaluate` and their kin read the kernels of dense layers in fewer bits: one image waits for these
         weights to come from memory, so they are what its time goes into.
 
@@ -266,7 +285,7 @@ class Machine(BaseModel):
             half.refresh(version)
         for parameter in freed:
             parameter.value = parameter.value  # restored
-        given_up = [kernel for kernel in half.kernels.values() if kernel.op is not None] if free else []
+        given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})
         for kernel in given_up:

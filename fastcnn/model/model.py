@@ -1,17 +1,38 @@
 """Models, and what users may ask of them: compile, fit, evaluate, predict, gradients; arguments are checked here."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
-from fastcnn.layers.symbols import symbols_in
+from fastcnn.layers.symbols import Symbol, symbols_in
 from fastcnn.model import classes, feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
-from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
+from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
+from fastcnn.typing import (
+    Array,
+    Arrays,
+    Callback,
+    Config,
+    Data,
+    Each,
+    History,
+    Identifier,
+    Optimizer,
+    Path,
+    Sequential,
+    Watched,
+)
+
+_WHOLE = 2**31 - 1  # samples of a batch: all there are
 
 
 class Model(Machine):
@@ -45,7 +66,9 @@ class Model(Machine):
     Source: Keras' functional API.
     """
 
-    def __init__(self, inputs, outputs, name="model", seed=None):
+    def __init__(self, inputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
+                 outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol], name: str = "model",
+                 seed: int | None = None) -> None:
         super().__init__(name, seed)
         self._begin()
         starts, input_names = symbols("inputs", inputs)
@@ -64,7 +87,7 @@ class Model(Machine):
     def _reset_training(self):
         self._losses = self._loss_weights = self._given_metrics = None
         self.stop_training = False
-        self.history = None
+        self.history: Any = None
         self.epochs_seen = 0
         self._standing = resuming.Standing()
 
@@ -73,16 +96,16 @@ class Model(Machine):
         self._heads = []
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that give them, unless a dictionary named them."""
         return self._given_names["output_names"] or super().output_names
 
-    def __call__(self, x, training=False):
+    def __call__(self, x: Data, training: bool = False) -> Any:
         """The model's output for a batch; builds the model if need be. On symbols: a part of another model.
 
         Args:
@@ -99,7 +122,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict_on_batch(x)
+            return self.predict(x, batch_size=_WHOLE)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -124,7 +147,7 @@ class Model(Machine):
         return dict(zip(self.output_names, ys)) if self._given_names["output_names"] else ys
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Sequential | Any:
         """A new model from `get_config`'s answer.
 
         Args:
@@ -133,6 +156,8 @@ class Model(Machine):
         """
         from fastcnn.registry import custom_objects as scope
 
+        if not isinstance(config, dict):
+            raise TypeError(f"config must be what get_config() gave. Received: {arguments.shown(config)}")
         with scope(custom_objects):
             model = cls._from_config(config)
         if "half_weights" in config:
@@ -148,7 +173,7 @@ class Model(Machine):
     def _from_config(cls, config):
         return cls(*symbols_of(config, cls._kinds), name=config["name"], seed=config["seed"])
 
-    def save(self, path):
+    def save(self, path: Path, dtype: str = "float32") -> None:
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
@@ -156,16 +181,17 @@ class Model(Machine):
 
         Args:
             path: of the file; it ends in .safetensors, or has no ending.
+            dtype: of the weights: "float16" makes the smallest file, rounds them, and leaves optimizer and training out.
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
-            ValueError: a name that promises another format.
+            ValueError: another dtype; weights beyond float16's 65,504; a name that promises another format.
         """
         from fastcnn.model.saving import save_model
 
         self._need_built()
         self._check_path(path)
-        save_model(self, path)
+        save_model(self, path, dtype)
 
     def save_weights(self, path):
         """Writes all parameters into one .safetensors file, named layer/parameter.
@@ -220,14 +246,16 @@ class Model(Machine):
 
     # Compiling
 
-    def compile(self, optimizer="sgd", loss=None, metrics=None, loss_weights=None):
+    def compile(self, optimizer: Identifier | Optimizer = "sgd", loss: Each = None, metrics: Each = None,
+                loss_weights: Sequence[float | None] | Mapping[str, float] | None = None) -> None:
         """Chooses how the model is trained.
 
         Args:
             optimizer: name or `fastcnn.optimizers.Optimizer`. The one that the model has goes on with what it keeps; any
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`. Of several outputs one for all, or a list or dictionary by output; an output
-                without a loss is not trained on.
+                without a loss is not trained on. A cross-entropy of probabilities warns if the last layer makes none, and
+                one of logits if it makes them.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
                 kind that fits the loss. Those given by name know which output is the answer: the largest, or in a model of
                 distances the smallest. Weights of samples and classes count in them, as in Keras' weighted_metrics. Of
@@ -262,27 +290,29 @@ class Model(Machine):
         given = zip(self._losses, self._loss_weights, self._given_metrics, best)
         self._heads = [Head(name, symbol.size, *own)
                        for name, symbol, own in zip(self.output_names, self.graph.outputs, given)]
+        for layer, loss in zip(layers, self._losses):
+            check_end(layer, loss)
 
     @property
-    def loss(self):
+    def loss(self) -> Any:
         """The loss; of several outputs a list, None for those without one."""
         if self._losses is None:
             return None
         return self._losses[0] if len(self._losses) == 1 else list(self._losses)
 
     @property
-    def smallest_wins(self):
+    def smallest_wins(self) -> bool:
         """Is the smallest output the answer? So it is where the last layer, or the loss, speaks of distances."""
         last = self.graph.outputs[0].layer if self.graph is not None else self.layers[-1] if self.layers else None
         return _smallest(last, None if self._losses is None else self._losses[0])
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         """The metrics that `compile` was given, as objects."""
         return [metric for head in self._heads for metric in head.metrics]
 
     @property
-    def metrics_names(self):
+    def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns. Of several outputs each has a loss, and its name before that of its metrics."""
         self._resolve()
         if len(self._heads) < 2:
@@ -298,13 +328,16 @@ class Model(Machine):
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
-            raise ValueError("this needs a loss: call compile(optimizer, loss) first")
+            raise ValueError("this needs a loss: compile(optimizer, loss) gives the model one. Received: no loss")
 
     # Training
 
-    def fit(self, x, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1, resume=False):
+    def fit(self, x: Data, y: Arrays = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
+            callbacks: Callback | Sequence[Callback] | None = None, validation_split: float = 0.0,
+            validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
+            sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: float | None = None,
+            validation_steps: float | None = None, validation_batch_size: int | None = None,
+            validation_freq: int | Sequence[int] = 1, resume: bool = False) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
@@ -380,7 +413,8 @@ class Model(Machine):
     def _fit(self, *given):
         return loops.fit(self, *given)
 
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None,
+                       class_weight: Mapping[Any, float] | None = None, return_dict: bool = False) -> Any:
         """One step of training on one batch.
 
         Returns:
@@ -391,7 +425,7 @@ class Model(Machine):
         batch = self._one_batch(x, y, sample_weight, class_weight, learn=True)
         return self._told(loops.once(self, "train", *batch), return_dict)
 
-    def test_on_batch(self, x, y, sample_weight=None, return_dict=False):
+    def test_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None, return_dict: bool = False) -> Any:
         """The loss, or [loss, *metrics], of one batch; with return_dict all of them by name."""
         self._need_loss()
         return self._told(loops.once(self, "test", *self._one_batch(x, y, sample_weight)), return_dict)
@@ -411,7 +445,8 @@ class Model(Machine):
 
     # Gradients
 
-    def gradients(self, x, y, sample_weight=None, wrt="weights", training=True):
+    def gradients(self, x: Data, y: Arrays, sample_weight: Arrays = None, wrt: str | Sequence[str] = "weights",
+                  training: bool = True) -> tuple[float, dict[str, Array]]:
         """The loss of one batch, and its gradients: what a step of training computes before the optimizer changes anything.
 
         `optimizer.apply(model, gradients)` takes the step. Sums of gradients may be applied, too: accumulating them over
@@ -480,7 +515,7 @@ class Model(Machine):
         probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
         return probe.run(self, xs, targets, [None] * len(targets), step)
 
-    def watch(self, *names):
+    def watch(self, *names: str | None) -> Watched:
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
 
         Args:
@@ -508,7 +543,7 @@ class Model(Machine):
         self._plans.pop("train", None)
         return Watched(self)
 
-    def hessian_diagonal(self, x, y, sample_weight=None):
+    def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
 
         What `optimizers.SDLM` divides its steps by: derivatives across two values are left out, and those of a weight
@@ -541,7 +576,8 @@ class Model(Machine):
 
     # Evaluating and predicting
 
-    def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, return_dict=False):
+    def evaluate(self, x: Data, y: Arrays = None, batch_size: int | None = None, verbose: int | str = "auto",
+                 sample_weight: Arrays = None, steps: float | None = None, return_dict: bool = False) -> Any:
         """Loss and metrics over samples.
 
         Args:
@@ -562,7 +598,8 @@ class Model(Machine):
         watchers = loops.watchers_of(self, [callbacks.Progress(verbose)], batches, verbose, self.metrics_names)
         return self._told(loops.evaluate(self, batches, watchers), return_dict)
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None):
+    def predict(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                steps: int | None = None) -> Array | Any:
         """What the model makes of samples.
 
         Args:
@@ -590,7 +627,8 @@ class Model(Machine):
         given = [callbacks.Progress(verbose)] if verbose else []
         return self._given_back(loops.predict(self, batches, loops.watchers_of(self, given, batches, verbose, []), ys))
 
-    def predict_classes(self, x, batch_size=None, verbose=0, steps=None):
+    def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                        steps: float | None = None) -> Array:
         """The classes that samples belong to: the place of the largest output, or of the smallest in a model that ends in
         `RBF`; of a single output, whether it is above one half. Their names, if the model was trained on names.
 
@@ -648,7 +686,7 @@ class Model(Machine):
             raise ValueError(f"class_names must be {classes.count(self)}, as the model has classes. Received: {len(names)}")
         self.metadata["class_names"] = names
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Data) -> Array | Any:
         """What the model makes of one batch, in a single step."""
         plan = self._plans.get("predict")
         if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:

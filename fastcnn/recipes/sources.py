@@ -64,7 +64,8 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
         notes, whence = {"validation_split": None, "whole": None}, f"the folder {inner}"
         if validation_split is not None:
             where = "val" if val is not None else f"{data}, which holds {inner!r} to validate on"
-            raise ValueError(f"validation_split must not be given with {where}. Received: {validation_split!r}")
+            raise ValueError(f"validation_split must not be given with {where}. "
+                             f"Received: {arguments.shown(validation_split)}")
         if val is not None:
             labels = options["labels"] = labels if val_labels is None else val_labels
             listing, whence = _listing(val, "val", size, cache, labels=val_labels), "given as val"
@@ -172,10 +173,12 @@ def _listing(data, name, size=None, cache=False, folder=None, classes=None, labe
 
     if hasattr(data, "read") and hasattr(data, "shape"):
         if size not in (None, min(data.shape[:2])):
-            raise ValueError(f"size must not be given with a source, whose images are of {data.shape}. Received: {size!r}")
+            raise ValueError(f"size must not be given with a source, whose images are of {data.shape}. "
+                             f"Received: {arguments.shown(size)}")
         for option, value in ("cache", cache or None), ("folder", folder), ("classes", classes), ("labels", labels):
             if value is not None:
-                raise ValueError(f"{option} must not be given with a source, which decides itself. Received: {value!r}")
+                raise ValueError(f"{option} must not be given with a source, which decides itself. "
+                                 f"Received: {arguments.shown(value)}")
         return None
     if not isinstance(data, (str, os.PathLike)):
         raise TypeError(f"{name} must be a folder, a zip or tar archive, or a source of images. "

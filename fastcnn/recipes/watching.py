@@ -34,7 +34,7 @@ class Checkpoint(Callback):
     def __init__(self, path, steps=None):
         self.path = None if path is None else os.fspath(path)
         if steps is not None and path is None:
-            raise ValueError(f"steps between checkpoints need a file to save to. Received: {steps!r}")
+            raise ValueError(f"steps between checkpoints need a file to save to. Received: {arguments.shown(steps)}")
         self.steps = None if steps is None else arguments.integer("steps", steps)
         self.seen, self.saved, self._due, self._interrupted = 0, False, False, False
 

@@ -1,16 +1,22 @@
 """What is taken for what."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments, metrics
 from fastcnn.metrics.confusion import numbered
+from fastcnn.typing import ArrayLike, Axes, Figure
 from fastcnn.vis.style import BLUE, GREY, INK, PAPER, RED, axes_of, drawing, grid
 
 _LEGIBLE = 30  # classes
 
 
 @drawing
-def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None, threshold=None):
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | None = None, normalize: bool = False,
+                     ax: Axes | None = None, threshold: float | None = None) -> Figure:
     """Counts of samples by true class (rows) and predicted class (columns).
 
     Right answers are blue, by their part of the row; mistakes are red, deepest the most frequent one, by counts or, if these

@@ -1,8 +1,11 @@
 """How the layers of a network are connected."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import NamedTuple
 
+from fastcnn.typing import Figure, FigureBase, Model
 from fastcnn.vis.layering import Layering
 from fastcnn.vis.style import GREY, INK, bare, cut, drawing, figure_of, inches
 
@@ -34,7 +37,7 @@ class _Box(NamedTuple):
 
 
 @drawing
-def graph(model, figure=None):
+def graph(model: Model, figure: FigureBase | None = None) -> Figure:
     """The layers as boxes, with arrows from each to those that take its values; branches stand side by side.
 
     A box tells the layer's name and type, its output's shape, and its parameters if it has some. A layer that is called
@@ -69,19 +72,19 @@ def _boxes(model):
     inputs, outputs = model.graph.inputs, {id(symbol) for symbol in model.graph.outputs}
     calls = sorted(model.graph.order, key=lambda call: call.number)
     begins = {id(symbol): i for i, symbol in enumerate(inputs)}
-    number = {call.number: i for i, call in enumerate(calls, len(inputs))}
-    given = {}  # number of a call: {id of a value that somebody takes: the value}
+    number = {call: i for i, call in enumerate(calls, len(inputs))}
+    given = {}  # call: {id of a value that somebody takes: the value}
     for symbol in (*(taken for call in calls for taken in call.inputs), *model.graph.outputs):
-        given.setdefault(symbol.call.number, {})[id(symbol)] = symbol
+        given.setdefault(symbol.call, {})[id(symbol)] = symbol
     boxes, seen = [_Box(cut(symbol.name, _MOST), "InputLayer", _shape(symbol), "white", INK, []) for symbol in inputs], set()
     for call in calls:
-        layer, count, values = call.layer, call.layer.count_params(), given[call.number]
+        layer, count, values = call.layer, call.layer.count_params(), given[call]
         kind = type(layer).__name__ + (f", {len(layer.layers)} layers" if hasattr(layer, "graph") else "")
         numbers = [", ".join(map(_shape, values.values()))]
         if count:
             numbers.append("same weights" if layer in seen else f"{count:,}")
         seen.add(layer)
-        sources = [begins.get(id(symbol), number.get(symbol.call.number)) for symbol in call.inputs]
+        sources = [begins.get(id(symbol), number.get(symbol.call)) for symbol in call.inputs]
         boxes.append(_Box(cut(layer.name, _MOST), kind, " · ".join(numbers),
                           _LEARNS if count else _MERGES if len(sources) > 1 else _PLAIN,
                           INK if outputs & set(values) else GREY, sources))

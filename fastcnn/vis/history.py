@@ -1,14 +1,21 @@
 """Curves of a training."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from fastcnn import arguments
+from fastcnn.typing import Axes, Figure, FigureBase, History
 from fastcnn.vis.style import BLUE, GREY, RED, axes_of, drawing, figure_of
 
 _NOT_LEARNING = ("data_wait",)  # what the logs say of the machine
 
 
 @drawing
-def history(history, names=None, figure=None, ax=None):
+def history(history: History | Mapping[str, Sequence[float]], names: str | Sequence[str] | None = None,
+            figure: FigureBase | None = None, ax: Axes | None = None) -> Figure:
     """Loss and metrics over the epochs, of training and of validation: a panel each.
 
     Args:
@@ -39,7 +46,7 @@ def history(history, names=None, figure=None, ax=None):
     if ax is not None:
         if figure is not None or len(names) != 1:
             raise ValueError(f"ax takes one panel, and no figure; choose among {names} with names=. Received: {len(names)} "
-                             f"panels, figure={figure!r}")
+                             f"panels, figure={arguments.shown(figure)}")
         _panel(axes_of(ax, 0, 0), values, names[0], epochs_of)
         return ax.figure
     columns = 2 if len(names) == 4 else min(len(names), 3)

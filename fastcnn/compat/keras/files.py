@@ -11,7 +11,7 @@ def target(what, path, overwrite):
     """The path that `what`, a method, writes to: a name that promises another format than is written warns."""
     path = os.fspath(path)
     if not arguments.flag("overwrite", overwrite) and os.path.exists(path):
-        raise FileExistsError(f"overwrite=False, and the file exists. Received: {path!r}")
+        raise FileExistsError(f"overwrite=False, and the file exists. Received: {arguments.shown(path)}")
     ending = formats.ending(path)
     if ending and ending not in formats.ENDINGS:
         stem = os.path.splitext(os.fsdecode(path))[0]

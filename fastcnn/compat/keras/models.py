@@ -1,6 +1,9 @@
 """Models under Keras' names of any age: `Sequential` and `Model` with the methods of early days, and files."""
 
+from __future__ import annotations
+
 import json
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +16,20 @@ from fastcnn.compat.keras.generators import THREADS, fit_over_batches, over_batc
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
-from fastcnn.compat.spellings import bound, known, renamed, translate, warn
+from fastcnn.compat.spellings import bound, known, renamed, short, translate, warn
+from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
 from fastcnn.model.saving import save_model as save_as_own
+from fastcnn.typing import Array, Config, Data, Path
 
-__all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
+__all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}
 
 
 def _kept(new):
     """A rule for an argument that stays, and gets a text of what to write."""
-    return lambda what, old, given: (f"{old}={given[old]!r}", new)
+    return lambda what, old, given: (f"{old}={short(given[old])}", new)
 
 
 _FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']")}
@@ -38,7 +43,7 @@ class _Methods:
 
     # Compiling
 
-    def compile(self, *args, **given):
+    def compile(self, *args: Any, **given: Any) -> None:
         """As `fastcnn.Sequential.compile`; takes functions of keras.losses, classes of keras.metrics and a lone metric, too.
 
         Args:
@@ -76,7 +81,7 @@ class _Methods:
 
     # Training
 
-    def fit(self, *args, **given):
+    def fit(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.fit`.
 
         Args:
@@ -88,7 +93,7 @@ class _Methods:
         self._show_accuracy(given)
         return super().fit(**known("fit", super().fit, threaded(given, self.seed)))
 
-    def fit_generator(self, *args, **given):
+    def fit_generator(self, *args: Any, **given: Any) -> Any:
         """Training on batches, which `fit` does today.
 
         Args:
@@ -102,14 +107,14 @@ class _Methods:
         """
         return super().fit(**threaded(fit_over_batches(args, given), self.seed))
 
-    def evaluate(self, *args, **given):
+    def evaluate(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
         rules = {"show_accuracy": _FIT["show_accuracy"]}
         given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
 
-    def evaluate_generator(self, *args, **given):
+    def evaluate_generator(self, *args: Any, **given: Any) -> Any:
         """Loss and metrics over batches, which `evaluate` gives today.
 
         Args:
@@ -121,12 +126,12 @@ class _Methods:
 
     # Predicting
 
-    def predict(self, *args, **given):
+    def predict(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.predict`."""
         given = bound(super().predict, args, given)
         return super().predict(**known("predict", super().predict, given))
 
-    def predict_generator(self, *args, **given):
+    def predict_generator(self, *args: Any, **given: Any) -> Any:
         """Predictions for batches, which `predict` makes today.
 
         Args:
@@ -135,7 +140,7 @@ class _Methods:
         """
         return super().predict(**threaded(over_batches("predict", args, given), self.seed, ordered=True))
 
-    def predict_classes(self, x, batch_size=None, verbose=0):
+    def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int = 0) -> Array:
         """As `fastcnn.Sequential.predict_classes`, but of a single output a column.
 
         Shape:
@@ -147,14 +152,14 @@ class _Methods:
             return classes
         return classes[:, None].astype(np.int32) if classes.dtype.kind == "i" else classes[:, None]
 
-    def predict_proba(self, x, batch_size=None, verbose=0):
+    def predict_proba(self, x: Data, batch_size: int | None = None, verbose: int = 0) -> Any:
         """The output, as `predict` gives it."""
         warn("predict_proba(x)", "predict(x)")
         return self.predict(x, batch_size, verbose)
 
     # Files
 
-    def save(self, filepath, overwrite=True):
+    def save(self, filepath: Path, overwrite: bool = True) -> None:
         """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
 
         Args:
@@ -165,11 +170,11 @@ class _Methods:
         self._need_built()
         save_as_own(self, path)
 
-    def save_weights(self, filepath, overwrite=True):
+    def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
         super().save_weights(target("save_weights", filepath, overwrite))
 
-    def load_weights(self, filepath, by_name=False, skip_mismatch=False):
+    def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> Any:
         """Takes parameters from a file that `save_weights` or `save` wrote; see `fastcnn.Sequential.load_weights`."""
         return super().load_weights(filepath, by_name, skip_mismatch)
 
@@ -177,12 +182,12 @@ class _Methods:
     def _check_path(path):
         """Any name will do."""
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The architecture as text, for `model_from_json`."""
         return json.dumps({"class_name": self._kind, "config": self.get_config()})
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
         """A new model from `get_config`'s answer; see `fastcnn.Model.from_config`."""
         return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})})
 
@@ -229,7 +234,7 @@ class Model(_Methods, fastcnn.Model):
         (None, 10)
     """
 
-    def __init__(self, *args, **given):
+    def __init__(self, *args: Any, **given: Any) -> None:
         rules = {"input": renamed("inputs"), "output": renamed("outputs")}
         given = known("Model", _model, translate("Model", bound(_model, args, given), rules))
         if given.get("inputs") is None:
@@ -245,7 +250,7 @@ def _model(inputs, outputs, name="model", seed=None):
     """The order of Model's arguments."""
 
 
-def save_model(model, filepath, overwrite=True):
+def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     """`model.save(filepath, overwrite)`.
 
     Example:
@@ -255,7 +260,7 @@ def save_model(model, filepath, overwrite=True):
     model.save(filepath, overwrite)
 
 
-def load_model(filepath, custom_objects=None, compile=True):
+def load_model(filepath: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
     """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
 
     Raises:
@@ -270,7 +275,7 @@ def load_model(filepath, custom_objects=None, compile=True):
     return load_as(_Methods._kinds, filepath, custom_objects, compile)
 
 
-def model_from_json(json_string, custom_objects=None):
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """A new model from `to_json`'s text.
 
     Example:
