@@ -31,11 +31,11 @@ def real(name, value):
     check(name, value)
     try:
         found = np.asarray(value)
-    except (TypeError, ValueError):  # of rows of different lengths, of arrays that lie elsewhere: it has words for these
+    except (TypeError, ValueError, RuntimeError):  # rows of different lengths, arrays that lie elsewhere: it has words
         return arguments.real(name, value)
     if found.dtype == object and found.ndim:
         found = _numbers(name, value, found)
-    if found.dtype.kind in "US" and found.size:
+    if found.dtype.kind in "US" and found.ndim and found.size:
         raise TypeError(f"{name} must be an array of real numbers. Received: texts, {arguments.shown(str(found.flat[0]))} …")
     return arguments.real(name, found if found.ndim else value)
 
