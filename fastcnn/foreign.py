@@ -1,6 +1,7 @@
 """What users give in the place of arrays: tables of pandas and its kin, pictures, sparse and masked arrays.
 
-Arrays are made of it, or it is refused in words; none of the packages that it comes from is imported."""
+Arrays are made of it, or it is refused in words; none of the packages that it comes from is imported.
+"""
 
 import numbers
 
@@ -11,7 +12,7 @@ from fastcnn import arguments
 _MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")  # of pictures, whose numbers say how bright something is
 
 
-def real(name, value):
+def real(name: str, value) -> np.ndarray:
     """What `arguments.real` gives, of all that a model may be given; objects that are numbers are made such.
 
     Args:
@@ -40,7 +41,7 @@ def real(name, value):
     return arguments.real(name, found if found.ndim else value)
 
 
-def check(name, value):
+def check(name: str, value) -> None:
     """Refuses what NumPy would make other arrays of than are meant.
 
     Raises:
@@ -83,7 +84,7 @@ def _numbers(name, value, objects):
     raise TypeError(f"{name} must be an array of real numbers. Received: {arguments.shown(item)} at {where}")
 
 
-def meant(name, given, shape, size):
+def meant(name: str, given, shape: tuple, size: tuple) -> str:
     """What may be done with samples of another shape, as words of a message; "": nothing that is known.
 
     Args:

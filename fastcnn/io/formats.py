@@ -1,13 +1,17 @@
 """Formats of models, by the endings of files' names: the one place that knows which there are."""
 
+from __future__ import annotations
+
 import os
 import re
+
+from fastcnn.typing import Path
 
 ENDINGS = {".safetensors": None}  # ending: the module that writes it; None: fastcnn's own format
 _ENDING = re.compile(r"\.[a-z]\w*$", re.IGNORECASE)  # "lenet-0.99" has none
 
 
-def ending(path):
+def ending(path: Path) -> str:
     """The ending of a file's name in small letters; "": it has none.
 
     Example:
@@ -18,7 +22,7 @@ def ending(path):
     return found.group().lower() if found else ""
 
 
-def writer(path):
+def writer(path: Path):
     """The module that writes files of a name; None: fastcnn's own format, which a name without ending stands for, too.
 
     Raises:

@@ -26,6 +26,7 @@ from fastcnn.typing import (
     Each,
     History,
     Identifier,
+    LoadedWeights,
     Optimizer,
     Path,
     Sequential,
@@ -193,7 +194,7 @@ class Model(Machine):
         self._check_path(path)
         save_model(self, path, dtype)
 
-    def save_weights(self, path):
+    def save_weights(self, path: Path) -> None:
         """Writes all parameters into one .safetensors file, named layer/parameter.
 
         Args:
@@ -205,7 +206,7 @@ class Model(Machine):
         self._check_path(path)
         save_weights(self, path)
 
-    def load_weights(self, path, by_name=False, skip_mismatch=False):
+    def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
         """Takes parameters from a file that `save_weights` or `save` wrote; nothing changes unless all is right.
 
         Args:
@@ -660,7 +661,7 @@ class Model(Machine):
         return classes.answers(self, found)
 
     @property
-    def class_names(self):
+    def class_names(self) -> list[str] | None:
         """What the outputs stand for, in their order (of a single output: what 0 and 1 do); None: nobody has said it.
 
         Training on names sets it, to the names in their order. It is kept in `metadata`, and so in files. Once it is set,
@@ -676,7 +677,7 @@ class Model(Machine):
         return self.metadata.get("class_names")
 
     @class_names.setter
-    def class_names(self, names):
+    def class_names(self, names: Sequence[str] | None) -> None:
         self._named = names is not None
         if names is None:
             self.metadata.pop("class_names", None)

@@ -20,7 +20,7 @@ from fastcnn.compat.spellings import bound, known, renamed, short, translate, wa
 from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
 from fastcnn.model.saving import save_model as save_as_own
-from fastcnn.typing import Array, Config, Data, Path
+from fastcnn.typing import Array, Config, Data, LoadedWeights, Path
 
 __all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
@@ -174,7 +174,7 @@ class _Methods:
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
         super().save_weights(target("save_weights", filepath, overwrite))
 
-    def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> Any:
+    def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
         """Takes parameters from a file that `save_weights` or `save` wrote; see `fastcnn.Sequential.load_weights`."""
         return super().load_weights(filepath, by_name, skip_mismatch)
 
