@@ -64,7 +64,7 @@ def check(name: str, value) -> None:
     odd = next((one.mode for one in pictures if one.mode not in _MODES), None)
     if odd is not None:
         raise ValueError(f"{name} must hold pictures of mode 'RGB' or 'L', whose numbers are brightnesses; "
-                         f"picture.convert('RGB') makes such. Received: mode {odd!r}")
+                         f"picture.convert('RGB') makes such. Received: mode {arguments.shown(odd)}")
     forms = list(dict.fromkeys((*one.size, one.mode) for one in pictures))
     if len(forms) > 1:
         w, h, mode = forms[0]

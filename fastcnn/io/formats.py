@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from fastcnn import arguments
 from fastcnn.typing import Path
 
 ENDINGS = {".safetensors": None}  # ending: the module that writes it; None: fastcnn's own format
@@ -18,7 +19,7 @@ def ending(path: Path) -> str:
         >>> ending("m.H5"), ending("m"), ending("best-0.98"), ending("{epoch:02d}-{val_loss:.2f}.h5")
         ('.h5', '', '', '.h5')
     """
-    found = _ENDING.search(os.path.basename(os.fsdecode(path)))
+    found = _ENDING.search(os.path.basename(os.fsdecode(arguments.path("path", path))))
     return found.group().lower() if found else ""
 
 

@@ -163,6 +163,8 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | 
         >>> numbered(["cat", "ape"], ["ape", "ape"])
         ([1, 0], [0, 0], ['ape', 'cat'])
     """
+    if class_names is not None and np.ndim(class_names) != 1:
+        raise TypeError(f"class_names must be a list of names. Received: {arguments.shown(class_names)}")
     given = [np.asarray(y) for y in (y_true, y_pred)]
     named = [y.dtype.kind in "UTO" and y.size > 0 and isinstance(y.flat[0], str) for y in given]
     if not any(named):
@@ -175,7 +177,8 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | 
     for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
         unknown = [label for label in y.flat if label not in places] if has_names else []
         if unknown:
-            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. Received: {unknown[0]!r}")
+            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. "
+                             f"Received: {arguments.shown(unknown[0])}")
         found.append([places[label] for label in y.flat] if has_names else y)
     return *found, names
 

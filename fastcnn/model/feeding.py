@@ -236,7 +236,7 @@ def validation(model, given, tail, batch_size, steps, own_size, freq):
     if tail is None and streams.is_stream(given):
         if own_size is not None:
             raise ValueError(f"validation_batch_size must not be given when validation_data is a source of batches. "
-                             f"Received: {own_size!r}")
+                             f"Received: {arguments.shown(own_size)}")
         return Validation(stream_of(model, "validation_steps", given, steps, name="validation_data"), freq)
     if tail is None:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):

@@ -49,7 +49,7 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
     options = {"size": 256 if size is None else size, "cache": cache, "labels": labels, "channels": channels,
                "ground": ground}
     if val is None and val_labels is not None:
-        raise ValueError(f"val_labels must be given with val. Received: {val_labels!r} alone")
+        raise ValueError(f"val_labels must be given with val. Received: {arguments.shown(val_labels)} alone")
     listing, training, inner = _listing(data, "data", size, cache, folder, classes, labels), data, None
     if listing is not None:
         first, inner = (None, None) if labels is not None else listing.parts()
