@@ -172,7 +172,7 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | 
     if class_names is None and not all(named):
         raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
                          "Received: None")
-    names = sorted(set(given[0].ravel()) | set(given[1].ravel())) if class_names is None else list(class_names)
+    names = list(class_names) if class_names is not None else sorted({name for y in given for name in y.ravel().tolist()})
     places, found = {name: number for number, name in enumerate(names)}, []
     for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
         unknown = [label for label in y.flat if label not in places] if has_names else []
