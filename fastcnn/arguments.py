@@ -39,8 +39,8 @@ def real(name, value):
         return result
     received = f"dtype {result.dtype}"
     if result.dtype == object:
-        odd = next((item for item in result.flat if not isinstance(item, (int, float, np.number))), value)
-        received = f"an array with {shown(odd)} in it" if result.ndim else shown(value)
+        odd = [item for item in result.flat if not isinstance(item, (int, float, np.number))]
+        received = f"an array with {shown(odd[0])} in it" if result.ndim and odd else shown(value)
         if result.ndim == 0 and value is not None:
             received = f"an object of class {type(value).__name__}, which holds none (functions compute at once; in a " \
                        "network, layers stand for them)"

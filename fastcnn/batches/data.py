@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, foreign
 
 
 def samples(name, x, input_size, first=False):
@@ -10,7 +10,8 @@ def samples(name, x, input_size, first=False):
 
     A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
     """
-    x = arguments.real(name, x)
+    given, x = x, foreign.real(name, x)
+    shape = x.shape
     if x.ndim == 1 and len(input_size) == 1:
         x = x[:, None]
     if first and x.ndim == 4:
@@ -19,7 +20,8 @@ def samples(name, x, input_size, first=False):
         x = x[..., None]
     if x.ndim < 1 or x.shape[1:] != input_size:
         size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
-        raise ValueError(f"{name} must have shape {('samples', *size)}. Received: shape {x.shape}")
+        raise ValueError(f"{name} must have shape {('samples', *size)}{foreign.meant(name, given, shape, size)}. "
+                         f"Received: shape {shape}")
     return x
 
 
@@ -32,9 +34,10 @@ def same_length(x, y, sample_weight=None):
     """Refuses arrays of different numbers of samples."""
     given = [("x", x), ("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
     for name, value in given:
+        foreign.check(name, value)
         if not np.ndim(value):
             raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
-    lengths = [(name, len(value)) for name, value in given]
+    lengths = [(name, value.shape[0] if hasattr(value, "shape") else len(value)) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
                          + ", ".join(f"{name} {length}" for name, length in lengths))
@@ -44,9 +47,12 @@ def weights(sample_weight, count):
     """One float32 weight per sample, or None."""
     if sample_weight is None:
         return None
-    result = arguments.array("sample_weight", sample_weight, 1)
+    result = arguments.array("sample_weight", foreign.real("sample_weight", sample_weight), 1)
     if len(result) != count:
         raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
+    if not np.isfinite(result).all():
+        odd = int(np.argmin(np.isfinite(result)))
+        raise ValueError(f"sample_weight must hold finite numbers. Received: {result[odd]:g} for sample {odd}")
     return result
 
 

@@ -24,7 +24,9 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("transpose", True, None, ["lenet5"], "exchange rows and columns of --data's images, as EMNIST's files need it"),
     ("folder", str, "NAME", ["alexnet"], "where in --data the class folders, or train and val, lie (they are looked for)"),
     ("classes", common.words, "NAME,NAME…", ["alexnet"], "the classes, in this order; others are left out (all)"),
-    ("labels", str, "FILE.csv", ["alexnet"], "classes in the place of class folders: a row of image and class for each"),
+    ("labels", str, "FILE", ["alexnet"], "classes in the place of class folders: a table, CSV or the like, with a row of "
+                                         "image and class for each, or a column of 0 and 1 for each class"),
+    ("val-labels", str, "FILE", ["alexnet"], "the same for the images of --val"),
     ("validation-split", common.part, "X", ["alexnet"], "the part of each class that is held out (0.2)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
      None, _BOTH, "which LeNet-5: with that activation, or as published in 1998, by default trained on single images for 20 "
@@ -112,10 +114,14 @@ def run(options):
 
 def _check_files(given):
     """What is to be written can be, and replaces nothing unasked; returns whether the network is."""
+    from fastcnn import Model
+
     overwrite, resumed = given.pop("overwrite", False), given.get("resume")
     files = {name: given[name] for name in ("save", "best", "log") if name in given}
     for name, path in files.items():
         goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
+        if name != "log":
+            Model._check_path(path)
         common.check_writable(path, overwrite or goes_on)
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:

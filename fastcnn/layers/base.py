@@ -147,7 +147,8 @@ class Layer(Settable):
                 raise ValueError(f"layer {self.name!r} was built for samples of shape {self.input_size}. Received: {shape}")
             return
         if self.spatial and len(shape) != 3:
-            raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels). Received: {shape}")
+            raise ValueError(f"{type(self).__name__} works on samples of shape (height, width, channels); a single one is "
+                             f"x[None], grey images without channels are x[..., None]. Received: {shape}")
         if self.name is None:
             self.name = self.default_name()
         self.input_size = self.output_size = shape

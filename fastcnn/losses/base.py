@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn import arguments, registry
+from fastcnn import arguments, foreign, registry
 from fastcnn.attributes import overrides
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -86,7 +86,7 @@ class Loss(registry.Configurable):
 
     def prepare(self, y, output_size):
         """Targets as the op reads them, and whether they are labels; checks shapes and values."""
-        y = arguments.array("y", y)
+        y = arguments.array("y", foreign.real("y", y))
         shape = (y.shape[0], *output_size) if y.ndim else ()
         if y.ndim == 1 and math.prod(output_size) == 1 or y.shape == shape:
             return y.reshape(shape), False
@@ -176,15 +176,16 @@ def _op(function):
 
 def labels(name, y, output_size, ignored=None):
     """y as int32 labels (samples,), checked; `ignored` becomes −1."""
-    y = np.asarray(y)
+    y = foreign.real("y", y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or len(output_size) != 1:
-        raise ValueError(f"y must be labels (samples,) for {name}, and the model end in one dimension; one-hot rows go with "
-                         f"categorical_crossentropy. Received: shape {y.shape}, output {output_size}")
-    if y.dtype.kind not in "iu":
-        if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
-            raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
+        raise ValueError(f"y must be labels (samples,) for {name}, and the model end in one dimension, as it does behind "
+                         f"Flatten(); one-hot rows go with categorical_crossentropy. Received: shape {y.shape}, output "
+                         f"{output_size}")
+    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        odd = np.flatnonzero(y != np.floor(y))[0]
+        raise TypeError(f"y must hold integer labels. Received: {y[odd]:g} at y[{odd}]")
     numbers = y.astype(np.int64, copy=False)
     counted = numbers if ignored is None else numbers[numbers != ignored]
     if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there

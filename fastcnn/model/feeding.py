@@ -3,10 +3,12 @@
 A batch's arrays are those of the inputs, then the targets of the outputs, then as many weights of samples.
 """
 
+import math
 import warnings
 from contextlib import closing
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,6 +78,8 @@ def prepared(model, x, y, sample_weight=None, learn=False):
     if y is None:
         raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
                          f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
+    if not model.built and np.ndim(x) and np.ndim(y):  # before shapes are for good
+        data.same_length(x, y, sample_weight)
     xs = samples(model, "x", x)
     names, heads = model.output_names, model._heads
     single = len(heads) == 1
@@ -138,11 +142,21 @@ def weighted(model, arrays, class_weight):
     return [*arrays[:-1], own if before is None else before * own]
 
 
+def rounded(steps):
+    """A number of steps, of a float as Keras took it, len(x) / 32 or np.ceil's: so many that none is missing.
+
+    Example:
+        >>> rounded(31.25), rounded(np.ceil(31.25)), rounded(5)
+        (32, 32, 5)
+    """
+    return math.ceil(steps) if isinstance(steps, (float, np.floating)) and math.isfinite(steps) else steps
+
+
 def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat=False):
     """Arrays in batches; `name` is that of the argument `steps`."""
     size = arguments.integer("batch_size", 32 if batch_size is None else batch_size)
     count = len(arrays[0])
-    steps = None if steps is None else arguments.integer(name, steps)
+    steps = None if steps is None else arguments.integer(name, rounded(steps))
     batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
     if not repeat and batches.steps > len(batches):
         warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
@@ -152,7 +166,7 @@ def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat
 
 def stream_of(model, name, source, steps, class_weight=None, targets=True, training=False, **options):
     """A source of batches; `name` is that of the argument `steps`."""
-    steps = None if steps is None else arguments.integer(name, steps)
+    steps = None if steps is None else arguments.integer(name, rounded(steps))
     prepare = partial(_batch, model, class_weight, training) if targets else partial(_unlabelled, model)
     stream = streams.Stream(source, prepare, steps, training=training, **options)
     if not model.built and model.layers:
@@ -181,18 +195,50 @@ def _unlabelled(model, item):
     return len(xs[0]), xs, False
 
 
-def validation(model, given, batch_size, steps):
-    """Batches to validate on, or None."""
-    if given is None:
-        if steps is not None:
-            raise ValueError(f"validation_steps must come with validation_data. Received: {steps!r}")
-        return None
-    if streams.is_stream(given):
-        return stream_of(model, "validation_steps", given, steps)
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
-                         f"Received: {type(given).__name__}")
-    return batches_of(model, "validation_steps", *prepared(model, *given), batch_size, steps)
+class Validation(NamedTuple):
+    """Batches to validate on, or None; and when: after every so many epochs, or a list of them, counted from 1."""
+
+    batches: object
+    freq: object
+
+    def is_due(self, epoch):
+        """After this epoch, counted from 1?"""
+        return self.batches is not None and (epoch % self.freq == 0 if isinstance(self.freq, int) else epoch in self.freq)
+
+
+def validation(model, given, tail, batch_size, steps, own_size, freq):
+    """`Validation`, of arguments of `fit`.
+
+    Args:
+        given, steps, own_size, freq: validation_data, validation_steps, validation_batch_size, validation_freq.
+        tail: (arrays, sparse) that were split off, or None.
+        batch_size: of training.
+    """
+    if given is None and tail is None:
+        for name, value in (("steps", steps), ("batch_size", own_size), ("freq", None if freq == 1 else freq)):
+            if value is not None:
+                raise ValueError(f"validation_{name} must come with validation_data or validation_split. "
+                                 f"Received: {value!r}")
+    if isinstance(freq, (list, tuple, set, range)):
+        freq = sorted({arguments.integer("validation_freq", epoch) for epoch in freq})
+    elif hasattr(freq, "__index__"):
+        freq = arguments.integer("validation_freq", freq)
+    else:
+        raise TypeError(f"validation_freq must be an integer ≥ 1, or a list of epochs. Received: {arguments.shown(freq)}")
+    size = batch_size if own_size is None else arguments.integer("validation_batch_size", own_size)
+    if given is None and tail is None:
+        return Validation(None, freq)
+    if tail is None and streams.is_stream(given):
+        if own_size is not None:
+            raise ValueError(f"validation_batch_size must not be given when validation_data is a source of batches. "
+                             f"Received: {own_size!r}")
+        return Validation(stream_of(model, "validation_steps", given, steps), freq)
+    if tail is None:
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
+                             f"Received: {type(given).__name__}")
+        tail = prepared(model, *given)
+    return Validation(batches_of(model, "validation_steps", *tail, size, steps), freq)
 
 
 def edge(model, y):

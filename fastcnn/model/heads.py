@@ -1,6 +1,6 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
-from fastcnn import arguments, losses, metrics
+from fastcnn import arguments, attributes, losses, metrics
 
 
 class Head:
@@ -20,6 +20,16 @@ class Head:
         if loss is not None:
             loss.check_output(size)
         self.metrics = [metrics.resolve(identifier, loss, (None, *size), best) for identifier in given]
+        self._copying = [not attributes.is_own(type(metric)) for metric in self.metrics]  # users' may write into arrays
+
+    def update(self, target, y, weight):
+        """Tells the metrics of a batch: of the samples that the loss counts."""
+        counts = self.loss.counts(target)
+        if counts is not None and not counts.all():
+            target, y, weight = target[counts], y[counts], weight[counts]
+        for metric, copying in zip(self.metrics, self._copying) if len(y) else ():
+            given = (target.copy(), y.copy(), weight) if copying else (target, y, weight)
+            metric.update_state(*given)
 
 
 def per_output(name, value, names, single):

@@ -99,7 +99,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict(x, batch_size=max(1, len(x)))
+            return self.predict_on_batch(x)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -155,15 +155,67 @@ class Model(Machine):
         states of the callbacks, for `fit(resume=True)`.
 
         Args:
-            path: of the file.
+            path: of the file; it ends in .safetensors, or has no ending.
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
+            ValueError: a name that promises another format.
         """
-        from fastcnn.model.saving import save_model
+        from fastcnn.model import formats
 
         self._need_built()
-        save_model(self, path)
+        formats.writer(path)(self, path)
+
+    def save_weights(self, path):
+        """Writes all parameters into one .safetensors file, named layer/parameter.
+
+        Args:
+            path: as of `save`.
+        """
+        from fastcnn.model.weights import save_weights
+
+        self._need_built()
+        self._check_path(path)
+        save_weights(self, path)
+
+    def load_weights(self, path, by_name=False, skip_mismatch=False):
+        """Takes parameters from a file that `save_weights` or `save` wrote; nothing changes unless all is right.
+
+        Args:
+            path: of the file.
+            by_name: take the layers whose names the file has, and leave others as they are. False: all of them, by their
+                names, or in their order if names differ.
+            skip_mismatch: leave layers that have other shapes in the file, or are not there, as they are; a warning names
+                them.
+
+        Returns:
+            LoadedWeights: names of parameters that were `loaded`, are `missing` in the file or `mismatched`, and of the
+            file's that are `unused`.
+
+        Raises:
+            FileFormatError: another file, or one that does not fit; no layer fits.
+
+        Example:
+            >>> old, new = fastcnn.networks.lenet5(), fastcnn.networks.lenet5(classes=3)
+            >>> old.save_weights("digits.safetensors")
+            >>> new.pop().name, new.add(fastcnn.layers.Dense(3, "softmax", name="letters"))
+            ('output', None)
+            >>> found = new.load_weights("digits.safetensors", by_name=True)
+            >>> found.missing, found.unused, len(found.loaded)
+            (['letters/kernel', 'letters/bias'], ['output/kernel', 'output/bias'], 8)
+        """
+        from fastcnn.model.weights import load_weights
+
+        self._need_built()
+        self._need_float32("load_weights")
+        return load_weights(self, path, by_name, skip_mismatch)
+
+    @staticmethod
+    def _check_path(path):
+        """Refuses a file's name before there is work that would be lost."""
+        from fastcnn.model import formats
+
+        formats.writer(path)
 
     # Compiling
 
@@ -251,7 +303,7 @@ class Model(Machine):
 
     def fit(self, x, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, resume=False):
+            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1, resume=False):
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
@@ -271,8 +323,10 @@ class Model(Machine):
             sample_weight: one number per sample.
             initial_epoch: number of epochs done before.
             steps_per_epoch: steps of an epoch; None: until all samples were seen. With steps the next epoch goes on
-                where the last one ended.
+                where the last one ended. A float, as len(x) / 32, is rounded up.
             validation_steps: validate on so many batches; None: on all.
+            validation_batch_size: samples per step of validation; None: batch_size.
+            validation_freq: validate after every so many epochs; or a list of epochs, counted from 1.
             resume: go on where `load_model`'s file, or the last `fit`, left off, in the midst of an epoch if need be.
                 With the same data, the same arguments and callbacks of the same classes in the same order, the bits are
                 those of a training that never stopped: weights, optimizer, logs, the callbacks' states and History.
@@ -310,14 +364,13 @@ class Model(Machine):
         else:
             arrays, sparse = feeding.prepared(self, x, y, sample_weight, learn=True)
             if part and validation_data is None:
-                arrays, tail = data.split(arrays, part)
+                arrays, rest = data.split(arrays, part)
+                tail = rest, sparse
             arrays = feeding.weighted(self, arrays, class_weight)
             batches = feeding.batches_of(self, "steps_per_epoch", arrays, sparse, batch_size, steps_per_epoch, seed,
             repeat=True)
-        if tail is not None:
-            validation = feeding.batches_of(self, "validation_steps", tail, sparse, batch_size, validation_steps)
-        else:
-            validation = feeding.validation(self, validation_data, batch_size, validation_steps)
+        validation = feeding.validation(self, validation_data, tail, batch_size, validation_steps, validation_batch_size,
+                                        validation_freq)
         if resume:
             self._standing.check(batches)
         return self._fit(batches, range(self.epochs_seen if resume else initial_epoch, epochs), resume, validation, verbose,
@@ -326,20 +379,28 @@ class Model(Machine):
     def _fit(self, *given):
         return loops.fit(self, *given)
 
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None):
+    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, return_dict=False):
         """One step of training on one batch.
 
         Returns:
-            the loss, or [loss, *metrics], of this batch, before the step.
+            the loss, or [loss, *metrics], of this batch, before the step; with return_dict all of them by name.
         """
         self._need_loss()
         self._need_float32("train_on_batch")
-        return loops.once(self, "train", *self._one_batch(x, y, sample_weight, class_weight, learn=True))
+        batch = self._one_batch(x, y, sample_weight, class_weight, learn=True)
+        return self._told(loops.once(self, "train", *batch), return_dict)
 
-    def test_on_batch(self, x, y, sample_weight=None):
-        """The loss, or [loss, *metrics], of one batch."""
+    def test_on_batch(self, x, y, sample_weight=None, return_dict=False):
+        """The loss, or [loss, *metrics], of one batch; with return_dict all of them by name."""
         self._need_loss()
-        return loops.once(self, "test", *self._one_batch(x, y, sample_weight))
+        return self._told(loops.once(self, "test", *self._one_batch(x, y, sample_weight)), return_dict)
+
+    def _told(self, results, return_dict):
+        """Results, {name: value}, as `evaluate` and its kin return them."""
+        if arguments.flag("return_dict", return_dict):
+            return results
+        values = list(results.values())
+        return values if len(values) > 1 else values[0]
 
     def _one_batch(self, x, y, sample_weight, class_weight=None, learn=False):
         """(arrays, whether targets are labels) of one batch."""
@@ -479,16 +540,17 @@ class Model(Machine):
 
     # Evaluating and predicting
 
-    def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None):
+    def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, return_dict=False):
         """Loss and metrics over samples.
 
         Args:
             x, y, sample_weight, verbose: as `fit`; x may be a source of batches.
             batch_size: samples per step, 32 unless given; does not change the result.
             steps: number of batches; None: all.
+            return_dict: return all by name.
 
         Returns:
-            the loss, or [loss, *metrics].
+            the loss, or [loss, *metrics]; or {name: value}.
         """
         self._need_loss()
         if streams.is_stream(x):
@@ -497,8 +559,7 @@ class Model(Machine):
         else:
             batches = feeding.batches_of(self, "steps", *feeding.prepared(self, x, y, sample_weight), batch_size, steps)
         watchers = loops.watchers_of(self, [callbacks.Progress(verbose)], batches, verbose, self.metrics_names)
-        values = loops.evaluate(self, batches, watchers)
-        return values if len(values) > 1 else values[0]
+        return self._told(loops.evaluate(self, batches, watchers), return_dict)
 
     def predict(self, x, batch_size=None, verbose=0, steps=None):
         """What the model makes of samples.

@@ -3,6 +3,12 @@
 from fastcnn import _ops, arguments, registry
 from fastcnn.optimizers import schedules
 
+_INSTEAD = {  # arguments that Keras' have
+    "decay": "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by weight_decay",
+    "gradient_accumulation_steps": "model.gradients(x, y) of each part of a batch, and optimizer.apply(model, gradients) "
+                                   "with their mean",
+}
+
 
 class Optimizer(registry.Configurable):
     """Base class of optimizers: what they have in common.
@@ -38,10 +44,9 @@ class Optimizer(registry.Configurable):
 
     def __init__(self, learning_rate, weight_decay=None, decoupled=True, clipnorm=None, clipvalue=None, global_clipnorm=None,
                  **unknown):
-        if "decay" in unknown:
-            raise TypeError(f"{type(self).__name__} has no argument 'decay'. What it did is "
-                            "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
-                            "weight_decay.")
+        for name, instead in _INSTEAD.items():
+            if name in unknown:
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}. What it does is {instead}.")
         if unknown:
             arguments.refuse(type(self), unknown, lr="learning_rate")
         self.iterations = 0  # steps taken so far

@@ -25,8 +25,8 @@ TrainedOnImages.__doc__ = (
 
 def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, learning_rate=0.02, mixup=0.2, lighting=0.1,
                   initializer="he_normal", schedule="one_cycle", validation_split=None, seed=0, size=None, crop=None,
-                  cache=False, folder=None, classes=None, labels=None, save=None, checkpoint_steps=None, best=None, log=None,
-                  resume=None, verbose="auto", callbacks=None):
+                  cache=False, folder=None, classes=None, labels=None, val_labels=None, save=None, checkpoint_steps=None,
+                  best=None, log=None, resume=None, verbose="auto", callbacks=None):
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;
@@ -53,7 +53,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
         cache: keep decoded photographs in memory: size² · 3 bytes each.
         folder: where in data the class folders, or "train" and "val", lie; None: they are looked for.
         classes: names of the classes, in the order of the model's outputs; others are left out. None: all.
-        labels: a CSV file of image and class, or {image: class}, in the place of class folders.
+        labels: a table with a row of image and class for each, or {image: class}, in the place of class folders.
+        val_labels: the same for val; None: as labels.
         save: file that the model is written to after each epoch and on Ctrl-C, whole or not at all, with all that is needed
             to go on.
         checkpoint_steps: also save after so many steps.
@@ -99,7 +100,8 @@ def train_alexnet(data, val=None, variant="paper", epochs=40, batch_size=64, lea
                 *([watching.ModelCheckpoint(best, "val_accuracy", save_best_only=True)] if best is not None else []),
                 checkpoint]
     settings["callbacks"] = [type(watcher).__name__ for watcher in watchers]
-    training, validation, images, line = training_sources(data, val, validation_split, size, cache, folder, classes, labels)
+    training, validation, images, line = training_sources(data, val, validation_split, size, cache, folder, classes, labels,
+                                                              val_labels)
     if verbose:
         say(line)
     settings["size"], settings["validation_split"] = min(training.shape[:2]), images["validation_split"]
