@@ -214,5 +214,6 @@ def _ten_crops(model, source, augmentation, batch_size):
 
     right = count = 0
     for numbers, y in predict_batches(model, source, augmentation, 10, batch_size):
-        right, count = right + int((y.argmax(1) == source.labels[numbers]).sum()), count + len(numbers)
+        right += int((y.argmax(1) == source.labels[numbers])[~np.isnan(y).any(axis=1)].sum())
+        count += len(numbers)
     return right / count if count else float("nan")
