@@ -114,14 +114,14 @@ def run(options):
 
 def _check_files(given):
     """What is to be written can be, and replaces nothing unasked; returns whether the network is."""
-    from fastcnn import Model
+    from fastcnn.io import formats
 
     overwrite, resumed = given.pop("overwrite", False), given.get("resume")
     files = {name: given[name] for name in ("save", "best", "log") if name in given}
     for name, path in files.items():
         goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
         if name != "log":
-            Model._check_path(path)
+            formats.writer(path)
         common.check_writable(path, overwrite or goes_on)
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:

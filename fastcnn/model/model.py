@@ -161,10 +161,11 @@ class Model(Machine):
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
             ValueError: a name that promises another format.
         """
-        from fastcnn.model import formats
+        from fastcnn.model.saving import save_model
 
         self._need_built()
-        formats.writer(path)(self, path)
+        self._check_path(path)
+        save_model(self, path)
 
     def save_weights(self, path):
         """Writes all parameters into one .safetensors file, named layer/parameter.
@@ -213,7 +214,7 @@ class Model(Machine):
     @staticmethod
     def _check_path(path):
         """Refuses a file's name before there is work that would be lost."""
-        from fastcnn.model import formats
+        from fastcnn.io import formats
 
         formats.writer(path)
 

@@ -4,7 +4,7 @@ import os
 
 from fastcnn import arguments
 from fastcnn.compat.spellings import warn
-from fastcnn.model import formats
+from fastcnn.io import formats
 
 
 def target(what, path, overwrite):
@@ -13,7 +13,7 @@ def target(what, path, overwrite):
     if not arguments.flag("overwrite", overwrite) and os.path.exists(path):
         raise FileExistsError(f"overwrite=False, and the file exists. Received: {path!r}")
     ending = formats.ending(path)
-    if ending and ending not in formats.WRITERS:
+    if ending and ending not in formats.ENDINGS:
         stem = os.path.splitext(os.fsdecode(path))[0]
         warn(f"{what}({os.fsdecode(path)!r})",
              f"{what}({stem + '.safetensors'!r}): safetensors is what is written under either name, not {ending[1:]}")
