@@ -577,6 +577,7 @@ def test_fit_writes_files(model, tmp_path):
     assert [float(row[2]) for row in rows] == history.history["loss"]
 
 
+@pytest.mark.filterwarnings("ignore:the loss is nan:RuntimeWarning")
 def test_fit_stops_at_nan_within_the_epoch(model):
     seen = []
     x = X.copy()

@@ -34,10 +34,11 @@ def test_training_is_the_reference_s(shape, isa, threads):
     model = fastcnn.Sequential([fastcnn.Input(shape), *pixels, L.Flatten(), L.Dense(2, "softmax")], seed=1)
     model.compile(SGD(0.5, momentum=0.5), "sparse_categorical_crossentropy")
     twin, before = Twin(model), [layer.get_weights() for layer in model.layers]
+    rng, y = np.random.default_rng(shape), np.arange(17) // 13  # more of one class: biases move, and not by rounding alone
     for _ in range(3):
-        x, y = clear_batch(twin, RNG, 17, shape), RNG.integers(0, 2, 17)
+        x = clear_batch(twin, rng, 17, shape)
         assert model.train_on_batch(x, y) == pytest.approx(twin.step(x, y), rel=1e-4)
-    assert assert_trained_alike(model, twin, before) == 9
+    assert assert_trained_alike(model, twin, before, steps=3) == 7
 
 
 def convolutional(dense, package=fastcnn, layers=L, seed=2, **given):

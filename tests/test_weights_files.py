@@ -12,7 +12,7 @@ from fastcnn.compat.keras import layers as KL
 from fastcnn.io import formats
 
 FOREIGN = ["h5", "hdf5", "keras", "onnx", "pt", "pth", "pkl", "npz", "json", "weights.h5", "H5", "tflite", "bin"]
-OWN = ["m.safetensors", "m.SafeTensors", "m", "best-0.98", "m.05-1.5", "a.b/m", ".m"]
+OWN = ["m.safetensors", "m.SafeTensors", "m", "best-0.98", "m.05-1.5", "a.b/m"]
 
 
 def network(names=("one", "two", "three"), units=(5, 4, 3), inputs=6, package=fastcnn, layers=L, seed=0):
