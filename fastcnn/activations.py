@@ -55,16 +55,22 @@ def fusable(activation: tuple[str, float]) -> bool:
     return activation[0] in _ops.ACTIVATIONS and activation[0] not in _ops.OF_X
 
 
-def op(activation: tuple[str, float], size: int, channels: int) -> Op:
-    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`.
+def check(activation: tuple[str, float], channels: int) -> None:
+    """Refuses a softmax over a single value.
 
-    Raises:
-        ValueError: a softmax over a single value.
+    Example:
+        >>> check(get("sigmoid"), 1), check(get("softmax"), 2)
+        (None, None)
     """
-    name, constant = activation
+    name = activation[0]
     if name not in _ops.ACTIVATIONS and channels == 1:
         raise ValueError(f"{name} needs several outputs, of one it is always {int(name == 'softmax')}; a single output goes "
                          f"with 'sigmoid' and binary_crossentropy. Received: {name} of 1 output")
+
+
+def op(activation: tuple[str, float], size: int, channels: int) -> Op:
+    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`."""
+    name, constant = activation
     if name in _ops.ACTIVATIONS:
         return _ops.plain("activation_of_x" if name in _ops.OF_X else "activation", 1, size, name, constant)
     return _ops.plain(name, size // channels, channels)

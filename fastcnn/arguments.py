@@ -47,8 +47,8 @@ def real(name: str, value) -> np.ndarray:
     if isinstance(value, str):
         received = f"{shown(value)}, a text (images.decode_image reads a picture, datasets.ImageFolder folders of them)"
     elif result.dtype == object:
-        odd = next((item for item in result.flat if not isinstance(item, (int, float, np.number))), value)
-        received = f"an array with {shown(odd)} in it" if result.ndim else shown(value)
+        odd = [item for item in result.flat if not isinstance(item, (int, float, np.number))]
+        received = f"an array with {shown(odd[0])} in it" if result.ndim and odd else shown(value)
         if result.ndim == 0 and value is not None:
             what = shown(value) if hasattr(value, "__name__") else f"an object of class {type(value).__name__}"
             received = f"{what}, which holds none (functions compute at once; in a network, layers stand for them)"

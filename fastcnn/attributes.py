@@ -119,10 +119,10 @@ def overrides(cls, base, told, *names):
 
 def _native(cls):
     """The class of fastcnn's that a class is, or is made of."""
-    return next(c for c in cls.__mro__ if _is_own(c))
+    return next(c for c in cls.__mro__ if is_own(c))
 
 
-def _is_own(cls):
+def is_own(cls):
     """Is it one of fastcnn's modules' classes? (Those of examples in docstrings have their names, but are in no module.)"""
     module = cls.__module__
     return module.partition(".")[0] == "fastcnn" and getattr(sys.modules.get(module), cls.__name__, None) is cls

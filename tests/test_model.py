@@ -108,7 +108,6 @@ def mixed():
             ValueError,
             "Input must be the first",
         ),
-        (lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Dense(2)]), ValueError, "Flatten"),
         (
             lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Conv2D(1, 9)]),
             ValueError,

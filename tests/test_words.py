@@ -202,10 +202,13 @@ def test_what_is_no_array():
     for x, words in ((symbol, "functions take arrays. Received: <Symbol of shape (None, 2)"),
                      (KerasTensor(), "an object of class KerasTensor, which holds none (functions compute at once"),
                      (L.Dense(3), "an object of class Dense, which holds none"), (None, "Received: None"),
-                     ([[1.0], [1.0, 2.0]], "all its rows of one length"), ([1.0, None], "an array with None in it"),
-                     (["a"], "dtype <U1"), (np.array([1j]), "dtype complex128")):
+                     ([[1.0], [1.0, 2.0]], "all its rows of one length"), (np.array([1j]), "dtype complex128")):
         for call in fastcnn.ops.relu, model().predict:
             assert words in message(partial(call, x)), words
+    for x, of_op, of_model in ([1.0, None], "an array with None in it", "None at x[1]"), \
+            (["a"], "dtype <U1", "texts, 'a' …"), \
+            (np.ones(3, object), "Received: array([1, 1, 1], dtype=object)", "must have shape ('samples', 3)"):
+        assert of_op in message(partial(fastcnn.ops.relu, x)) and of_model in message(partial(model().predict, x))
 
 
 # The package

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 _ARRAYS = (list, tuple, dict, str, bytes, bytearray, memoryview, range, array.array, numbers.Number)
+_ARRAY_LIKE = ("__array__", "__array_interface__", "toarray", "getbands")  # the last two: sparse matrices, pictures
 END = object()
 
 
@@ -17,7 +18,7 @@ def is_stream(x):
         >>> is_stream(iter([])), is_stream([1.0, 2.0]), is_stream(np.zeros(3))
         (True, False, False)
     """
-    if x is None or isinstance(x, _ARRAYS) or hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
+    if x is None or isinstance(x, _ARRAYS) or any(hasattr(x, name) for name in _ARRAY_LIKE):
         return False
     return callable(getattr(x, "epoch", None)) or hasattr(x, "__iter__") or _numbered(x)
 

@@ -12,8 +12,8 @@ from fastcnn.typing import Array, Model
 class Callback:
     """Base of all callbacks: override the hooks you need.
 
-    `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose and
-    metrics, with None for what is not known. Epochs and batches count from 0. `logs` of a batch hook are the
+    `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose, metrics and
+    validation_freq, with None for what is not known. Epochs and batches count from 0. `logs` of a batch hook are the
     means since the epoch's start; reading them takes a moment, so read them only when needed. A hook that
     nobody overrides is never called and costs nothing.
 

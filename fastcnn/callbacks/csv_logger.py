@@ -52,7 +52,10 @@ class CSVLogger(Callback):
         row = {"epoch": epoch, **(logs or {})}
         rows = []
         if self._columns is None:
-            self._columns = ["epoch", *sorted(set(row) - {"epoch"})]
+            names, params = set(row) - {"epoch"}, self.params or {}
+            if params.get("validation_freq", 1) != 1:  # what later epochs will have
+                names.update(f"val_{name}" for name in params["metrics"])
+            self._columns = ["epoch", *sorted(names)]
             rows.append(self._columns)
         if not set(row) <= set(self._columns):
             missing = ", ".join(sorted(set(row) - set(self._columns)))

@@ -23,7 +23,7 @@ class ModelCheckpoint(MonitorCallback):
         monitor: the key in the logs that says whether the model got better.
         verbose: 1 says what is saved.
         save_best_only: save only if the monitored value improved.
-        save_weights_only: call the model's `save_weights` in place of `save`.
+        save_weights_only: write the weights alone, as `Model.save_weights` does.
         mode: "min", "max" or "auto".
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value to improve on at first.
@@ -56,9 +56,8 @@ class ModelCheckpoint(MonitorCallback):
             self.on_train_batch_end = self._after_batch  # so that "epoch" costs nothing per batch
 
     def set_model(self, model: Model) -> None:
-        """Also checks that the model can save its weights alone, if that is wanted."""
-        if self.save_weights_only and not hasattr(model, "save_weights"):
-            raise ValueError("this model has no save_weights. Received: save_weights_only=True")
+        """Also checks that the model can write a file of that name."""
+        getattr(model, "_check_path", bool)(self.filepath)  # models of others may take any
         super().set_model(model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -103,7 +102,7 @@ class ModelCheckpoint(MonitorCallback):
     def _better(self, epoch, logs):
         value, best = self.value(logs), self.best
         if value is None:
-            return True  # rather a file too many
+            return not self.pauses()  # rather a file too many
         better = self.improves(value, best)
         if better:
             self.best = value

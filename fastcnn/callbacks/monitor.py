@@ -44,13 +44,18 @@ class MonitorCallback(Callback):
         return value - self.min_delta > than if direction == "max" else value + self.min_delta < than
 
     def value(self, logs: dict[str, Any] | None) -> float | None:
-        """The monitored value as a float; None, and a warning, if the logs lack it."""
+        """The monitored value as a float; None, and a warning unless it pauses, if the logs lack it."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            calling.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
-                         f"{', '.join(map(repr, logs or ())) or 'nothing'}.")
+            if not self.pauses():
+                calling.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
+                             f"{', '.join(map(repr, logs or ())) or 'nothing'}.")
             return None
         return float(value)
+
+    def pauses(self) -> bool:
+        """Is it a value of validation, which not every epoch ends with?"""
+        return self.monitor.startswith("val_") and (self.params or {}).get("validation_freq", 1) != 1
 
     def _direction(self):
         if self.mode != "auto":

@@ -119,8 +119,9 @@ def add_overwrite(command):
 def add_photographs(command):
     """--folder and --labels: where in data the images are, and where their classes."""
     command.add_argument("--folder", metavar="NAME", help="where in the data the class folders (or train and val) lie")
-    command.add_argument("--labels", metavar="FILE.csv",
-                         help="classes of the images, in the place of class folders: a row of image and class for each")
+    command.add_argument("--labels", metavar="FILE",
+                         help="classes of the images, in the place of class folders: a table, CSV or the like, with a row "
+                              "of image and class for each, or a column of 0 and 1 for each class")
 
 
 def add_preparation(command):

@@ -107,6 +107,8 @@ def _holds_floats(path):
 
 def _outputs(model, preparation, path, options):
     """Probabilities, or distances, one row per image."""
+    import numpy as np
+
     from fastcnn.images import predict
 
     if path.lower().endswith(".npy"):
@@ -120,6 +122,8 @@ def _outputs(model, preparation, path, options):
         rows = model.predict(x)
     else:
         rows = predict(model, 255 - x if options.invert else x, preparation.augmentation, options.crops or 1)
+    if np.isnan(rows).any():
+        raise Failure("the model's answer must be numbers. Received: NaN")
     return common.probabilities(model, rows.reshape(len(rows), -1))
 
 

@@ -30,7 +30,9 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("transpose", True, None, ["lenet5"], "exchange rows and columns of --data's images, as EMNIST's files need it"),
     ("folder", str, "NAME", _OWN, "where in --data the class folders, or train and val, lie (they are looked for)"),
     ("classes", common.words, "NAME,NAME…", _OWN, "the classes, in this order; others are left out (all)"),
-    ("labels", str, "FILE.csv", _OWN, "classes in the place of class folders: a row of image and class for each"),
+    ("labels", str, "FILE", _OWN, "classes in the place of class folders: a table, CSV or the like, with a row of "
+                                   "image and class for each, or a column of 0 and 1 for each class"),
+    ("val-labels", str, "FILE", _OWN, "the same for the images of --val"),
     ("validation-split", common.part, "X", _OWN, "the part of each class that is held out (0.2)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
      None, ["lenet5", "alexnet"], "which LeNet-5: with that activation, or as published in 1998, by default trained on "
@@ -125,10 +127,14 @@ def run(options):
 
 def _check_files(given, pictures):
     """What is to be written can be, and replaces nothing unasked; returns whether the network is."""
+    from fastcnn.io import formats
+
     overwrite, resumed = given.pop("overwrite", False), given.get("resume")
     files = {name: given[name] for name in ("save", "best", "log") if name in given}
     for name, path in files.items():
         goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
+        if name != "log":
+            formats.writer(path)
         common.check_writable(path, overwrite or goes_on)
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:

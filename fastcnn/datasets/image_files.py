@@ -28,8 +28,8 @@ class ImageFiles:
         errors: what an image that cannot be decoded does: "skip": `read` says so and `broken` remembers it; "raise":
             ImageError, with its name.
         cache: keep decoded images in memory: a byte per pixel and channel.
-        labels: {file: class}, or a CSV file of a row per image: its name (or path, with or without its ending), its class;
-            None: unknown. Images that it does not name are left out.
+        labels: {file: class}, or a table with a row per image: its name (or path, with or without its ending), its class,
+            or a column of 0 and 1 for each class; None: unknown. Images that it does not name are left out.
         class_names: with labels: the classes and their order; others are left out. None: all, in the order of their names.
 
     Attributes:

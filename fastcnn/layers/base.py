@@ -19,7 +19,9 @@ from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
 
 _AXES = {  # of samples that are no images: what is missing, or too much
     1: ", and these are rows of numbers: put it before Flatten(), or Reshape((height, width, channels)) before it",
-    2: "; grey images have one channel: (height, width, 1)", 4: "; how many samples there are is no part of it",
+    2: "; grey images have one channel: (height, width, 1); a single one is x[None], grey images without channels are "
+       "x[..., None]",
+    4: "; how many samples there are is no part of it",
 }
 
 
@@ -195,6 +197,8 @@ class Layer(Copied, Settable):
                 hint = " (are the channels first? data_format='channels_first' says so)" if first else ""
                 raise _ops.ShapeError(f"layer {self.name!r}: {error}{hint}") from None
         self.output_size = tuple(self.output_size)
+        if isinstance(getattr(self, "activation", None), tuple):  # a user's class may call something else so
+            activations.check(self.activation, self.output_size[-1])
         Layer.learning_rate_multiplier.apply(self, self.learning_rate_multiplier)
         Layer.weight_decay_multiplier.apply(self, self.weight_decay_multiplier)
         self.built = True

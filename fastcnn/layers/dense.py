@@ -12,7 +12,10 @@ from fastcnn.typing import ActivationName, Identifier, Unpack
 
 
 class Dense(Layer):
-    """Fully connected layer: activation(x · kernel + bias).
+    """Fully connected layer: activation(x · kernel + bias), over the last axis of each sample.
+
+    Of images it therefore takes each pixel alone, all of them by the same kernel, as a convolution of 1 × 1 does;
+    `Flatten()` before it connects everything with everything. The channels are the last axis, whatever the data format.
 
     Args:
         units: number of outputs.
@@ -24,11 +27,14 @@ class Dense(Layer):
             None: none.
 
     Shape:
-        (N, I) → (N, units); kernel (I, units)
+        (N, …, I) → (N, …, units); kernel (I, units)
 
     Example:
         >>> fastcnn.layers.Dense(10, activation="softmax")(np.zeros((1, 84))).shape
         (1, 10)
+        >>> layer = fastcnn.layers.Dense(8)
+        >>> layer(np.zeros((1, 5, 5, 3))).shape, layer.count_params()
+        ((1, 5, 5, 8), 32)
     """
 
     config = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer",
@@ -51,11 +57,16 @@ class Dense(Layer):
         self.bias_constraint: Any = constraints.get(bias_constraint)
 
     def build(self, shape: Any) -> None:
-        if len(shape) != 1:
-            raise ValueError(f"Dense works on samples of one dimension; put Flatten() before it. Received: {shape}")
-        self.op = _ops.dense(shape[0], self.units, self.use_bias)
-        self.output_size = (self.units,)
-        self.kernel = self.add_weight("kernel", (shape[0], self.units), self.kernel_initializer, self.kernel_regularizer,
+        if not shape:
+            raise ValueError(f"Dense works on the last axis of samples, which must have one. Received: {shape}")
+        self.rows, inputs = math.prod(shape[:-1]), shape[-1]
+        if self.rows == 1:
+            self.op = _ops.dense(inputs, self.units, self.use_bias)
+        else:
+            image = shape if len(shape) == 3 else (1, self.rows, inputs)
+            self.op = _ops.conv2d(image, self.units, (1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)), 1, self.use_bias)
+        self.output_size = (*shape[:-1], self.units)
+        self.kernel = self.add_weight("kernel", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer,
                                       constraint=self.kernel_constraint)
         self.bias: Any = None
         if self.use_bias:
@@ -66,10 +77,10 @@ class Dense(Layer):
         return activated(self.activation, self.op, self.kernel, self.bias)
 
     def multiply_adds(self) -> int:
-        return self.kernel.size
+        return self.rows * self.kernel.size
 
     def connections(self) -> int:
-        return self.count_params()
+        return self.rows * self.count_params()
 
 
 class Flatten(Layer):

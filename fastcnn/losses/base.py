@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments, registry
+from fastcnn import arguments, foreign, registry
 from fastcnn.attributes import overrides
 from fastcnn.typing import Array, ArrayLike
 
@@ -41,6 +41,7 @@ class Loss(registry.Configurable):
     link: str | None = None  # what makes probabilities of predictions, "sigmoid" or "softmax"; None: nothing has to
     labelled: bool | None = None  # are targets numbers of classes? None: their shape tells
     ignore_class = None   # the label of samples that do not count
+    needs_classes = False  # does it compare one output with others? Then: what goes with a single one
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -78,9 +79,19 @@ class Loss(registry.Configurable):
         """Which samples count, of prepared targets: booleans; None: all do. (Those of `ignore_class` do not.)"""
         return None
 
+    def of_classes(self, numbers: Array, output_size: Sequence[int]) -> Array:
+        """Targets that say of which class each sample is, by its number: the numbers themselves."""
+        return numbers
+
+    def check_output(self, output_size: Sequence[int]) -> None:
+        """Refuses a model with one output where classes are compared."""
+        if self.needs_classes and tuple(output_size) == (1,):
+            raise ValueError(f"{self.name} needs an output for each class; a single output goes with {self.needs_classes}. "
+                             f"Received: output {(None, *output_size)}")
+
     def prepare(self, y: Any, output_size: Sequence[int]) -> tuple[Array, bool]:
         """Targets as the op reads them, and whether they are labels; checks shapes and values."""
-        y = arguments.array("y", y)
+        y = arguments.array("y", foreign.real("y", y))
         shape = (y.shape[0], *output_size) if y.ndim else ()
         if y.ndim == 1 and math.prod(output_size) == 1 or y.shape == shape:
             return y.reshape(shape), False
@@ -99,7 +110,6 @@ class OpLoss(Loss):
     labelled = False
     least, most = -_LARGEST, _LARGEST  # targets
     elsewhere = ""  # where other targets go
-    needs_classes = False  # does it compare one output with others? Then: what goes with a single one
 
     def prepare(self, y: Any, output_size: Sequence[int]) -> tuple[Array, bool]:
         self.check_output(output_size)
@@ -109,11 +119,9 @@ class OpLoss(Loss):
             raise ValueError(f"y must hold {accepted} for {self.name}{self.elsewhere}. Received: {y.min():g} … {y.max():g}")
         return y, sparse
 
-    def check_output(self, output_size: Sequence[int]) -> None:
-        """Refuses a model with one output where classes are compared."""
-        if self.needs_classes and tuple(output_size) == (1,):
-            raise ValueError(f"{self.name} needs an output for each class; a single output goes with {self.needs_classes}. "
-                             f"Received: output {(None, *output_size)}")
+    def of_classes(self, numbers: Array, output_size: Sequence[int]) -> Array:
+        """0 or 1 for a single output, else one-hot rows."""
+        return numbers if tuple(output_size) == (1,) else np.eye(output_size[-1], dtype=np.float32)[numbers]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -142,6 +150,9 @@ class LabelLoss(OpLoss):
     def prepare(self, y: Any, output_size: Sequence[int]) -> tuple[Array, bool]:
         self.check_output(output_size)
         return labels(self.name, y, output_size, self.ignore_class), True
+
+    def of_classes(self, numbers: Array, output_size: Sequence[int]) -> Array:
+        return numbers
 
     def counts(self, target: Array) -> Array | None:
         return None if self.ignore_class is None else target >= 0
@@ -175,15 +186,16 @@ def _op(function):
 
 def labels(name, y, output_size, ignored=None):
     """y as int32 labels (samples,), checked; `ignored` becomes −1."""
-    y = np.asarray(y)
+    y = foreign.real("y", y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or len(output_size) != 1:
-        raise ValueError(f"y must be labels (samples,) for {name}, and the model end in one dimension; one-hot rows go with "
-                         f"categorical_crossentropy. Received: shape {y.shape}, output {output_size}")
-    if y.dtype.kind not in "iu":
-        if y.dtype.kind not in "fb" or not np.all(y == np.floor(y)):
-            raise TypeError(f"y must hold integer labels. Received: dtype {y.dtype}")
+        raise ValueError(f"y must be labels (samples,) for {name}, and the model end in one dimension, as it does behind "
+                         f"Flatten(); one-hot rows go with categorical_crossentropy. Received: shape {y.shape}, output "
+                         f"{output_size}")
+    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        odd = np.flatnonzero(y != np.floor(y))[0]
+        raise TypeError(f"y must hold integer labels. Received: {y[odd]:g} at y[{odd}]")
     numbers = y.astype(np.int64, copy=False)
     counted = numbers if ignored is None else numbers[numbers != ignored]
     if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there

@@ -8,7 +8,13 @@ from fastcnn import arguments
 from fastcnn.losses.base import OpLoss
 
 
-class MeanSquaredError(OpLoss):
+class _Regression(OpLoss):
+    def of_classes(self, numbers, output_size):
+        raise TypeError(f"y must hold numbers for {self.name}; names of classes go with sparse_categorical_crossentropy, or "
+                        f"with binary_crossentropy and a single output. Received: names")
+
+
+class MeanSquaredError(_Regression):
     """The mean of (prediction − target)² over each sample.
 
     Shape:
@@ -22,7 +28,7 @@ class MeanSquaredError(OpLoss):
     name = function = "mean_squared_error"
 
 
-class MeanAbsoluteError(OpLoss):
+class MeanAbsoluteError(_Regression):
     """The mean of |prediction − target| over each sample.
 
     Shape:
@@ -36,7 +42,7 @@ class MeanAbsoluteError(OpLoss):
     name = function = "mean_absolute_error"
 
 
-class Huber(OpLoss):
+class Huber(_Regression):
     """The mean over each sample of d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere; d = prediction − target.
 
     Args:

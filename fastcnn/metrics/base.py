@@ -121,7 +121,7 @@ class Function(Mean):
         super().__init__(self.class_name)
 
     def _values(self, y_true, y_pred):
-        values = np.asarray(self.function(y_true, y_pred))
+        values = np.asarray(self.function(y_true.copy(), y_pred.copy()))  # it may write into them
         if values.shape[:1] not in ((), y_pred.shape[:1]):
             raise ValueError(f"{self.name} must return {len(y_pred)} values. Received: shape {values.shape}")
         return values if values.ndim else np.broadcast_to(values, y_pred.shape[:1])

@@ -1,6 +1,6 @@
 """The outputs of a model in training: each with its loss, how much that counts, and its metrics."""
 
-from fastcnn import arguments, calling, losses, metrics
+from fastcnn import arguments, attributes, calling, losses, metrics
 
 _PROBABLE = "softmax", "sigmoid", "hard_sigmoid"  # what makes probabilities
 
@@ -19,7 +19,19 @@ class Head:
 
     def __init__(self, name, size, loss, weight, given, best):
         self.name, self.size, self.loss, self.weight, self.given = name, size, loss, weight, given
+        if loss is not None:
+            loss.check_output(size)
         self.metrics = [metrics.resolve(identifier, loss, (None, *size), best) for identifier in given]
+        self._copying = [not attributes.is_own(type(metric)) for metric in self.metrics]  # users' may write into arrays
+
+    def update(self, target, y, weight):
+        """Tells the metrics of a batch: of the samples that the loss counts."""
+        counts = self.loss.counts(target)
+        if counts is not None and not counts.all():
+            target, y, weight = target[counts], y[counts], weight[counts]
+        for metric, copying in zip(self.metrics, self._copying) if len(y) else ():
+            given = (target.copy(), y.copy(), weight) if copying else (target, y, weight)
+            metric.update_state(*given)
 
 
 def check_end(layer, loss):

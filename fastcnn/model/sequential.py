@@ -10,7 +10,7 @@ from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Symbol
 from fastcnn.model.base import BaseModel, Layers, input_of
-from fastcnn.model.configuring import layer_of, with_half_weights
+from fastcnn.model.configuring import layer_of, with_choices
 from fastcnn.model.model import Model
 from fastcnn.model.naming import name_layers
 
@@ -131,6 +131,7 @@ class Sequential(Model):
         batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 0 and input_shape[0] is None
         shape = arguments.shape("input_shape", input_shape[1:] if batch else input_shape)
         self._build(InputLayer(shape, name="input").symbol())
+        self._resolve()
 
     def _build(self, start):
         value = start
@@ -154,7 +155,7 @@ class Sequential(Model):
         config = {"name": self.name, "seed": self.seed,
                   "input_shape": list(self.input_shape[1:]) if self.built else None,
                   "layers": [entry(layer) for layer in (*start, *self._chain)]}
-        return with_half_weights(self, config)
+        return with_choices(self, config)
 
     @classmethod
     def _from_config(cls, config):

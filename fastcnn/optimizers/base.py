@@ -26,6 +26,13 @@ class Options(Bounds, total=False):
     decoupled: bool
 
 
+_INSTEAD = {  # arguments that Keras' have
+    "decay": "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by weight_decay",
+    "gradient_accumulation_steps": "model.gradients(x, y) of each part of a batch, and optimizer.apply(model, gradients) "
+                                   "with their mean",
+}
+
+
 class Optimizer(registry.Configurable):
     """Base class of optimizers: what they have in common.
 
@@ -64,10 +71,9 @@ class Optimizer(registry.Configurable):
     def __init__(self, learning_rate: float | Schedule, weight_decay: float | None = None, decoupled: bool = True,
                  clipnorm: float | None = None, clipvalue: float | None = None, global_clipnorm: float | None = None,
                  **unknown: Unpack[Nothing]) -> None:
-        if "decay" in unknown:
-            raise TypeError(f"{type(self).__name__} has no argument 'decay'. What it did is "
-                            "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
-                            "weight_decay.")
+        for name, instead in _INSTEAD.items():
+            if name in unknown:
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}. What it does is {instead}.")
         if unknown:
             calling.refuse(type(self), unknown)
         self.iterations = 0  # steps taken so far

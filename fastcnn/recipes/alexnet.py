@@ -17,7 +17,8 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                   initializer: Identifier | None = "he_normal", schedule: str = "one_cycle",
                   validation_split: float | None = None, seed: int = 0, size: int | None = None, crop: int | None = None,
                   cache: bool = False, folder: str | None = None, classes: Sequence[str] | None = None,
-                  labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                  labels: Path | Mapping[str, Any] | None = None,
+                  val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
                   checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
@@ -47,7 +48,8 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
         cache: keep decoded photographs in memory: size² · 3 bytes each.
         folder: where in data the class folders, or "train" and "val", lie; None: they are looked for.
         classes: names of the classes, in the order of the model's outputs; others are left out. None: all.
-        labels: a CSV file of image and class, or {image: class}, in the place of class folders.
+        labels: a table with a row of image and class for each, or {image: class}, in the place of class folders.
+        val_labels: the same for val; None: as labels.
         save: file that the model is written to after each epoch and on Ctrl-C, whole or not at all, with all that is needed
             to go on.
         checkpoint_steps: also save after so many steps.
@@ -80,7 +82,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                  "lighting": arguments.number("lighting", lighting, 0), "initializer": _named(initializer),
                  "crop": None if crop is None else arguments.integer("crop", crop)}
     sources = {"data": data, "val": val, "validation_split": validation_split, "size": size, "cache": cache,
-               "folder": folder, "classes": classes, "labels": labels}
+               "folder": folder, "classes": classes, "labels": labels, "val_labels": val_labels}
 
     def begin(training, settings):
         return _begun(training, settings, initializer)

@@ -25,7 +25,8 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int = 50, b
                  learning_rate: float = 0.05, mixup: float = 0.2, weights: str | None = "cifar10",
                  validation_split: float | None = None, seed: int = 0, cache: bool = True, folder: str | None = None,
                  classes: Sequence[str] | None = None, labels: Path | Mapping[str, Any] | None = None,
-                 save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
+                 val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                 checkpoint_steps: int | None = None, log: Path | None = None,
                  resume: Path | Model | None = None, verbose: int | str = "auto",
                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train a residual network on photographs of one's own, a few dozen of each class or thousands, and evaluate it.
@@ -37,7 +38,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int = 50, b
     step that runs, saves, and raises KeyboardInterrupt.
 
     Args:
-        data, val, validation_split, folder, classes, labels: as of `train_alexnet`.
+        data, val, validation_split, folder, classes, labels, val_labels: as of `train_alexnet`.
         size: height and width of the network's input, in pixels. Larger ones show more and take longer.
         epochs: how often all training images are seen.
         batch_size: images per step.
@@ -65,7 +66,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int = 50, b
     settings["size"] = size
     settings["weights"] = None if weights is None else arguments.choice("weights", weights, ("cifar10",))
     sources = {"data": data, "val": val, "validation_split": validation_split, "folder": folder, "classes": classes,
-               "labels": labels}
+               "labels": labels, "val_labels": val_labels}
     if isinstance(data, (str, os.PathLike)):  # else a source, whose images have their size
         sources |= {"size": size + round(_BEYOND * size), "cache": cache}
     return photographs.train(settings, sources, _begun, photographs.Files(save, checkpoint_steps, None, log, resume),

@@ -38,6 +38,12 @@ class Checkpoint(Callback):
         self.steps = None if steps is None else arguments.integer("steps", steps)
         self.seen, self.saved, self._due, self._interrupted = 0, False, False, False
 
+    def set_model(self, model):
+        """Also checks that the model can write a file of that name."""
+        if self.path is not None:
+            model._check_path(self.path)
+        super().set_model(model)
+
     def on_train_begin(self, logs=None):
         if self._starts_anew():
             self.seen = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,18 @@ from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
 from fastcnn.compat.keras.files import target
-from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
+from fastcnn.compat.keras.generators import THREADS, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, short, translate, warn
-from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
-from fastcnn.typing import Array, Config, Data, Path
+from fastcnn.model.saving import save_model as save_as_own
+from fastcnn.typing import Array, Config, Data, LoadedWeights, Path
 
 __all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
-_WEIGHTS = "fastcnn weights 1"
 _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}
 
 
@@ -34,8 +32,7 @@ def _kept(new):
     return lambda what, old, given: (f"{old}={short(given[old])}", new)
 
 
-_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": every_epoch, **STEPS}
+_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']")}
 
 
 class _Methods:
@@ -112,7 +109,7 @@ class _Methods:
 
     def evaluate(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
-        rules = {"show_accuracy": _FIT["show_accuracy"], **STEPS}
+        rules = {"show_accuracy": _FIT["show_accuracy"]}
         given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
@@ -131,7 +128,7 @@ class _Methods:
 
     def predict(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.predict`."""
-        given = translate("predict", bound(super().predict, args, given), STEPS)
+        given = bound(super().predict, args, given)
         return super().predict(**known("predict", super().predict, given))
 
     def predict_generator(self, *args: Any, **given: Any) -> Any:
@@ -151,7 +148,9 @@ class _Methods:
         """
         warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5) for a single output")
         classes = super().predict_classes(x, batch_size, verbose)
-        return classes if self.output_shape[-1] > 1 else classes[:, None].astype(np.int32)
+        if self.output_shape[-1] > 1:
+            return classes
+        return classes[:, None].astype(np.int32) if classes.dtype.kind == "i" else classes[:, None]
 
     def predict_proba(self, x: Data, batch_size: int | None = None, verbose: int = 0) -> Any:
         """The output, as `predict` gives it."""
@@ -164,33 +163,24 @@ class _Methods:
         """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
 
         Args:
-            filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
+            filepath: of the file. A name that promises another format, as .h5 and .keras do, warns.
             overwrite: False: a file that exists is an error.
         """
-        super().save(target("save", filepath, overwrite))
+        path = target("save", filepath, overwrite)
+        self._need_built()
+        save_as_own(self, path)
 
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
-        path = target("save_weights", filepath, overwrite)
-        self._need_built()
-        save_file({name: parameter.value for name, parameter in self._named_parameters()}, path, {"format": _WEIGHTS})
+        super().save_weights(target("save_weights", filepath, overwrite))
 
-    def load_weights(self, filepath: Path) -> None:
-        """Takes all parameters from a file that `save_weights` or `save` wrote.
+    def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
+        """Takes parameters from a file that `save_weights` or `save` wrote; see `fastcnn.Sequential.load_weights`."""
+        return super().load_weights(filepath, by_name, skip_mismatch)
 
-        Raises:
-            FileFormatError: no such file, or one that lacks a parameter of this model.
-        """
-        self._need_built()
-        tensors, _ = load_file(filepath)
-        missing = [name for name, _ in self._named_parameters() if name not in tensors]
-        if missing:
-            found = ", ".join(list(tensors)[:5])
-            raise FileFormatError(f"{os.fsdecode(filepath)} must hold {missing[0]}. Received: {found} …")
-        self.set_weights([tensors[name] for name, _ in self._named_parameters()])
-
-    def _named_parameters(self):
-        return [(f"{name}/{p.name}", p) for name, layer in self._named_layers() for p in layer.parameters]
+    @staticmethod
+    def _check_path(path):
+        """Any name will do."""
 
     def to_json(self) -> str:
         """The architecture as text, for `model_from_json`."""
