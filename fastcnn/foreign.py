@@ -31,11 +31,11 @@ def real(name, value):
     check(name, value)
     try:
         found = np.asarray(value)
-    except ValueError:  # rows of different lengths
+    except (TypeError, ValueError, RuntimeError):  # rows of different lengths; tensors that are elsewhere
         return arguments.real(name, value)
     if found.dtype == object and found.ndim:
         found = _numbers(name, value, found)
-    if found.dtype.kind in "US" and found.size:
+    if found.dtype.kind in "US" and found.ndim and found.size:
         raise TypeError(f"{name} must be an array of real numbers. Received: texts, {arguments.shown(str(found.flat[0]))} …")
     return arguments.real(name, found if found.ndim else value)
 
@@ -63,7 +63,7 @@ def check(name, value):
     odd = next((one.mode for one in pictures if one.mode not in _MODES), None)
     if odd is not None:
         raise ValueError(f"{name} must hold pictures of mode 'RGB' or 'L', whose numbers are brightnesses; "
-                         f"picture.convert('RGB') makes such. Received: mode {odd!r}")
+                         f"picture.convert('RGB') makes such. Received: mode {arguments.shown(odd)}")
     forms = list(dict.fromkeys((*one.size, one.mode) for one in pictures))
     if len(forms) > 1:
         w, h, mode = forms[0]

@@ -47,7 +47,7 @@ def test_validation_freq(package, layers, freq, expected):
 
 
 @pytest.mark.parametrize("freq, error, message", [
-    (0, ValueError, "validation_freq must be an integer from 1"), (2.5, TypeError, "an integer ≥ 1, or a list of epochs."),
+    (0, ValueError, "validation_freq must be an integer ≥ 1"), (2.5, TypeError, "an integer ≥ 1, or a list of epochs."),
     ("two", TypeError, "Received: 'two'"), ([0, 2], ValueError, "validation_freq .*: 0"), ([1, None], TypeError, "None"),
     (True, TypeError, "validation_freq .*Received: True")])
 def test_wrong_validation_freq(freq, error, message):
@@ -110,7 +110,7 @@ def test_validation_batch_size(package, layers):
     ({"validation_steps": 2}, "validation_steps must come with .*Received: 2"),
     ({"validation_freq": [1]}, r"validation_freq must come with .*Received: \[1\]"),
     ({"validation_data": iter([]), "validation_batch_size": 4}, "validation_batch_size must not be given .*Received: 4"),
-    ({"validation_data": (X, Y), "validation_batch_size": 0}, "validation_batch_size must be an integer from 1")])
+    ({"validation_data": (X, Y), "validation_batch_size": 0}, "validation_batch_size must be an integer ≥ 1")])
 def test_nothing_is_ignored(given, message):
     for package, layers in ((fastcnn, L), (keras, KL)):
         with pytest.raises(ValueError, match=message):

@@ -76,7 +76,7 @@ def asked(found, x, y=LABELS, fit=True):
 def test_a_single_image_is_no_batch(package, layers):
     found = model(package=package, layers=layers)
     for x in IMAGES[0], IMAGES[0, ..., 0]:
-        said = "must have shape ('samples', 8, 8, 1); x[None] is a batch of one sample. Received: shape (8, 8"
+        said = "must have shape (samples, 8, 8, 1); x[None] is a batch of one sample. Received: shape (8, 8"
         assert said in asked(found, x)
         assert "; [x] is a batch of one sample. Received" in asked(found, x.tolist())
         assert np.array_equal(found.predict(x[None]), found.predict([x.tolist()]))
@@ -90,7 +90,7 @@ def test_what_is_meant_by_other_shapes():
     for shape, words in says.items():
         assert words in message(model().predict, np.zeros(shape)), shape
     first = fastcnn.Sequential([L.Conv2D(2, 3, data_format="channels_first", input_shape=(3, 8, 8))])
-    said = "('samples', 3, 8, 8); x.transpose(0, 3, 1, 2) puts channels first"
+    said = "(samples, 3, 8, 8); x.transpose(0, 3, 1, 2) puts channels first"
     assert said in message(first.predict, np.zeros((2, 8, 8, 3)))
     assert "; x[None] is a batch of one" in message(first.predict, np.zeros((3, 8, 8)))
     flat = model((64,))
@@ -99,7 +99,7 @@ def test_what_is_meant_by_other_shapes():
     x = [fastcnn.Input((8, 8, 1)), fastcnn.Input((64,))]
     two = fastcnn.Model(x, L.Concatenate()([L.Flatten()(x[0]), x[1]]))
     a, b = two.input_names
-    assert f"x['{a}'] must have shape ('samples', 8, 8, 1); x['{a}'][None] is" in message(two.predict, [IMAGES[0], ROWS])
+    assert f"x['{a}'] must have shape (samples, 8, 8, 1); x['{a}'][None] is" in message(two.predict, [IMAGES[0], ROWS])
     assert np.array_equal(two(dict(zip((a, b), (IMAGES, ROWS)))), two.predict([IMAGES, ROWS]))
 
 

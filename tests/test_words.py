@@ -207,7 +207,7 @@ def test_what_is_no_array():
             assert words in message(partial(call, x)), words
     for x, of_op, of_model in ([1.0, None], "an array with None in it", "None at x[1]"), \
             (["a"], "dtype <U1", "texts, 'a' …"), \
-            (np.ones(3, object), "Received: array([1, 1, 1], dtype=object)", "must have shape ('samples', 3)"):
+            (np.ones(3, object), "Received: array([1, 1, 1], dtype=object)", "must have shape (samples, 3)"):
         assert of_op in message(partial(fastcnn.ops.relu, x)) and of_model in message(partial(model().predict, x))
 
 

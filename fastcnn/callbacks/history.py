@@ -50,7 +50,7 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value.item() if hasattr(value, "item") else value)
 
-    def epochs_of(self, name):
+    def epochs_of(self, name: str) -> list[int]:
         """Numbers, from 1, of the epochs that a name has values of: with `validation_freq` not all.
 
         Example:

@@ -3,6 +3,8 @@
 import os
 import re
 
+from fastcnn import arguments
+
 ENDINGS = {".safetensors": None}  # ending: the module that writes it; None: fastcnn's own format
 _ENDING = re.compile(r"\.[a-z]\w*$", re.IGNORECASE)  # "lenet-0.99" has none
 
@@ -14,7 +16,7 @@ def ending(path):
         >>> ending("m.H5"), ending("m"), ending("best-0.98"), ending("{epoch:02d}-{val_loss:.2f}.h5")
         ('.h5', '', '', '.h5')
     """
-    found = _ENDING.search(os.path.basename(os.fsdecode(path)))
+    found = _ENDING.search(os.path.basename(os.fsdecode(arguments.path("path", path))))
     return found.group().lower() if found else ""
 
 

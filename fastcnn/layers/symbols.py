@@ -123,7 +123,7 @@ class Symbol:
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         raise self._refused(_COMPUTE, *(other for other in inputs if other is not self))
 
-    def _take_apart(self, *place):
+    def _take_apart(self, *place: Any) -> Any:
         raise self._refused("the value of one layer cannot be taken apart; layers.Cropping2D, Reshape and Permute change "
                             "its shape", *place)
 

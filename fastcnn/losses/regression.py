@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import arguments
 from fastcnn.losses.base import OpLoss
+from fastcnn.typing import Array
 
 
 class _Regression(OpLoss):
-    def of_classes(self, numbers, output_size):
+    def of_classes(self, numbers: Array, output_size: Sequence[int]) -> Array:
         raise TypeError(f"y must hold numbers for {self.name}; names of classes go with sparse_categorical_crossentropy, or "
                         f"with binary_crossentropy and a single output. Received: names")
 

@@ -1,8 +1,8 @@
 """Numbers that are none: where a loss of NaN or infinity comes from. Nobody looks before there is such a loss."""
 
-import warnings
-
 import numpy as np
+
+from fastcnn import calling
 
 _ROWS = 1024  # looked at together
 
@@ -30,7 +30,7 @@ def check(loss, model, batches, arrays, place, training, validation=False):
         raise ValueError(f"{found}. It has made the loss {loss}, and weights too: load the model or make it anew, and train "
                          f"without such samples")
     reason = found or _own(model, training)
-    warnings.warn(f"the loss {'of validation ' if validation else ''}is {loss}: {reason}", RuntimeWarning, stacklevel=2)
+    calling.warn(f"the loss {'of validation ' if validation else ''}is {loss}: {reason}", RuntimeWarning)
 
 
 def _given(model, arrays):

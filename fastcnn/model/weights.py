@@ -1,10 +1,9 @@
 """Weights alone as files: writing them, and taking from a file what fits a model."""
 
 import os
-import warnings
 from typing import NamedTuple
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 from fastcnn.model.saving import READABLE, STANDING, STATE, named_parameters
 
@@ -21,10 +20,10 @@ class LoadedWeights(NamedTuple):
         unused: of the file.
     """
 
-    loaded: list
-    missing: list
-    mismatched: list
-    unused: list
+    loaded: list[str]
+    missing: list[str]
+    mismatched: list[str]
+    unused: list[str]
 
 
 def save_weights(model, path):
@@ -57,8 +56,7 @@ def load_weights(model, path, by_name, skip_mismatch):
         own[name].value[...] = arguments.array(name, given[name])
     model.touch()
     if skip and odd:
-        warnings.warn(f"load_weights left {', '.join(sorted(odd))} as they were: {path} has other shapes or none for them",
-                      stacklevel=3)
+        calling.warn(f"load_weights left {', '.join(sorted(odd))} as they were: {path} has other shapes or none for them")
     return LoadedWeights(loaded, missing, mismatched, [name for name in given if name not in own])
 
 
