@@ -585,8 +585,8 @@ def test_ignored_samples_are_no_metric_s_business(logits, ignored):
     loss = fastcnn.losses.SparseCategoricalCrossentropy(logits, ignored, 0.1)
     model = fastcnn.Sequential([fastcnn.layers.Dense(3, None if logits else "softmax", input_shape=(5,))], seed=0)
     model.compile("sgd", loss, metrics=[
-        "accuracy", M.F1Score(average="macro"), M.AUC(), M.Precision(), M.Recall(top_k=2), M.SparseTopKCategoricalAccuracy(2),
-        M.AUC(curve="PR", name="pr", multi_label=True), lambda t, p: p[:, 0] * (t >= 0)])
+        "accuracy", M.F1Score(average="macro"), M.AUC(), M.Precision(), M.Recall(top_k=2),
+        M.SparseTopKCategoricalAccuracy(2), M.AUC(curve="PR", name="pr", multi_label=True), lambda t, p: p[:, 0] * (t >= 0)])
     for weights in (None, weight):
         part = None if weights is None else weights[counted]
         found = model.evaluate(x, y, 16, verbose=0, sample_weight=weights)
@@ -596,5 +596,6 @@ def test_ignored_samples_are_no_metric_s_business(logits, ignored):
         assert model.test_on_batch(x, y, weights) == pytest.approx(found, rel=1e-6)
     nothing = model.evaluate(x, np.full(40, ignored), verbose=0)
     assert nothing == [0.0] * 9
-    history = model.fit(x, y, verbose=0, sample_weight=weight, class_weight={0: 1, 1: 2, 2: 3}, validation_split=0.25).history
+    history = model.fit(x, y, verbose=0, sample_weight=weight, class_weight={0: 1, 1: 2, 2: 3},
+                        validation_split=0.25).history
     assert np.isfinite(list(history.values())).all() and len(history) == 18

@@ -161,7 +161,8 @@ def numbered(y_true, y_pred, class_names=None):
     if not any(named):
         return y_true, y_pred, class_names
     if class_names is None and not all(named):
-        raise ValueError("class_names must be given where y_true or y_pred holds names and the other numbers. Received: None")
+        raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
+                         "Received: None")
     names = sorted(set(given[0].ravel()) | set(given[1].ravel())) if class_names is None else list(class_names)
     places, found = {name: number for number, name in enumerate(names)}, []
     for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
