@@ -243,3 +243,29 @@ def test_nan_is_of_no_class(outputs, activation, loss):
     with pytest.raises(ValueError, match=r"NaN is of no class. Received: NaN for 2 of 60 samples, x\[7\] the first"):
         asked.predict_classes(x)
     assert asked.predict_classes(x[:7]).shape == (7,)
+
+
+# What is taken for what
+
+
+def test_confusion_of_names():
+    trained = model()
+    trained.fit(X, Y, verbose=0)
+    answers = trained.predict_classes(X)
+    expected = fastcnn.metrics.confusion_matrix(PLACES, trained.predict(X), 3)
+    for y in Y, np.array(Y), np.array(Y, object):
+        assert np.array_equal(fastcnn.metrics.confusion_matrix(y, answers, class_names=NAMES), expected)
+    found = fastcnn.metrics.confusion_matrix(Y, answers, class_names=["bee", *NAMES[::2], "dog"])
+    assert np.array_equal(found[:3, :3], expected[[1, 0, 2]][:, [1, 0, 2]]) and found.shape == (4, 4)
+    assert np.array_equal(fastcnn.metrics.confusion_matrix(Y, trained.predict(X), class_names=NAMES), expected)
+    assert fastcnn.metrics.confusion_matrix(["b", "a"], ["b", "c"]).tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    for given, message in ((([*Y[1:], "dog"], answers, None, None, None, NAMES), "y_true must hold names among .*'dog'"),
+                           ((Y, trained.predict(X)), "class_names must be given where")):
+        with pytest.raises(ValueError, match=message):
+            fastcnn.metrics.confusion_matrix(*given)
+
+
+def test_picture_of_the_confusion_of_names(plt):
+    axes = fastcnn.vis.confusion_matrix(["cat", "ape", "cat"], ["cat", "cat", "cat"]).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ape", "cat"]
+    assert axes.get_title("left") == "2 of 3 right (66.67 %)"

@@ -105,6 +105,13 @@ def test_train_lenet5_refuses(arguments, error):
 # Train
 
 
+@pytest.mark.parametrize("ending", ["h5", "onnx", "txt"])
+def test_train_saves_under_no_foreign_name(main, ending, tmp_path):
+    """Said before there is anything to lose."""
+    code, out, err = main("train", "lenet5", "--save", tmp_path / f"m.{ending}")
+    assert (code, out) == (1, "") and err.startswith("fastcnn: a model's file must end in .safetensors, ")
+
+
 def test_train(tmp_path):
     path = tmp_path / "m.safetensors"
     code, out, err = run("train", "lenet5", "--epochs", 2, "--limit", 640, "--batch-size", 64, "--seed", 5,
@@ -322,6 +329,31 @@ def test_predict_arrays(main, trained, digit, tmp_path):
     rows = answer(out)
     assert code == 0 and [row[1] for row in rows] == np.argsort(-expected)[:3].tolist()
     assert [row[2] for row in rows] == [round(float(p), 4) for p in np.sort(expected)[:-4:-1]]
+
+
+def test_answers_of_nan_are_none(main, trained, digit, tmp_path):
+    """Neither the first class nor right."""
+    path, result = trained
+    lost = fastcnn.load_model(path)
+    lost.set_weights([np.full_like(w, np.nan) for w in lost.get_weights()])
+    lost.save(tmp_path / "lost")
+    np.save(tmp_path / "byte.npy", digit[0]), np.save(tmp_path / "nan.npy", np.full((28, 28, 1), np.nan))
+    for model, file in ((tmp_path / "lost", "byte.npy"), (path, "nan.npy")):
+        said = f"fastcnn: {tmp_path / file}: the model's answer must be numbers. Received: NaN\n"
+        assert main("predict", model, tmp_path / file) == (1, "", said)
+    code, out, err = main("evaluate", tmp_path / "lost", "--limit", 100)
+    assert code == 0 and "Test loss nan, accuracy 0.00 %" in out and "weights of layer 'c1' are not finite" in err
+
+
+def test_names_of_classes_trained_by_hand(main, digit, tmp_path):
+    """A model that was trained on names answers with them here, too."""
+    model = fastcnn.Sequential([fastcnn.layers.Flatten(input_shape=(28, 28, 1)), fastcnn.layers.Dense(2, "softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(np.zeros((2, 28, 28)), ["odd", "even"], verbose=0)
+    model.save(tmp_path / "m")
+    np.save(tmp_path / "n.npy", recipes.prepare_digits(digit[0][None])[0])
+    code, out, _ = main("predict", tmp_path / "m", tmp_path / "n.npy", "--top", 2)
+    assert code == 0 and {line.split("\t")[1] for line in out.splitlines()} == {"even", "odd"}
 
 
 @pytest.mark.parametrize("content, message", [

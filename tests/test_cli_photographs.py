@@ -293,6 +293,12 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     y = predict(model, fastcnn.images.decode_image(str(path), p.size)[None], p.augmentation)
     assert list(csv.reader(open("i.csv")))[1][:3] == ["00.png", "dark", f"{y[0, 0]:.4f}"]
     assert main("predict", trained[0], path, "--top", 1, "--half-weights", "int8")[1] == f"{path}\tdark\t{y[0, 0]:.4f}\n"
+    model = fastcnn.load_model(trained[0])
+    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+    model.save("lost")
+    code, out, _ = main("classify", photos, "--model", "lost", "--output", "n.csv", "--top", 1)
+    assert code == 0 and "Accuracy" not in out
+    assert {tuple(row[1:]) for row in list(csv.reader(open("n.csv")))[1:]} == {("", "", "the model's answer is NaN")}
     code, out, err = main("classify", photos)
     assert code == 2 and "--model" in err
     archive = shutil.make_archive(tmp_path / "x.y", "gztar", photos)

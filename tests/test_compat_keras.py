@@ -524,7 +524,10 @@ def test_weights_alone(tmp_path):
         other.set_weights([np.zeros_like(w) for w in other.get_weights()])
         other.load_weights(tmp_path / name)
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
-    foreign = Sequential([layers.Dense(3, name="other", input_shape=(4,))])
+    renamed = Sequential([layers.Dense(3, name="other", input_shape=(4,))])
+    renamed.load_weights(tmp_path / "w.safetensors")  # in their order, as in Keras
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), renamed.get_weights()))
+    foreign = Sequential([layers.Dense(3, name="other", input_shape=(4,)), layers.Dense(2)])
     with pytest.raises(fastcnn.io.FileFormatError, match="other/kernel"):
         foreign.load_weights(tmp_path / "w.safetensors")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -152,17 +153,48 @@ class F1Score(Deciding):
         return float(scores @ shares / shares.sum()) if shares.sum() else 0.0
 
 
+def numbered(y_true: ArrayLike, y_pred: ArrayLike,
+             class_names: Sequence[str] | None = None) -> tuple[Any, Any, Sequence[str] | None]:
+    """(y_true, y_pred, class_names) with numbers in the place of names; class_names: their order, None: alphabetical.
+
+    Raises:
+        ValueError: names that are not among these; names on one side alone, and no order.
+
+    Example:
+        >>> numbered(["cat", "ape"], ["ape", "ape"])
+        ([1, 0], [0, 0], ['ape', 'cat'])
+    """
+    given = [np.asarray(y) for y in (y_true, y_pred)]
+    named = [y.dtype.kind in "UTO" and y.size > 0 and isinstance(y.flat[0], str) for y in given]
+    if not any(named):
+        return y_true, y_pred, class_names
+    if class_names is None and not all(named):
+        raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
+                         "Received: None")
+    names = sorted(set(given[0].ravel()) | set(given[1].ravel())) if class_names is None else list(class_names)
+    places, found = {name: number for number, name in enumerate(names)}, []
+    for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
+        unknown = [label for label in y.flat if label not in places] if has_names else []
+        if unknown:
+            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. Received: "
+                             f"{arguments.shown(unknown[0])}")
+        found.append([places[label] for label in y.flat] if has_names else y)
+    return *found, names
+
+
 def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None,
-                     sample_weight: ArrayLike | None = None, threshold: float | None = None) -> Array:
+                     sample_weight: ArrayLike | None = None, threshold: float | None = None,
+                     class_names: Sequence[str] | None = None) -> Array:
     """How often each class is taken for each other: rows are what samples are, columns what they are predicted to be.
 
     Args:
-        y_true: labels (samples,), or (samples, classes) of which the largest counts.
+        y_true: labels (samples,), numbers or names, or (samples, classes) of which the largest counts.
         y_pred: the same of predictions; or what a single output predicts, (samples,) or (samples, 1), which says whether it
             is class 1.
         num_classes: None: as many as y_true and y_pred show.
         sample_weight: one number per sample.
         threshold: of a single output, which says yes above it; None: 0.5. (Of logits and of hinges it is 0.)
+        class_names: the order of classes whose labels are names; None: alphabetical.
 
     Shape:
         → (classes, classes), int64; float64 with sample_weight
@@ -176,7 +208,8 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | No
         >>> confusion_matrix([0, 0, 1], [[0.2], [0.7], [0.9]]).tolist()
         [[1, 1], [0, 1]]
     """
-    columns, labels = [0], []
+    y_true, y_pred, names = numbered(y_true, y_pred, class_names)
+    columns, labels = [0 if names is None else len(names)], []
     for name, y in (("y_true", y_true), ("y_pred", y_pred)):
         y = arguments.real(name, y)
         if y.dtype.kind == "f" and np.isnan(y).any():

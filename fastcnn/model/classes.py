@@ -144,7 +144,8 @@ def _by_number(model, class_weight):
         if isinstance(key, str):
             if names is None or key not in names:
                 raise ValueError(f"class_weight may name {_short(names) if names else 'numbers of classes'}. Received: "
-                                 + arguments.shown(key) + ("" if names else ", and a model that knows no names (model.class_names)"))
+                                 + arguments.shown(key)
+                                 + ("" if names else ", and a model that knows no names (model.class_names)"))
             label = names.index(key)
         elif count(model) > 2 and key not in (*range(count(model)), *([] if ignored is None else [ignored])):
             raise ValueError(f"class_weight may name classes from 0 to {count(model) - 1}. Received: {arguments.shown(key)}")
