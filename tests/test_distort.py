@@ -175,7 +175,7 @@ def test_fit_takes_them_and_goes_on_exactly():
     ((np.zeros((2, 3)), [1, 2]), ValueError, r"shapes \(2, 3\) and \(2,\)"),
     ((IMAGE, [1]), ValueError, r"\(1,\)"), ((IMAGE[:0], []), ValueError, "shapes"),
     ((IMAGE, [1, 2], 0, Distortion()), ValueError, "batch_size"), ((IMAGE, [1, 2], 1), TypeError, "Received: None"),
-    ((IMAGE, [1, 2], 1, ops.distort), TypeError, "Received: <function"),
+    ((IMAGE, [1, 2], 1, ops.distort), TypeError, "Received: the function distort"),
 ])  # fmt: skip
 def test_what_batches_refuse(arguments, error, message):
     with pytest.raises(error, match=message):

@@ -70,7 +70,7 @@ def _clone_of(layer, clone_function):
         return _like(layer)
     clone = clone_function(layer)
     if not isinstance(clone, Layer):
-        raise TypeError(f"clone_function must return a layer. Received: {arguments.shown(clone)} for "
+        raise TypeError(f"clone_function must return a layer. Received: {arguments.shown(clone)} for layer "
                         f"{arguments.shown(layer.name)}")
     return clone
 

@@ -146,7 +146,8 @@ class Machine(BaseModel):
         sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
         plan = self._plans.get(mode)
         fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
-        if fits and (plan.batch == batch if mode == "train" else plan.batch >= batch):
+        sums = mode in ("train", "sample")  # over the batch, which the plan's size cuts: bits must not depend on former ones
+        if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
         training = mode == "train"
         if training:
