@@ -158,12 +158,14 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike,
     """(y_true, y_pred, class_names) with numbers in the place of names; class_names: their order, None: alphabetical.
 
     Raises:
-        ValueError: names that are not among these; names on one side alone, and no order.
+        TypeError, ValueError: names that are not among these; names on one side alone, and no order; an order that is none.
 
     Example:
         >>> numbered(["cat", "ape"], ["ape", "ape"])
         ([1, 0], [0, 0], ['ape', 'cat'])
     """
+    if class_names is not None and not (isinstance(class_names, (list, tuple, np.ndarray)) and np.ndim(class_names) == 1):
+        raise TypeError(f"class_names must be a list of texts. Received: {arguments.shown(class_names)}")
     given = [np.asarray(y) for y in (y_true, y_pred)]
     named = [y.dtype.kind in "UTO" and y.size > 0 and isinstance(y.flat[0], str) for y in given]
     if not any(named):
@@ -171,7 +173,7 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike,
     if class_names is None and not all(named):
         raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
                          "Received: None")
-    names = sorted(set(given[0].ravel()) | set(given[1].ravel())) if class_names is None else list(class_names)
+    names = sorted({str(label) for y in given for label in y.flat}) if class_names is None else list(class_names)
     places, found = {name: number for number, name in enumerate(names)}, []
     for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
         unknown = [label for label in y.flat if label not in places] if has_names else []
