@@ -6,7 +6,7 @@ import inspect
 import sys
 from contextlib import contextmanager
 from functools import lru_cache, wraps
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastcnn import arguments, calling
 
@@ -59,10 +59,11 @@ class Settable:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r} that could be set. "
                                  f"{did_you_mean(name, known, self.meant)} Received: {arguments.shown(value)}")
 
-    def __getattr__(self, name):
-        if hasattr(type(self), name):  # a property, which has words of its own
-            return object.__getattribute__(self, name)
-        raise AttributeError(_missed(type(self), name), name=None, obj=self)  # without a name Python adds no hint of its own
+    if not TYPE_CHECKING:  # which know all attributes that there are
+        def __getattr__(self, name):
+            if hasattr(type(self), name):  # a property, which has words of its own
+                return object.__getattribute__(self, name)
+            raise AttributeError(_missed(type(self), name), name=None, obj=self)  # without a name Python adds no hint
 
     def _instead(self, name):
         return f"; {self.meant[name]} does it" if name in self.meant else ""

@@ -41,15 +41,15 @@ def own():
                                Double(3.0), L.Dropout(0.5, seed=1)], seed=1)
 
 
-def built():
+def built(size=3):
     model = own()
-    model.build((3,))
+    model.build((size,))
     return model
 
 
 MODELS = {
     "lenet": lambda: fastcnn.networks.lenet5(seed=1), "residual": lambda: residual(norm=True), "inception": inception,
-    "shared": shared, "own": built, "nested": lambda: fastcnn.Sequential([residual(), built(), L.Dense(2)], seed=2),
+    "shared": shared, "own": built, "nested": lambda: fastcnn.Sequential([residual(), built(5), L.Dense(2)], seed=2),
     "inner": lambda: view(),
     "keras": lambda: keras.models.Sequential([keras.layers.Conv2D(2, 3, input_shape=(6, 6, 1)), keras.layers.Flatten()]),
     "keras graph": lambda: keras.models.Model(*ends()),
@@ -155,10 +155,11 @@ def test_function_given():
     ((3,), TypeError, "model must be a Sequential or a Model. Received: 3"),
     ((L.Dense(3),), TypeError, "model must be a Sequential or a Model. Received: <Dense"),
     ((residual(), [fastcnn.Input((12, 11, 3))] * 2), ValueError, "as many as the model's 1 inputs. Received: 2"),
-    ((residual(), np.zeros((1, 12, 11, 3))), TypeError, "input_tensors must be an Input.*ndarray"),
+    ((residual(), np.zeros((1, 12, 11, 3))), TypeError, "input_tensors must be an Input.*an array of float64"),
     ((own(), fastcnn.Input((3,))), ValueError, "no input shape yet"),
     ((residual(), None, "copy"), TypeError, "clone_function must be a function of a layer. Received: 'copy'"),
-    ((residual(), None, lambda layer: None), TypeError, "clone_function must return a layer. Received: None for 'conv2d'"),
+    ((residual(), None, lambda layer: None), TypeError,
+     "clone_function must return a layer. Received: None for layer 'conv2d'"),
 ])
 def test_what_makes_no_sense_is_refused(given, error, message):
     with pytest.raises(error, match=message):

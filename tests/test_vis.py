@@ -268,7 +268,7 @@ def test_templates(plt):
         vis.filters(model, "top")
     with pytest.raises(ValueError, match="Layers that do: dense. Received: flatten"):
         vis.filters(model, 0)
-    with pytest.raises(ValueError, match="layers are flatten, dense, top. Received: 'dens'"):
+    with pytest.raises(ValueError, match="layers are flatten, dense, top; did you mean 'dense'. Received: 'dens'"):
         vis.filters(model, "dens")
     with pytest.raises(TypeError, match="must be a name, a number or a layer of the model. Layers with filters: dense"):
         vis.filters(model, Dense(3))

@@ -35,6 +35,8 @@ def run(options):
 
     common.set_threads(options)
     if _is_image(options.model):  # the first word, which need not be a model
+        if other := next((path for path in options.images if os.path.isfile(path) and not _is_image(path)), None):
+            raise Failure(f"the model comes first: fastcnn predict {other} {options.model}")
         options.model, options.images = "mnist", [options.model, *options.images]
         print("fastcnn: no model was named: these are taken for digits, and read by the LeNet-5 that comes with fastcnn",
               file=sys.stderr)

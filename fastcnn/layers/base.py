@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, overload
+from typing import Any, NoReturn, TypedDict, overload
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class Layer(Copied, Settable):
         if overrides(cls, Layer, "nodes", "forward", "backward"):  # what a user's class computes is computed in Python
             cls.nodes, cls.training_nodes, cls.training_only = Layer.nodes, Layer.training_nodes, False
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: NoReturn) -> None:
         if isinstance(vars(self).get(name), Parameter):
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set; set_weights(arrays) does it. "
                                  f"Received: {arguments.shown(value)}")

@@ -5,6 +5,8 @@
 `out=` takes an array to reuse: float32, contiguous, of the result's shape.
 """
 
+from typing import TYPE_CHECKING
+
 from fastcnn.importing import answering, listing
 from fastcnn.ops.activations import *
 from fastcnn.ops.augment import *
@@ -32,4 +34,6 @@ from fastcnn.ops.subsample2d import *
 from fastcnn.ops.upsample2d import *
 
 __all__ = sorted(name for name, value in globals().items() if getattr(value, "__module__", "").startswith("fastcnn.ops."))
-__dir__, __getattr__ = listing(__name__), answering(__name__)
+__dir__ = listing(__name__)
+if not TYPE_CHECKING:  # which know all names that there are
+    __getattr__ = answering(__name__)

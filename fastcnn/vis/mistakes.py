@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn import arguments, metrics
-from fastcnn.typing import ArrayLike, FigureBase
+from fastcnn.typing import ArrayLike, Figure, FigureBase
 from fastcnn.vis.mosaic import visible
 from fastcnn.vis.style import GREY, RED, bare, cut, drawing, figure_of
 
@@ -19,7 +19,7 @@ _LETTERS = 17
 @drawing
 def mistakes(x: ArrayLike | Callable[[list[int]], Any], y_true: ArrayLike, y_pred: ArrayLike,
              class_names: Sequence[str] | None = None, limit: int = 32, columns: int = 8,
-             figure: FigureBase | None = None) -> FigureBase:
+             figure: FigureBase | None = None) -> Figure:
     """Wrongly classified images, the surest mistakes first: what it is, and below it what it was taken for and how surely.
 
     Args:
