@@ -61,7 +61,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_rbf_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t units)
     fc_status fc_distort_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h, Py_ssize_t out_w,
                               const fc_distort *distort)
-    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
+    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, double alpha, float beta,
                           float k, int mean, int above)
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     fc_status fc_lrn_within_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t size, float alpha,
@@ -206,7 +206,7 @@ def permute(shape, order):
     return op
 
 
-def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
+def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, double alpha, float beta, float k,
                         bint mean, Py_ssize_t groups=1, bint above=False):
     """above: an even size has one channel more above than below."""
     cdef Op op = Op.__new__(Op)

@@ -27,6 +27,8 @@ from fastcnn.io.onnx import constants, nodes
 KINDS = "node", "simple", "pytorch-converted", "pytorch-operator", "real"
 REASONS = {  # of cases whose operators are all known: a pattern of the message, and what it is about
     r"must be of float32, a batch|of floats": "no batches of float32 come in",
+    r"of values that the network computes": "operators that are read on constants and shapes alone",
+    r"must be of a version": "a version of the operators that is not read",
     r"samples of a batch|sample to sample|batch of any size|works on turned samples|of the batch|by the batch":
         "about the batch as a whole, not each sample",
     r"works on (images|rows)|of \d axes|fit \(|must have \d axes|not rows and columns|over axes|axes from":
@@ -40,6 +42,9 @@ REASONS = {  # of cases whose operators are all known: a pattern of the message,
     r"step of a local": "a power that is no step of a normalization",
     r"must be \S+, not|reaches beyond|needs several|beyond|above 0|must be less|p must": "constants that no layer takes",
 }
+
+
+_ALONE = "no inputs besides the first"
 
 
 class Case:
@@ -77,7 +82,7 @@ class Case:
                     model, notes = self.load(inputs, True)
                     how, inputs = "passed with constants", inputs[:1]
                 except FileFormatError as error:
-                    return "refused", f"{words} / {error}"
+                    return "refused", words if str(error) == _ALONE else str(error)
             given = [_turned(x, order) for x, order in zip(inputs, _orders(notes, "input"))]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -97,7 +102,7 @@ class Case:
         names = [entry.name for entry in model.graph.input if entry.name not in {t.name for t in model.graph.initializer}]
         if constant:
             if len(names) < 2 or any(not isinstance(x, np.ndarray) for x in inputs):
-                raise FileFormatError("no inputs besides the first")
+                raise FileFormatError(_ALONE)
             model.graph.initializer.extend(numpy_helper.from_array(x, name) for name, x in zip(names[1:], inputs[1:]))
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "m.onnx")

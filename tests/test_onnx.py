@@ -14,6 +14,7 @@ from fastcnn.io import FileFormatError
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 if importlib.util.find_spec("onnxruntime") is None:
     pytest.skip("onnxruntime is not installed, which results are compared with", allow_module_level=True)
@@ -116,7 +117,10 @@ def test_layers_out_and_in(name, opset, tmp_path):
     first = beside.first if name != "channels first" else np.asarray
     xs = [beside.images(symbol.shape[1:], i) for i, symbol in enumerate(model.inputs)]
     y = model.predict(xs if len(xs) > 1 else xs[0])
-    found = beside.session(path)(*map(first, xs))[0]
+    if name == "even":  # which ONNX Runtime has not
+        found = ReferenceEvaluator(path).run(None, {"input": first(xs[0])})[0]
+    else:
+        found = beside.session(path)(*map(first, xs))[0]
     assert beside.off(found, beside.first(y)) < 1e-5
     if name == "gelu" and opset < 20:  # written in steps that are not read
         with pytest.raises(FileFormatError, match="there are no layers for 1 of .* Erf"):
@@ -325,7 +329,7 @@ def test_batch_normalization_trains_and_takes_scales_behind_it(tmp_path):
 def test_a_branch_of_known_shape(tmp_path):
     info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("yes", "no")]
     branches = {"then_branch": helper.make_graph([helper.make_node("Relu", ["x"], ["yes"])], "then", [], info[:1]),
-                "else_branch": helper.make_graph([helper.make_node("Foo", ["x"], ["no"])], "else", [], info[1:])}
+                "else_branch": helper.make_graph([helper.make_node("Erf", ["x"], ["no"])], "else", [], info[1:])}
     nodes = [("Shape", ["x"], ["s"], {}), ("Gather", ["s", "one"], ["c"], {}), ("Equal", ["c", "three"], ["is"], {}),
              ("If", ["is"], ["y"], branches)]
     error, model = beside.read_beside(write(tmp_path / "m.onnx", nodes, {"one": np.int64(1), "three": np.int64(3)}))
@@ -420,7 +424,7 @@ def test_convert_and_summary(tmp_path, capsys):
     assert onnx.load(out).opset_import[0].version == 15
     assert cli.main(["convert", out, again]) == 0
     assert "Gemm 'output' → Dense 'output'" in capsys.readouterr().out
-    assert cli.main(["summary", out]) == 0 and "conv1 (Conv2D)" in capsys.readouterr().out
+    assert cli.main(["summary", out]) == 0 and "c1 (Conv2D)" in capsys.readouterr().out
     x = beside.images((28, 28, 1))
     assert np.array_equal(fastcnn.load_model(again).predict(x), fastcnn.load_model(out).predict(x))
     assert cli.main(["convert", out, again]) == 1 and "--overwrite" in capsys.readouterr().err

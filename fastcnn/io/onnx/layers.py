@@ -158,12 +158,8 @@ def global_pool(op):
 
 def lrn(writer, step, x):
     c = step.config
-    alpha, size = np.float32(c["alpha"]), c["size"]
-    if c["alpha_mode"] == "sum":  # one whose quotient is alpha again, bit for bit, if there is one
-        near = np.float32(float(alpha) * size)
-        found = [near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(np.inf))]
-        alpha = next((a for a in found if np.float32(float(a) / size) == alpha), near)
-    return writer.node("LRN", [x.name], step.name, size=size, alpha=float(alpha), beta=c["beta"], bias=c["k"])
+    alpha = c["alpha"] * (c["size"] if c["alpha_mode"] == "sum" else 1)
+    return writer.node("LRN", [x.name], step.name, size=c["size"], alpha=alpha, beta=c["beta"], bias=c["k"])
 
 
 def batch_norm(writer, step, x):

@@ -153,9 +153,9 @@ def resize(node):
     factors = dict(zip((axis % x.rank for axis in axes), (float(s) for s in scales)))
     factors = [factors.get(seen, 1.0) for seen in range(x.rank)]
     smooth = mode == "linear" and how[0] == "half_pixel"
-    plain_ = node.attr("keep_aspect_ratio_policy", "stretch") == "stretch" and not node.attr("antialias", 0)
+    simple = node.attr("keep_aspect_ratio_policy", "stretch") == "stretch" and not node.attr("antialias", 0)
     whole = factors[:2] == [1, 1] and all(s == int(s) and s >= 1 for s in factors)
-    if not (smooth or mode == "nearest" and how in _NEAREST) or not whole or not plain_:
+    if not (smooth or mode == "nearest" and how in _NEAREST) or not whole or not simple:
         raise Refused(f"{mode}, {how}, by {factors}: pixels are repeated whole times, or it is done otherwise")
     times = [int(s) for s in (1, *factors[2:])[-2:]]
     size = (x.size[0] * times[0], x.size[1] * times[1], x.size[2])

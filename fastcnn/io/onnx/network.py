@@ -40,6 +40,8 @@ class Node(Placing):
             value = files.package().helper.get_attribute_value(self.attributes[name])
             if hasattr(value, "data_type"):
                 return self.network.arrays.read(value)
+            if isinstance(value, float):
+                return float(str(np.float32(value)))  # 0.9 is 0.9 again
             return value.decode() if isinstance(value, bytes) else list(value) if hasattr(value, "append") else value
         if default is _REQUIRED:
             raise ValueError(f"attribute {name!r} must be given")
@@ -120,7 +122,7 @@ class Network:
     def __init__(self, model, arrays, order=image):
         self.model, self.graph, self.arrays, self.opset = model, model.graph, arrays, files.opset(model)
         self.sketch, self.refused, self.values, self.order = Sketch(model.graph.name), [], {}, order
-        self.batch, self.inputs, self.count = None, [], len(model.graph.node)
+        self.batch, self.inputs, self.outputs, self.notes, self.count = None, [], [], [], len(model.graph.node)
 
     def run(self):
         """Reads all nodes that the outputs depend on."""
@@ -134,6 +136,8 @@ class Network:
                 self._begin(entry)
         for proto in reversed(used):
             self._step(proto, needed)
+        for output in self.graph.output:
+            self._finish(output.name)
 
     def _begin(self, entry):
         kind, dims = entry.type.tensor_type.elem_type, entry.type.tensor_type.shape.dim
@@ -207,23 +211,26 @@ class Network:
 
     def description(self):
         """What has been read."""
-        notes = []
-        outputs = merge(self.sketch, [self._finished(output.name, notes) for output in self.graph.output])
-        metadata = metadata_of(self.model)
-        return self.sketch.description(self.inputs, outputs, metadata, notes)
+        outputs = merge(self.sketch, self.outputs)
+        return self.sketch.description(self.inputs, outputs, metadata_of(self.model), self.notes)
 
-    def _finished(self, name, notes):
-        """The number of an output: images and maps have channels last, all else lies as in the file."""
+    def _finish(self, name):
+        """Takes an output: images and maps have channels last, all else lies as in the file."""
         value = self._get(name)
+        if value is _LOST or value is _UNKNOWN:
+            return
         if not isinstance(value, Value):
             raise FileFormatError(f"the outputs must depend on the input. Received: {name!r}")
-        wanted = [image(4), plain(4)] if value.rank == 4 else [plain(value.rank)]
-        if value.order not in wanted:
-            value = Placing(self.sketch, f"output {name!r}").place(value, wanted[0])
-        notes.append(f"output {name!r}{_order(value.order)}")
+        orders = [image(4), plain(4)] if value.rank == 4 else [plain(value.rank)]
+        end = Placing(self.sketch, f"output {name!r}")
+        try:
+            value = end.place(value, value.order if value.order in orders else orders[0])
+        except Refused as error:
+            return self.refused.append((end.title, str(error)))
         if value.number in self.inputs:
-            return self.sketch.add("Activation", [value.number], activation="linear")
-        return value.number
+            value = value._replace(number=self.sketch.add("Activation", [value.number], activation="linear"))
+        self.notes.append(f"{end.title}{_order(value.order)}")
+        self.outputs.append(value.number)
 
 
 def _order(order):

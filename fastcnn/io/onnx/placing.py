@@ -20,10 +20,10 @@ class Placing:
 
     def place(self, value, order):
         """The value with a sample's axes in the order of these that nodes see: a Permute and a Reshape, if need be."""
-        if value.lies(order):
-            return value
         if value.pending:
             raise Refused(value.pending)
+        if value.lies(order):
+            return value
         if value.dims[:1] != ((0,),) or any(0 in axes for axes in value.dims[1:]):
             raise Refused("mixes samples of a batch with each other")
         wanted = [axis for seen in order if seen is not None for axis in value.dims[seen]]
