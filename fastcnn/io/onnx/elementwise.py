@@ -6,7 +6,7 @@ from fastcnn.io.onnx.placing import Refused
 from fastcnn.io.onnx.values import Value, Window, dims_of, image, plain
 
 _LARGE = 3e38  # bounds from here on are none
-_SELU = {"alpha": 1.6732632, "gamma": 1.050701}  # the only ones there are
+_SELU = 1.6732632, 1.050701  # alpha and gamma, of which values keep mean and variance
 
 
 def activation(name, **constants):
@@ -17,15 +17,21 @@ def activation(name, **constants):
     return of
 
 
-def only(name, **accepted):
-    """An activation whose attributes may have these values: {attribute: (default, accepted)}."""
+def only(name, attribute, accepted):
+    """An activation of which an attribute must have this value."""
     def of(node):
-        for key, (default, value) in accepted.items():
-            found = node.attr(key, default)
-            if found != value and not (isinstance(found, float) and abs(found - value) < 1e-4):
-                raise Refused(f"{key} must be {value}, not {found}")
+        if node.attr(attribute, accepted) != accepted:
+            raise Refused(f"{attribute} must be {accepted}, not {node.attr(attribute)}")
         return node.layer("Activation", node.value(), activation=name)
     return of
+
+
+def selu(node):
+    alpha, gamma = node.attr("alpha", _SELU[0]), node.attr("gamma", _SELU[1])
+    if abs(alpha - _SELU[0]) + abs(gamma - _SELU[1]) < 1e-5:
+        return node.layer("Activation", node.value(), activation="selu")
+    y = node.layer("Activation", node.value(), activation={"name": "elu", "alpha": alpha})
+    return node.layer("Rescaling", y, scale=gamma, offset=0.0)
 
 
 def hard_sigmoid(node):
@@ -227,8 +233,7 @@ TABLE = {
     "Softplus": activation("softplus"), "Softsign": activation("softsign"), "Exp": activation("exponential"),
     "HardSwish": activation("hard_silu"), "Elu": activation("elu", alpha=("alpha", 1.0)),
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
-    "Selu": only("selu", alpha=(_SELU["alpha"], _SELU["alpha"]), gamma=(_SELU["gamma"], _SELU["gamma"])),
-    "Gelu": only("gelu", approximate=("none", "none")), "Swish": only("silu", alpha=(1.0, 1.0)),
+    "Selu": selu, "Gelu": only("gelu", "approximate", "none"), "Swish": only("silu", "alpha", 1.0),
     "HardSigmoid": hard_sigmoid, "Clip": clip, "PRelu": prelu, "Add": add, "Sum": add, "Mul": multiply, "Sub": subtract,
     "Div": divide, "Neg": negated, "Pow": power, "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Mean": mean,
 }

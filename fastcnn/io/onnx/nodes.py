@@ -84,8 +84,8 @@ def conv_transpose(node):
         edges = [[0, 0]] * (2 - rank) + [list(side) for side in zip(pads[:rank], pads[rank:])]
     else:
         totals = [n + m - out for n, m, out in zip(whole, more, [1] * (2 - rank) + wanted[-rank:])]
-        edges = [[total // 2, total - total // 2] if auto != "SAME_LOWER" else [total - total // 2, total // 2]
-                 for total in totals]
+        halves = [sorted((total // 2, total - total // 2)) if total > 0 else [0, total] for total in totals]
+        edges = [half if auto == "SAME_UPPER" or half[0] == 0 > half[1] else half[::-1] for half in halves]
     cut = [[before, after - m] for (before, after), m in zip(edges, more)]  # what is left out, or put on
     extra = [max(0, -after) for _, after in cut]
     if any(before < 0 for before, _ in cut) or any(e >= s for e, s in zip(extra, options["strides"])):
