@@ -1,9 +1,11 @@
-"""Files: arrays in one .safetensors file, and writing that survives a crash."""
+"""Files: models in fastcnn's format and others', arrays by name, and writing that survives a crash."""
 
 from fastcnn.importing import listing
 
 from .atomic import write_atomically
-from .safetensors import FileFormatError, load_file, save_file
+from .errors import FileFormatError
+from .formats import read
+from .safetensors import load_file, save_file
 
-__all__ = ["FileFormatError", "load_file", "save_file", "write_atomically"]
+__all__ = ["FileFormatError", "load_file", "read", "save_file", "write_atomically"]
 __dir__ = listing(__name__)

@@ -1,4 +1,4 @@
-"""What a file is that was taken for a model, by its content: for the words of an error."""
+"""What a file is that was taken for a model, by its content: who reads it, and the words of an error."""
 
 import os
 
@@ -52,9 +52,18 @@ def recognize(path):
         return "a model of TensorFlow Lite"
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if _is_onnx(head):
+    if _is_onnx(path, head):
         return "a model of ONNX, which onnxruntime runs"
     return _text(head)
+
+
+def module_of(path):
+    """The name of the module here that reads a file of another program; None: there is none, or it is a folder."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    return next((name for name, is_its in _MODULES.items() if is_its(path, head)), None)
 
 
 def _zip(path):
@@ -75,9 +84,12 @@ def _zip(path):
     return "a zip archive"
 
 
-def _is_onnx(head):
+def _is_onnx(path, head):
     """A protobuf message whose first field is a small version, and whose next is another of a model's."""
     return len(head) > 3 and head[0] == 0x08 and 1 <= head[1] < 0x20 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42"
+
+
+_MODULES = {"onnx": _is_onnx}  # module: does it read the file of a path, that begins so?
 
 
 def _text(head):

@@ -17,6 +17,7 @@ from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, translate, warn
 from fastcnn.io.safetensors import FileFormatError, load_file, save_file
 from fastcnn.model.loading import load_as
+from fastcnn.model.saving import save_model as write_model
 
 __all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
 
@@ -162,7 +163,8 @@ class _Methods:
             filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
             overwrite: False: a file that exists is an error.
         """
-        super().save(target("save", filepath, overwrite))
+        self._need_built()
+        write_model(self, target("save", filepath, overwrite))
 
     def save_weights(self, filepath, overwrite=True):
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
