@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 
-from fastcnn.io.safetensors import FileFormatError
+from fastcnn.io.errors import FileFormatError
 
 DAMAGES = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError)
 _EXPANSION, _SLACK = 16, 1 << 20  # weights do not shrink to a sixteenth; small texts may

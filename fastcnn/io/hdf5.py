@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 
 from fastcnn.importing import extra
-from fastcnn.io.safetensors import FileFormatError
+from fastcnn.io.errors import FileFormatError
 
 _EXPANSION, _SLACK = 16, 1 << 16  # compressed arrays: weights do not shrink to a sixteenth
 _FLOATS = ("f2", "f4", "f8")

@@ -38,10 +38,10 @@ def recognize(path):
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    if b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520], head[1024:1032]):
+    if _is_hdf5(head):
         return f"an HDF5 file, in which Keras wrote models and weights (.h5); {_WEIGHTS}"
     if head.startswith((b"PK\3\4", b"PK\5\6")):
-        return _zip(path)
+        return _zip(path, head)
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") and head[2:3] != b"\0":
         return "a pickle, as joblib and torch.save write; it may run any code when it is read, so it is not read here"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -66,14 +66,27 @@ def module_of(path):
     return next((name for name, is_its in _MODULES.items() if is_its(path, head)), None)
 
 
-def _zip(path):
-    """Of an archive, by what is in it."""
+def _is_hdf5(head):
+    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520], head[1024:1032])
+
+
+def _names(path, head):
+    """Names in a zip archive; None: it is none, or damaged."""
     import zipfile
 
+    if not head.startswith((b"PK\3\4", b"PK\5\6")):
+        return None
     try:
         with zipfile.ZipFile(os.fsdecode(path)) as archive:
-            names = archive.namelist()
+            return archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return None
+
+
+def _zip(path, head):
+    """Of an archive, by what is in it."""
+    names = _names(path, head)
+    if names is None:
         return "a damaged zip archive"
     if "model.weights.h5" in names:
         return f"a Keras archive (.keras); {_WEIGHTS}"
@@ -89,7 +102,15 @@ def _is_onnx(path, head):
     return len(head) > 3 and head[0] == 0x08 and 1 <= head[1] < 0x20 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42"
 
 
-_MODULES = {"onnx": _is_onnx}  # module: does it read the file of a path, that begins so?
+def _is_keras(path, head):
+    return _is_hdf5(head) or "model.weights.h5" in (_names(path, head) or ())
+
+
+def _is_torch(path, head):
+    return any(name.rpartition("/")[2] == "data.pkl" for name in _names(path, head) or ())
+
+
+_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch}  # module: does it read the file of a path, that begins so?
 
 
 def _text(head):

@@ -1,9 +1,9 @@
 """Models as the descriptions that other programs' formats are written from."""
 
 from fastcnn.io.description import Description
-from fastcnn.model.base import unique
 from fastcnn.model.configuring import entry_of
 from fastcnn.model.resuming import json_types
+from fastcnn.registry import unique
 
 
 def describe(model):

@@ -1,0 +1,199 @@
+"""Keras' files: archives of version 3 (.keras), HDF5 of all versions (.h5), and weights alone (.weights.h5, .h5). Needs h5py.
+
+An archive is a zip of config.json, metadata.json and model.weights.h5, whose arrays lie at layers/<class>[_<number>]/vars/<i>.
+The older files have the configuration as an attribute and arrays at model_weights/<layer>/<names in an attribute>.
+"""
+
+import io
+import json
+import os
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+
+from fastcnn.io import keras_classes as classes
+from fastcnn.io import keras_reading, keras_writing
+from fastcnn.io.archives import archive
+from fastcnn.io.atomic import replacing
+from fastcnn.io.errors import FileFormatError
+from fastcnn.io.hdf5 import h5py, tree
+
+_WHAT = "reading or writing Keras' files"
+_VERSION = "3.5.0"  # whose files these are
+_LONG = 60_000  # bytes that an attribute can hold
+_NAMES = ("config.json", "metadata.json", "model.weights.h5")
+
+
+def read(path):
+    """A model's `Description`.
+
+    Args:
+        path: of a .keras or .h5 file.
+
+    Raises:
+        FileFormatError: it is damaged, holds weights alone, or layers that fastcnn does not have.
+        ImportError: h5py is not installed.
+    """
+    with _opened(path) as (found, config, version):
+        if config is None:
+            raise FileFormatError("it must hold an architecture. Received: weights alone, which a model's load_weights takes")
+        old = version is None or version.split(".")[0] in ("0", "1", "2")
+        return keras_reading.described(config, _in_order(found) if found.members("layers") else _legacy(found), old)
+
+
+def weights(path):
+    """[(name of a layer, arrays in its order)] of a file of a model or of weights alone."""
+    with _opened(path) as (found, _, _):
+        if found.members("layers"):
+            return list(_in_archive(found, ""))
+        group = "model_weights" if found.members("model_weights") else ""
+        names = found.attribute(group, "layer_names") or []
+        return [(name, own) for name in names if (own := [array for _, array in _weights_of(found, group, name)])]
+
+
+def write(description, path, weights_only=False):
+    """Writes a model, or its weights alone; `description.notes` then say what Keras has no word for.
+
+    Args:
+        description: a `Description` with sizes.
+        path: ends in .keras; .weights.h5: weights alone as Keras 3 has them; .h5 or .hdf5: as Keras 2 had them.
+        weights_only: of the last, leave the architecture out.
+
+    Raises:
+        ValueError: layers that Keras does not have: all of them are named.
+    """
+    import zipfile
+
+    module = h5py(_WHAT)
+    name = os.fsdecode(path).lower()
+    config, arrays = keras_writing.written(description)
+    with replacing(path) as file:
+        if name.endswith(".keras"):
+            inner = io.BytesIO()
+            with module.File(inner, "w") as found:
+                _write_archive(found, arrays)
+            with zipfile.ZipFile(file, "w") as found:
+                for entry, content in zip(_NAMES, (json.dumps(config), json.dumps({"keras_version": _VERSION}),
+                                                   inner.getbuffer())):
+                    found.writestr(zipfile.ZipInfo(entry), content)
+            return
+        with module.File(file, "w") as found:
+            if name.endswith(".weights.h5"):
+                _write_archive(found, arrays)
+                return
+            group = found
+            if not weights_only:
+                found.attrs["model_config"] = json.dumps(config)
+                found.attrs["keras_version"], found.attrs["backend"] = _VERSION, "numpy"
+                group = found.create_group("model_weights")
+            _write_legacy(group, arrays)
+
+
+@contextmanager
+def _opened(path):
+    """A block that reads a file: (`hdf5.Tree`, configuration or None, version of Keras or None). Its errors name the file."""
+    try:
+        with ExitStack() as blocks:
+            found, config, version = _tree(path, blocks)
+            if not isinstance(version, str | None):
+                raise FileFormatError(f"keras_version must be a text. Received: {type(version).__name__}")
+            yield found, config, version
+    except FileFormatError as error:
+        raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
+
+
+def _tree(path, blocks):
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"PK"
+    if not zipped:
+        found = blocks.enter_context(tree(path, os.path.getsize(path), _WHAT))
+        config, version = (found.attribute("", name) for name in ("model_config", "keras_version"))
+        return found, None if config is None else _json(config), version
+    with archive(path, compressed=True) as found:
+        config, metadata, inner = [found.read(name) for name in _NAMES]
+    found = blocks.enter_context(tree(io.BytesIO(inner), len(inner), _WHAT))
+    return found, _json(config), _json(metadata).get("keras_version")
+
+
+def _json(text):
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"the configuration must be JSON. Received: {error}") from None
+    if not isinstance(found, dict):
+        raise FileFormatError(f"the configuration must be an object of JSON. Received: {type(found).__name__}")
+    return found
+
+
+def _in_order(found):
+    """The arrays of a layer of an archive, by its place."""
+
+    def weights(place):
+        path = "".join(f"layers/{group}/" for group, _ in place) + "vars"
+        return [found.array(f"{path}/{name}") for name in _numbered(found.members(path))]
+
+    return weights
+
+
+def _numbered(names):
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def _in_archive(found, path):
+    """[(name, arrays)] of all layers in an archive, or in a file of weights, in the order of their names there."""
+    for group in found.members(f"{path}layers"):
+        own = f"{path}layers/{group}"
+        arrays = [found.array(f"{own}/vars/{name}") for name in _numbered(found.members(f"{own}/vars"))]
+        if arrays:
+            yield found.attribute(f"{own}/vars", "name") or group, arrays
+        yield from _in_archive(found, f"{own}/")
+
+
+def _legacy(found):
+    """The arrays of a layer of an older file, by its place; those of inner models lie together, by the names of their layers."""
+
+    def weights(place):
+        outer, inner = place[0][1], place[-1][1]
+        arrays = _weights_of(found, "model_weights", outer)
+        if len(place) > 1:
+            arrays = [(name, array) for name, array in arrays if name.split("/")[-2:][0] == inner]
+        return [array for _, array in arrays]
+
+    return weights
+
+
+def _weights_of(found, group, layer):
+    own = f"{group}/{layer}" if group else layer
+    names = found.attribute(own, "weight_names") or []
+    return [(name, found.array(f"{own}/{name}")) for name in names]
+
+
+def _write_archive(found, arrays):
+    """arrays: [(name, class, {parameter: array})] of all layers of Keras' network, in order."""
+    counts = {}
+    for name, kind, own in arrays:
+        base = keras_reading.snake(kind)
+        number = counts[base] = counts.get(base, -1) + 1
+        group = found.create_group(f"layers/{base}_{number}/vars" if number else f"layers/{base}/vars")
+        group.attrs["name"] = name
+        for i, array in enumerate(own.values()):
+            group.create_dataset(str(i), data=array)
+    found.create_group("vars")
+
+
+def _write_legacy(group, arrays):
+    _write_texts(group, "layer_names", [name for name, _, _ in arrays])
+    group.attrs["keras_version"], group.attrs["backend"] = _VERSION, "numpy"
+    for name, _, own in arrays:
+        layer = group.create_group(name)
+        _write_texts(layer, "weight_names", [f"{name}/{parameter}" for parameter in own])
+        for parameter, array in own.items():
+            layer.create_dataset(f"{name}/{parameter}", data=array)
+    _write_texts(group.create_group("top_level_model_weights"), "weight_names", [])
+
+
+def _write_texts(group, name, texts):
+    """An attribute of texts; in parts, if they are long."""
+    parts = np.array_split(np.array([text.encode() for text in texts] or [], "S"), 1 + sum(map(len, texts)) * 2 // _LONG)
+    for number, part in enumerate(parts):
+        group.attrs[name if len(parts) == 1 else f"{name}{number}"] = part
