@@ -33,12 +33,12 @@ class Archive:
                 raise FileFormatError(f"an archive must hold each name once. Received: {entry.filename[:80]!r} twice")
             known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[:1 + compressed]
             if entry.compress_type not in known or entry.flag_bits & 1:
-                raise FileFormatError(f"{entry.filename[:80]!r} must be stored {'or deflated' if compressed else 'as it is'}, "
-                                      f"not encrypted. Received: method {entry.compress_type}")
+                raise FileFormatError(f"{entry.filename[:80]!r} must be stored{' or deflated' * compressed}, not encrypted. "
+                                      f"Received: method {entry.compress_type}")
             limit -= entry.file_size
             self._entries[entry.filename] = entry
         if limit < 0:
-            raise FileFormatError(f"an archive must not unpack to more than its file can hold. Received: {-limit} bytes more")
+            raise FileFormatError(f"an archive must not hold more than its file can. Received: {-limit} bytes more")
 
     def __contains__(self, name):
         return name in self._entries

@@ -11,7 +11,8 @@ from importlib import import_module
 from .recognize import module_of
 
 ENDINGS = {  # ending: the module that writes it; None: fastcnn's own format
-    ".safetensors": None, ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pt": "torch", ".pth": "torch",
+    ".safetensors": None, ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pt": "torch",
+    ".pth": "torch",
 }
 FOREIGN = [ending for ending, module in ENDINGS.items() if module is not None]
 _ENDING = re.compile(r"\.[a-z]\w*$", re.IGNORECASE)  # "lenet-0.99" has none

@@ -85,7 +85,7 @@ class Tree:
             raise FileFormatError(f"{path!r} must be an array of {', '.join(_FLOATS)}. Received: {found.dtype}")
         held, self._left = found.id.get_storage_size(), self._left - found.nbytes
         if found.nbytes > (held if found.chunks is None else _EXPANSION * held + _SLACK) or self._left < 0:
-            raise FileFormatError(f"{path!r} must be held by the file. Received: {found.nbytes} bytes, of which it has {held}")
+            raise FileFormatError(f"{path!r} must lie in the file. Received: {found.nbytes} bytes, of which it has {held}")
         return found[()]
 
     def attribute(self, path, name):
@@ -104,7 +104,8 @@ class Tree:
             raise FileFormatError(f"{name!r} must be held by the file. Received: {held.get_storage_size()} bytes")
         value = attributes[name]
         plain = value.tolist() if hasattr(value, "tolist") else value
-        texts = [text.decode() if isinstance(text, bytes) else text for text in (plain if isinstance(plain, list) else [plain])]
+        several = plain if isinstance(plain, list) else [plain]
+        texts = [text.decode() if isinstance(text, bytes) else text for text in several]
         if not all(isinstance(text, str) for text in texts):
             raise FileFormatError(f"{name!r} must be of texts. Received: {type(plain).__name__}")
         return texts if isinstance(plain, list) else texts[0]

@@ -1,7 +1,7 @@
-"""Keras' files: archives of version 3 (.keras), HDF5 of all versions (.h5), and weights alone (.weights.h5, .h5). Needs h5py.
+"""Keras' files: archives of version 3 (.keras), HDF5 of all versions (.h5), weights alone (.weights.h5, .h5). Needs h5py.
 
-An archive is a zip of config.json, metadata.json and model.weights.h5, whose arrays lie at layers/<class>[_<number>]/vars/<i>.
-The older files have the configuration as an attribute and arrays at model_weights/<layer>/<names in an attribute>.
+An archive is a zip of config.json, metadata.json and model.weights.h5, which has arrays at layers/<class>[_<number>]/vars/<i>.
+Older files have the configuration as an attribute and arrays at model_weights/<layer>/<names in an attribute>.
 """
 
 import io
@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from fastcnn.io import keras_classes as classes
 from fastcnn.io import keras_reading, keras_writing
 from fastcnn.io.archives import archive
 from fastcnn.io.atomic import replacing
@@ -36,7 +35,7 @@ def read(path):
     """
     with _opened(path) as (found, config, version):
         if config is None:
-            raise FileFormatError("it must hold an architecture. Received: weights alone, which a model's load_weights takes")
+            raise FileFormatError("must hold an architecture. Received: weights alone, which a model's load_weights takes")
         old = version is None or version.split(".")[0] in ("0", "1", "2")
         return keras_reading.described(config, _in_order(found) if found.members("layers") else _legacy(found), old)
 
@@ -91,7 +90,7 @@ def write(description, path, weights_only=False):
 
 @contextmanager
 def _opened(path):
-    """A block that reads a file: (`hdf5.Tree`, configuration or None, version of Keras or None). Its errors name the file."""
+    """A block that reads a file: (`hdf5.Tree`, configuration or None, Keras' version or None). Its errors name the file."""
     try:
         with ExitStack() as blocks:
             found, config, version = _tree(path, blocks)
@@ -150,7 +149,7 @@ def _in_archive(found, path):
 
 
 def _legacy(found):
-    """The arrays of a layer of an older file, by its place; those of inner models lie together, by the names of their layers."""
+    """The arrays of a layer of an older file, by its place; those of inner models lie together, under their layers' names."""
 
     def weights(place):
         outer, inner = place[0][1], place[-1][1]

@@ -10,27 +10,28 @@ PARAMETERS = {  # class: its arrays, in Keras' order and by fastcnn's names; arg
 _PRESENT = {"bias": "use_bias", "gamma": "scale", "beta": "center"}
 CLASSES = {  # those without arrays
     "Activation", "AdaptiveAveragePooling2D", "Add", "Average", "AveragePooling2D", "Concatenate", "Cropping2D", "Dropout",
-    "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "Maximum",
-    "Minimum", "Multiply", "Normalization", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout2D",
+    "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D",
+    "Maximum", "Minimum", "Multiply", "Normalization", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout2D",
     "Subtract", "UpSampling2D", "ZeroPadding2D", *PARAMETERS,
 }
 OLD_CLASSES = {"AtrousConvolution2D": "Conv2D", "Convolution2D": "Conv2D", "Deconvolution2D": "Conv2DTranspose",
                "SeparableConvolution2D": "SeparableConv2D", "BatchNormalizationV1": "BatchNormalization"}
 TRAINING_ONLY = {  # change what training sees, and nothing else
-    "ActivityRegularization", "AlphaDropout", "GaussianDropout", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip",
+    "ActivityRegularization", "AlphaDropout", "GaussianDropout", "RandomBrightness", "RandomContrast", "RandomFlip",
     "RandomRotation", "RandomTranslation", "RandomZoom",
 }
 OLD_ARGUMENTS = {
-    "nb_filter": "filters", "subsample": "strides", "border_mode": "padding", "dim_ordering": "data_format", "bias": "use_bias",
-    "init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer",
+    "nb_filter": "filters", "subsample": "strides", "border_mode": "padding", "dim_ordering": "data_format",
+    "bias": "use_bias", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer",
     "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "atrous_rate": "dilation_rate",
-    "output_dim": "units", "p": "rate", "sigma": "stddev", "beta_init": "beta_initializer", "gamma_init": "gamma_initializer",
+    "output_dim": "units", "p": "rate", "sigma": "stddev", "beta_init": "beta_initializer",
+    "gamma_init": "gamma_initializer",
 }
 ALPHA = {"LeakyReLU": "negative_slope"}  # what was called alpha
 IGNORED = {  # argument: values that mean nothing here; none: whatever they are
     "activity_regularizer": (None,), "adjustment": (None,), "alpha_constraint": (None,), "alpha_regularizer": (None,),
-    "autocast": (), "batch_input_shape": (), "batch_shape": (), "dtype": (), "fused": (), "implementation": (), "input_dim": (),
-    "input_dtype": (), "input_shape": (), "lora_alpha": (), "lora_rank": (None,), "mode": (0,), "name": (),
+    "autocast": (), "batch_input_shape": (), "batch_shape": (), "dtype": (), "fused": (), "implementation": (),
+    "input_dim": (), "input_dtype": (), "input_shape": (), "lora_alpha": (), "lora_rank": (None,), "mode": (0,), "name": (),
     "noise_shape": (None,), "optional": (False,), "quantization_config": (None,), "quantization_mode": (None,),
     "ragged": (False, None), "renorm": (False,), "renorm_clipping": (), "renorm_momentum": (), "sparse": (False, None),
     "supports_masking": (), "synchronized": (False,), "virtual_batch_size": (None,),

@@ -1,7 +1,9 @@
 """What is one layer here and several in Keras: explicit padding of convolutions, local response normalization.
 
     y = x · (k + s · Σ x²)^−β      the sum as a mean over windows of channels, which lie along a row of their own
-"""PADDED = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
+"""
+
+PADDED = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 
 
 def normalization(config, size):
@@ -36,13 +38,15 @@ def fuse(sketch):
     """Makes one layer of those in a `Sketch` that are one here."""
     for last, taken in enumerate(sketch.calls):
         entry, before = sketch.layers[last], sketch.layers[taken[0]] if taken else None
-        if entry["class_name"] in PADDED and before["class_name"] == "ZeroPadding2D" and entry["config"]["padding"] == "valid":
+        padded = entry["class_name"] in PADDED and before["class_name"] == "ZeroPadding2D"
+        if padded and entry["config"]["padding"] == "valid":
             entry["config"]["padding"] = before["config"]["padding"]
             sketch.calls[last] = sketch.calls[taken[0]]
         chain = _chain(sketch, last)
         try:
             config = _config(chain)
-            right = _plain([(kind, own) for kind, own, _ in normalization(config, chain[-2][1]["target_shape"])]) == _plain(chain)
+            expected = [(kind, own) for kind, own, _ in normalization(config, chain[-2][1]["target_shape"])]
+            right = _plain(expected) == _plain(chain)
         except (KeyError, TypeError, IndexError, ValueError, ZeroDivisionError):
             continue
         if right:
@@ -69,8 +73,8 @@ _SAID = ("target_shape", "padding", "pool_size", "strides", "scale", "offset", "
 def _config(chain):
     _, flat, _, pooling, rescaling, power, whole, _ = [config for _, config in chain]
     groups = whole["target_shape"][-1] // flat["target_shape"][1]
-    return {"size": pooling["pool_size"][1], "alpha": rescaling["scale"], "beta": -power["exponent"], "k": rescaling["offset"],
-            "alpha_mode": "mean", "groups": groups}
+    return {"size": pooling["pool_size"][1], "alpha": rescaling["scale"], "beta": -power["exponent"],
+            "k": rescaling["offset"], "alpha_mode": "mean", "groups": groups}
 
 
 def _plain(value):

@@ -1,4 +1,4 @@
-"""A description of what Keras' configurations say, of versions 1 to 3: Sequential and Functional models, one within another."""
+"""A description of what Keras' configurations say, of versions 1 to 3: Sequential and Functional models, also in others."""
 
 import re
 
@@ -58,7 +58,7 @@ def described(entry, weights, old):
 class _Reader:
     def __init__(self, entry, weights, old):
         if entry["class_name"] not in _MODELS:
-            raise FileFormatError(f"a model must be of class {' or '.join(_MODELS)}. Received: {entry['class_name']!r}"[:200])
+            raise FileFormatError(f"a model must be {' or '.join(_MODELS)}. Received: {entry['class_name']!r}"[:200])
         self.sketch, self.weights, self.old = Sketch(entry["config"].get("name")), weights, old
         self.problems, self.notes = [], []
         self.first = '"channels_first"' in _text(entry) or '"th"' in _text(entry)
@@ -95,7 +95,7 @@ class _Reader:
         for name, layer in entries.items():
             nodes.update({(name, i): _node(node) for i, node in enumerate(layer["inbound_nodes"])})
             if len(layer["inbound_nodes"]) > 1 and layer["class_name"] in classes.PARAMETERS:
-                self.notes.append(f"{name}: is used {len(layer['inbound_nodes'])} times; here each use has weights of its own")
+                self.notes.append(f"{name}: is used {len(layer['inbound_nodes'])} times, here each time with its own weights")
         inputs = [self._source(nodes, end) for end in _ends(config["input_layers"])]
         for i, (name, node, tensor) in enumerate(inputs):
             values[name, node, tensor] = taken[i] if taken else self._input(entries[name])

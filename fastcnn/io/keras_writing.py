@@ -1,4 +1,4 @@
-"""Keras' configuration of a description, and the arrays of its layers. What Keras has no argument for becomes layers of their
+"""Keras' configuration of a description, and the arrays of its layers. What Keras has no argument for becomes layers of its
 own: explicit padding, pooling that rounds up, local response normalization."""
 
 from fastcnn import arguments
@@ -10,7 +10,7 @@ _INITIALIZERS = {
     "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros"}
 _OWN = {"initializer": _INITIALIZERS, "regularizer": {"L1", "L2", "L1L2"},
         "constraint": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}}
-_HERE_ALONE = ("ceil_mode", "connection_table", "count_include_pad", "exact", "input_shape")
+_HERE_ALONE = ("connection_table", "exact", "input_shape")
 _MULTIPLIERS = ("learning_rate_multiplier", "weight_decay_multiplier")
 _ACTIVATIONS = {  # those that Keras has no name for: its layers
     "elu": lambda c: [("ELU", {"alpha": c["alpha"]})],
@@ -67,16 +67,17 @@ class _Writer:
             operation = kind == "Power"
             self.entries[name] = {
                 "module": "keras.src.ops.numpy" if operation else "keras.layers", "class_name": kind,
-                "registered_name": kind if operation else None, "name": name, "inbound_nodes": [],
-                "config": {"name": name, **({} if operation else {"trainable": step.config.get("trainable", True)}), **config}}
-            if not suffix:
+                "registered_name": kind if operation else None, "name": name, "config": {"name": name, **config},
+                "inbound_nodes": []}
+            if step.arrays and not suffix:
                 self.arrays[name] = step.arrays
+                self.entries[name]["config"]["trainable"] = step.config.get("trainable", True)
         nodes = self.entries[name]["inbound_nodes"]
         if taken:
             tensors = [{"class_name": "__keras_tensor__", "config": {
-                "shape": [None, *shape], "dtype": "float32", "keras_history": [source, node, 0]}} for source, node, shape in taken]
-            merges = kind in _MERGES
-            nodes.append({"args": [tensors if merges else tensors[0], *history], "kwargs": {}})
+                "shape": [None, *shape], "dtype": "float32", "keras_history": [source, node, 0]}}
+                for source, node, shape in taken]
+            nodes.append({"args": [tensors if kind in _MERGES else tensors[0], *history], "kwargs": {}})
         return name, max(len(nodes) - 1, 0), tuple(size)
 
     def config(self):
@@ -162,17 +163,17 @@ def _plain(writer, taken):
 def _only(*names, kind=None, **more):
     """A layer with some of its arguments."""
     def add(writer, taken):
-        config = writer.config()
-        return writer.add(kind or writer.step.kind, taken, {name: config[name] for name in names} | more, writer.step.size)
+        own = {name: writer.step.config[name] for name in names}
+        return writer.add(kind or writer.step.kind, taken, own | more, writer.step.size)
 
     return add
 
 
-def _weighted(writer, taken, **changed):
+def _weighted(writer, taken, config=None):
     """A layer with an activation."""
-    config = {**writer.config(), **changed}
-    own = {"activation": "linear"} if not isinstance(config["activation"], str) or config["activation"] == "scaled_tanh" else {}
-    value = writer.add(writer.step.kind, taken, {**config, **own}, writer.step.size)
+    config = config or writer.config()
+    known = isinstance(config["activation"], str) and config["activation"] != "scaled_tanh"
+    value = writer.add(writer.step.kind, taken, config if known else {**config, "activation": "linear"}, writer.step.size)
     return writer.activated(value, config) or value
 
 
@@ -188,8 +189,8 @@ def _convolution(writer, taken):
     window, strides, dilation = config["kernel_size"], config["strides"], config["dilation_rate"]
     pads = arguments.pads(config["padding"], size[:2], window, strides, dilation)
     if pads == arguments.pads("same", size[:2], window, strides, dilation) and config["padding"] != "valid":
-        return _weighted(writer, taken, padding="same")
-    return _weighted(writer, _with_zeros(writer, taken, pads), padding="valid")
+        return _weighted(writer, taken, {**writer.config(), "padding": "same"})
+    return _weighted(writer, _with_zeros(writer, taken, pads), {**writer.config(), "padding": "valid"})
 
 
 def _with_zeros(writer, taken, pads):
@@ -201,19 +202,19 @@ def _with_zeros(writer, taken, pads):
 
 
 def _transposed(writer, taken):
-    config, step = writer.step.config, writer.step
-    if config["groups"] != 1:
+    config, step = writer.config(), writer.step
+    if config.pop("groups") != 1:
         raise ValueError(f"{step.name} (Conv2DTranspose with groups)")
     if isinstance(config["padding"], str):
-        return _weighted(writer, taken)
+        return _weighted(writer, taken, config)
     sizes = step.sizes[0][:2], config["kernel_size"], config["strides"], config["dilation_rate"]
     out, (top, left) = step.size, (side[0] for side in arguments.padding_form(config["padding"]))
     whole, _ = arguments.transposed("valid", None, *sizes)
     crop = ((top, whole[0] - top - out[0]), (left, whole[1] - left - out[1]))
     if min(map(min, crop)) < 0 or config["activation"] not in ("linear", None):
         raise ValueError(f"{step.name} (Conv2DTranspose with explicit padding and an activation or output_padding)")
-    value = writer.add("Conv2DTranspose", taken, {**writer.config(), "padding": "valid", "output_padding": None},
-                       (*whole, out[2]))
+    config = {**config, "padding": "valid", "output_padding": None}
+    value = writer.add("Conv2DTranspose", taken, config, (*whole, out[2]))
     return writer.add("Cropping2D", [value], {"cropping": crop}, out, "_crop")
 
 
@@ -268,8 +269,8 @@ def _maxout(writer, taken):
     for n in pixels:
         rows *= n
     value = writer.add("Reshape", taken, {"target_shape": (rows, channels, 1)}, (rows, channels, 1), "_flat")
-    value = writer.add("MaxPooling2D", [value], {"pool_size": (1, group), "strides": (1, group)}, (rows, channels // group, 1),
-                       "_max")
+    pooling = {"pool_size": (1, group), "strides": (1, group)}
+    value = writer.add("MaxPooling2D", [value], pooling, (rows, channels // group, 1), "_max")
     return writer.add("Reshape", [value], {"target_shape": writer.step.size}, writer.step.size)
 
 
@@ -288,6 +289,6 @@ _KINDS = {
     "ReLU6": _only(kind="ReLU", max_value=6.0), "Reshape": _only("target_shape"), "Permute": _only("dims"),
     **dict.fromkeys((
         *_MERGES, "AdaptiveAveragePooling2D", "BatchNormalization", "Cropping2D", "Dropout", "ELU", "Flatten", "GaussianNoise",
-        "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "LayerNormalization", "LeakyReLU", "PReLU", "ReLU",
-        "Rescaling", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"), _plain),
+        "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "LayerNormalization", "LeakyReLU", "PReLU",
+        "ReLU", "Rescaling", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"), _plain),
 }

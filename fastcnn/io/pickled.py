@@ -1,4 +1,4 @@
-"""The pickle in a file of torch.save, read without running any: what is not listed here stays an object that nothing is known of.
+"""The pickle in a file of torch.save, read without running any: what is not listed here stays an unknown object.
 
 `pickletools` tells the codes apart; the few that torch writes are obeyed, on a stack. `GLOBALS` are the only names that mean
 anything; all others become a `Foreign`, whatever is done with them.

@@ -110,7 +110,8 @@ def _is_torch(path, head):
     return any(name.rpartition("/")[2] == "data.pkl" for name in _names(path, head) or ())
 
 
-_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch}  # module: does it read the file of a path, that begins so?
+# module: does it read the file of a path, that begins so?
+_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch}
 
 
 def _text(head):
