@@ -72,9 +72,9 @@ class Sketch:
 
     def __init__(self, name):
         self.name = name if isinstance(name, str) and name else "model"
-        self.layers, self.calls, self.arrays = [], [], []  # a call each
+        self.layers, self.calls, self.arrays, self.origins = [], [], [], []  # a call each
 
-    def add(self, kind, taken=(), arrays=None, name=None, **config):
+    def add(self, kind, taken=(), arrays=None, name=None, origin=None, **config):
         """A layer of a class, called on some values: the number of the value that it gives.
 
         Args:
@@ -82,25 +82,32 @@ class Sketch:
             taken: numbers of values.
             arrays: {parameter: array}.
             name: what it is called elsewhere: made a name that fastcnn allows, and the only one; None: from its class.
+            origin: what the file has in its place, for notes.
             config: what the layer is made with.
         """
         self.layers.append({"class_name": kind, "config": {**config, "name": name}})
         self.calls.append(list(taken))
         self.arrays.append(arrays or {})
+        self.origins.append(origin)
         return len(self.calls) - 1
+
+    def needed(self, outputs):
+        """The numbers of all values that some depend on, theirs among them."""
+        found, left = set(), list(outputs)
+        while left:
+            value = left.pop()
+            if value not in found:
+                found.add(value)
+                left += self.calls[value]
+        return found
 
     def description(self, inputs, outputs, metadata=None, notes=()):
         """The whole: of what the outputs need and the inputs."""
         from fastcnn.registry import snake
 
-        needed, left = set(inputs), list(outputs)
-        while left:
-            value = left.pop()
-            if value not in needed or value in outputs:
-                needed.add(value)
-                left += [taken for taken in self.calls[value] if taken not in needed]
-        kept = [value for value in range(len(self.calls)) if value in needed]
+        kept = sorted(self.needed(outputs) | set(inputs))
         place, layers, arrays, names = {value: i for i, value in enumerate(kept)}, [], {}, set()
+        notes = list(notes)
         for value in kept:
             kind, config = self.layers[value]["class_name"], self.layers[value]["config"]
             base = (config["name"] or snake(kind).replace("2_d", "2d")).replace("/", ".").strip(".") or kind
@@ -111,10 +118,11 @@ class Sketch:
             names.add(name)
             layers.append({"class_name": kind, "config": {**config, "name": name}})
             arrays.update({f"{name}/{own}": array for own, array in self.arrays[value].items()})
+            notes += [f"{self.origins[value]} → {kind} {name!r}"] if self.origins[value] else []
         calls = [[place[value], [[place[taken], 0] for taken in self.calls[value]]] for value in kept]
         chain = [[i, [[i - 1, 0]] if i else []] for i in range(len(kept))]
         line = calls == chain and list(inputs) == kept[:1] and list(outputs) == kept[-1:] and len(kept) > 1
         config = {"class_name": "Sequential" if line else "Model", "name": self.name, "seed": None, "input_shape": None,
                   "layers": layers, "calls": calls, "inputs": [[place[value], 0] for value in inputs],
                   "outputs": [[place[value], 0] for value in outputs]}
-        return Description(config, arrays, metadata or {}, list(notes))
+        return Description(config, arrays, metadata or {}, notes)
