@@ -9,8 +9,7 @@ from fastcnn.registry import unique
 def describe(model):
     """A model's description, in which models that serve as layers are taken apart; with `sizes`, for writers. Whatever users
     see, layers are those of channels last; inputs have the data format that users see."""
-    names = dict(zip((leaf for _, leaf in model._named_layers()),
-                     unique([name.replace("/", ".") for name, _ in model._named_layers()])))
+    names = _names(model)
     calls, starts, ends, _ = model.graph.leaves()
     inputs = [symbol.layer for symbol in model.graph.inputs]
     layers, found, sizes, given = {}, [], [], {}
@@ -24,6 +23,17 @@ def describe(model):
               "calls": found, "inputs": [[given[key], 0] for key in starts], "outputs": [[given[key], 0] for key in ends]}
     arrays = {f"{names[layer]}/{p.name}": p.value for layer in layers for p in layer.parameters}
     return Description(config, arrays, json_types("metadata", model.metadata), [], sizes)
+
+
+def _names(model):
+    """{layer: its name in the whole model}"""
+    found = model._named_layers()
+    return dict(zip((layer for _, layer in found), unique([name.replace("/", ".") for name, _ in found])))
+
+
+def take(model, arrays):
+    """Puts arrays by the names of a description into the model that it is of."""
+    model.set_weights([arrays[f"{name}/{p.name}"] for layer, name in _names(model).items() for p in layer.parameters])
 
 
 def _last(layer, names):

@@ -185,16 +185,27 @@ class Model(Machine):
             ImportError: the format's package is not installed.
         """
         from fastcnn.io import formats
-        from fastcnn.model.describing import describe
 
-        self._need_built()
         writer = formats.writer(path)
         if writer is None:
             raise ValueError(f"export writes other programs' formats, {', '.join(formats.FOREIGN)}; save writes fastcnn's "
                              f"own. Received: {path}")
-        description = describe(self)
+        description = self._described()
         writer.write(description, path, **options)
         return description.notes
+
+    def _described(self):
+        """The model as other programs' formats take it."""
+        from fastcnn.model.describing import describe
+
+        self._need_built()
+        return describe(self)
+
+    def _take_arrays(self, arrays):
+        """Takes the arrays of such a description."""
+        from fastcnn.model.describing import take
+
+        take(self, arrays)
 
     # Compiling
 

@@ -4,10 +4,10 @@ import re
 
 import numpy as np
 
-from fastcnn.io import keras_classes as classes
+from fastcnn.io.keras import classes
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
-from fastcnn.io.keras_fusing import fuse
+from fastcnn.io.keras.fusing import fuse
 
 _MODELS = ("Sequential", "Functional", "Model")
 _OPS = ("Add", "Maximum", "Minimum", "Multiply", "Power", "Subtract")  # of keras.ops, called on values in a model

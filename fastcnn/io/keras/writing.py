@@ -2,7 +2,7 @@
 own: explicit padding, pooling that rounds up, local response normalization."""
 
 from fastcnn import arguments
-from fastcnn.io import keras_fusing
+from fastcnn.io.keras import fusing
 from fastcnn.registry import unique
 
 _INITIALIZERS = {
@@ -255,7 +255,7 @@ def _lrn(writer, taken):
     if step.config["mode"] != "across_channels":
         raise ValueError(f"{step.name} (LocalResponseNormalization within channels)")
     x, value = taken[0], taken[0]
-    *inner, last = keras_fusing.normalization(step.config, tuple(step.size))
+    *inner, last = fusing.normalization(step.config, tuple(step.size))
     for number, (kind, config, size) in enumerate(inner):
         power = (config["exponent"],) if kind == "Power" else ()
         both = [value, value] if kind == "Multiply" else [value]

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from fastcnn.io import keras_reading, keras_writing
+from fastcnn.io.keras import reading, writing
 from fastcnn.io.archives import archive
 from fastcnn.io.atomic import replacing
 from fastcnn.io.errors import FileFormatError
@@ -37,7 +37,7 @@ def read(path):
         if config is None:
             raise FileFormatError("must hold an architecture. Received: weights alone, which a model's load_weights takes")
         old = version is None or version.split(".")[0] in ("0", "1", "2")
-        return keras_reading.described(config, _in_order(found) if found.members("layers") else _legacy(found), old)
+        return reading.described(config, _in_order(found) if found.members("layers") else _legacy(found), old)
 
 
 def weights(path):
@@ -65,7 +65,7 @@ def write(description, path, weights_only=False):
 
     module = h5py(_WHAT)
     name = os.fsdecode(path).lower()
-    config, arrays = keras_writing.written(description)
+    config, arrays = writing.written(description)
     with replacing(path) as file:
         if name.endswith(".keras"):
             inner = io.BytesIO()
@@ -171,7 +171,7 @@ def _write_archive(found, arrays):
     """arrays: [(name, class, {parameter: array})] of all layers of Keras' network, in order."""
     counts = {}
     for name, kind, own in arrays:
-        base = keras_reading.snake(kind)
+        base = reading.snake(kind)
         number = counts[base] = counts.get(base, -1) + 1
         group = found.create_group(f"layers/{base}_{number}/vars" if number else f"layers/{base}/vars")
         group.attrs["name"] = name
