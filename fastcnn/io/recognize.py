@@ -1,6 +1,7 @@
 """What a file is that was taken for a model, by its content: who reads it, and the words of an error."""
 
 import os
+import re
 
 _WEIGHTS = "in Keras, np.savez('weights.npz', *model.get_weights()) writes what set_weights takes here"
 _TORCH = "safetensors.torch.save_file writes what fastcnn.io.load_file reads"
@@ -110,8 +111,16 @@ def _is_torch(path, head):
     return any(name.rpartition("/")[2] == "data.pkl" for name in _names(path, head) or ())
 
 
+def _is_caffe(path, head):
+    """A network's name and then layers or inputs, as text or as a protobuf message."""
+    if re.match(rb"(\s|#[^\n]*\n)*(name|input|layers?)\s*[:{]", head):
+        return True
+    end = 2 + head[1] if head[:1] == b"\n" and head[1:2] < b"\x80" else 0
+    return head[end:end + 1] in (b"\x12", b"\x1a") and end > 0 or head[end:end + 2] == b"\xa2\x06"
+
+
 # module: does it read the file of a path, that begins so?
-_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch}
+_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch, "caffe": _is_caffe}
 
 
 def _text(head):

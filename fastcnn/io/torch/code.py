@@ -95,8 +95,11 @@ def _activated(step, formula):
 # module: its constructor}, a formula of {x} and {m})
 
 
+_DEFAULTS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, "ceil_mode": False}
+
+
 def _options(**options):
-    return "".join(f", {name}={value!r}" for name, value in options.items() if value not in (None, (1, 1), 1, (0, 0), 0))
+    return "".join(f", {name}={value!r}" for name, value in options.items() if value != _DEFAULTS[name])
 
 
 def _padded(pads, value=0.0):
