@@ -60,7 +60,7 @@ def parse(path, kind="NetParameter"):
             text_format.Parse(content.decode(), found, allow_unknown_field=True)
         else:
             found.ParseFromString(content)
-    except (message.Error, ValueError, RecursionError) as error:
+    except (message.Error, text_format.ParseError, ValueError, RecursionError) as error:
         raise FileFormatError(f"{os.fsdecode(path)}: must be a network of Caffe. Received: {error}"[:400]) from None
     return found
 

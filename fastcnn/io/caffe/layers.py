@@ -59,10 +59,10 @@ class Network:
         ends = [value for value in dict.fromkeys(self.values.values()) if value not in used and value != start]
         return self.sketch.description([start], ends, self._metadata(start, ends), self.notes)
 
-    def add(self, kind, layer, taken, size, arrays=None, **config):
+    def add(self, kind, layer, taken, shape, arrays=None, **config):
         """The value of a layer."""
         value = self.sketch.add(kind, taken, arrays, layer.name, **config)
-        self.sizes[value] = tuple(size)
+        self.sizes[value] = tuple(shape)
         image = self.images.get(taken[0])
         if image is not None and kind != "Dense":
             self.images[value] = image
