@@ -138,6 +138,8 @@ def _json(data, chance):
             inner = list(one.values()) if isinstance(one, dict) else one
             holders += [one] if inner else []
             stack += [part for part in inner if isinstance(part, (dict, list))]
+        if not holders:
+            break
         holder, other = chance.choice(holders), chance.choice(holders)
         key = chance.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
         kind = chance.randrange(3)
@@ -185,7 +187,8 @@ def _child(folder, path, tasks, answers):
     heard = []
     _watch(folder, heard)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    for number in iter(tasks.recv, None):
+    answers.send("ready")
+    for _ in iter(tasks.recv, None):
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
             load()
@@ -200,43 +203,59 @@ def _child(folder, path, tasks, answers):
         if heard:
             answer = f"failed: {heard.pop()}"
             heard.clear()
-        answers.send((number, answer[:500]))
+        answers.send(answer[:500])
+
+
+class _Reader:
+    """A child that loads files, one after the other."""
+
+    def __init__(self, folder, path):
+        context = multiprocessing.get_context("spawn")
+        (tasks, self.give), (self.take, answers) = context.Pipe(False), context.Pipe(False)
+        self.process = context.Process(target=_child, args=(folder, path, tasks, answers), daemon=True)
+        self.process.start()
+        answers.close(), tasks.close()
+        self.take.recv()
+
+    def answer(self, number):
+        """What became of the file that is there now; None: the child is gone."""
+        try:
+            self.give.send(number)
+            return self.take.recv() if self.take.poll(4 * SECONDS) else None
+        except (EOFError, OSError):
+            return None
+
+    def end(self):
+        """Why it is gone."""
+        self.process.join(SECONDS)
+        code = self.process.exitcode
+        self.process.kill()
+        return "failed: longer than 5 s" if code in (None, -signal.SIGALRM) else f"failed: crash, exit code {code}"
 
 
 def fuzz(name, count, seed=0, keep=None):
     """Counter of what became of the files: "loaded", "refused", "failed: …"."""
     ending, seeds = FORMATS[name]
-    found, context = collections.Counter(), multiprocessing.get_context("fork")
+    found, reader = collections.Counter(), None
     with tempfile.TemporaryDirectory() as folder:
-        folder, child = Path(folder), None
-        path = folder / f"case{ending}"
-        bases = seeds(folder)
+        path = Path(folder) / f"case{ending}"
+        bases = seeds(Path(folder))
         for number in range(count):
             chance = random.Random(f"{name} {seed} {number}")
             data = mutated(chance.choice(bases), chance)
-            if child is None:
+            if reader is None:
                 path.write_bytes(bases[0])
-                (tasks, give), (take, answers) = context.Pipe(False), context.Pipe(False)
-                child = context.Process(target=_child, args=(folder, path, tasks, answers), daemon=True)
-                child.start()
-                answers.close()
-                os.replace(_written(folder, bases[0]), path) if False else None
-                _ready(child, folder, give, take)
+                reader = _Reader(folder, path)
             path.write_bytes(data)
-            give.send(number)
-            answer = take.recv()[1] if take.poll(4 * SECONDS) and _alive(take) else None
+            answer = reader.answer(number)
             if answer is None:
-                child.join(SECONDS)
-                code = child.exitcode
-                answer = "failed: longer than 5 s" if code in (None, -signal.SIGALRM) else f"failed: crash, exit code {code}"
-                child.kill()
-                child = None
+                answer, reader = reader.end(), None
             found[answer] += 1
             if keep and answer.startswith("failed"):
                 Path(keep, f"{name}-{number}{ending}").write_bytes(data)
-        if child is not None:
-            give.send(None)
-            child.join()
+        if reader is not None:
+            reader.give.send(None)
+            reader.process.join()
     return found
 
 

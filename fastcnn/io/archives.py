@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from fastcnn.io.errors import FileFormatError
 
-DAMAGES = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError)
+DAMAGES = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
+           OSError)
 _EXPANSION, _SLACK = 16, 1 << 20  # weights do not shrink to a sixteenth; small texts may
 
 
