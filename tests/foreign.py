@@ -1,4 +1,4 @@
-"""What tests of other programs' formats share: networks of ours with random weights, narrow copies, and errors of results."""
+"""What tests of other programs' formats share: networks of ours with random weights, narrow copies, errors of results."""
 
 import numpy as np
 

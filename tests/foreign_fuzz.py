@@ -154,7 +154,8 @@ def _json(data, chance):
 
 def _watch(folder, heard):
     """Notes what a reader must not do."""
-    allowed = tuple(os.path.realpath(path) for path in (folder, *sys.path, sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev"))
+    roots = (folder, *sys.path, sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev")
+    allowed = tuple(os.path.realpath(path) for path in roots)
 
     def hook(event, arguments):
         if event in ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "pickle.find_class", "ctypes.dlopen"):

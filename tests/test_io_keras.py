@@ -60,8 +60,8 @@ LAYERS = {
     "pooling zeros": lambda: chain((9, 10, 3), L.AveragePooling2D(3, 2, padding=1, count_include_pad=True),
                                    L.AdaptiveAveragePooling2D(2)),
     "activations": lambda: chain((6,), *[L.Dense(6, a) for a in (
-        "scaled_tanh", "leaky_relu", {"name": "elu", "alpha": 0.5}, {"name": "hard_sigmoid", "slope": 0.25}, "silu", "gelu")],
-        L.Activation("softplus"), L.ReLU6(), L.LeakyReLU(0.1), L.ELU(), L.PReLU()),
+        "scaled_tanh", "leaky_relu", {"name": "elu", "alpha": 0.5}, {"name": "hard_sigmoid", "slope": 0.25}, "silu")],
+        L.Dense(6, "gelu"), L.Activation("softplus"), L.ReLU6(), L.LeakyReLU(0.1), L.ELU(), L.PReLU()),
     "transposed": lambda: chain((5, 5, 3), L.Conv2DTranspose(4, 3, strides=2, padding="same"), L.Conv2DTranspose(3, 4, 2),
                                 L.Conv2DTranspose(3, 3, strides=2, padding=1)),
     "moving": lambda: chain((6, 4, 2), L.Permute((2, 1, 3)), L.ZeroPadding2D(((0, 1), (2, 0))), L.Cropping2D(1),
@@ -132,7 +132,8 @@ def built(keras):
                              lambda: K.SeparableConv2D(4, 3, padding="same", activation="elu"),
                              lambda: K.GlobalAveragePooling2D(keepdims=True), lambda: K.Flatten()),
         "transposed": chained((5, 5, 3), lambda: K.Conv2DTranspose(4, 3, strides=2, padding="same"),
-                              lambda: K.Conv2DTranspose(3, 4, strides=2), lambda: K.UpSampling2D(2, interpolation="bilinear")),
+                              lambda: K.Conv2DTranspose(3, 4, strides=2),
+                              lambda: K.UpSampling2D(2, interpolation="bilinear")),
         "normalizations": chained((6, 6, 8), lambda: K.LayerNormalization(), lambda: K.GroupNormalization(4),
                                   lambda: K.PReLU(shared_axes=[1, 2]), lambda: K.LeakyReLU(0.1), lambda: K.ReLU(6.0),
                                   lambda: K.SpatialDropout2D(0.3), lambda: K.GaussianNoise(0.1)),
@@ -155,8 +156,8 @@ def built(keras):
 
 
 KERAS_OWN = ("dense conv separable transposed normalizations padding groups rescaling merges nested augmented relu elu selu "
-             "sigmoid tanh softplus softsign exponential hard_sigmoid relu6 silu gelu hard_silu leaky_relu log_softmax linear "
-             "swish").split()
+             "sigmoid tanh softplus softsign exponential hard_sigmoid relu6 silu gelu hard_silu leaky_relu log_softmax "
+             "linear swish").split()
 
 
 @pytest.mark.parametrize("name", KERAS_OWN)
@@ -224,7 +225,8 @@ def test_a_file_of_keras_2(first, tmp_path):
     arrays = keras_2(tmp_path / "m.h5", first)
     model = fastcnn.load_model(tmp_path / "m.h5")
     x = np.random.default_rng(1).standard_normal((2, 6, 6, 3)).astype(np.float32)
-    y = np.stack([np.tensordot(x[:, i:i + 4, j:j + 4], arrays["c"]["kernel"][i, j], 1) for i in range(3) for j in range(3)]).sum(0)
+    kernel = arrays["c"]["kernel"]
+    y = sum(np.tensordot(x[:, i:i + 4, j:j + 4], kernel[i, j], 1) for i in range(3) for j in range(3))
     y = np.clip(0.2 * (y + arrays["c"]["bias"]) + 0.5, 0, 1)
     y = y.transpose(0, 3, 1, 2) if first else y  # what Flatten then sees
     right = y.reshape(2, -1) @ arrays["d"]["kernel"] + arrays["d"]["bias"]
@@ -261,7 +263,7 @@ def layer(config, number):
 @pytest.mark.parametrize("change, message", [
     (lambda c: [layer(c, i).update(class_name=n) for i, n in ((1, "Lambda"), (3, "LSTM"))], r"c \(Lambda\); d \(LSTM\)"),
     (lambda c: layer(c, 1).update(class_name="os.system"), r"c \(os.system\)"),
-    (lambda c: layer(c, 1)["config"].update(activity_regularizer={"class_name": "L2"}), r"c \(Conv2D\): activity_regularizer"),
+    (lambda c: layer(c, 1)["config"].update(activity_regularizer={"class_name": "L2"}), r"c \(Conv2D\): activity_regul"),
     (lambda c: layer(c, 1)["config"].update(lora=3), "lora"),
     (lambda c: layer(c, 1)["config"].update(filters=3), "c/kernel"),
     (lambda c: layer(c, 1)["config"].update(use_bias=False), "must have kernel. Received: 2 arrays"),

@@ -58,8 +58,8 @@ def test_networks(name, torch, tmp_path):
 LAYERS = {
     "convolutions": lambda: chain((9, 8, 3), L.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
                                   L.DepthwiseConv2D(3, padding=((1, 2), (0, 1)), depth_multiplier=2),
-                                  L.SeparableConv2D(6, 3, padding=1, activation="elu"), L.Conv2D(4, 3, groups=2, dilation_rate=2,
-                                                                                         padding=2, use_bias=False)),
+                                  L.SeparableConv2D(6, 3, padding=1, activation="elu"),
+                                  L.Conv2D(4, 3, groups=2, dilation_rate=2, padding=2, use_bias=False)),
     "transposed": lambda: chain((5, 5, 4), L.Conv2DTranspose(4, 3, strides=2, padding="same", groups=2),
                                 L.Conv2DTranspose(3, 4, 2), L.Conv2DTranspose(3, 2, strides=3),
                                 L.Conv2DTranspose(3, 3, strides=2, padding=1, output_padding=1)),
@@ -115,10 +115,11 @@ def test_safetensors_and_a_mapping(torch, tmp_path):
 
 
 def test_by_order(torch):
-    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Flatten(),
-                              torch.nn.Linear(64, 5, bias=False)).eval()
-    model = fastcnn.Sequential([fastcnn.Input((4, 4, 3)), L.Conv2D(4, 3, padding=1), L.BatchNormalization(epsilon=1e-5), L.ReLU(),
-                                L.Flatten(), L.Dense(5, use_bias=False)])
+    nn = torch.nn
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+                        nn.Linear(64, 5, bias=False)).eval()
+    model = fastcnn.Sequential([fastcnn.Input((4, 4, 3)), L.Conv2D(4, 3, padding=1), L.BatchNormalization(epsilon=1e-5),
+                                L.ReLU(), L.Flatten(), L.Dense(5, use_bias=False)])
     with torch.no_grad():
         for p in (*net.parameters(), net[1].running_mean, net[1].running_var):
             p.uniform_(0.1, 0.9)
@@ -153,7 +154,7 @@ class Settings:
 def test_what_is_no_state_dict(torch, tmp_path):
     path, net = tmp_path / "n.pt", torch.nn.Linear(2, 2)
     torch.save(net, path)
-    with pytest.raises(FileFormatError, match=r"torch.save\(model.state_dict\(\), path\).*an object of torch.nn.modules.linear"):
+    with pytest.raises(FileFormatError, match=r"torch.save\(model.state_dict\(\), path\).*an object of torch.nn.mod"):
         ours.load_state(path)
     torch.jit.save(torch.jit.script(net), str(path))
     with pytest.raises(FileFormatError, match="a script"):
@@ -196,7 +197,8 @@ def rewritten(path, change):
 @pytest.mark.parametrize("change", [
     lambda t: t._replace(offset=1), lambda t: t._replace(shape=(1 << 40, 1 << 20)), lambda t: t._replace(strides=(10, 10)),
     lambda t: t._replace(shape=(3, 3), strides=(0, 0)), lambda t: t._replace(storage=t.storage._replace(count=5)),
-    lambda t: t._replace(storage=t.storage._replace(dtype="<f8")), lambda t: t._replace(storage=t.storage._replace(key="../x")),
+    lambda t: t._replace(storage=t.storage._replace(dtype="<f8")),
+    lambda t: t._replace(storage=t.storage._replace(key="../x")),
 ])
 def test_tensors_beyond_their_storage(change, tmp_path):
     path = tmp_path / "m.pt"
@@ -222,8 +224,8 @@ def test_arrays_that_do_not_fit_are_all_named(tmp_path):
     model = chain((2,), L.Dense(3, name="d"), L.Dense(2, name="e"))
     state = {"d.weight": np.zeros((3, 3)), "d.bias": np.zeros(3), "e.weight": np.zeros((2, 3)), "x": np.zeros(1)}
     before = model.get_weights()
-    with pytest.raises(ValueError, match=r"d.weight of shape \(3, 2\) for d/kernel, not \(3, 3\); e.bias of shape \(2,\) for "
-                                         r"e/bias, not None; left over: x"):
+    with pytest.raises(ValueError, match=r"d.weight of shape \(3, 2\) for d/kernel, not \(3, 3\); e.bias of shape \(2,\) "
+                                         r"for e/bias, not None; left over: x"):
         ours.load(model, state)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 

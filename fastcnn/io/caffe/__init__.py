@@ -1,7 +1,8 @@
 """Networks of Caffe, read: a .prototxt with the architecture, a .caffemodel with arrays, of either of its two generations.
 
-Caffe rounds the sizes of poolings up, divides α by a normalization's size, and takes images of blue, green, red from 0 to 255 less
-a mean: first kernels are turned to red, green, blue, and the mean becomes the model's `Preparation`. Needs onnx, for its protobuf.
+Caffe rounds the sizes of poolings up, divides α by a normalization's size, and takes images of blue, green, red from 0 to
+255 less a mean: first kernels are turned to red, green, blue, and the mean becomes the model's `Preparation`. Needs onnx, for
+its protobuf.
 """
 
 import os
@@ -27,7 +28,8 @@ def read(path, other=None):
     """
     stem = os.path.splitext(os.fsdecode(path))[0]
     is_text = _is_text(path)
-    beside = [f"{stem}.caffemodel"] if is_text else [f"{stem}.prototxt", os.path.join(os.path.dirname(stem), "deploy.prototxt")]
+    deploy = os.path.join(os.path.dirname(stem), "deploy.prototxt")
+    beside = [f"{stem}.caffemodel"] if is_text else [f"{stem}.prototxt", deploy]
     other = other or next((name for name in beside if os.path.isfile(name)), None)
     if is_text and other is None:
         raise FileFormatError(f"{os.fsdecode(path)}: must have its arrays beside it. Received: no file {beside[0]}")
@@ -39,7 +41,8 @@ def read(path, other=None):
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
     except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, OverflowError) as error:
-        raise FileFormatError(f"{os.fsdecode(path)}: the network is damaged: {type(error).__name__}: {error}"[:400]) from None
+        text = f"{os.fsdecode(path)}: the network is damaged: {type(error).__name__}: {error}"
+        raise FileFormatError(text[:400]) from None
 
 
 def parse(path, kind="NetParameter"):

@@ -168,7 +168,7 @@ def _input(net, layers, blobs):
         return (names, [p.channels, p.height, p.width]), transform
     first = next((layer for layer in layers if layer.kind == "Convolution"), None)
     if transform is None or not transform.crop_size or first is None or not blobs.get(first.name):
-        raise FileFormatError("must say how large images are: deploy.prototxt does, beside it. Received: a data layer alone")
+        raise FileFormatError("must say how large images are: deploy.prototxt beside it does. Received: a data layer alone")
     blob = blobs[first.name][0]
     channels = (blob.shape.dim[1] if blob.HasField("shape") else blob.channels) * first.layer.convolution_param.group
     return (names, [channels, transform.crop_size, transform.crop_size]), transform
@@ -195,7 +195,8 @@ def _convolution(net, layer, taken):
     size = [(n + 2 * q - d * (k - 1) - 1) // s + 1 for n, q, d, k, s in zip((height, width), pad, dilation, kernel, strides)]
     arrays = {"kernel": layouts.from_oihw(weights), **({"bias": bias[0]} if bias else {})}
     return net.add("Conv2D", layer, taken, (*size, p.num_output), arrays, filters=p.num_output, kernel_size=kernel,
-                   strides=strides, padding=pad, dilation_rate=dilation, groups=p.group, use_bias=p.bias_term, **layer.options)
+                   strides=strides, padding=pad, dilation_rate=dilation, groups=p.group, use_bias=p.bias_term,
+                   **layer.options)
 
 
 def _pooling(net, layer, taken):
@@ -287,7 +288,8 @@ def _softmax(net, layer, taken):
 
 _KINDS = {
     "Concat": _concat, "Convolution": _convolution, "Dropout": _dropout, "Eltwise": _eltwise, "Flatten": _flatten,
-    "InnerProduct": _dense, "LRN": _lrn, "Pooling": _pooling, "ReLU": _relu, "Softmax": _softmax, "SoftmaxWithLoss": _softmax,
+    "InnerProduct": _dense, "LRN": _lrn, "Pooling": _pooling, "ReLU": _relu,
+    **dict.fromkeys(("Softmax", "SoftmaxWithLoss"), _softmax),
     "Sigmoid": _plain("Activation", activation="sigmoid"), "TanH": _plain("Activation", activation="tanh"),
     "Split": lambda net, layer, taken: taken[0],
 }

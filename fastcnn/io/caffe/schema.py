@@ -1,7 +1,7 @@
 """The messages of Caffe's files, as far as networks for images need them, for the protobuf runtime that comes with onnx.
 
-A field is "name number type": i an integer, f a float, d a double, b true or false, s a text, or the name of a message or of a
-list of words; * behind it: repeated; = and what it is unless said.
+A field is "name number type": i an integer, f a float, d a double, b true or false, s a text, or the name of a message or of
+a list of words; * behind it: repeated; = and what it is unless said.
 """
 
 from fastcnn.importing import extra
@@ -11,10 +11,10 @@ _WORDS = {
     "NormRegion": ["ACROSS_CHANNELS", "WITHIN_CHANNEL"],
     "LayerType": [
         "NONE", "ACCURACY", "BNLL", "CONCAT", "CONVOLUTION", "DATA", "DROPOUT", "EUCLIDEAN_LOSS", "FLATTEN", "HDF5_DATA",
-        "HDF5_OUTPUT", "IM2COL", "IMAGE_DATA", "INFOGAIN_LOSS", "INNER_PRODUCT", "LRN", "MULTINOMIAL_LOGISTIC_LOSS", "POOLING",
-        "RELU", "SIGMOID", "SOFTMAX", "SOFTMAX_LOSS", "SPLIT", "TANH", "WINDOW_DATA", "ELTWISE", "POWER",
-        "SIGMOID_CROSS_ENTROPY_LOSS", "HINGE_LOSS", "MEMORY_DATA", "ARGMAX", "THRESHOLD", "DUMMY_DATA", "SLICE", "MVN", "ABSVAL",
-        "SILENCE", "CONTRASTIVE_LOSS", "EXP", "DECONVOLUTION"],
+        "HDF5_OUTPUT", "IM2COL", "IMAGE_DATA", "INFOGAIN_LOSS", "INNER_PRODUCT", "LRN", "MULTINOMIAL_LOGISTIC_LOSS",
+        "POOLING", "RELU", "SIGMOID", "SOFTMAX", "SOFTMAX_LOSS", "SPLIT", "TANH", "WINDOW_DATA", "ELTWISE", "POWER",
+        "SIGMOID_CROSS_ENTROPY_LOSS", "HINGE_LOSS", "MEMORY_DATA", "ARGMAX", "THRESHOLD", "DUMMY_DATA", "SLICE", "MVN",
+        "ABSVAL", "SILENCE", "CONTRASTIVE_LOSS", "EXP", "DECONVOLUTION"],
 }
 _WINDOW = "pad_h 9 i, pad_w 10 i"
 _MESSAGES = {
@@ -44,8 +44,8 @@ _MESSAGES = {
     "OldestLayer": "name 1 s",
     "OldLayer": "layer 1 OldestLayer, bottom 2 s*, top 3 s*, name 4 s, type 5 LayerType, blobs 6 BlobProto*, blobs_lr 7 f*, "
                 "weight_decay 8 f*, concat_param 9 Concat, convolution_param 10 Convolution, dropout_param 12 Dropout, "
-                "inner_product_param 17 InnerProduct, lrn_param 18 Lrn, pooling_param 19 Pooling, memory_data_param 22 MemoryData, "
-                "eltwise_param 24 Eltwise, relu_param 30 Relu, include 32 NetStateRule*, exclude 33 NetStateRule*, "
+                "inner_product_param 17 InnerProduct, lrn_param 18 Lrn, pooling_param 19 Pooling, "
+                "memory_data_param 22 MemoryData, eltwise_param 24 Eltwise, relu_param 30 Relu, include 32 NetStateRule*, exclude 33 NetStateRule*, "
                 "transform_param 36 Transformation, softmax_param 39 Softmax",
     "NetParameter": "name 1 s, layers 2 OldLayer*, input 3 s*, input_dim 4 i*, input_shape 8 BlobShape*, layer 100 Layer*",
 }

@@ -1,6 +1,6 @@
 """Keras' files: archives of version 3 (.keras), HDF5 of all versions (.h5), weights alone (.weights.h5, .h5). Needs h5py.
 
-An archive is a zip of config.json, metadata.json and model.weights.h5, which has arrays at layers/<class>[_<number>]/vars/<i>.
+An archive is a zip of config.json, metadata.json and model.weights.h5, with arrays at layers/<class>[_<number>]/vars/<i>.
 Older files have the configuration as an attribute and arrays at model_weights/<layer>/<names in an attribute>.
 """
 
@@ -11,11 +11,11 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from fastcnn.io.keras import reading, writing
 from fastcnn.io.archives import archive
 from fastcnn.io.atomic import replacing
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.hdf5 import h5py, tree
+from fastcnn.io.keras import reading, writing
 
 _WHAT = "reading or writing Keras' files"
 _VERSION = "3.5.0"  # whose files these are
@@ -149,7 +149,7 @@ def _in_archive(found, path):
 
 
 def _legacy(found):
-    """The arrays of a layer of an older file, by its place; those of inner models lie together, under their layers' names."""
+    """The arrays of a layer of an older file, by its place; those of inner models lie together, by their layers' names."""
 
     def weights(place):
         outer, inner = place[0][1], place[-1][1]

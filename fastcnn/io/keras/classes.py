@@ -11,8 +11,8 @@ _PRESENT = {"bias": "use_bias", "gamma": "scale", "beta": "center"}
 CLASSES = {  # those without arrays
     "Activation", "AdaptiveAveragePooling2D", "Add", "Average", "AveragePooling2D", "Concatenate", "Cropping2D", "Dropout",
     "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D",
-    "Maximum", "Minimum", "Multiply", "Normalization", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout2D",
-    "Subtract", "UpSampling2D", "ZeroPadding2D", *PARAMETERS,
+    "Maximum", "Minimum", "Multiply", "Normalization", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax",
+    "SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D", *PARAMETERS,
 }
 OLD_CLASSES = {"AtrousConvolution2D": "Conv2D", "Convolution2D": "Conv2D", "Deconvolution2D": "Conv2DTranspose",
                "SeparableConvolution2D": "SeparableConv2D", "BatchNormalizationV1": "BatchNormalization"}
@@ -22,8 +22,8 @@ TRAINING_ONLY = {  # change what training sees, and nothing else
 }
 OLD_ARGUMENTS = {
     "nb_filter": "filters", "subsample": "strides", "border_mode": "padding", "dim_ordering": "data_format",
-    "bias": "use_bias", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "atrous_rate": "dilation_rate",
+    "bias": "use_bias", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "atrous_rate": "dilation_rate",
     "output_dim": "units", "p": "rate", "sigma": "stddev", "beta_init": "beta_initializer",
     "gamma_init": "gamma_initializer",
 }

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from fastcnn.io.keras import classes
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
+from fastcnn.io.keras import classes
 from fastcnn.io.keras.fusing import fuse
 
 _MODELS = ("Sequential", "Functional", "Model")
@@ -95,7 +95,8 @@ class _Reader:
         for name, layer in entries.items():
             nodes.update({(name, i): _node(node) for i, node in enumerate(layer["inbound_nodes"])})
             if len(layer["inbound_nodes"]) > 1 and layer["class_name"] in classes.PARAMETERS:
-                self.notes.append(f"{name}: is used {len(layer['inbound_nodes'])} times, here each time with its own weights")
+                times = len(layer["inbound_nodes"])
+                self.notes.append(f"{name}: is used {times} times, here each time with its own weights")
         inputs = [self._source(nodes, end) for end in _ends(config["input_layers"])]
         for i, (name, node, tensor) in enumerate(inputs):
             values[name, node, tensor] = taken[i] if taken else self._input(entries[name])

@@ -1,7 +1,7 @@
 """PyTorch's arrays of a network, read and written without torch: files of `torch.save` and of safetensors.
 
-A state dict has no architecture. `load` puts its arrays into a model, by name, by order and shape, or as a mapping says; `save`
-writes them; `code` writes the network's `nn.Module` as Python, which takes what `save` wrote.
+A state dict has no architecture. `load` puts its arrays into a model, by name, by order and shape, or as a mapping says;
+`save` writes them; `code` writes the network's `nn.Module` as Python, which takes what `save` wrote.
 """
 
 import os
@@ -47,8 +47,8 @@ def write(description, path, names=None):
     tensors = {name: Tensor(Storage(str(i), array.dtype.str, array.size), 0, array.shape,
                             tuple(stride // array.itemsize for stride in array.strides))
                for i, (name, array) in enumerate(state.items())}
-    entries = [("data.pkl", pickled(tensors)), ("byteorder", b"little"),
-               *((f"data/{i}", array.reshape(-1).view(np.uint8)) for i, array in enumerate(state.values())), ("version", b"3\n")]
+    entries = [("data.pkl", pickled(tensors)), ("byteorder", b"little"), ("version", b"3\n"),
+               *((f"data/{i}", array.reshape(-1).view(np.uint8)) for i, array in enumerate(state.values()))]
     with replacing(path) as file, zipfile.ZipFile(file, "w") as found:
         for name, content in entries:
             found.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
@@ -142,8 +142,8 @@ def load(model, path, names=None, key=None):
     Args:
         model: a built model; nothing changes unless all arrays fit.
         path: as `load_state`; or a dictionary {name: array}.
-        names: {layer: module}, where they differ, as `ALEXNET`; None: modules are called as layers (so are torchvision's vgg,
-            resnet, squeezenet and googlenet), or come in their order.
+        names: {layer: module}, where they differ, as `ALEXNET`; None: modules are called as layers (as torchvision's are in
+            vgg, resnet, squeezenet and googlenet), or come in their order.
         key: as `load_state`.
 
     Raises:

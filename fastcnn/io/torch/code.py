@@ -16,8 +16,8 @@ class {name}(nn.Module):
 '''
 _ACTIVATIONS = {  # name: its formula, of x and of its constant
     "elu": "F.elu({x}, {c})", "exponential": "torch.exp({x})", "gelu": "F.gelu({x})",
-    "hard_sigmoid": "torch.clamp({x} * {c} + 0.5, 0, 1)", "hard_silu": "F.hardswish({x})", "leaky_relu": "F.leaky_relu({x}, {c})",
-    "linear": "{x}", "log_softmax": "F.log_softmax({x}, 1)", "relu": "F.relu({x})", "relu6": "F.relu6({x})",
+    "hard_sigmoid": "torch.clamp({x} * {c} + 0.5, 0, 1)", "hard_silu": "F.hardswish({x})",
+    "leaky_relu": "F.leaky_relu({x}, {c})", "linear": "{x}", "log_softmax": "F.log_softmax({x}, 1)", "relu": "F.relu({x})", "relu6": "F.relu6({x})",
     "scaled_tanh": "1.7159 * torch.tanh({x} * (2 / 3))", "selu": "F.selu({x})", "sigmoid": "torch.sigmoid({x})",
     "silu": "F.silu({x})", "softmax": "F.softmax({x}, 1)", "softplus": "F.softplus({x})", "softsign": "F.softsign({x})",
     "tanh": "torch.tanh({x})",
@@ -145,7 +145,7 @@ def _transposed(step, *_):
     whole = [max(0, m) for m in more]
     made = (f"nn.ConvTranspose2d({size[2]}, {step.size[2]}, {window}{_options(stride=strides, groups=config['groups'])}"
             f"{_options(dilation=dilation)}{bias})")
-    x = f"{{m}}({{x}})"
+    x = "{m}({x})"
     if any(whole):  # rows that no pixel reaches: the bias alone
         made = made[:-1] + f", output_padding={tuple(whole)})"
     if any(crop) or any(m < 0 for m in more):

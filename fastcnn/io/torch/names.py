@@ -1,5 +1,5 @@
-"""What PyTorch calls the arrays of layers, and how they lie there: kernels (filters, inputs, height, width), and what flattened
-images meet by channels first."""
+"""What PyTorch calls the arrays of layers, and how they lie there: kernels (filters, inputs, height, width), and what
+flattened images meet by channels first."""
 
 import re
 
@@ -8,8 +8,10 @@ import numpy as np
 from fastcnn.io import layouts
 from fastcnn.registry import unique
 
-ALEXNET = {"conv1": "features.0", "conv2": "features.3", "conv3": "features.6", "conv4": "features.8", "conv5": "features.10",
-           "fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"}  # torchvision's; others have the same names here
+ALEXNET = {  # torchvision's; its other networks have the same names here
+    "conv1": "features.0", "conv2": "features.3", "conv3": "features.6", "conv4": "features.8", "conv5": "features.10",
+    "fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6",
+}
 _TAKEN = {"add_module", "apply", "buffers", "bfloat16", "children", "compile", "cpu", "cuda", "double", "eval", "extra_repr",
           "float", "forward", "half", "ipu", "modules", "mtia", "parameters", "register_buffer", "requires_grad_",
           "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad"}  # nn.Module's own
@@ -40,7 +42,8 @@ ARRAYS = {  # class: {parameter: (name there, turn to there, turn back)}
     "SeparableConv2D": {"depthwise_kernel": ("depthwise.weight", *_DEPTHWISE), "bias": ("pointwise.bias", *_SAME),
                         "pointwise_kernel": ("pointwise.weight", *_KERNEL)},
     "Dense": {"kernel": ("weight", *_DENSE), "bias": ("bias", *_SAME)},
-    "BatchNormalization": {**_SCALES, "moving_mean": ("running_mean", *_VECTOR), "moving_variance": ("running_var", *_VECTOR)},
+    "BatchNormalization": {**_SCALES, "moving_mean": ("running_mean", *_VECTOR),
+                           "moving_variance": ("running_var", *_VECTOR)},
     **dict.fromkeys(("GroupNormalization", "LayerNormalization"), _SCALES),
     "PReLU": {"alpha": ("weight", *_FLAT)},
 }
@@ -106,7 +109,8 @@ def turns(description):
             depthwise = step.kind in ("DepthwiseConv2D", "SeparableConv2D")
             shape = step.arrays["alpha"].shape if step.kind == "PReLU" else None
             hint = step.sizes[0][-1] if depthwise else shape or images.get(step.name)
-            found[step.name] = {own: (table[own][0], *(_bound(turn, hint) for turn in table[own][1:])) for own in step.arrays}
+            found[step.name] = {own: (name, _bound(to, hint), _bound(back, hint))
+                                for own, (name, to, back) in table.items() if own in step.arrays}
     if problems:
         raise ValueError(f"PyTorch must have a word for all of the network's layers. Received: {'; '.join(problems)}")
     return found
