@@ -1,8 +1,8 @@
 """Networks of Caffe, read: a .prototxt with the architecture, a .caffemodel with arrays, of either of its two generations.
 
 Caffe rounds the sizes of poolings up, divides α by a normalization's size, and takes images of blue, green, red from 0 to
-255 less a mean: first kernels are turned to red, green, blue, and the mean becomes the model's `Preparation`. Needs onnx, for
-its protobuf.
+255 less a mean: first kernels are turned to red, green, blue, and the mean becomes the model's `Preparation`. It needs onnx,
+for its protobuf.
 """
 
 import os

@@ -45,7 +45,8 @@ _MESSAGES = {
     "OldLayer": "layer 1 OldestLayer, bottom 2 s*, top 3 s*, name 4 s, type 5 LayerType, blobs 6 BlobProto*, blobs_lr 7 f*, "
                 "weight_decay 8 f*, concat_param 9 Concat, convolution_param 10 Convolution, dropout_param 12 Dropout, "
                 "inner_product_param 17 InnerProduct, lrn_param 18 Lrn, pooling_param 19 Pooling, "
-                "memory_data_param 22 MemoryData, eltwise_param 24 Eltwise, relu_param 30 Relu, include 32 NetStateRule*, exclude 33 NetStateRule*, "
+                "memory_data_param 22 MemoryData, eltwise_param 24 Eltwise, relu_param 30 Relu, "
+                "include 32 NetStateRule*, exclude 33 NetStateRule*, "
                 "transform_param 36 Transformation, softmax_param 39 Softmax",
     "NetParameter": "name 1 s, layers 2 OldLayer*, input 3 s*, input_dim 4 i*, input_shape 8 BlobShape*, layer 100 Layer*",
 }

@@ -23,7 +23,8 @@ TRAINING_ONLY = {  # change what training sees, and nothing else
 OLD_ARGUMENTS = {
     "nb_filter": "filters", "subsample": "strides", "border_mode": "padding", "dim_ordering": "data_format",
     "bias": "use_bias", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "atrous_rate": "dilation_rate",
+    "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint",
+    "atrous_rate": "dilation_rate",
     "output_dim": "units", "p": "rate", "sigma": "stddev", "beta_init": "beta_initializer",
     "gamma_init": "gamma_initializer",
 }

@@ -289,6 +289,7 @@ _KINDS = {
     "ReLU6": _only(kind="ReLU", max_value=6.0), "Reshape": _only("target_shape"), "Permute": _only("dims"),
     **dict.fromkeys((
         *_MERGES, "AdaptiveAveragePooling2D", "BatchNormalization", "Cropping2D", "Dropout", "ELU", "Flatten",
-        "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "LayerNormalization", "LeakyReLU", "PReLU",
+        "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "LayerNormalization",
+        "LeakyReLU", "PReLU",
         "ReLU", "Rescaling", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"), _plain),
 }

@@ -17,7 +17,8 @@ class {name}(nn.Module):
 _ACTIVATIONS = {  # name: its formula, of x and of its constant
     "elu": "F.elu({x}, {c})", "exponential": "torch.exp({x})", "gelu": "F.gelu({x})",
     "hard_sigmoid": "torch.clamp({x} * {c} + 0.5, 0, 1)", "hard_silu": "F.hardswish({x})",
-    "leaky_relu": "F.leaky_relu({x}, {c})", "linear": "{x}", "log_softmax": "F.log_softmax({x}, 1)", "relu": "F.relu({x})", "relu6": "F.relu6({x})",
+    "leaky_relu": "F.leaky_relu({x}, {c})", "linear": "{x}", "log_softmax": "F.log_softmax({x}, 1)",
+    "relu": "F.relu({x})", "relu6": "F.relu6({x})",
     "scaled_tanh": "1.7159 * torch.tanh({x} * (2 / 3))", "selu": "F.selu({x})", "sigmoid": "torch.sigmoid({x})",
     "silu": "F.silu({x})", "softmax": "F.softmax({x}, 1)", "softplus": "F.softplus({x})", "softsign": "F.softsign({x})",
     "tanh": "torch.tanh({x})",
