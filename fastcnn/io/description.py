@@ -28,6 +28,7 @@ class Description:
         metadata: what `model.metadata` is to be, in JSON's types.
         notes: lines: what a reader made of what; what a writer left out.
         sizes: of each call's value, for writers: `fastcnn.model.describing.describe` knows them.
+        training: optimizer, losses and metrics as `compile` was told, in JSON's types; None: nothing is known.
     """
 
     config: dict
@@ -35,6 +36,7 @@ class Description:
     metadata: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     sizes: list = field(default_factory=list)
+    training: dict | None = None
 
     def steps(self):
         """The calls of layers in their order, inputs among them, as `Step`s."""

@@ -3,6 +3,7 @@
 from fastcnn.io.description import Description
 from fastcnn.model.configuring import entry_of
 from fastcnn.model.resuming import json_types
+from fastcnn.model.saving import compilation
 from fastcnn.registry import unique
 
 
@@ -22,7 +23,8 @@ def describe(model):
     config = {"class_name": model._kind, "name": model.name, "seed": model.seed, "input_shape": None, "layers": entries,
               "calls": found, "inputs": [[given[key], 0] for key in starts], "outputs": [[given[key], 0] for key in ends]}
     arrays = {f"{names[layer]}/{p.name}": p.value for layer in layers for p in layer.parameters}
-    return Description(config, arrays, json_types("metadata", model.metadata), [], sizes)
+    training = None if model.optimizer is None else compilation(model)
+    return Description(config, arrays, json_types("metadata", model.metadata), [], sizes, training)
 
 
 def _names(model):

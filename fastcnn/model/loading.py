@@ -45,6 +45,8 @@ def load_as(classes, path, custom_objects=None, compile=True):
         model = build(description, path, classes, training)
         if compile and training is not None:
             _restore_training(path, model, training, description.arrays)
+        elif compile and description.training is not None:
+            _try_to_compile(path, model, description.training)
     return model
 
 
@@ -108,6 +110,17 @@ def _compile(model, training):
         return
     losses = [_restored_loss(*pair) for pair in zip(training["losses"], training["python_losses"], strict=True)]
     model.compile(training["optimizer"], losses, training["metrics"], training["loss_weights"])
+
+
+def _try_to_compile(path, model, training):
+    """Compiles a model as another program's file says, or warns that it is not compiled."""
+    import warnings
+
+    try:
+        _compile(model, training)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        warnings.warn(f"{path}: the model is not compiled, since fastcnn has not what it was compiled with: {error}",
+                      stacklevel=4)
 
 
 def _states(tensors):

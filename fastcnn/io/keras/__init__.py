@@ -18,6 +18,7 @@ from fastcnn.io.hdf5 import h5py, tree
 from fastcnn.io.keras import reading, writing
 
 _WHAT = "reading or writing Keras' files"
+_OWN = "fastcnn"  # under which metadata and what `compile` was told are kept
 _VERSION = "3.5.0"  # whose files these are
 _LONG = 60_000  # bytes that an attribute can hold
 _NAMES = ("config.json", "metadata.json", "model.weights.h5")
@@ -33,21 +34,47 @@ def read(path):
         FileFormatError: it is damaged, holds weights alone, or layers that fastcnn does not have.
         ImportError: h5py is not installed.
     """
-    with _opened(path) as (found, config, version):
+    with _opened(path) as (found, config, said):
         if config is None:
             raise FileFormatError("must hold an architecture. Received: weights alone, which a model's load_weights takes")
-        old = version is None or version.split(".")[0] in ("0", "1", "2")
-        return reading.described(config, _in_order(found) if found.members("layers") else _legacy(found), old)
+        version = said.get("keras_version") or "2"
+        if not isinstance(version, str):
+            raise FileFormatError(f"keras_version must be a text. Received: {type(version).__name__}")
+        weights_at = _in_order(found) if found.members("layers") else _legacy(found)
+        description = reading.described(config, weights_at, version.split(".")[0] in ("0", "1", "2"))
+        own = said.get(_OWN) if isinstance(said.get(_OWN), dict) else {}
+        description.metadata = own.get("metadata", {})
+        theirs = reading.compilation(said.get("training") or config.get("compile_config"))
+        description.training = own.get("training") or theirs
+        return description
 
 
-def weights(path):
-    """[(name of a layer, arrays in its order)] of a file of a model or of weights alone."""
+def weights(path, description, by_name=False):
+    """{layer/parameter: array} of a file of a model or of weights alone, by the names of a model.
+
+    Args:
+        path: of a .weights.h5, .h5 or .keras file.
+        description: of the model.
+        by_name: those of layers of the same name; False: those of all layers, in Keras' order.
+    """
+    _, layers, names = writing.written(description)
+    ours = [(names[name], group, own) for (name, group), own in zip(_groups(layers), [own for *_, own in layers]) if own]
     with _opened(path) as (found, _, _):
-        if found.members("layers"):
-            return list(_in_archive(found, ""))
-        group = "model_weights" if found.members("model_weights") else ""
-        names = found.attribute(group, "layer_names") or []
-        return [(name, own) for name in names if (own := [array for _, array in _weights_of(found, group, name)])]
+        archived = bool(found.members("layers"))
+        if archived and not by_name:
+            given = [(None, _in_order(found)([(group, None)])) for _, group, _ in ours]
+        elif archived:
+            given = list(_in_archive(found, ""))
+        else:
+            inner = "model_weights" if found.members("model_weights") else ""
+            given = [(name, [array for _, array in _weights_of(found, inner, name)])
+                     for name in found.attribute(inner, "layer_names") or []]
+            given = [(name, arrays) for name, arrays in given if arrays]
+    if by_name:
+        given = dict(given)
+        given = [(None, given.get(name, given.get(name.replace(".", "_"), []))) for name, _, _ in ours]
+    return {f"{name}/{parameter}": array for (name, _, own), (_, arrays) in zip(ours, given)
+            for parameter, array in zip(own, arrays)}
 
 
 def write(description, path, weights_only=False):
@@ -65,14 +92,15 @@ def write(description, path, weights_only=False):
 
     module = h5py(_WHAT)
     name = os.fsdecode(path).lower()
-    config, arrays = writing.written(description)
+    config, arrays, _ = writing.written(description)
+    own = {"metadata": description.metadata, "training": description.training}
     with replacing(path) as file:
         if name.endswith(".keras"):
             inner = io.BytesIO()
             with module.File(inner, "w") as found:
                 _write_archive(found, arrays)
             with zipfile.ZipFile(file, "w") as found:
-                for entry, content in zip(_NAMES, (json.dumps(config), json.dumps({"keras_version": _VERSION}),
+                for entry, content in zip(_NAMES, (json.dumps(config), json.dumps({"keras_version": _VERSION, _OWN: own}),
                                                    inner.getbuffer())):
                     found.writestr(zipfile.ZipInfo(entry), content)
             return
@@ -82,7 +110,7 @@ def write(description, path, weights_only=False):
                 return
             group = found
             if not weights_only:
-                found.attrs["model_config"] = json.dumps(config)
+                found.attrs["model_config"], found.attrs[_OWN] = json.dumps(config), json.dumps(own)
                 found.attrs["keras_version"], found.attrs["backend"] = _VERSION, "numpy"
                 group = found.create_group("model_weights")
             _write_legacy(group, arrays)
@@ -90,13 +118,10 @@ def write(description, path, weights_only=False):
 
 @contextmanager
 def _opened(path):
-    """A block that reads a file: (`hdf5.Tree`, configuration or None, Keras' version or None). Its errors name the file."""
+    """A block that reads a file: (`hdf5.Tree`, configuration or None, what else it says). Its errors name the file."""
     try:
         with ExitStack() as blocks:
-            found, config, version = _tree(path, blocks)
-            if not isinstance(version, str | None):
-                raise FileFormatError(f"keras_version must be a text. Received: {type(version).__name__}")
-            yield found, config, version
+            yield _tree(path, blocks)
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
 
@@ -106,15 +131,17 @@ def _tree(path, blocks):
         zipped = file.read(2) == b"PK"
     if not zipped:
         found = blocks.enter_context(tree(path, os.path.getsize(path), _WHAT))
-        config, version = (found.attribute("", name) for name in ("model_config", "keras_version"))
-        return found, None if config is None else _json(config), version
+        config, training, own = (_json(found.attribute("", name)) for name in ("model_config", "training_config", _OWN))
+        return found, config, {"keras_version": found.attribute("", "keras_version"), "training": training, _OWN: own}
     with archive(path, compressed=True) as found:
         config, metadata, inner = [found.read(name) for name in _NAMES]
     found = blocks.enter_context(tree(io.BytesIO(inner), len(inner), _WHAT))
-    return found, _json(config), _json(metadata).get("keras_version")
+    return found, _json(config), _json(metadata)
 
 
 def _json(text):
+    if text is None:
+        return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -167,13 +194,19 @@ def _weights_of(found, group, layer):
     return [(name, found.array(f"{own}/{name}")) for name in names]
 
 
-def _write_archive(found, arrays):
-    """arrays: [(name, class, {parameter: array})] of all layers of Keras' network, in order."""
-    counts = {}
-    for name, kind, own in arrays:
+def _groups(layers):
+    """[(name, its group in an archive)] of all layers of Keras' network, [(name, class, arrays)] in order."""
+    counts, found = {}, []
+    for name, kind, _ in layers:
         base = reading.snake(kind)
         number = counts[base] = counts.get(base, -1) + 1
-        group = found.create_group(f"layers/{base}_{number}/vars" if number else f"layers/{base}/vars")
+        found.append((name, f"{base}_{number}" if number else base))
+    return found
+
+
+def _write_archive(found, layers):
+    for (name, base), (_, _, own) in zip(_groups(layers), layers):
+        group = found.create_group(f"layers/{base}/vars")
         group.attrs["name"] = name
         for i, array in enumerate(own.values()):
             group.create_dataset(str(i), data=array)

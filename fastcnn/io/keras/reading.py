@@ -32,7 +32,7 @@ def described(entry, weights, old):
 
     Args:
         entry: {"class_name", "config"}.
-        weights: a function of a layer's place that gives its arrays. A place is a tuple of (name in the archive, name of the
+        weights: a function of a layer's place that gives its arrays; None: there are none. A place is a tuple of (name in the archive, name of the
             layer), for each model that the layer lies in and itself.
         old: was it written by a Keras before 3?
 
@@ -53,6 +53,33 @@ def described(entry, weights, old):
     if left := [layer["config"]["name"] for layer in found.config["layers"] if layer["class_name"] == "Power"]:
         raise FileFormatError(f"fastcnn cannot compute all of this network. Received: {', '.join(left)} (Power)"[:4000])
     return found
+
+
+def compilation(config):
+    """What Keras' `compile` was told, as `compile` takes it; None: nothing is known."""
+    if not isinstance(config, dict):
+        return None
+    optimizer = config.get("optimizer") or config.get("optimizer_config")
+    losses, metrics = config.get("loss"), config.get("metrics") or []
+    if not optimizer or not losses or not isinstance(metrics, list):
+        return None
+    metrics = [part for one in metrics for part in (one if isinstance(one, list) else [one])]
+    return {"optimizer": _object(optimizer), "loss": _object(losses), "metrics": [_object(metric) for metric in metrics]}
+
+
+_MEANINGLESS = {  # argument: values that mean nothing here; none: whatever they are
+    "name": (), "dtype": (), "ema_momentum": (), "jit_compile": (), "is_legacy_optimizer": (), "fn": (), "axis": (-1,),
+    "reduction": ("sum_over_batch_size", "auto"),
+}
+
+
+def _object(value):
+    """An optimizer, a loss or a metric, without what Keras says of those of its own."""
+    if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+        return value
+    config = {key: own for key, own in value["config"].items() if own not in (None, False, 0)
+              and not (key in _MEANINGLESS and own in (_MEANINGLESS[key] or (own,)))}
+    return {"class_name": value.get("class_name"), "config": config}
 
 
 class _Reader:
@@ -167,7 +194,9 @@ class _Reader:
     def _own(self, kind, config, place):
         """(class, arguments, arrays) here."""
         names, arrays = classes.parameters(kind, config), []
-        if names or kind == "Normalization" and config.get("mean") is None:
+        if self.weights is None:
+            names = []
+        elif names or kind == "Normalization" and config.get("mean") is None:
             arrays = [np.asarray(array, np.float32) for array in self.weights(place)]
         if kind == "Normalization" and arrays:
             return kind, {**config, "mean": arrays[0].ravel().tolist(), "variance": arrays[1].ravel().tolist()}, {}

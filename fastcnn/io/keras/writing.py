@@ -22,7 +22,7 @@ _ACTIVATIONS = {  # those that Keras has no name for: its layers
 
 
 def written(description):
-    """(configuration, [(name, class, {parameter: array})] of the layers in Keras' order).
+    """(configuration, [(name, class, {parameter: array})] of the layers in Keras' order, {name: the one here}).
 
     Args:
         description: a `Description` with sizes; its `notes` get what Keras has no word for.
@@ -48,8 +48,9 @@ def written(description):
     config = {"module": "keras.src.models.functional", "class_name": "Functional", "registered_name": None, "config": {
         "name": description.config["name"], "trainable": True, "layers": entries, "input_layers": inputs,
         "output_layers": outputs}}
-    return config, [(entry["name"], entry["class_name"], writer.arrays.get(entry["name"], {})) for entry in entries
-                    if entry["class_name"] != "Power"]
+    layers = [(entry["name"], entry["class_name"], writer.arrays.get(entry["name"], {})) for entry in entries
+              if entry["class_name"] != "Power"]
+    return config, layers, {there: here for here, there in writer.names.items()}
 
 
 class _Writer:
