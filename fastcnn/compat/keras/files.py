@@ -1,4 +1,4 @@
-"""Files of models under Keras' names: its formats where h5py is there, fastcnn's own under the same names where it is not."""
+"""Files of models under Keras' names: its formats where h5py is there, fastcnn's own under the same names elsewhere."""
 
 import json
 import os

@@ -32,8 +32,8 @@ def described(entry, weights, old):
 
     Args:
         entry: {"class_name", "config"}.
-        weights: a function of a layer's place that gives its arrays; None: there are none. A place is a tuple of (name in the archive, name of the
-            layer), for each model that the layer lies in and itself.
+        weights: a function of a layer's place that gives its arrays; None: there are none. A place is a tuple of (name in
+            the archive, name of the layer), for each model that the layer lies in and itself.
         old: was it written by a Keras before 3?
 
     Raises:
