@@ -363,3 +363,97 @@ def test_metadata_of_files(archive):
         with h5py.File(io.BytesIO(file.read("model.weights.h5"))) as found:
             assert found["layers/conv2d/vars/0"].shape == (3, 3, 1, 2) and found["layers/conv2d/vars"].attrs["name"] == "c"
     assert len(several(fastcnn.io.read(archive).notes)) == 1
+
+
+# compat.keras
+
+
+@pytest.fixture
+def old_program():
+    """Modules of compat.keras, and their model."""
+    from fastcnn.compat.keras import layers, models
+
+    model = models.Sequential([layers.Conv2D(3, 3, activation="relu", input_shape=(6, 6, 1), name="c"), layers.Flatten(),
+                               layers.Dense(4, activation="softmax", name="d")])
+    model.compile("adam", "sparse_categorical_crossentropy", ["acc"])
+    return models, filled(model)
+
+
+X, Y = np.random.default_rng(2).standard_normal((8, 6, 6, 1)).astype(np.float32), np.arange(8) % 4
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_old_programs_write_keras_files(ending, old_program, keras, tmp_path):
+    models, model = old_program
+    path = str(tmp_path / f"m{ending}")
+    model.fit(X, Y, verbose=0)
+    model.save(path)
+    assert error(keras.models.load_model(path, compile=False).predict(X, verbose=0), model.predict(X)) < 1e-5
+    again = models.load_model(path)
+    assert type(again) is models.Sequential and type(again.layers[0]) is type(model.layers[0])
+    assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0) and again.optimizer.iterations == 1
+    with pytest.raises(FileExistsError):
+        model.save(path, overwrite=False)
+
+
+@pytest.mark.parametrize("ending", [".h5", ".weights.h5"])
+def test_old_programs_weights(ending, old_program, keras, tmp_path):
+    models, model = old_program
+    path = str(tmp_path / f"w{ending}")
+    model.save_weights(path)
+    net = keras.Sequential([keras.layers.Input((6, 6, 1)), keras.layers.Conv2D(3, 3, activation="relu", name="c"),
+                            keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax", name="d")])
+    net.load_weights(path)
+    assert error(net.predict(X, verbose=0), model.predict(X)) < 1e-5
+    net.set_weights([w + 1 for w in net.get_weights()])
+    net.save_weights(path, overwrite=True)
+    model.load_weights(path)
+    assert error(model.predict(X), net.predict(X, verbose=0)) < 1e-5
+    from fastcnn.compat.keras import layers
+
+    other = models.Sequential([layers.Conv2D(3, 3, input_shape=(6, 6, 1), name="c"), layers.Flatten(),
+                               layers.Dense(2, name="new")])
+    before = other.layers[2].get_weights()
+    with pytest.raises(FileFormatError, match="new/kernel of shape"):
+        other.load_weights(path)
+    other.load_weights(path, by_name=True)
+    assert np.array_equal(other.layers[0].get_weights()[0], net.layers[0].get_weights()[0])
+    assert np.array_equal(other.layers[2].get_weights()[0], before[0])
+
+
+def test_old_programs_json(old_program, keras):
+    models, model = old_program
+    net = keras.models.model_from_json(model.to_json())
+    net.set_weights(model.get_weights())
+    assert error(net.predict(X, verbose=0), model.predict(X)) < 1e-5
+    again = models.model_from_json(net.to_json())
+    again.set_weights(model.get_weights())
+    assert type(again) is models.Sequential and np.array_equal(again.predict(X), model.predict(X))
+
+
+def test_old_programs_run_with_layers_that_keras_has_not(tmp_path):
+    from fastcnn.compat.keras import layers, models
+
+    model = models.Sequential([layers.SoftPooling2D(input_shape=(4, 4, 1)), layers.Flatten(), layers.Dense(2)])
+    with pytest.warns(UserWarning, match=r"m.h5 is written in fastcnn's own format. .*soft_pooling2d \(SoftPooling2D\)"):
+        model.save(tmp_path / "m.h5")
+    assert error(models.load_model(tmp_path / "m.h5").predict(np.ones((1, 4, 4, 1))), model.predict(np.ones((1, 4, 4, 1)))) == 0
+
+
+def test_what_keras_compiled(keras, tmp_path):
+    K = keras.layers
+    net = keras.Sequential([K.Input((4,)), K.Dense(3, "softmax")])
+    x, y = np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32), np.arange(8) % 3
+    for optimizer, loss in ((keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy"),
+                            ("adam", keras.losses.SparseCategoricalCrossentropy())):
+        net.compile(optimizer, loss=loss, metrics=["accuracy"])
+        right = net.evaluate(x, y, verbose=0)
+        for ending in ENDINGS:
+            net.save(tmp_path / f"k{ending}")
+            model = fastcnn.load_model(tmp_path / f"k{ending}")
+            assert np.allclose(model.evaluate(x, y, verbose=0), right, atol=1e-5)
+            assert model.optimizer.learning_rate == pytest.approx(float(net.optimizer.learning_rate))
+    net.compile("nadam", loss="sparse_categorical_crossentropy")
+    net.save(tmp_path / "k.keras")
+    with pytest.warns(UserWarning, match="the model is not compiled.*Nadam"):
+        assert fastcnn.load_model(tmp_path / "k.keras").optimizer is None

@@ -23,7 +23,7 @@ def describe(model):
     config = {"class_name": model._kind, "name": model.name, "seed": model.seed, "input_shape": None, "layers": entries,
               "calls": found, "inputs": [[given[key], 0] for key in starts], "outputs": [[given[key], 0] for key in ends]}
     arrays = {f"{names[layer]}/{p.name}": p.value for layer in layers for p in layer.parameters}
-    training = None if model.optimizer is None else compilation(model)
+    training = None if model.optimizer is None else {**compilation(model), "iterations": model.optimizer.iterations}
     return Description(config, arrays, json_types("metadata", model.metadata), [], sizes, training)
 
 

@@ -116,9 +116,12 @@ def _try_to_compile(path, model, training):
     """Compiles a model as another program's file says, or warns that it is not compiled."""
     import warnings
 
+    from fastcnn import arguments
+
     try:
         _compile(model, training)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        model.optimizer.iterations = arguments.integer("iterations", training.get("iterations", 0), 0, 2**63 - 1)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         warnings.warn(f"{path}: the model is not compiled, since fastcnn has not what it was compiled with: {error}",
                       stacklevel=4)
 
