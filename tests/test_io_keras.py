@@ -437,7 +437,8 @@ def test_old_programs_run_with_layers_that_keras_has_not(tmp_path):
     model = models.Sequential([layers.SoftPooling2D(input_shape=(4, 4, 1)), layers.Flatten(), layers.Dense(2)])
     with pytest.warns(UserWarning, match=r"m.h5 is written in fastcnn's own format. .*soft_pooling2d \(SoftPooling2D\)"):
         model.save(tmp_path / "m.h5")
-    assert error(models.load_model(tmp_path / "m.h5").predict(np.ones((1, 4, 4, 1))), model.predict(np.ones((1, 4, 4, 1)))) == 0
+    x = np.ones((1, 4, 4, 1))
+    assert error(models.load_model(tmp_path / "m.h5").predict(x), model.predict(x)) == 0
 
 
 def test_what_keras_compiled(keras, tmp_path):
