@@ -37,6 +37,7 @@ class BaseModel(Layer):
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
         self.metadata = {}
+        self.notes = ()  # of a model of another program: what became of what
 
     @property
     def seed(self):

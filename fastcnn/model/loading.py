@@ -68,7 +68,7 @@ def build(description, path, classes=Model._kinds, training=None):
         _check(path, model, description.arrays, training)
         if not isinstance(description.metadata, dict):
             raise TypeError(f"metadata must be a dict. Received: {type(description.metadata).__name__}")
-        model.metadata = json_types("metadata", description.metadata)
+        model.metadata, model.notes = json_types("metadata", description.metadata), tuple(description.notes)
     except FileFormatError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -36,8 +36,9 @@ def hard_sigmoid(node):
 
 
 def clip(node):
-    bounds = [node.given(i, name) for i, name in ((1, "min"), (2, "max"))]
-    low, high = (None if b is None or abs(float(np.reshape(b, -1)[0])) > _LARGE else float(np.reshape(b, -1)[0]) for b in bounds)
+    given = [node.given(i, name) for i, name in ((1, "min"), (2, "max"))]
+    bounds = [None if b is None else float(np.reshape(b, -1)[0]) for b in given]
+    low, high = (None if b is None or abs(b) > _LARGE else b for b in bounds)
     return bounded(node, node.value(), low, high)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from fastcnn.io.errors import FileFormatError
 
 OPSETS = range(6, 27)  # whose operators mean what is read here
-_LARGEST = 2**31 - 1  # bytes of a message
+LARGEST = 2**31 - 1  # bytes of a message
 _DTYPES = {1: "<f4", 2: "|u1", 3: "|i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2", 11: "<f8"}  # raw data's
 _FIELDS = {1: "float_data", 11: "double_data", 7: "int64_data", 6: "int32_data", 9: "int32_data", 2: "int32_data",
            3: "int32_data", 5: "int32_data"}
@@ -49,8 +49,8 @@ def load(path):
     """
     onnx = package()
     size = os.path.getsize(path)
-    if size > _LARGEST:
-        raise FileFormatError(f"a model must take at most {_LARGEST} bytes, with its arrays in files beside it. "
+    if size > LARGEST:
+        raise FileFormatError(f"a model must take at most {LARGEST} bytes, with its arrays in files beside it. "
                               f"Received: {size} bytes")
     from google.protobuf.message import DecodeError
 
@@ -102,8 +102,8 @@ class Arrays:
         if any(n < 0 for n in shape) or len(shape) > 32 or math.prod(n for n in shape if n) >= 2**40:
             raise FileFormatError(f"{tensor.name!r} must have a shape. Received: {shape}")
         if kind not in _DTYPES or tensor.HasField("segment"):
-            raise FileFormatError(f"{tensor.name!r} must hold floats or integers of 8 to 64 bits, whole. Received: data type "
-                                  f"{kind}")
+            raise FileFormatError(f"{tensor.name!r} must hold floats or integers of 8 to 64 bits, whole. Received: data "
+                                  f"type {kind}")
         dtype = np.dtype(_DTYPES[kind])
         if tensor.data_location == 1:
             data = self._beside(tensor, math.prod(shape) * dtype.itemsize).view(dtype)

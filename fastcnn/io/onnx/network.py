@@ -143,12 +143,12 @@ class Network:
         shape = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in dims]
         if kind != 1 or len(shape) < 2 or min(shape[1:]) < 1:
             seen = [dim.dim_param or dim.dim_value for dim in dims]
-            raise FileFormatError(f"input {entry.name!r} must be of float32, a batch of samples of known size. Received: data "
-                                  f"type {kind}, shape {seen}")
+            raise FileFormatError(f"input {entry.name!r} must be of float32, a batch of samples of known size. Received: "
+                                  f"data type {kind}, shape {seen}")
         self.batch = self.batch or shape[0] or None
         order = self.order(len(shape)) if len(shape) == 4 else plain(len(shape))
         size = tuple(shape[seen] for seen in order)
-        number = self.sketch.add("InputLayer", name=entry.name, shape=list(size))
+        number = self.sketch.add("InputLayer", (), None, entry.name, f"input {entry.name!r}{_order(order)}", shape=list(size))
         self.inputs.append(number)
         self.values[entry.name] = Value(number, size, dims_of(size, order, len(shape)))
 
@@ -209,23 +209,33 @@ class Network:
 
     def description(self):
         """What has been read."""
-        outputs = [self._finished(output.name) for output in self.graph.output]
-        outputs = merge(self.sketch, outputs)
+        notes = []
+        outputs = merge(self.sketch, [self._finished(output.name, notes) for output in self.graph.output])
         metadata = metadata_of(self.model)
-        return self.sketch.description(self.inputs, outputs, metadata)
+        return self.sketch.description(self.inputs, outputs, metadata, notes)
 
-    def _finished(self, name):
+    def _finished(self, name, notes):
         """The number of an output: images and maps have channels last, all else lies as in the file."""
         value = self._get(name)
         if not isinstance(value, Value):
             raise FileFormatError(f"the outputs must depend on the input. Received: {name!r}")
-        if value.order not in (image(value.rank), plain(value.rank)):
-            value = Placing(self.sketch, f"output {name!r}").place(value, image(4) if value.rank == 4 else plain(value.rank))
+        wanted = [image(4), plain(4)] if value.rank == 4 else [plain(value.rank)]
+        if value.order not in wanted:
+            value = Placing(self.sketch, f"output {name!r}").place(value, wanted[0])
+        notes.append(f"output {name!r}{_order(value.order)}")
         if value.number in self.inputs:
             return self.sketch.add("Activation", [value.number], activation="linear")
         return value.number
 
 
+def _order(order):
+    """Words for where the file's axes are here."""
+    return "" if order == plain(len(order) + 1) else f", its axes in the order {(0, *order)}"
+
+
 def _captured(attribute):
     """Names of values that a branch takes from the graph around it, and more."""
-    return {name for proto in attribute.g.node for name in (*proto.input, *(n for a in proto.attribute for n in _captured(a)))}
+    found = set()
+    for proto in attribute.g.node:
+        found.update(proto.input, *map(_captured, proto.attribute))
+    return found

@@ -1,4 +1,4 @@
-"""What layers the nodes of ONNX become: a function for each operator, of the node; it gives the value that the node gives."""
+"""What layers the nodes of ONNX become: a function of the node for each operator, which gives the node's value."""
 
 import math
 
@@ -114,8 +114,6 @@ def pool(kind):
             sides = [[0, 0]] * 2 if options["padding"] == "valid" else options["padding"]
             options["padding"] = [[a + b for a, b in zip(*both)] for both in zip(sides, around)]
         config = {"pool_size": kernel, "ceil_mode": ceil, **options, **_POOLED[kind](node)}
-        if options["dilation_rate"] == [1, 1]:
-            del config["dilation_rate"]
         return _placed(node.layer(kind, x, (*_extents(x, kernel, options, ceil), x.size[2]), **config), image(x.rank))
     return of
 
@@ -141,7 +139,7 @@ def _placed(value, order):
 def lrn(node):
     x = node.image()
     return node.layer("LocalResponseNormalization", x, size=node.attr("size"), alpha=node.attr("alpha", 1e-4),
-                      beta=node.attr("beta", 0.75), k=node.attr("bias", 1.0), alpha_mode="mean", **({} if node.attr("size") % 2 else {"even": "after"}))
+                      beta=node.attr("beta", 0.75), k=node.attr("bias", 1.0), alpha_mode="mean", even="above")
 
 
 def batch_norm(node):

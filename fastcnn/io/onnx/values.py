@@ -1,8 +1,9 @@
 """Values of a network with named axes: how the axes that an ONNX node sees lie in fastcnn's samples.
 
-A value is computed by a layer, in whose samples (rows, columns, channels, or a row of numbers) axes are counted from 1; 0 is the
-batch. Each axis that nodes see is a product of some of these, in their order: an image of NCHW is (0) (3) (1) (2), and flattened
-(0) (3 1 2). So a Transpose, a Flatten, and most of Reshape are read without a layer. Axes of one entry are left out.
+A value is computed by a layer, in whose samples (rows, columns, channels, or a row of numbers) axes are counted from 1;
+0 is the batch. Each axis that nodes see is a product of some of these, in their order: an image of NCHW is (0) (3) (1) (2),
+and flattened (0) (3 1 2). So Transpose, Flatten, and most of Reshape are read without a layer. Axes of one entry are left
+out.
 """
 
 import math
@@ -25,9 +26,9 @@ class Window(NamedTuple):
 
 
 class Value(NamedTuple):
-    """What a layer gives, as nodes see it: number of the call, size of a sample, and for each axis the sample's axes. And what
-    nodes have begun that is one layer with those that follow: a `Window`; or ((top, bottom), (left, right)) around images that
-    counts for no maximum."""
+    """What a layer gives, as nodes see it: number of the call, size of a sample, and for each axis the sample's axes. And
+    what nodes have begun that is one layer with those that follow: a `Window`; or ((top, bottom), (left, right)) around
+    images that counts for no maximum."""
 
     number: int
     size: tuple
