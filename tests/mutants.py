@@ -9,12 +9,15 @@ more memory, raises anything else, or touches what lies outside its folder.
 
 import argparse
 import collections
+import io
+import json
 import os
 import resource
 import shutil
 import signal
 import sys
 import tempfile
+import zipfile
 
 import numpy as np
 
@@ -28,6 +31,7 @@ GOOD = {"loaded", "refused"}
 _NUMBERS = [0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**63, 2**64 - 1]
 _WORDS = [b"../", b"/etc/passwd", b"\0", b"..\\", b"-1", b"1e999", b"[" * 60, b"{" * 60, "\N{SNOWMAN}".encode(), b"\xff\xfe",
           b"__import__", b"float64"]
+_VALUES = [None, -1, 0, 1, 2**31, 2**63, 1e308, "", "a", [], {}, True, [None], "x" * 1000, {"class_name": "Dense"}]
 _RUN = {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.Popen", "socket.connect", "shutil.rmtree"}
 _CHANGED = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod"}
 
@@ -79,14 +83,120 @@ def onnx_files(folder):
     return paths
 
 
-FORMATS = {"onnx": onnx_files}  # format: a function of a folder that writes sound files into it, and gives their paths
+def keras_files(folder, ending=".keras"):
+    """[path] of Keras' archives, or of its HDF5 files."""
+    paths = [os.path.join(folder, f"{name}{ending}") for name in "ab"]
+    small().export(paths[0])
+    small("scaled_tanh").export(paths[1])
+    return paths
+
+
+def h5_files(folder):
+    return keras_files(folder, ".h5")
+
+
+def torch_files(folder):
+    """[path] of a state dict, and of a checkpoint with an object, numbers and a list beside it."""
+    from fastcnn.io import torch
+
+    paths = [os.path.join(folder, name) for name in ("a.pt", "b.pt")]
+    torch.save(small(), paths[0])
+    with open(paths[0], "rb") as file:
+        entries = _entries(file.read())
+    state = entries["archive/data.pkl"][2:-1]
+    entries["archive/data.pkl"] = (
+        b"\x80\x02}(X\x05\x00\x00\x00modelq\x05" + state + b"X\x04\x00\x00\x00argscargparse\nNamespace\n)\x81}b"
+        b"X\x05\x00\x00\x00epochK\x07X\x04\x00\x00\x00list](K\x01K\x02eu.")
+    with open(paths[1], "wb") as file:
+        file.write(_zipped(entries))
+    return paths
+
+
+def caffe_files(folder):
+    """[path] of a .caffemodel with a .prototxt beside it, and of one alone."""
+    from google.protobuf import text_format
+
+    from fastcnn.io.caffe import schema
+
+    net = schema.message()
+    net.name = "net"
+    data = net.layer.add(name="data", type="Data", top=["data", "label"])
+    data.transform_param.crop_size = 8
+    data.transform_param.mean_value.extend([1.0, 2.0, 3.0])
+    conv = net.layer.add(name="c", type="Convolution", bottom=["data"], top=["c"])
+    conv.convolution_param.num_output = 4
+    conv.convolution_param.kernel_size.append(3)
+    net.layer.add(name="n", type="LRN", bottom=["c"], top=["n"]).lrn_param.local_size = 3
+    pool = net.layer.add(name="p", type="Pooling", bottom=["n"], top=["p"]).pooling_param
+    pool.kernel_size.append(2), pool.stride.append(2)
+    dense = net.layer.add(name="d", type="InnerProduct", bottom=["p"], top=["d"])
+    dense.inner_product_param.num_output = 3
+    net.layer.add(name="loss", type="SoftmaxWithLoss", bottom=["d", "label"], top=["loss"])
+    text = text_format.MessageToString(net)
+    for layer, shapes in ((conv, [(4, 3, 3, 3), (4,)]), (dense, [(3, 36), (3,)])):
+        for shape in shapes:
+            layer.blobs.add(data=[0.1] * int(np.prod(shape))).shape.dim.extend(shape)
+    paths = [os.path.join(folder, name) for name in ("a.caffemodel", "b.caffemodel", "a.prototxt")]
+    for path, content in zip(paths, (net.SerializeToString(), net.SerializeToString(), text.encode())):
+        with open(path, "wb") as file:
+            file.write(content)
+    return [paths[1], paths[2]]
+
+
+FORMATS = {"onnx": onnx_files, "keras": keras_files, "h5": h5_files, "torch": torch_files, "caffe": caffe_files}  # format: a function of a folder that writes sound files into it, and gives their paths
+
+
+def _entries(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _zipped(entries):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return out.getvalue()
 
 
 def mutant(number, sound):
-    """(index of the file, its damaged bytes): of the files' contents."""
+    """(index of the file, its damaged bytes): of the files' contents. Of zip archives mostly an entry is damaged, and its
+    checksum made right again."""
     rng = np.random.default_rng([20, number])
     index = int(rng.integers(len(sound)))
-    data = bytearray(sound[index])
+    if sound[index][:2] != b"PK" or rng.random() < 0.2:
+        return index, _damaged(rng, sound[index], sound)
+    entries = _entries(sound[index])
+    texts = [name for name in entries if name.endswith((".json", ".pkl"))]
+    name = str(rng.choice([*entries, *texts * 4]))
+    change = _rearranged if name.endswith(".json") and rng.random() < 0.7 else _damaged
+    entries[name] = change(rng, entries[name], list(entries.values()))
+    return index, _zipped(entries)
+
+
+def _rearranged(rng, text, _):
+    """A JSON text with a value exchanged for another, or left out."""
+    config, holders = json.loads(text), []
+    stack = [config]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, (dict, list)) and one:
+            holders.append(one)
+            stack += one.values() if isinstance(one, dict) else one
+    holder, other = (holders[int(rng.integers(len(holders)))] for _ in range(2))
+    keys, others = (list(one) if isinstance(one, dict) else range(len(one)) for one in (holder, other))
+    key, from_there = keys[int(rng.integers(len(keys)))], others[int(rng.integers(len(others)))]
+    kind = int(rng.integers(3))
+    if kind == 0:
+        del holder[key]
+    else:
+        taken = json.loads(json.dumps(other[from_there]))
+        holder[key] = taken if kind == 1 else _VALUES[int(rng.integers(len(_VALUES)))]
+    return json.dumps(config).encode()
+
+
+def _damaged(rng, data, sound):
+    data = bytearray(data)
     for _ in range(int(rng.choice([1, 1, 1, 2, 3, 8]))):
         kind, at = int(rng.integers(9)), int(rng.integers(max(1, len(data))))
         length = int(min(len(data) - at, rng.choice([1, 2, 4, 8, 64, 1000])))
@@ -114,7 +224,7 @@ def mutant(number, sound):
             data[at:at] = _WORDS[int(rng.integers(len(_WORDS)))]
         else:
             del data[at:]
-    return index, bytes(data)
+    return bytes(data)
 
 
 def _varint(n):
@@ -128,6 +238,9 @@ def _varint(n):
 def load(path):
     """What a child does: loads the file, and predicts where that is little work. Its exit code."""
     try:
+        if path.endswith(".pt"):
+            fastcnn.io.torch.load_state(path)
+            return LOADED
         model = fastcnn.load_model(path)
         sizes = [np.prod(layer.output_size, dtype=float) for layer in model._leaves()]
         if max(sizes, default=0) < 1e5 and sum(sizes) < 1e6 and model.count_params() < 1e6:
@@ -188,7 +301,8 @@ def results(kind, count, first=0):
         paths = FORMATS[kind](folder)
         sound = []
         for path in paths:
-            fastcnn.load_model(path)  # imports what it needs, and says that the files are sound
+            if load(path) != LOADED:  # imports what it needs
+                raise ValueError(f"{path} must be sound")
             with open(path, "rb") as file:
                 sound.append(file.read())
         beside = [name for name in os.listdir(folder) if os.path.join(folder, name) not in paths]

@@ -19,7 +19,7 @@ def normalization(config, size):
     for n in pixels:
         rows *= n
     flat = (rows, channels // groups, 1)
-    before = window // 2
+    before = window // 2 if config.get("even", "below") == "below" else (window - 1) // 2
     padded = (rows, channels // groups + window - 1, 1)
     scale = config["alpha"] * (window if config["alpha_mode"] == "sum" else 1)
     return [
@@ -71,10 +71,11 @@ _SAID = ("target_shape", "padding", "pool_size", "strides", "scale", "offset", "
 
 
 def _config(chain):
-    _, flat, _, pooling, rescaling, power, whole, _ = [config for _, config in chain]
+    _, flat, zeros, pooling, rescaling, power, whole, _ = [config for _, config in chain]
     groups = whole["target_shape"][-1] // flat["target_shape"][1]
     return {"size": pooling["pool_size"][1], "alpha": rescaling["scale"], "beta": -power["exponent"],
-            "k": rescaling["offset"], "alpha_mode": "mean", "groups": groups}
+            "k": rescaling["offset"], "alpha_mode": "mean", "groups": groups,
+            "even": "below" if zeros["padding"][1][0] >= zeros["padding"][1][1] else "above"}
 
 
 def _plain(value):

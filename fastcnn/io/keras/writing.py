@@ -224,6 +224,8 @@ def _pool(writer, taken):
     size, window, strides = step.sizes[0], config["pool_size"], config["strides"]
     pads = arguments.pool_pads(config["padding"], size[:2], window, strides)
     own = {"pool_size": window, "strides": strides}
+    if tuple(config["dilation_rate"]) != (1, 1):
+        raise ValueError(f"{step.name} ({step.kind} with a dilation_rate)")
     if config.get("count_include_pad") and any(map(sum, pads)):
         taken = _with_zeros(writer, taken, pads)
         size, pads = taken[0][2], ((0, 0), (0, 0))

@@ -157,11 +157,14 @@ def _transposed(step, *_):
 def _pool(step, *_):
     config, size, kind = step.config, step.sizes[0], step.kind
     window, strides = tuple(config["pool_size"]), tuple(config["strides"])
-    pads = arguments.pool_pads(config["padding"], size[:2], window, strides)
+    dilation = tuple(config["dilation_rate"])
+    pads = arguments.pool_pads(config["padding"], size[:2], window, strides, dilation)
+    if kind != "MaxPooling2D" and dilation != (1, 1):
+        raise ValueError(f"{kind} with a dilation_rate")
     include, ceil = config.get("count_include_pad", False), config["ceil_mode"] and config["padding"] != "same"
     symmetric = all(before == after and 2 * before <= k for (before, after), k in zip(pads, window))
     if symmetric:
-        options = _options(padding=tuple(before for before, _ in pads), ceil_mode=ceil)
+        options = _options(padding=tuple(before for before, _ in pads), dilation=dilation, ceil_mode=ceil)
         options += ", count_include_pad=False" if kind == "AveragePooling2D" and not include else ""
         return f"F.{'max' if kind == 'MaxPooling2D' else 'avg'}_pool2d({{x}}, {window}, {strides}{options})"
     if ceil:
@@ -169,7 +172,7 @@ def _pool(step, *_):
     _, x = _padded(pads, "-inf" if kind == "MaxPooling2D" else 0.0)
     x = x if x != "{x}" else f"F.pad({{x}}, {(pads[1][0],) * 2 + (pads[0][0],) * 2})"
     if kind == "MaxPooling2D":
-        return f"F.max_pool2d({x}, {window}, {strides})"
+        return f"F.max_pool2d({x}, {window}, {strides}{_options(dilation=dilation)})"
     mean = f"F.avg_pool2d({x}, {window}, {strides})"
     return mean if include else f"{mean} / F.avg_pool2d({x.replace('{x}', 'torch.ones_like({x})')}, {window}, {strides})"
 
@@ -207,6 +210,8 @@ def _lrn(step, *_):
         raise ValueError("LocalResponseNormalization within channels")
     alpha = config["alpha"] * (config["size"] if config["alpha_mode"] == "sum" else 1)
     made = f"F.local_response_norm({{x}}, {config['size']}, {alpha!r}, {config['beta']!r}, {config['k']!r})"
+    if config["even"] == "above":
+        made = made.replace("{x}", "{x}.flip(1)") + ".flip(1)"
     if groups == 1:
         return made
     height, width, channels = step.size
