@@ -143,7 +143,9 @@ def caffe_files(folder):
     return [paths[1], paths[2]]
 
 
-FORMATS = {"onnx": onnx_files, "keras": keras_files, "h5": h5_files, "torch": torch_files, "caffe": caffe_files}  # format: a function of a folder that writes sound files into it, and gives their paths
+FORMATS = {  # format: a function of a folder that writes sound files into it, and gives their paths
+    "onnx": onnx_files, "keras": keras_files, "h5": h5_files, "torch": torch_files, "caffe": caffe_files,
+}
 
 
 def _entries(data):

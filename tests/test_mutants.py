@@ -6,7 +6,7 @@ import os
 import mutants
 import pytest
 
-NEEDED = {"onnx": ("onnx",), "keras": ("h5py",), "h5": ("h5py",), "torch": (), "caffe": ("google.protobuf",)}  # format: packages
+NEEDED = {"onnx": ("onnx",), "caffe": ("onnx",), "keras": ("h5py",), "h5": ("h5py",), "torch": ()}  # format: packages
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or not os.path.exists("/proc/self/statm"), reason="children are forked on Linux")
