@@ -1,7 +1,7 @@
 """Group "imported": networks read from ONNX files, here and in ONNX Runtime, in turn.
 
-The files are those that `export` writes of the networks of the group "networks". Before anything is timed, predictions of what was read are
-compared with the network's that was written, and ONNX Runtime's of the file with ours.
+The files are those that `export` writes of the networks of the group "networks". Before anything is timed, predictions of
+what was read are compared with the network's that was written, and ONNX Runtime's of the file with ours.
 """
 
 import importlib.util

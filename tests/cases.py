@@ -187,7 +187,8 @@ POOL2D = [
     PoolCase("odd.wide", (2, 83, 23), (2, 4), (2, 2)),
     PoolCase("odd.dilated", (13, 12, 17), (2, 4), (2, 1), dilation_rate=(3, 2)),
     PoolCase("odd.dilated_same", (9, 11, 5), (4, 2), (2, 2), padding="same", dilation_rate=(2, 3)),
-    PoolCase("odd.dilated_padded", (10, 9, 8), (2, 2), (3, 2), padding=((3, 1), (2, 4)), ceil_mode=True, dilation_rate=(3, 4)),
+    PoolCase("odd.dilated_padded", (10, 9, 8), (2, 2), (3, 2), padding=((3, 1), (2, 4)), ceil_mode=True,
+             dilation_rate=(3, 4)),
 ]
 
 LRN = [

@@ -1,6 +1,6 @@
 """What tests of other programs' formats share: networks of ours with random weights, narrow copies, errors of results.
 
-`python tests/foreign.py` takes our networks in full size to Keras and torch, by way of .keras, .h5, .pt and source, and back;
+`python tests/foreign.py` takes our networks in full size to Keras and torch, through .keras, .h5, .pt and source, and back;
 `python tests/foreign.py torchvision` takes torchvision's with random weights here. Both print the largest differences of
 logits, as parts of the largest logit, and end with code 1 beyond 1e-5.
 """

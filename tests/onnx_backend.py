@@ -2,9 +2,9 @@
 
     python tests/onnx_backend.py [--only PATTERN] [--list]
 
-A node's case gives weights as inputs; networks have them in the file. So where a case is not read as it is, it is read again with all
-inputs but the first as constants. Ends with code 1 if a result is wrong, an error is unclean, or a case is refused for which there is
-no reason in `REASONS`.
+A node's case gives weights as inputs; networks have them in the file. So where a case is not read as it is, it is read again
+with all inputs but the first as constants. Ends with code 1 if a result is wrong, an error is unclean, or a case is refused
+for which there is no reason in `REASONS`.
 """
 
 import argparse
@@ -29,12 +29,14 @@ REASONS = {  # of cases whose operators are all known: a pattern of the message,
     r"must be of float32, a batch|of floats": "no batches of float32 come in",
     r"samples of a batch|sample to sample|batch of any size|works on turned samples|of the batch|by the batch":
         "about the batch as a whole, not each sample",
-    r"works on (images|rows)|of \d axes|fit \(|must have \d axes|not rows and columns|over axes|axes from": "of other ranks or axes",
+    r"works on (images|rows)|of \d axes|fit \(|must have \d axes|not rows and columns|over axes|axes from":
+        "of other ranks or axes",
     r"must be a constant|must depend on|outputs must depend|of constants alone|by what the network computes|takes constants":
         "constants where there is a layer for values alone, or the reverse",
     r"its output .* is needed": "a second output",
     r"pads by|nearest|repeated whole": "other padding or enlarging than of zeros, of whole pixels",
-    r"different|pixel to pixel|along an axis|do not fit|takes values of samples|of more axes|drops values": "kinds of broadcasting",
+    r"different|pixel to pixel|along an axis|do not fit|takes values of samples|of more axes|drops values":
+        "kinds of broadcasting",
     r"step of a local": "a power that is no step of a normalization",
     r"must be \S+, not|reaches beyond|needs several|beyond|above 0|must be less|p must": "constants that no layer takes",
 }
@@ -80,7 +82,8 @@ class Case:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 y = model.predict(given if len(given) > 1 else given[0], batch_size=len(given[0]))
-            found = [_turned_back(v, order) for v, order in zip(y if isinstance(y, list) else [y], _orders(notes, "output"))]
+            given_back = zip(y if isinstance(y, list) else [y], _orders(notes, "output"))
+            found = [_turned_back(v, order) for v, order in given_back]
             try:
                 runner.Runner.assert_similar_outputs(expected, found, self.rtol, self.atol)
             except AssertionError as error:
@@ -113,7 +116,8 @@ def _data_sets(folder):
         place = os.path.join(folder, name)
         if os.path.isdir(place):
             files = sorted(os.listdir(place), key=lambda file: int(re.sub(r"\D", "", file) or 0))
-            yield [[_read(os.path.join(place, file)) for file in files if file.startswith(word)] for word in ("input", "output")]
+            yield [[_read(os.path.join(place, file)) for file in files if file.startswith(word)]
+                   for word in ("input", "output")]
 
 
 def _read(path):
@@ -158,8 +162,8 @@ def cases(pattern=""):
 
 
 def results(found):
-    """[(kind, name, what came of it, why)]: "passed", "passed with constants", "unknown operator", "refused", "no reason", "wrong",
-    "unclean"."""
+    """[(kind, name, what came of it, why)]: "passed", "passed with constants", "unknown operator", "refused", "no reason",
+    "wrong", "unclean"."""
     known, rows = set(nodes.TABLE) | set(constants.TABLE) | {"Constant", "If"}, []
     for kind, case in found:
         try:

@@ -10,9 +10,7 @@ from fastcnn.io.errors import FileFormatError
 
 OPSETS = range(6, 27)  # whose operators mean what is read here
 LARGEST = 2**31 - 1  # bytes of a message
-_DTYPES = {1: "<f4", 2: "|u1", 3: "|i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2", 11: "<f8"}  # raw data's
-_FIELDS = {1: "float_data", 11: "double_data", 7: "int64_data", 6: "int32_data", 9: "int32_data", 2: "int32_data",
-           3: "int32_data", 5: "int32_data"}
+_DTYPES = {1: "<f4", 2: "|u1", 3: "|i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2", 11: "<f8"}
 
 
 def package():
@@ -99,25 +97,14 @@ class Arrays:
     def read(self, tensor):
         """The array of a TensorProto."""
         shape, kind = tuple(tensor.dims), tensor.data_type
-        if any(n < 0 for n in shape) or len(shape) > 32 or math.prod(n for n in shape if n) >= 2**40:
-            raise FileFormatError(f"{tensor.name!r} must have a shape. Received: {shape}")
-        if kind not in _DTYPES or tensor.HasField("segment"):
-            raise FileFormatError(f"{tensor.name!r} must hold floats or integers of 8 to 64 bits, whole. Received: data "
-                                  f"type {kind}")
+        if min(shape, default=0) < 0 or kind not in _DTYPES:
+            raise FileFormatError(f"{tensor.name!r} must be an array of floats or integers of 8 to 64 bits. Received: data "
+                                  f"type {kind}, shape {shape}")
+        if tensor.data_location != 1:
+            return package().numpy_helper.to_array(tensor)
         dtype = np.dtype(_DTYPES[kind])
-        if tensor.data_location == 1:
-            data = self._beside(tensor, math.prod(shape) * dtype.itemsize).view(dtype)
-        elif tensor.HasField("raw_data"):
-            data = np.frombuffer(tensor.raw_data, np.uint8)
-            data = data.view(dtype) if data.size == math.prod(shape) * dtype.itemsize else data[:0]
-        elif kind == 10:  # halves, as the bits of integers
-            data = np.array(tensor.int32_data, np.uint16).view(np.float16)
-        else:
-            data = np.array(getattr(tensor, _FIELDS[kind])).astype(dtype)
-        if data.size != math.prod(shape):
-            raise FileFormatError(f"{tensor.name!r} must hold {math.prod(shape)} values, as its shape {shape} says. "
-                                  f"Received: {data.size}, or other bytes")
-        return data.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+        data = self._beside(tensor, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
+        return data.astype(dtype.newbyteorder("="), copy=False)
 
     def _beside(self, tensor, size):
         """Bytes of a file beside the model's: in its folder and no link out of it, as many as the file has."""

@@ -45,6 +45,8 @@ def _hard_silu(writer, taken, name, value, axis):
 
 
 def _gelu(writer, taken, name, value, axis):
+    if writer.opset >= 20:
+        return writer.node("Gelu", [taken], name)
     parts = [writer.constant(f"{name}/{word}", n) for word, n in (("root", np.sqrt(0.5)), ("one", 1), ("half", 0.5))]
     y = writer.node("Erf", [writer.node("Mul", [taken, parts[0]], f"{name}/scaled")], f"{name}/erf")
     y = writer.node("Mul", [writer.node("Add", [y, parts[1]], f"{name}/sum"), parts[2]], f"{name}/part")

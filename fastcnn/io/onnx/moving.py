@@ -152,12 +152,16 @@ def resize(node):
             scales = [m / x.shape[axis] if axis else 1.0 for axis, m in zip(axes, node.const(3))]
     factors = dict(zip((axis % x.rank for axis in axes), (float(s) for s in scales)))
     factors = [factors.get(seen, 1.0) for seen in range(x.rank)]
-    if mode != "nearest" or how not in _NEAREST or any(s != int(s) or s < 1 for s in factors) or factors[:2] != [1, 1] \
-            or node.attr("keep_aspect_ratio_policy", "stretch") != "stretch" or node.attr("antialias", 0):
+    smooth = mode == "linear" and how[0] == "half_pixel"
+    plain_ = node.attr("keep_aspect_ratio_policy", "stretch") == "stretch" and not node.attr("antialias", 0)
+    whole = factors[:2] == [1, 1] and all(s == int(s) and s >= 1 for s in factors)
+    if not (smooth or mode == "nearest" and how in _NEAREST) or not whole or not plain_:
         raise Refused(f"{mode}, {how}, by {factors}: pixels are repeated whole times, or it is done otherwise")
     times = [int(s) for s in (1, *factors[2:])[-2:]]
     size = (x.size[0] * times[0], x.size[1] * times[1], x.size[2])
-    return node.layer("UpSampling2D", x, size, size=times)._replace(dims=dims_of(size, image(x.rank), x.rank))
+    kind = "bilinear" if smooth else "nearest"
+    y = node.layer("UpSampling2D", x, size, size=times, interpolation=kind)
+    return y._replace(dims=dims_of(size, image(x.rank), x.rank))
 
 
 def reduce(kind):

@@ -7,7 +7,7 @@ import numpy as np
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.merging import merge
-from fastcnn.io.onnx import constants, nodes
+from fastcnn.io.onnx import constants, files, nodes
 from fastcnn.io.onnx.metadata import metadata_of
 from fastcnn.io.onnx.placing import Placing, Refused
 from fastcnn.io.onnx.values import Value, dims_of, image, plain
@@ -36,15 +36,14 @@ class Node(Placing):
 
     def attr(self, name, default=_REQUIRED):
         """An attribute: a number, a text, an array, a graph, or a list of numbers."""
-        if name not in self.attributes:
-            if default is _REQUIRED:
-                raise ValueError(f"attribute {name!r} must be given")
-            return default
-        entry = self.attributes[name]
-        kind = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 6: "floats", 7: "ints"}[entry.type]
-        value = getattr(entry, kind)
-        return {"s": lambda s: s.decode(), "t": self.network.arrays.read, "floats": list, "ints": list}.get(
-            kind, lambda value: value)(value)
+        if name in self.attributes:
+            value = files.package().helper.get_attribute_value(self.attributes[name])
+            if hasattr(value, "data_type"):
+                return self.network.arrays.read(value)
+            return value.decode() if isinstance(value, bytes) else list(value) if hasattr(value, "append") else value
+        if default is _REQUIRED:
+            raise ValueError(f"attribute {name!r} must be given")
+        return default
 
     def given(self, i, name, default=None):
         """What is a constant input from some opset on, and was an attribute before."""
@@ -119,9 +118,7 @@ class Network:
     """
 
     def __init__(self, model, arrays, order=image):
-        from fastcnn.io.onnx.files import opset
-
-        self.model, self.graph, self.arrays, self.opset = model, model.graph, arrays, opset(model)
+        self.model, self.graph, self.arrays, self.opset = model, model.graph, arrays, files.opset(model)
         self.sketch, self.refused, self.values, self.order = Sketch(model.graph.name), [], {}, order
         self.batch, self.inputs, self.count = None, [], len(model.graph.node)
 
@@ -148,7 +145,8 @@ class Network:
         self.batch = self.batch or shape[0] or None
         order = self.order(len(shape)) if len(shape) == 4 else plain(len(shape))
         size = tuple(shape[seen] for seen in order)
-        number = self.sketch.add("InputLayer", (), None, entry.name, f"input {entry.name!r}{_order(order)}", shape=list(size))
+        origin = f"input {entry.name!r}{_order(order)}"
+        number = self.sketch.add("InputLayer", (), None, entry.name, origin, shape=list(size))
         self.inputs.append(number)
         self.values[entry.name] = Value(number, size, dims_of(size, order, len(shape)))
 
