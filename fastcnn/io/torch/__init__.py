@@ -75,7 +75,7 @@ def load_state(path, key=None):
     if not zipped:
         return load_file(path, verify=False)[0]
     try:
-        with archive(path) as found:
+        with archive(path, compressed=True) as found:
             return _state(found, key)
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
@@ -104,6 +104,8 @@ def _tensors(content, key):
     """The dictionary of tensors in a checkpoint."""
     if key is not None:
         content = content.get(key) if isinstance(content, dict) else None
+    if content == {}:
+        return {}
     candidates = [content, *(content.values() if key is None and isinstance(content, dict) else ())]
     found = [part for part in candidates if isinstance(part, dict) and part
              and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in part.items())]
@@ -131,7 +133,7 @@ def _part(values, tensor):
     if count and (count > values.size or tensor.offset + last > values.size):
         raise FileFormatError(f"a tensor must lie in its storage of {values.size} values. Received: shape {tensor.shape}")
     if not count:
-        return np.zeros([min(n, values.size) for n in tensor.shape], values.dtype)
+        return np.zeros(tensor.shape, values.dtype)
     strides = [stride * values.itemsize for stride in tensor.strides]
     return np.lib.stride_tricks.as_strided(values[tensor.offset:], tensor.shape, strides, writeable=False)
 
