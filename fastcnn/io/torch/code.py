@@ -139,9 +139,8 @@ def _transposed(step, *_):
     out, pads = arguments.transposed(config["padding"], config["output_padding"], size[:2], window, strides, dilation)
     crop, more = [], []
     for n, o, k, s, d, (before, _) in zip(size, out, window, strides, dilation, pads):
-        after = o + before - ((n - 1) * s + (k - 1) * d + 1)
         crop.append(before)
-        more.append(max(after, -before))
+        more.append(o + before - ((n - 1) * s + (k - 1) * d + 1))
     bias = "" if config["use_bias"] else ", bias=False"
     whole = [max(0, m) for m in more]
     made = (f"nn.ConvTranspose2d({size[2]}, {step.size[2]}, {window}{_options(stride=strides, groups=config['groups'])}"
