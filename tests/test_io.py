@@ -235,10 +235,10 @@ def zipped(*names):
 
 
 FOREIGN = {  # what is given for a model: (its bytes, what is said of it)
-    "m.h5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 600, "an HDF5 file, in which Keras wrote .*set_weights"),
+    "m.h5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 600, "an HDF5 file, in which Keras writes .*load_model"),
     "user block.h5": (b"\0" * 512 + b"\x89HDF\r\n\x1a\n" + b"\0" * 600, "an HDF5 file"),
-    "m.keras": (zipped("metadata.json", "config.json", "model.weights.h5"), "a Keras archive .*set_weights"),
-    "m.pt": (zipped("m/data.pkl", "m/data/0"), "a file of torch.save; safetensors.torch"),
+    "m.keras": (zipped("metadata.json", "config.json", "model.weights.h5"), "a Keras archive .*load_model"),
+    "m.pt": (zipped("m/data.pkl", "m/data/0"), "a file of torch.save; fastcnn.io.torch.load"),
     "old.pt": (pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2), "a file of torch.save"),
     "w.npz": (zipped("arr_0.npy", "arr_1.npy"), r"arrays of NumPy \(.npz\)"),
     "photos.zip": (zipped("a/1.jpg"), "a zip archive"),

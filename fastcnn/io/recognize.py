@@ -40,7 +40,7 @@ def recognize(path):
         if head.startswith(signature):
             return what
     if _is_hdf5(head):
-        return f"an HDF5 file, in which Keras wrote models and weights (.h5); {_WEIGHTS}"
+        return "an HDF5 file, in which Keras writes models and weights (.h5); load_model reads it with h5py"
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         return _zip(path, head)
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") and head[2:3] != b"\0":
@@ -90,9 +90,9 @@ def _zip(path, head):
     if names is None:
         return "a damaged zip archive"
     if "model.weights.h5" in names:
-        return f"a Keras archive (.keras); {_WEIGHTS}"
+        return "a Keras archive (.keras); load_model reads it with h5py"
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
-        return f"a file of torch.save; {_TORCH}"
+        return "a file of torch.save; fastcnn.io.torch.load puts it into a model"
     if names and all(name.endswith(".npy") for name in names):
         return "arrays of NumPy (.npz), which numpy.load reads and set_weights takes"
     return "a zip archive"

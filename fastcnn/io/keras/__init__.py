@@ -82,8 +82,8 @@ def write(description, path, weights_only=False):
 
     Args:
         description: a `Description` with sizes.
-        path: ends in .keras; .weights.h5: weights alone as Keras 3 has them; .h5 or .hdf5: as Keras 2 had them.
-        weights_only: of the last, leave the architecture out.
+        path: ends in .keras, .h5 or .hdf5.
+        weights_only: of HDF5, leave the architecture out; .weights.h5 then is as Keras 3 has it, others as Keras 2 had them.
 
     Raises:
         ValueError: layers that Keras does not have: all of them are named.
@@ -105,7 +105,7 @@ def write(description, path, weights_only=False):
                     found.writestr(zipfile.ZipInfo(entry), content)
             return
         with module.File(file, "w") as found:
-            if name.endswith(".weights.h5"):
+            if weights_only and name.endswith(".weights.h5"):
                 _write_archive(found, arrays)
                 return
             group = found

@@ -44,7 +44,7 @@ def described(entry, weights, old):
         inputs, outputs = reader.model(entry, (), None)
     except FileFormatError:
         raise
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise FileFormatError(f"the configuration is none of Keras': {type(error).__name__}: {error}"[:300]) from None
     if reader.problems:
         raise FileFormatError(f"fastcnn cannot compute all of this network. Received: {'; '.join(reader.problems)}"[:4000])
