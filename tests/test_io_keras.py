@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from foreign import ALEXNETS, NETWORKS, chain, error, filled, images, linear, several
+from foreign import ALEXNETS, NETWORKS, chain, error, filled, images, linear
 
 import fastcnn
 from fastcnn import layers as L
@@ -362,7 +362,6 @@ def test_metadata_of_files(archive):
         assert sorted(file.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
         with h5py.File(io.BytesIO(file.read("model.weights.h5"))) as found:
             assert found["layers/conv2d/vars/0"].shape == (3, 3, 1, 2) and found["layers/conv2d/vars"].attrs["name"] == "c"
-    assert len(several(fastcnn.io.read(archive).notes)) == 1
 
 
 # compat.keras
@@ -406,7 +405,7 @@ def test_old_programs_weights(ending, old_program, keras, tmp_path):
     net.load_weights(path)
     assert error(net.predict(X, verbose=0), model.predict(X)) < 1e-5
     net.set_weights([w + 1 for w in net.get_weights()])
-    net.save_weights(path, overwrite=True)
+    net.save_weights(path, overwrite=True) if ending == ".weights.h5" else net.save(path)
     model.load_weights(path)
     assert error(model.predict(X), net.predict(X, verbose=0)) < 1e-5
     from fastcnn.compat.keras import layers

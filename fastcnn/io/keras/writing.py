@@ -3,7 +3,7 @@ own: explicit padding, pooling that rounds up, local response normalization."""
 
 from fastcnn import arguments
 from fastcnn.io.keras import fusing
-from fastcnn.registry import unique
+from fastcnn.registry import unique, unique_name
 
 _INITIALIZERS = {
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform", "Ones",
@@ -14,10 +14,11 @@ _HERE_ALONE = ("connection_table", "exact", "input_shape")
 _MULTIPLIERS = ("learning_rate_multiplier", "weight_decay_multiplier")
 _ACTIVATIONS = {  # those that Keras has no name for: its layers
     "elu": lambda c: [("ELU", {"alpha": c["alpha"]})],
-    "hard_sigmoid": lambda c: [("Rescaling", {"scale": 6 * c["slope"]}), ("Activation", {"activation": "hard_sigmoid"})],
+    "hard_sigmoid": lambda c: [("Rescaling", {"scale": 6 * c["slope"], "offset": 0.0}),
+                               ("Activation", {"activation": "hard_sigmoid"})],
     "leaky_relu": lambda c: [("LeakyReLU", {"negative_slope": c["negative_slope"]})],
-    "scaled_tanh": lambda c: [("Rescaling", {"scale": 2 / 3}), ("Activation", {"activation": "tanh"}),
-                              ("Rescaling", {"scale": 1.7159})],
+    "scaled_tanh": lambda c: [("Rescaling", {"scale": 2 / 3, "offset": 0.0}), ("Activation", {"activation": "tanh"}),
+                              ("Rescaling", {"scale": 1.7159, "offset": 0.0})],
 }
 
 
@@ -42,7 +43,8 @@ def written(description):
             values[step.given] = taken[0]
     if problems:
         raise ValueError(f"Keras must have all of the network's layers. Received: {'; '.join(problems)}")
-    ends = [[[*values[end][:2], 0] for end in ends] for ends in (description.inputs, description.outputs)]
+    ends = [[[writer.names[name], 0, 0] for name in writer.starts],
+            [[*values[end][:2], 0] for end in description.outputs]]
     entries = _in_order(writer.entries, [values[end][:2] for end in description.outputs])
     inputs, outputs = [ends[0] if len(ends) == 1 else ends for ends in ends]
     config = {"module": "keras.src.models.functional", "class_name": "Functional", "registered_name": None, "config": {
@@ -60,10 +62,15 @@ class _Writer:
         self.notes, self.entries, self.arrays, self.step = description.notes, {}, {}, None
         own = [entry["config"]["name"] for entry in description.config["layers"]]
         self.names = dict(zip(own, unique([name.replace(".", "_") for name in own])))  # Keras on torch takes no dots
+        self.inner = {}  # (name here, suffix): name there
+        self.starts = [own[description.config["calls"][value][0]] for value in description.inputs]
 
     def add(self, kind, taken, config, size, suffix="", history=()):
         """The value of a layer for the step, whose name has a suffix unless it is the step's own."""
-        step, name = self.step, self.names[self.step.name] + suffix
+        step, name = self.step, self.names[self.step.name]
+        if suffix:
+            taken_names = {*self.names.values(), *self.inner.values()}
+            name = self.inner.setdefault((step.name, suffix), unique_name(name + suffix, taken_names))
         if name not in self.entries:
             operation = kind == "Power"
             self.entries[name] = {
