@@ -1,5 +1,6 @@
 """HDF5 files of other libraries: groups, arrays and texts, read through h5py with nothing followed out of the file."""
 
+import math
 import os
 from contextlib import contextmanager
 
@@ -100,8 +101,9 @@ class Tree:
 
     def _texts(self, attributes, name):
         held = attributes.get_id(name)
-        if held.get_storage_size() > self._size:
-            raise FileFormatError(f"{name!r} must be held by the file. Received: {held.get_storage_size()} bytes")
+        size = math.prod(held.shape) * held.dtype.itemsize
+        if size > self._size:
+            raise FileFormatError(f"{name!r} must lie in the file. Received: {size} bytes")
         value = attributes[name]
         plain = value.tolist() if hasattr(value, "tolist") else value
         several = plain if isinstance(plain, list) else [plain]
