@@ -149,7 +149,8 @@ def vision():
 
     try:
         vision.library = torch.library.Library("torchvision", "DEF")
-        vision.library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for name in ("nms", "qnms"):
+            vision.library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     except RuntimeError:  # it has them
         pass
     from torchvision import models
