@@ -42,8 +42,8 @@ class Actions:
         trainer, after = self.trainer, int(query.get("after", -1))
         version, frame = trainer.newest(after, _WAIT)
         more = {"version": version, "same": version == after}
-        if version == after or frame is None or trainer.state == "over":
-            return packed({**more, "state": trainer.state, "message": trainer.message})
+        if version == after or frame is None or trainer.doing == "over":
+            return packed({**more, "state": trainer.doing, "message": trainer.message})
         more["settings"] = settings.told(trainer.model, trainer.batch_size, trainer.epochs)
         more["curves"] = {name: curve.since(query.get(name, "")) for name, curve in trainer.curves.items()}
         return frame.encode(json.loads(query.get("layers", "[]")), more)
@@ -149,7 +149,7 @@ class Actions:
     def get_compare(self, query):
         """How far the comparison is."""
         comparison = self.trainer.comparison
-        return {"running": self.trainer.state == "comparing", **(comparison.told() if comparison else {"names": []})}
+        return {"running": self.trainer.doing == "comparing", **(comparison.told() if comparison else {"names": []})}
 
     # Files
 
@@ -183,7 +183,7 @@ class Actions:
         return {"code": code.code_of(trainer.model, self._images(), trainer.batch_size, trainer.epochs)}
 
     def _images(self):
-        if self.trainer.state == "loading":
+        if self.trainer.doing == "loading":
             raise ValueError("the images are still being read")
         return self.trainer.images
 

@@ -123,7 +123,7 @@ class Bench:
     def go(self, action):
         """start, pause or step."""
         self.trainer.pending = 1 if action == "step" else 0
-        self.trainer.state = "paused" if action == "pause" else "running"
+        self.trainer.doing = "paused" if action == "pause" else "running"
 
     def set(self, name, value):
         """Sets a number of the training."""
@@ -139,10 +139,10 @@ class Bench:
     def compare(self, chosen):
         """Lets copies of the network learn side by side; None: no more."""
         if chosen is None:
-            self.trainer.state = "paused"
+            self.trainer.doing = "paused"
             return
         self.trainer.comparison = Comparison(self._again, chosen, self.trainer.batch_size)
-        self.trainer.state = "comparing"
+        self.trainer.doing = "comparing"
 
 
 def layers_known(model):

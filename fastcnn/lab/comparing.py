@@ -33,7 +33,7 @@ class Comparison:
         self.models = [make() for _ in chosen]
         for model, optimizer in zip(self.models, optimizers):
             model.compile(optimizer, model.loss, metrics=["accuracy"])
-        self.curves = [Curve(["images", "loss", "test accuracy"], 300) for _ in chosen]
+        self.curves = [Curve(300) for _ in chosen]
         self.batch_size, self.seen, self.order, self.due = batch_size, 0, None, 0.0
         self.sums = np.zeros((len(chosen), 2))
 

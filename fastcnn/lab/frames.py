@@ -12,6 +12,7 @@ from fastcnn.vis.probing import Score
 _BINS = 24
 _ROOM = 1 << 18     # bytes of one picture: further maps are left out
 _TRAINED = 5_000_000  # parameters: in larger networks gradients of filters are not shown
+_SCORE = Score()
 PROBED = 64         # test images for histograms and dead units
 
 
@@ -42,7 +43,7 @@ class Frame:
         self.loss, self.gradients = model.gradients(x, target, wrt=wrt, training=False)
         answer = self.outputs[names[-1]][0]
         best = answer.argmin() if model.smallest_wins else answer.argmax()
-        score = model._passed(x, (), [best], Score(), ["inputs"], unsquashed, keep=True).gradients
+        score = model._passed(x, (), [best], _SCORE, ["inputs"], unsquashed, keep=True).gradients
         self.saliency = np.abs(score[model.input_names[0]][0]).max(axis=-1)
         self.filters = {}
         for layer in model.layers:

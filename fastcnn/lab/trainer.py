@@ -33,7 +33,7 @@ class Trainer(Callback):
         begin: called in the thread, with the trainer: reads data, and calls `use`.
 
     Attributes:
-        state: "loading", "paused", "running", "comparing" or "over"; message: for people.
+        doing: "loading", "paused", "running", "comparing" or "over"; message: for people.
         images, model, curves: {"training", "test"} of this run.
         revision: counts networks.
         specimen: (kind, number): which image is shown; kind "test", "training" or "drawing".
@@ -42,7 +42,7 @@ class Trainer(Callback):
 
     def __init__(self, begin):
         self.changed, self.inbox, self.readers, self.asked = threading.Condition(), deque(), 0, deque()
-        self.begin, self.state, self.message, self.failure = begin, "loading", "", None
+        self.begin, self.doing, self.message, self.failure = begin, "loading", "", None
         self.images = self.model = self.frame = self.answers = self.comparison = None
         self.version = self.revision = self.step = self.seen = self.pending = 0
         self.batch_size, self.epochs, self.anew, self.leave, self.stale = 32, 20, True, False, True
@@ -62,7 +62,7 @@ class Trainer(Callback):
         """
         answer = Future()
         with self.changed:
-            if self.state == "over":
+            if self.doing == "over":
                 raise Over("the lab is closed")
             self.inbox.append((answer, function, arguments, shows))
             self.changed.notify_all()
@@ -75,7 +75,7 @@ class Trainer(Callback):
             self.readers += 1
             self.changed.notify_all()
             try:
-                self.changed.wait_for(lambda: self.version != after or self.state == "over", patience)
+                self.changed.wait_for(lambda: self.version != after or self.doing == "over", patience)
             finally:
                 self.readers -= 1
             return self.version, self.frame
@@ -88,7 +88,7 @@ class Trainer(Callback):
     def close(self):
         """Ends training after the step that runs, and the thread."""
         with self.changed:
-            self.state = "over"
+            self.doing = "over"
             self.changed.notify_all()
         if self.thread.is_alive() and threading.current_thread() is not self.thread:
             self.thread.join()
@@ -99,17 +99,17 @@ class Trainer(Callback):
         try:
             self.begin(self)
             self._enter("paused")
-            while self.state != "over":
+            while self.doing != "over":
                 self._obey(wait=True)
-                if self.state == "running":
+                if self.doing == "running":
                     self._train()
-                elif self.state == "comparing":
+                elif self.doing == "comparing":
                     self.comparison.round(self.images)
         except BaseException as error:
             self.failure = error
         finally:
             with self.changed:
-                self.state = "over"
+                self.doing = "over"
                 for answer, *_ in self.inbox:
                     answer.set_exception(Over("the lab is closed"))
                 self.inbox.clear()
@@ -117,14 +117,14 @@ class Trainer(Callback):
 
     def _enter(self, state):
         with self.changed:
-            if self.state != "over":
-                self.state, self.stale = state, True
+            if self.doing != "over":
+                self.doing, self.stale = state, True
 
     def _obey(self, wait=False):
         """Does what was asked for; waits until something is, if there is nothing else to do."""
         with self.changed:
             if wait:
-                self.changed.wait_for(lambda: self.inbox or self.state != "paused" or self.stale and self.readers)
+                self.changed.wait_for(lambda: self.inbox or self.doing != "paused" or self.stale and self.readers)
         while self.inbox:
             answer, function, arguments, shows = self.inbox.popleft()
             try:
@@ -132,7 +132,7 @@ class Trainer(Callback):
             except Exception as error:
                 answer.set_exception(error)
             self.stale |= shows
-        if self.state != "running" and self.stale and self.readers:
+        if self.doing != "running" and self.stale and self.readers:
             self._look()
 
     def _train(self):
@@ -185,7 +185,7 @@ class Trainer(Callback):
     def settle(self):
         if self.inbox:
             self._obey()
-        if self.state != "running" or self.anew or self.leave:
+        if self.doing != "running" or self.anew or self.leave:
             raise _Left
 
     # What is noted
@@ -222,7 +222,7 @@ class Trainer(Callback):
         self.images.fit_to(model)
         self.model, self.anew, self.seen, self.step = model, True, 0, 0
         self.done, self._before = model.epochs_seen * len(self.images.x), (0, 0.0, 0.0)
-        self.curves = {"training": Curve(["images", "loss", "accuracy"]), "test": Curve(["images", "loss", "accuracy"])}
+        self.curves = {"training": Curve(), "test": Curve()}
         self._clock, self.statistics, self._probed = deque([(0.0, 0)], 20), {}, -9.0
         self.revision += 1
         self.check(_CHECKED)
@@ -249,7 +249,7 @@ class Trainer(Callback):
             "likeliest": [[i, float(probabilities[i])] for i in likeliest]}}
         target = self.images.targets([likeliest[0] if label is None else label])
         frame = frames.Frame(self.model, x, target, self.images.to_bytes(raw), state, self.statistics)
-        if perf_counter() >= self._probed + 1 or self.state == "paused":
+        if perf_counter() >= self._probed + 1 or self.doing == "paused":
             some = self.images.prepare(self.images.x_test[:frames.PROBED])
             frame.statistics = self.statistics = frames.statistics(self.model, some, frame.gradients)
             self._probed = perf_counter()
@@ -258,9 +258,9 @@ class Trainer(Callback):
 
     def status(self):
         """Where training stands, in JSON's types."""
-        n, speed = len(self.images.x), self.speed() if self.state == "running" else None
+        n, speed = len(self.images.x), self.speed() if self.doing == "running" else None
         left = max(0, (self.epochs - self.model.epochs_seen) * n - self.seen)
-        return {"state": self.state, "message": self.message, "revision": self.revision, "step": self.step,
+        return {"state": self.doing, "message": self.message, "revision": self.revision, "step": self.step,
                 "epoch": self._total() / n, "images": n, "speed": speed, "left": left / speed if speed else None,
                 "test": {"loss": self.answers.loss, "accuracy": self.answers.accuracy, "count": self.answers.count,
                          "of": len(self.images.x_test)}}

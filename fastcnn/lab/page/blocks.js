@@ -1,0 +1,87 @@
+// Layers as blocks: fields to change, buttons to move, remove and add them.
+
+import { make, thousands } from "./dom.js";
+
+const PALETTE = {
+  convolution: { layer: "Conv2D", filters: 8, kernel_size: 3, padding: "same", activation: "relu" },
+  "max pooling": { layer: "MaxPooling2D", pool_size: 2 },
+  "mean pooling": { layer: "AveragePooling2D", pool_size: 2 },
+  "batch normalization": { layer: "BatchNormalization" },
+  "local normalization": { layer: "LocalResponseNormalization" },
+  activation: { layer: "Activation", activation: "relu" },
+  dropout: { layer: "Dropout", rate: 0.5 },
+  flatten: { layer: "Flatten" },
+  "mean over the image": { layer: "GlobalAveragePooling2D" },
+  dense: { layer: "Dense", units: 32, activation: "relu" },
+};
+const CHOICES = {
+  activation: ["linear", "relu", "tanh", "sigmoid", "scaled_tanh", "leaky_relu", "elu", "gelu", "silu", "softmax"],
+  padding: ["valid", "same"],
+};
+const FIELDS = { Conv2D: { strides: 1, padding: "valid", activation: "linear" }, Dense: { activation: "linear" } }; // shown though by default
+
+/** The text of entries, a layer a line. */
+export const written = (entries) => `[\n${entries.map((entry) => `  ${JSON.stringify(entry).replaceAll('":', '": ').replaceAll(',"', ', "')}`).join(",\n")}\n]`;
+
+/** A value as its field has it, and back. */
+const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+function valueOf(text) {
+  try { return JSON.parse(text); } catch { return text; }
+}
+
+function field(key, value, change) {
+  const options = { class: "field", onchange: () => change(valueOf(input.value)) };
+  let input;
+  if (CHOICES[key] && typeof value === "string") {
+    const names = CHOICES[key].includes(value) ? CHOICES[key] : [...CHOICES[key], value];
+    input = make("select", options, ...names.map((name) => make("option", {}, name)));
+    input.value = value;
+  } else {
+    input = make("input", { ...options, inputmode: typeof value === "number" ? "decimal" : "text", size: String(Math.min(16, Math.max(3, textOf(value).length))) });
+    input.value = textOf(value);
+  }
+  return make("label", {}, key.replaceAll("_", " "), input);
+}
+
+export const blocks = {
+  /** Shows entries; `changed` gets new ones. */
+  show(target, entries, facts, changed) {
+    const focus = document.activeElement?.closest?.(".block") ? null : undefined;
+    if (focus === null && target.told === JSON.stringify(entries)) return;
+    target.told = JSON.stringify(entries);
+    const shapes = facts.map(({ shape, parameters }) => shape.join(" × ") + (parameters ? `, ${parameters.split(" = ")[1] ? `${thousands(Number(parameters.split(" = ")[1]))} parameters` : ""}` : ""));
+    const replaced = (place, ...others) => changed([...entries.slice(0, place), ...others, ...entries.slice(place + 1)]);
+    this.elements = entries.map((entry, place) => {
+      const input = entry.layer === "Input", { layer, ...own } = entry;
+      const fields = Object.entries({ ...own, ...Object.fromEntries(Object.entries(FIELDS[layer] ?? {}).filter(([key]) => !(key in own))) });
+      const swap = (step) => {
+        const others = [...entries];
+        [others[place], others[place + step]] = [others[place + step], others[place]];
+        changed(others);
+      };
+      return make("div", { class: "block", role: "group", "aria-label": `${place}: ${layer}` },
+        make("strong", {}, layer),
+        make("div", { class: "fields" }, ...fields.map(([key, value]) => field(key, value, (now) => replaced(place, { ...entry, [key]: now })))),
+        make("span", { class: "shape" }, input ? entry.shape.join(" × ") : shapes[place - 1] ?? ""),
+        make("span", { class: "tools" },
+          make("button", { class: "icon", "aria-label": `Move ${layer} up`, disabled: place < 2, onclick: () => swap(-1) }, "↑"),
+          make("button", { class: "icon", "aria-label": `Move ${layer} down`, disabled: input || place === entries.length - 1, onclick: () => swap(1) }, "↓"),
+          make("button", { class: "icon", "aria-label": `Remove ${layer}`, disabled: input, onclick: () => replaced(place) }, "✕")),
+        make("p", { class: "wrong" }));
+    });
+    const kind = make("select", { "aria-label": "Kind of layer" }, ...Object.keys(PALETTE).map((name) => make("option", {}, name)));
+    const before = make("select", { "aria-label": "Where" }, ...entries.slice(1).map((entry, i) => make("option", { value: String(i + 1) }, `before ${i + 1}: ${entry.layer}`)), make("option", { value: String(entries.length) }, "at the end"));
+    before.value = String(Math.max(1, entries.length - 1));
+    const add = () => changed([...entries.slice(0, Number(before.value)), PALETTE[kind.value], ...entries.slice(Number(before.value))]);
+    target.replaceChildren(...this.elements, make("div", { class: "row" }, make("button", { onclick: add }, "Add"), kind, before));
+  },
+
+  /** Marks a block as wrong. */
+  mark(place, message) {
+    (this.elements ?? []).forEach((element, i) => {
+      element.classList.toggle("bad", i === place);
+      element.lastChild.textContent = i === place ? message : "";
+    });
+  },
+};
