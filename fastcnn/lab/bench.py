@@ -60,7 +60,7 @@ class Bench:
         built.model.compile(copy.deepcopy(before.optimizer), built.loss, metrics=["accuracy"])
         self._take(built.model, "your network", text)
         self.kept = network.keep_weights(built.model, before)
-        self.trainer.check(1000)
+        self.trainer.check()
         return self.kept
 
     def preset(self, name):

@@ -12,9 +12,9 @@ from fastcnn.lab import frames
 from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
 
-_FRAME, _CHECK = 0.12, 0.5   # seconds between two frames, two looks at test images, at least …
-_SHARES = 0.03, 0.02         # … and the parts of the time that they may take
-_CHECKED = 1000              # test images of such a look; after an epoch all are
+_POINT = 0.12  # seconds between two points of a curve, two frames, two looks at test images: at least …
+_LOOKS = {"frame": (0.12, 0.03, 1.0), "check": (0.5, 0.02, 4.0)}  # … what part of the time they may take; seconds: at most
+_CHECKED = 100, 1000, 0.3    # test images of such a look: so many, at most, and in so many seconds; after an epoch all are
 _PATIENCE = 120              # seconds that a page waits for an answer
 
 
@@ -140,7 +140,7 @@ class Trainer(Callback):
         whence = {"initial_epoch": self.model.epochs_seen} if anew else {"resume": True}
         if anew:
             self.done, self.seen, self._before = self.done + self.seen, 0, (0, 0.0, 0.0)
-        self._due, self._check_due = 0.0, perf_counter() + _CHECK
+        self._due = {"point": 0.0, "frame": 0.0, "check": perf_counter() + _LOOKS["check"][0]}
         self._clock.clear()
         self._clock.append((perf_counter(), self._total()))
         if self.model.epochs_seen >= self.epochs:
@@ -164,23 +164,27 @@ class Trainer(Callback):
             if not self.pending:
                 self._note(logs)
                 self._enter("paused")
-        elif perf_counter() >= self._due:
+        elif perf_counter() >= self._due["point"]:
             self._note(logs)
-            start = perf_counter()
+            self._due["point"] = perf_counter() + _POINT
             if self.readers:
-                self._look()
+                self._now_and_then("frame", self._look)
+            self._now_and_then("check", self.check)
+
+    def _now_and_then(self, name, look):
+        """Takes a look, if it is time for it."""
+        start = perf_counter()
+        if start >= self._due[name]:
+            look()
+            least, part, most = _LOOKS[name]
             end = perf_counter()
-            self._due = end + max(_FRAME, (end - start) / _SHARES[0])
-            if end >= self._check_due:
-                self.check(_CHECKED)
-                now = perf_counter()
-                self._check_due = now + max(_CHECK, (now - end) / _SHARES[1])
+            self._due[name] = end + min(max(least, (end - start) / part), most)
 
     def on_epoch_end(self, epoch, logs=None):
         self.done, self.seen = self.done + len(self.images.x), 0
         self._note(logs)
         self._before = 0, 0.0, 0.0
-        self.check(None)
+        self.check(whole=True)
 
     def settle(self):
         if self.inbox:
@@ -204,9 +208,12 @@ class Trainer(Callback):
             self._before = sums
         self._clock.append((perf_counter(), self._total()))
 
-    def check(self, count):
-        """Predicts some test images, None: all; a point of the test's curves."""
-        self.answers = Answers(self.model, self.images, count)
+    def check(self, whole=False):
+        """Predicts some test images, or all; a point of the test's curves."""
+        start = perf_counter()
+        self.answers = Answers(self.model, self.images, None if whole else self._count)
+        least, most, seconds = _CHECKED
+        self._count = int(min(max(self.answers.count * seconds / (perf_counter() - start), least), most))
         self.curves["test"].add([self._total(), self.answers.loss, self.answers.accuracy])
 
     def speed(self):
@@ -225,7 +232,8 @@ class Trainer(Callback):
         self.curves = {"training": Curve(), "test": Curve()}
         self._clock, self.statistics, self._probed = deque([(0.0, 0)], 20), {}, -9.0
         self.revision += 1
-        self.check(_CHECKED)
+        self._count = _CHECKED[0]
+        self.check()
 
     def shown_image(self):
         """(x, label or None, number) of the image that is shown."""

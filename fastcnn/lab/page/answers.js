@@ -15,7 +15,7 @@ function build() {
   parts.table = make("div", { class: "scroll" });
   parts.which = make("h3", {}, "");
   $("answers-panel").append(
-    make("section", { class: "card" }, make("header", { class: "row" }, make("h2", {}, "Test images"),
+    make("section", { class: "card" }, make("header", {}, make("h2", {}, "Test images"),
       make("button", { onclick: () => { first += COUNT; refresh(true); } }, "Others")), parts.title, parts.strip),
     make("section", { class: "card" }, make("h2", {}, "Which classes it confuses"),
       make("p", { class: "note" }, "Rows: what an image is. Columns: what the network says. Choose a number to see these images."), parts.table, parts.which, parts.confused),

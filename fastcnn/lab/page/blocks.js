@@ -18,7 +18,10 @@ const CHOICES = {
   activation: ["linear", "relu", "tanh", "sigmoid", "scaled_tanh", "leaky_relu", "elu", "gelu", "silu", "softmax"],
   padding: ["valid", "same"],
 };
-const FIELDS = { Conv2D: { strides: 1, padding: "valid", activation: "linear" }, Dense: { activation: "linear" } }; // shown though by default
+const FIELDS = { // shown though by default, in this order
+  Conv2D: { name: "", filters: 8, kernel_size: 3, strides: 1, padding: "valid", activation: "linear" },
+  Dense: { name: "", units: 32, activation: "linear" },
+};
 
 /** The text of entries, a layer a line. */
 export const written = (entries) => `[\n${entries.map((entry) => `  ${JSON.stringify(entry).replaceAll('":', '": ').replaceAll(',"', ', "')}`).join(",\n")}\n]`;
@@ -50,20 +53,22 @@ export const blocks = {
     const focus = document.activeElement?.closest?.(".block") ? null : undefined;
     if (focus === null && target.told === JSON.stringify(entries)) return;
     target.told = JSON.stringify(entries);
-    const shapes = facts.map(({ shape, parameters }) => shape.join(" × ") + (parameters ? `, ${parameters.split(" = ")[1] ? `${thousands(Number(parameters.split(" = ")[1]))} parameters` : ""}` : ""));
+    const shapes = facts.map(({ shape, parameters }) => {
+      const count = parameters.split(" = ")[1];
+      return shape.join(" × ") + (count ? `, ${thousands(Number(count))} parameters` : "");
+    });
     const replaced = (place, ...others) => changed([...entries.slice(0, place), ...others, ...entries.slice(place + 1)]);
     this.elements = entries.map((entry, place) => {
       const input = entry.layer === "Input", { layer, ...own } = entry;
-      const fields = Object.entries({ ...own, ...Object.fromEntries(Object.entries(FIELDS[layer] ?? {}).filter(([key]) => !(key in own))) });
+      const fields = Object.entries({ ...FIELDS[layer], ...own }).filter(([key, value]) => key !== "name" || value);
       const swap = (step) => {
         const others = [...entries];
         [others[place], others[place + step]] = [others[place + step], others[place]];
         changed(others);
       };
       return make("div", { class: "block", role: "group", "aria-label": `${place}: ${layer}` },
-        make("strong", {}, layer),
+        make("span", {}, make("strong", {}, layer), make("span", { class: "shape" }, input ? "" : shapes[place - 1] ?? "")),
         make("div", { class: "fields" }, ...fields.map(([key, value]) => field(key, value, (now) => replaced(place, { ...entry, [key]: now })))),
-        make("span", { class: "shape" }, input ? entry.shape.join(" × ") : shapes[place - 1] ?? ""),
         make("span", { class: "tools" },
           make("button", { class: "icon", "aria-label": `Move ${layer} up`, disabled: place < 2, onclick: () => swap(-1) }, "↑"),
           make("button", { class: "icon", "aria-label": `Move ${layer} down`, disabled: input || place === entries.length - 1, onclick: () => swap(1) }, "↓"),

@@ -26,9 +26,9 @@ function ticks(low, high, count) {
 }
 
 export class Chart {
-  /** `unit` writes a value, `across` what it is over. */
-  constructor(canvas, { unit = four, across = four, zero = true } = {}) {
-    Object.assign(this, { canvas, unit, across, zero, lines: [], log: false, pointer: null });
+  /** `unit` writes a value, `across` what it is over; `zero`: the axis begins there; `most`: no value is larger. */
+  constructor(canvas, { unit = four, across = four, zero = true, most = null } = {}) {
+    Object.assign(this, { canvas, unit, across, zero, most, lines: [], log: false, pointer: null });
     canvas.addEventListener("pointermove", (event) => this.point(event));
     canvas.addEventListener("pointerleave", () => this.point(null));
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
@@ -57,13 +57,20 @@ export class Chart {
     pen.setTransform(dots, 0, 0, dots, 0, 0);
     pen.clearRect(0, 0, wide, high);
     const values = this.lines.flatMap(({ points }) => points.filter(([, y]) => y !== null && (!this.log || y > 0)));
-    if (!values.length) return;
+    if (!values.length) {
+      pen.font = `12px ${style.fontFamily}`;
+      pen.fillStyle = style.color;
+      pen.globalAlpha = 0.5;
+      pen.fillText("nothing yet", LEFT, high / 2);
+      pen.globalAlpha = 1;
+      return;
+    }
     const form = this.log ? Math.log10 : (y) => y;
     const xs = values.map(([x]) => x), ys = values.map(([, y]) => form(y));
     const range = { x0: Math.min(...xs, 0), x1: Math.max(...xs, 1e-9), y0: Math.min(...ys), y1: Math.max(...ys) };
     if (!this.log && this.zero) range.y0 = Math.min(range.y0, 0);
     const room = (range.y1 - range.y0) * 0.04 || 0.1;
-    range.y1 += room;
+    if (!this.most || range.y1 + room < this.most) range.y1 += room;
     if (this.log || !this.zero) range.y0 -= room;
     const toX = (x) => LEFT + ((x - range.x0) / (range.x1 - range.x0 || 1)) * (wide - LEFT - RIGHT);
     const toY = (y) => high - BOTTOM - ((form(y) - range.y0) / (range.y1 - range.y0)) * (high - BOTTOM - TOP);

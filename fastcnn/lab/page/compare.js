@@ -33,9 +33,10 @@ function build() {
     make("p", { class: "note" }, "Copies of the network begin with the same weights and see the same images. Your training waits meanwhile."),
     make("div", { class: "scroll" }, make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...["", "optimizer", "learning rate", "momentum", "right, at last"].map((text) => make("th", { scope: "col" }, text)))), parts.body)),
     make("div", { class: "row" }, parts.go, parts.says),
-    ...canvases.map((canvas, i) => make("figure", { class: "chart tall" }, make("figcaption", {}, ["loss", "right answers, of 500 test images"][i]), canvas))));
+    make("div", { class: "pair" }, ...canvases.map((canvas, i) => make("figure", { class: "chart tall" },
+      make("figcaption", {}, ["loss", "right answers, of 500 test images"][i]), canvas)))));
   const across = (x) => String(Number(x.toFixed(3)));
-  parts.charts = [new Chart(canvases[0], { across }), new Chart(canvases[1], { across, unit: (y) => percent(y, 0), zero: false })];
+  parts.charts = [new Chart(canvases[0], { across }), new Chart(canvases[1], { across, unit: (y) => percent(y, 0), zero: false, most: 1 })];
 }
 
 const comparing = () => lab.frame?.state === "comparing";

@@ -10,8 +10,7 @@ let runs = [], images = 1, spoken = 0;
 
 export function begin() {
   const epochs = (x) => `${Number(x.toFixed(2))}`;
-  const charts = [new Chart($("loss"), { across: epochs }), new Chart($("accuracy"), { across: epochs, unit: (y) => percent(y, 0), zero: false })];
-  charts[1].unit = (y) => percent(y, Math.abs(y) > 0.9 ? 1 : 0);
+  const charts = [new Chart($("loss"), { across: epochs }), new Chart($("accuracy"), { across: epochs, unit: (y) => percent(y, y > 0.9 && y < 1 ? 1 : 0), zero: false, most: 1 })];
   for (const id of ["smooth", "log", "earlier"]) {
     const input = $(id), key = input.type === "checkbox" ? "checked" : "value";
     const kept = remembered(id, null);

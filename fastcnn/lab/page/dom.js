@@ -11,7 +11,7 @@ export function make(tag, properties = {}, ...children) {
     else if (name in element && typeof value !== "string") element[name] = value;
     else if (value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter((child) => child || child === 0 || child === ""));
   return element;
 }
 

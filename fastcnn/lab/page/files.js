@@ -13,7 +13,7 @@ function build(lab) {
   $("files-panel").append(
     make("section", { class: "card" }, make("h2", {}, "Save and load"), parts.where,
       make("form", { class: "row", onsubmit: save }, make("label", { for: "save-name" }, "Save as "), parts.name, make("button", { class: "primary" }, "Save")), parts.list),
-    make("section", { class: "card" }, make("header", { class: "row" }, make("h2", {}, "Show as code"),
+    make("section", { class: "card" }, make("header", {}, make("h2", {}, "Show as code"),
       make("button", { onclick: () => navigator.clipboard.writeText(parts.code.textContent).then(() => say("Copied.")) }, "Copy"),
       make("button", { onclick: () => download("network.py", new Blob([parts.code.textContent], { type: "text/x-python" })) }, "Save as a file")),
     make("p", { class: "note" }, "Python that makes this network and trains it in this way."), make("pre", { tabindex: "0", "aria-label": "Python" }, parts.code)));

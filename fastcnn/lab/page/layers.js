@@ -1,12 +1,13 @@
 // Each layer of the network: its maps, gradients and filters, histograms, and the image that passes through.
 
-import { $, four, make, percent, png, thousands, write } from "./dom.js";
+import { $, four, later, make, percent, png, thousands, write } from "./dom.js";
 import { emit, on, post, remember, remembered, trying } from "./talk.js";
 import { SCALES, chooseScale, chosenScale, paintPicture, scale } from "./colours.js";
 import { Mosaic, paintMap } from "./mosaic.js";
 
 const KINDS = { activations: "activations", gradients: "gradients", filters: "filters", filter_gradients: "filter gradients" };
 const shown = new Set(remembered("shown", "activations,gradients,filters").split(",").filter(Boolean));
+const wish = later(80, () => emit("wish"));
 let rows = new Map(), lab, picture, sight;
 
 /** Names of the layers that a frame should bring pictures of: those in sight. */
@@ -55,8 +56,10 @@ function makeRow(fact) {
 
 function showNetwork(network) {
   sight?.disconnect();
-  sight = new IntersectionObserver((changes) => changes.forEach((change) => { change.target.row.near = change.isIntersecting; }),
-    { rootMargin: "200px" });
+  sight = new IntersectionObserver((changes) => {
+    changes.forEach((change) => { change.target.row.near = change.isIntersecting; });
+    if (changes.some((change) => change.isIntersecting)) wish();
+  }, { rootMargin: "200px" });
   rows = new Map(network.layers.map((fact) => [fact.name, makeRow(fact)]));
   $("layers").replaceChildren(...[...rows.values()].map(({ element }) => element));
   [...rows.values()].slice(0, 4).forEach((row) => { row.near = true; }); // until their places are known
@@ -191,7 +194,12 @@ export function begin(given) {
   on("network", showNetwork);
   on("frame", showFrame);
   const redraw = () => rows.forEach((row) => Object.values(row.figures).forEach(({ mosaic }) => mosaic.draw()));
-  on("colours", redraw);
-  on("tab", redraw);
+  on("colours", () => {
+    redraw();
+    rows.forEach((row) => { if (row.statistics) showHistograms(row, row.statistics); });
+    if (lab.frame) showSpecimen(lab.frame);
+  });
+  on("tab", (name) => { if (name === "layers") wish(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) wish(); });
   addEventListener("resize", redraw);
 }

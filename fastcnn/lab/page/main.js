@@ -71,13 +71,19 @@ async function refreshNetwork() {
   emit("network", lab.network);
 }
 
-/** Asks for frame after frame; each answer comes when there is something new. */
+/** Asks for frame after frame; each answer comes when there is something new, or other layers are wished for. */
 async function watch() {
-  let version = -1;
+  let version = -1, question;
   const marks = {};
+  on("wish", () => {
+    version = -1;
+    question?.abort();
+  });
   for (;;) {
     try {
-      const [frame, bytes] = await getPacked("frame", { after: version, layers: layers.wanted(), ...marks });
+      question = new AbortController();
+      const values = { after: version, layers: layers.wanted(), ...marks };
+      const [frame, bytes] = await getPacked("frame", values, { signal: question.signal });
       document.body.classList.remove("away");
       version = frame.version;
       if (frame.state === "over") return over();
@@ -90,6 +96,7 @@ async function watch() {
       } else emit("waiting", frame);
       await new Promise(requestAnimationFrame);
     } catch (error) {
+      if (error.name === "AbortError") continue;
       version = -1;
       document.body.classList.add("away");
       say(error.place === undefined ? "The lab does not answer. Is it still open?" : error.message, true);

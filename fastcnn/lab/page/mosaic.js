@@ -59,8 +59,7 @@ export class Mosaic {
     const x = Math.floor(((event.clientX - box.left) / box.width) * this.canvas.width);
     const y = Math.floor(((event.clientY - box.top) / box.height) * this.canvas.height);
     const map = Math.floor(y / (height + GAP)) * this.columns + Math.floor(x / (width + GAP));
-    const [row, column] = [y % (height + GAP), x % (width + GAP)];
-    return map < count && row < height && column < width ? [map, row, column] : null;
+    return map < count ? [map, Math.min(y % (height + GAP), height - 1), Math.min(x % (width + GAP), width - 1)] : null;
   }
 }
 

@@ -33,8 +33,8 @@ const query = (values) => new URLSearchParams(
 export const get = async (path, values = {}) => (await ask(`${path}?${query(values)}`)).json();
 
 /** An answer that has bytes behind its text: [object, bytes]. */
-export async function getPacked(path, values = {}) {
-  const buffer = await (await ask(`${path}?${query(values)}`)).arrayBuffer();
+export async function getPacked(path, values = {}, options = {}) {
+  const buffer = await (await ask(`${path}?${query(values)}`, options)).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   return [JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))), new Uint8Array(buffer, 4 + length)];
 }

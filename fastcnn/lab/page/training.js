@@ -53,6 +53,7 @@ export function begin(lab) {
     ...Object.values(sliders).map(({ row }) => row),
     make("div", { class: "setting" }, make("label", { for: "set-epochs", title: "An epoch is once through all training images." }, "stop after"), make("span", {}, epochs, " epochs")));
 
+  if (innerWidth < 640) document.querySelector(".numbers").open = false; // it is long there
   $("start").addEventListener("click", startOrPause);
   $("step").addEventListener("click", step);
   $("reset").addEventListener("click", () => trying(() => post("do", { action: "reset" })));
@@ -62,7 +63,7 @@ export function begin(lab) {
 
   on("network", (network) => {
     write($("title"), network.title);
-    write($("data"), `${network.data}: ${thousands(network.training)} images to learn from, ${thousands(network.test)} to test`);
+    write($("data"), `${network.data}, ${thousands(network.training)} images`);
     const names = network.optimizers.includes(lab.frame?.settings.optimizer) || !lab.frame ? network.optimizers
       : [...network.optimizers, lab.frame.settings.optimizer];
     optimizer.replaceChildren(...names.map((name) => make("option", {}, name)));
