@@ -59,5 +59,5 @@ class Answers:
 
     def _each(self, numbers):
         best = np.argsort(-self.found[numbers], axis=1, kind="stable")[:, :3]
-        return [{"number": int(i), "label": int(self.labels[i]), "likeliest": [[int(k), float(self.found[i, k])] for k in row]}
-                for i, row in zip(numbers, best)]
+        return [{"number": int(i), "label": int(self.labels[i]),
+                 "likeliest": [[int(k), float(self.found[i, k])] for k in row]} for i, row in zip(numbers, best)]

@@ -8,6 +8,7 @@ from fastcnn import arguments, layers
 from fastcnn.lab import network, presets, settings
 from fastcnn.lab.comparing import Comparison
 from fastcnn.lab.text import Wrong
+from fastcnn.registry import custom_objects
 
 _RUNS = 4        # earlier trainings whose curves are kept
 _BATCH = 4096    # images of a step, at most
@@ -27,8 +28,7 @@ class Bench:
     """
 
     def __init__(self, trainer):
-        self.trainer, self.title, self.runs, self.kept = trainer, "", deque(maxlen=_RUNS), []
-        self.text, self.entries, self.why_not = "", None, None
+        self.trainer, self.title, self.runs = trainer, "", deque(maxlen=_RUNS)
 
     # Networks
 
@@ -36,41 +36,31 @@ class Bench:
         """Takes the first network: a model, the name of a preset, or the path of a file."""
         self.trainer.images = images
         if isinstance(model, str) and model in presets.PRESETS:
-            return self.preset(model)
-        if isinstance(model, (str, os.PathLike)):
-            return self.load(model)
-        if model.loss is None:
-            model.compile("sgd", network.loss_of(model), metrics=["accuracy"])
-        self._take(model, model.name)
+            self.preset(model)
+        elif isinstance(model, (str, os.PathLike)):
+            self.load(model)
+        else:
+            self._take(_compiled(model), model.name)
 
     def built(self, text):
-        """The network of a text, with the classes of layers that are known here."""
+        """The network of a text, with the classes of layers that are known here, and its loss."""
         images, model = self.trainer.images, self.trainer.model
-        own = {} if model is None else {type(layer).__name__: type(layer) for layer in model.layers}
-        seed = 0 if model is None else model.seed
-        return network.build(text, images.shape, len(images.class_names), own, seed)
+        return network.build(text, images.shape, len(images.class_names), _own_layers(model), model.seed if model else 0)
 
-    def apply(self, built, text):
-        """Trains a network that `built` gave, with the weights of all layers that it has in common with the one before.
-
-        Returns:
-            names of these.
-        """
-        before = self.trainer.model
-        built.model.compile(copy.deepcopy(before.optimizer), built.loss, metrics=["accuracy"])
-        self._take(built.model, "your network", text)
-        self.kept = network.keep_weights(built.model, before)
-        self.trainer.check()
-        return self.kept
+    def apply(self, text):
+        """Trains the network of a text, with the weights of all layers that it has in common with the one before."""
+        before, (model, loss) = self.trainer.model, self.built(text)
+        model.compile(copy.deepcopy(before.optimizer), loss, metrics=["accuracy"])
+        self._take(model, "your network", text, network.keep_weights(model, before))
 
     def preset(self, name):
         """Takes a preset, and its settings."""
         images, preset = self.trainer.images, presets.PRESETS[name]
         text = preset.text(images.shape, len(images.class_names))
-        built = self.built(text)
-        built.model.compile(settings.made(preset.settings), built.loss, metrics=["accuracy"])
+        model, loss = self.built(text)
+        model.compile(settings.made(preset.settings), loss, metrics=["accuracy"])
         self.trainer.batch_size = preset.settings["batch_size"]
-        self._take(built.model, preset.title, text)
+        self._take(model, preset.title, text)
 
     def reset(self):
         """Begins anew, with the weights that the network began with."""
@@ -80,43 +70,32 @@ class Bench:
         """Takes a saved model."""
         from fastcnn import load_model
 
-        model = load_model(path)
-        if model.loss is None:
-            model.compile("sgd", network.loss_of(model), metrics=["accuracy"])
-        checked(model)
-        self._take(model, os.path.basename(os.fsdecode(path)).rpartition(".")[0])
+        model = checked(load_model(path, _own_layers(self.trainer.model)))
+        self._take(_compiled(model), os.path.basename(os.fsdecode(path)).rpartition(".")[0])
 
     def _again(self):
         """A copy of the network as it began."""
         model = self.trainer.model
-        with layers_known(model):
+        with custom_objects(_own_layers(model)):
             again = type(model).from_config(model.get_config())
         again.compile(copy.deepcopy(model.optimizer), model.loss, metrics=["accuracy"])
         return again
 
-    def _take(self, model, title, text=None):
-        trainer = self.trainer
-        classes, outputs = len(trainer.images.class_names), model.output_shape[1:]
+    def _take(self, model, title, text=None, kept=()):
+        trainer, classes, outputs = self.trainer, len(self.trainer.images.class_names), model.output_shape[1:]
         if outputs != (classes,) and (classes, outputs) != (2, (1,)):
             raise ValueError(f"the network must have {classes} outputs, as there are classes. Received: {outputs}")
         if trainer.model is not None and trainer.curves["training"].rows:
-            self.runs.append({"label": self.label(), **{name: curve.rows for name, curve in trainer.curves.items()}})
+            optimizer = trainer.model.optimizer
+            self.runs.append({"label": f"{self.title}, {settings.name_of(optimizer)} {optimizer.learning_rate:.3g}",
+                              **{name: curve.rows for name, curve in trainer.curves.items()}})
         trainer.use(model)
-        self.title, self.kept = title, []
-        self.text, self.entries, self.why_not = self.written(model) if text is None else (text, *self.written(model)[1:])
-
-    @staticmethod
-    def written(model):
-        """(text, entries, why there are none) of a network."""
+        self.title, self.kept, self.entries, self.why_not = title, list(kept), None, None
         try:
-            return network.text_of(model), network.entries(model), None
+            self.entries = network.entries(model)
+            self.text = network.written(self.entries) if text is None else text
         except Wrong as error:
-            return "", None, str(error)
-
-    def label(self):
-        """What this training is called beside others."""
-        optimizer = self.trainer.model.optimizer
-        return f"{self.title}, {settings.name_of(optimizer)} {optimizer.learning_rate:.3g}"
+            self.text, self.why_not = "", str(error)
 
     # Training
 
@@ -125,32 +104,35 @@ class Bench:
         self.trainer.pending = 1 if action == "step" else 0
         self.trainer.doing = "paused" if action == "pause" else "running"
 
-    def set(self, name, value):
-        """Sets a number of the training."""
+    def set(self, values):
+        """Sets numbers of the training: {name: value}."""
         trainer = self.trainer
-        if name == "batch_size":
-            trainer.batch_size = arguments.integer(name, value, 1, min(_BATCH, len(trainer.images.x)))
-            trainer.anew = True
-        elif name == "epochs":
-            trainer.epochs, trainer.leave = arguments.integer(name, value, 1, _EPOCHS), True
-        else:
-            settings.change(trainer.model, name, value)
+        for name, value in values.items():
+            if name == "batch_size":
+                trainer.batch_size = arguments.integer(name, value, 1, min(_BATCH, len(trainer.images.x)))
+                trainer.anew = True
+            elif name == "epochs":
+                trainer.epochs, trainer.leave = arguments.integer(name, value, 1, _EPOCHS), True
+            else:
+                settings.change(trainer.model, name, value)
 
     def compare(self, chosen):
         """Lets copies of the network learn side by side; None: no more."""
-        if chosen is None:
-            self.trainer.doing = "paused"
-            return
-        self.trainer.comparison = Comparison(self._again, chosen, self.trainer.batch_size)
-        self.trainer.doing = "comparing"
+        if chosen is not None:
+            self.trainer.comparison = Comparison(self._again, chosen, self.trainer.batch_size)
+        self.trainer.doing = "paused" if chosen is None else "comparing"
 
 
-def layers_known(model):
-    """A block in which a configuration may name the classes of the model's layers."""
-    from fastcnn.registry import custom_objects
+def _own_layers(model):
+    """{name: class} of a model's layers that are not fastcnn's own."""
+    found = {type(layer).__name__: type(layer) for layer in (model.layers if model else ())}
+    return {name: cls for name, cls in found.items() if getattr(layers, name, None) is not cls}
 
-    return custom_objects({type(layer).__name__: type(layer) for layer in model.layers
-                           if getattr(layers, type(layer).__name__, None) is not type(layer)})
+
+def _compiled(model):
+    if model.loss is None:
+        model.compile(settings.made({"optimizer": "SGD", "momentum": 0.9}), network.loss_of(model), metrics=["accuracy"])
+    return model
 
 
 def checked(model):
@@ -159,9 +141,7 @@ def checked(model):
     Raises:
         TypeError, ValueError: it is not.
     """
-    from fastcnn.model.model import Model
-
-    if not isinstance(model, Model):
+    if not isinstance(model, network.Model):
         raise TypeError(f"model must be a fastcnn model. Received: {type(model).__name__}")
     model._need_built()
     model._need_float32("the lab")

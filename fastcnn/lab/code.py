@@ -1,12 +1,8 @@
 """Python that makes the network of the page, and trains it in the same way."""
 
-from fastcnn.lab import network
+from fastcnn.lab.network import entries, short_config
 
-_DATA = {
-    "mnist": "(x, y), (x_test, y_test) = fastcnn.datasets.mnist.load_data()",
-    "fashion": "(x, y), (x_test, y_test) = fastcnn.datasets.fashion_mnist.load_data()",
-    "cifar10": "(x, y), (x_test, y_test) = fastcnn.datasets.cifar10.load_data()",
-}
+_DATA = {"mnist": "mnist", "fashion": "fashion_mnist", "cifar10": "cifar10"}
 
 
 def code_of(model, images, batch_size, epochs):
@@ -17,19 +13,16 @@ def code_of(model, images, batch_size, epochs):
         images: an `Images` that is fitted to it.
         batch_size, epochs: of the training.
     """
-    lines = ["import fastcnn", "from fastcnn import layers", ""]
-    lines.append(_DATA.get(images.name, f"(x, y), (x_test, y_test) = ...  # {images.name}: images, and labels from 0"))
+    source = f"fastcnn.datasets.{_DATA[images.name]}.load_data()" if images.name in _DATA else \
+        f"...  # {images.name}: images as arrays, and labels from 0"
+    lines = ["import fastcnn", "from fastcnn import layers", "", f"(x, y), (x_test, y_test) = {source}"]
     if images.shape[2] == 1:
         lines.append("x, x_test = x.reshape(*x.shape[:3], 1), x_test.reshape(*x_test.shape[:3], 1)")
     if images.preparation is not None:
-        change = images.preparation.augmentation
-        lines += [f"prepare = fastcnn.images.{_call(type(change).__name__, _plain(type(change), change.get_config()))}",
+        lines += [f"prepare = fastcnn.images.{_made(images.preparation.augmentation)}",
                   "x, x_test = prepare(x), prepare(x_test)"]
-    lines += ["", *_network(model), ""]
-    optimizer = model.optimizer
-    lines += [f"model.compile(fastcnn.optimizers.{_call(type(optimizer).__name__, _plain(type(optimizer), optimizer.get_config()))},",
-              f"              fastcnn.losses.{_call(type(model.loss).__name__, _plain(type(model.loss), model.loss.get_config()))},",
-              '              metrics=["accuracy"])',
+    lines += ["", *_network(model), "", f"model.compile(fastcnn.optimizers.{_made(model.optimizer)},",
+              f"              fastcnn.losses.{_made(model.loss)},", '              metrics=["accuracy"])',
               f"model.fit(x, y, batch_size={batch_size}, epochs={epochs}, validation_data=(x_test, y_test))",
               'model.save("network.safetensors")']
     return "\n".join(lines) + "\n"
@@ -37,36 +30,21 @@ def code_of(model, images, batch_size, epochs):
 
 def _network(model):
     """Lines that make it: a list of layers, or each called on those whose values it takes."""
-    first, *found = network.entries(model)
-    calls = [_call(f"layers.{entry['layer']}", {k: v for k, v in entry.items() if k not in ("layer", "takes")}) for entry in found]
+    first, *found = entries(model)
+    start = f"layers.Input({tuple(first['shape'])})"
+    calls = [_call(f"layers.{entry.pop('layer')}", {k: v for k, v in entry.items() if k != "takes"}) for entry in found]
     if not any("takes" in entry for entry in found):
-        inner = [f"layers.Input({tuple(first['shape'])})", *calls]
-        return ["model = fastcnn.Sequential([", *(f"    {call}," for call in inner), f"], seed={model.seed})"]
-    places, lines, before = {"input": "values['input']"}, [f"values = {{'input': layers.Input({tuple(first['shape'])})}}"], "input"
+        return ["model = fastcnn.Sequential([", *(f"    {call}," for call in (start, *calls)), f"], seed={model.seed})"]
+    lines, before = ["value = {}", f"value['input'] = {start}"], "input"
     for entry, call in zip(found, calls):
-        taken = [places[name] for name in entry.get("takes", [before])]
+        taken = [f"value[{name!r}]" for name in entry.get("takes", [before])]
         before = entry["name"]
-        places[before] = f"values[{before!r}]"
-        lines.append(f"{places[before]} = {call}({taken[0] if len(taken) == 1 else '[' + ', '.join(taken) + ']'})")
-    return [*lines, f"model = fastcnn.Model({places['input']}, {places[before]}, seed={model.seed})"]
+        lines.append(f"value[{before!r}] = {call}({taken[0] if len(taken) == 1 else '[' + ', '.join(taken) + ']'})")
+    return [*lines, f"model = fastcnn.Model(value['input'], value[{before!r}], seed={model.seed})"]
 
 
-def _plain(cls, config):
-    """Of a configuration what differs from the class' defaults."""
-    found = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in config.items()}
-    for key in list(found):
-        less = {name: value for name, value in found.items() if name != key}
-        try:
-            if _same(cls(**less).get_config(), config):
-                found = less
-        except (TypeError, ValueError):
-            continue
-    return found
-
-
-def _same(a, b):
-    return repr({k: getattr(v, "tolist", lambda v=v: v)() for k, v in a.items()}) == repr(
-        {k: getattr(v, "tolist", lambda v=v: v)() for k, v in b.items()})
+def _made(thing):
+    return _call(type(thing).__name__, short_config(thing))
 
 
 def _call(name, arguments):

@@ -4,6 +4,7 @@ from time import perf_counter
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.lab import settings
 from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
@@ -26,13 +27,13 @@ class Comparison:
     """
 
     def __init__(self, make, chosen, batch_size):
-        if not isinstance(chosen, list) or not 1 <= len(chosen) <= _MOST:
-            raise ValueError(f"optimizers must be a list of 1 to {_MOST}. Received: {len(chosen) if isinstance(chosen, list) else chosen}")
-        self.names = [f"{one.get('optimizer')} {one.get('learning_rate'):g}" for one in chosen]
+        if not isinstance(chosen, list) or not 1 <= len(chosen) <= _MOST or not all(isinstance(one, dict) for one in chosen):
+            raise ValueError(f"optimizers must be a list of 1 to {_MOST}. Received: {arguments.shown(chosen)}")
         optimizers = [settings.made(one) for one in chosen]
+        self.names = [f"{one['optimizer']} {optimizer.learning_rate:g}" for one, optimizer in zip(chosen, optimizers)]
         self.models = [make() for _ in chosen]
         for model, optimizer in zip(self.models, optimizers):
-            model.compile(optimizer, model.loss, metrics=["accuracy"])
+            model.compile(optimizer, model.loss)
         self.curves = [Curve(300) for _ in chosen]
         self.batch_size, self.seen, self.order, self.due = batch_size, 0, None, 0.0
         self.sums = np.zeros((len(chosen), 2))
@@ -45,13 +46,15 @@ class Comparison:
         mine = self.order[start:start + self.batch_size]
         x, y = images.inputs[mine], images.y[mine]
         for model, sums in zip(self.models, self.sums):
-            sums += model.train_on_batch(x, y)[0] * len(mine), len(mine)
+            sums += model.train_on_batch(x, y) * len(mine), len(mine)
         self.seen += len(mine)
-        if perf_counter() >= self.due:
+        begun = perf_counter()
+        if begun >= self.due:
             for model, sums, curve in zip(self.models, self.sums, self.curves):
                 curve.add([self.seen, sums[0] / sums[1], Answers(model, images, _CHECKED).accuracy])
             self.sums[...] = 0
-            self.due = perf_counter() + _PAUSE
+            now = perf_counter()
+            self.due = now + max(_PAUSE, 4 * (now - begun))
 
     def told(self):
         """All of it, in JSON's types."""

@@ -5,9 +5,8 @@ import os
 import numpy as np
 
 NAMES = ("mnist", "fashion", "cifar10")
-_SIDES = 64, 48, 32, 28  # pixels of photographs: the largest with which all of them fit into …
-_ROOM = 1 << 30          # bytes, as float32
-_BLOCK = 500             # photographs decoded between two messages
+_SIDES = (64, 1e4), (48, 2e4), (32, np.inf)  # pixels of photographs, and for how many of them
+_BLOCK = 500  # photographs decoded between two messages
 
 
 class Images:
@@ -29,25 +28,19 @@ class Images:
     """
 
     def __init__(self, training, test, class_names=None, name="your images"):
-        self.name = name
+        self.name, self.inputs, self.preparation, self._made = name, None, None, None
         self.x, self.y, self.labels = _checked("training", training)
         x, y, labels = _checked("test", test)
         order = np.random.default_rng(0).permutation(len(x))  # the first ones are as good as any others
         self.x_test, self.y_test, self.labels_test = x[order], y[order], labels[order]
-        if x.shape[1:] != self.x.shape[1:] or x.dtype != self.x.dtype or y.ndim != self.y.ndim:
-            raise ValueError(f"test must be like training, {self.x.dtype} {self.x.shape[1:]}. Received: {x.dtype} {x.shape[1:]}")
-        count = self.y.shape[1] if self.y.ndim > 1 else int(max(self.labels.max(), labels.max())) + 1
-        self.class_names = [str(i) for i in range(count)] if class_names is None else list(map(str, class_names))
+        self.shape, self.bytes = self.x.shape[1:], self.x.dtype == np.uint8
+        if (x.shape[1:], x.dtype, y.ndim) != (self.shape, self.x.dtype, self.y.ndim):
+            raise ValueError(f"test must be like training, {self.x.dtype} {self.shape}. Received: {x.dtype} {x.shape[1:]}")
+        count = self.y.shape[1] if y.ndim > 1 else int(max(self.labels.max(), labels.max())) + 1
+        self.class_names = [str(name) for name in (range(count) if class_names is None else class_names)]
         if len(self.class_names) < count:
             raise ValueError(f"class_names must name {count} classes. Received: {len(self.class_names)}")
-        self.bytes = self.x.dtype == np.uint8
         self.low, self.high = (0.0, 255.0) if self.bytes else (float(self.x.min()), float(self.x.max()))
-        self._made, self.preparation = None, None
-
-    @property
-    def shape(self):
-        """(height, width, channels) of an image."""
-        return self.x.shape[1:]
 
     def fit_to(self, model):
         """Prepares the training images for a model, as it says itself (`fastcnn.images.Preparation`), or by the mean and the
@@ -56,36 +49,32 @@ class Images:
         Raises:
             ValueError: the model takes other images.
         """
-        shape = tuple(model.input_shape[1:])
-        if not self.bytes or type(model.layers[0]).__name__ in ("Rescaling", "Normalization"):
-            if shape != self.shape:
-                raise ValueError(f"the network must take images of {self.shape}. Received: a network for {shape}")
-            self._change = None
-            made = "as they are"
-        else:
-            self.preparation = self._preparation(model, shape)
-            self._change, made = self.preparation.augmentation, repr(self.preparation.augmentation)
-        if made != self._made:
-            self.inputs, self._made = self.prepare(self.x), made
+        shape, bare = tuple(model.input_shape[1:]), type(model.layers[0]).__name__ in ("Rescaling", "Normalization")
+        as_it_is = not self.bytes or bare
+        if shape[2:] != self.shape[2:] or as_it_is and shape != self.shape:
+            raise ValueError(f"the network must take images of {self.shape}. Received: a network for {shape}")
+        self.preparation = None if as_it_is else self._preparation(model, shape[:2])
+        self._change = None if as_it_is else self.preparation.augmentation
+        if repr(self._change) != self._made:
+            self.inputs = None  # not beside the new ones
+            self.inputs, self._made = self.prepare(self.x), repr(self._change)
 
-    def _preparation(self, model, shape):
+    def _preparation(self, model, size):
         from fastcnn.images import Augmentation, Distortion, Preparation
 
         found = Preparation.of(model)
         if found is not None and found.shape == self.shape and len(found.class_names) == len(self.class_names):
             return found
-        if shape[2:] != self.shape[2:]:
-            raise ValueError(f"the network must take images of {self.shape[2]} channels. Received: a network for {shape}")
         sample = self.x[:: max(1, len(self.x) // 5000)].reshape(-1, self.shape[2])
         mean, std = sample.mean(axis=0).round(2), np.maximum(sample.std(axis=0), 1).round(2)
         if model.smallest_wins:  # LeNet-5 of 1998: background −0.1, ink 1.175
-            change = Distortion(shape[:2], mean=20, std=200)
-        elif shape[0] > self.shape[0] or shape[1] > self.shape[1]:
-            change = Distortion(shape[:2], mean=float(mean.mean()), std=float(std.mean()))
+            change = Distortion(size, mean=20, std=200)
+        elif size[0] > self.shape[0] or size[1] > self.shape[1]:
+            change = Distortion(size, mean=float(mean.mean()), std=float(std.mean()))
         else:
-            crop = None if shape == self.shape else shape[:2]
-            change = Augmentation(crop, False, False, mean.tolist(), std.tolist())
-        found = Preparation(self.shape[:2], change, self.class_names, self.shape[2], "black" if self.shape[2] == 1 else "white")
+            change = Augmentation(None if size == self.shape[:2] else size, False, False, mean.tolist(), std.tolist())
+        ground = "black" if self.shape[2] == 1 else "white"
+        found = Preparation(self.shape[:2], change, self.class_names, self.shape[2], ground)
         found.put(model)
         return found
 
@@ -115,16 +104,15 @@ def _checked(name, part):
     if not isinstance(part, (tuple, list)) or len(part) != 2:
         raise TypeError(f"{name} must be (images, labels). Received: {type(part).__name__}")
     x, y = map(np.asarray, part)
-    if x.ndim == 3:
-        x = x[..., None]
-    if x.ndim != 4 or x.dtype.kind not in "fiub" or not len(x) or len(y) != len(x):
-        raise ValueError(f"{name} must hold images (N, height, width, channels) and a label for each. Received: {x.dtype} of "
-                         f"shape {x.shape}, {y.shape}")
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    labels = y.argmax(axis=1) if y.ndim == 2 else y.astype(np.int64)
-    if y.ndim > 2 or y.dtype.kind not in "fiub" or labels.min() < 0 or y.ndim == 1 and (labels != y).any():
-        raise ValueError(f"{name} must have integers from 0 as labels, or one-hot rows. Received: {y.dtype} of shape {y.shape}")
+    x = x[..., None] if x.ndim == 3 else x
+    if x.ndim != 4 or x.dtype.kind not in "fiub" or not len(x) or y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"{name} must hold images (N, height, width, channels) and a label for each. Received: {x.dtype} "
+                         f"of shape {x.shape}, {y.shape}")
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    labels = y.argmax(axis=1) if y.ndim == 2 else y.astype(np.int64) if y.dtype.kind in "fiub" else y
+    if y.ndim > 2 or y.dtype.kind not in "fiub" or y.ndim == 1 and (labels.min() < 0 or (labels != y).any()):
+        raise ValueError(f"{name} must have integers from 0 as labels, or one-hot rows. Received: {y.dtype} of shape "
+                         f"{y.shape}")
     return x, y, labels
 
 
@@ -132,10 +120,13 @@ def load(data, model=None, say=print):
     """`Images` of what a user names.
 
     Args:
-        data: one of `NAMES`; a folder or archive of class folders, or of IDX files; an .npz or CSV file of digits;
-            ((x, y), (x_test, y_test)).
+        data: one of `NAMES`; a folder or archive of class folders, or of IDX files; an .npz or CSV file of digits; or
+            `Images`.
         model: that photographs should have the size for; None: a small size.
         say: told how far reading is.
+
+    Raises:
+        OSError, TypeError, ValueError: nothing of that kind.
 
     Example:
         >>> load("mnist").shape
@@ -143,8 +134,6 @@ def load(data, model=None, say=print):
     """
     if isinstance(data, Images):
         return data
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        return Images(*data)
     if not isinstance(data, (str, os.PathLike)):
         raise TypeError(f"data must be one of {', '.join(NAMES)}, a path, or ((x, y), (x_test, y_test)). "
                         f"Received: {type(data).__name__}")
@@ -153,11 +142,10 @@ def load(data, model=None, say=print):
 
     say(f"reading {os.fsdecode(data)}")
     if data in NAMES:
-        module = {"fashion": "fashion_mnist"}.get(data, data)
-        module = getattr(datasets, module)
+        module = getattr(datasets, "fashion_mnist" if data == "fashion" else data)
         return Images(*module.load_data(), getattr(module, "CLASS_NAMES", None), data)
     if not os.path.exists(data):
-        raise FileNotFoundError(2, f"data must be one of {', '.join(NAMES)}, or a folder or file that is there", os.fsdecode(data))
+        raise ValueError(f"data must be one of {', '.join(NAMES)}, or a folder or file that is there. Received: {data!r}")
     name = os.path.basename(os.path.abspath(data))
     if holds_arrays(data):
         found = load_digits(data)
@@ -169,12 +157,12 @@ def _photographs(data, model, name, say):
     from fastcnn.images import Preparation
     from fastcnn.recipes.sources import class_names, training_sources
 
-    size, channels, own = None, 3, model and Preparation.of(model)
-    if model is not None:
-        size, channels = (own.shape[:2], own.channels) if own else (model.input_shape[1:3], model.input_shape[3])
-    for side in _SIDES if size is None else (size,):
-        found = training_sources(data, size=(side, side) if size is None else tuple(size), channels=channels)
-        if len(found.training) * np.prod(found.training.shape) * 4 <= _ROOM:
+    own = Preparation.of(model) if model else None
+    shape = own.shape if own else model.input_shape[1:] if model else None
+    for side, most in _SIDES if shape is None else ((shape[0], np.inf),):
+        size, channels = ((side, side), 3) if shape is None else (tuple(shape[:2]), shape[2])
+        found = training_sources(data, size=size, channels=channels)
+        if len(found.training) <= most:
             break
     parts = [_decoded(source, part, say) for source, part in ((found.training, "training"), (found.validation, "test"))]
     return Images(*parts, class_names(found.training), name)

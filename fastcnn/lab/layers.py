@@ -4,6 +4,8 @@ import numpy as np
 
 _WIDE = 8   # input channels of a filter that are shown
 _MOST = 128 # filters that are shown
+_SHAPING = "Flatten", "Reshape"
+_NOTES = "Leaves values out by chance while it learns. Here it lets all through.", "The same numbers, in another shape."
 _LARGE = 1 << 18  # values of a kernel: of a larger one a part is copied
 
 
@@ -25,7 +27,7 @@ def _fact(model, layer):
             "parameters": parameters_text(layer), "takes": model.graph.sources(layer)[0],
             "window": window and f"{window[0]}×{window[1]}" + (f", stride {strides[0]}" if strides else ""),
             "activation": activation[0] if activation and activation[0] != "linear" else None,
-            "silent": layer.training_only}  # does nothing when the network predicts
+            "note": _NOTES[0] if layer.training_only else _NOTES[1] if type(layer).__name__ in _SHAPING else ""}
 
 
 def parameters_text(layer):
@@ -41,9 +43,9 @@ def parameters_text(layer):
 
 
 def shown(model):
-    """Names of the layers that give values when the network predicts."""
-    return [layer.name for layer in model.layers
-            if model.graph.given_by(layer) and any(model.graph.sources(layer)) and not layer.training_only]
+    """Names of the layers that make other values of what they take when the network predicts."""
+    return [layer.name for layer in model.layers if any(model.graph.sources(layer)) and model.graph.given_by(layer)
+            and not layer.training_only and type(layer).__name__ not in _SHAPING]
 
 
 def filters(layer, values=None):
@@ -78,5 +80,4 @@ def filters(layer, values=None):
     if len(picture) == 3 and picture[2] in (1, 3):  # a template for each unit
         found = values[:, :_MOST].T.reshape(-1, *picture)
         return np.ascontiguousarray(found if picture[2] == 3 else found[..., 0])
-    rows = max(1, min(shape[0], _LARGE // shape[1]))
-    return np.ascontiguousarray(values[:rows][None])
+    return np.ascontiguousarray(values[:max(1, _LARGE // shape[1])].T[None])  # a row for each unit

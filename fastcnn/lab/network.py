@@ -4,27 +4,20 @@ import json
 import math
 from contextlib import contextmanager
 from difflib import SequenceMatcher
-from typing import NamedTuple
 
 from fastcnn import initializers, layers, losses, registry
 from fastcnn.convnetjs import building, definitions
+from fastcnn.hints import did_you_mean
 from fastcnn.lab.text import Wrong, objects
 from fastcnn.model.model import Model
-from fastcnn.model.sequential import Sequential
 
-_PARAMETERS, _VALUES = 30_000_000, 8_000_000  # the most that a network may have, and that one of its layers may give
+_PARAMETERS, _VALUES, _SIDE = 30_000_000, 8_000_000, 512  # the most of a network, of a layer's output, of an image's side
 _OWN = "layer", "takes"  # of an entry: the class, and whose values it takes; all else are its arguments
-
-
-class Built(NamedTuple):
-    """A network that a text has become, and its loss."""
-
-    model: Model
-    loss: object
+_KNOWN = {name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "InputLayer", "Layer")}
 
 
 def build(text, shape, classes, known=None, seed=None, name="network"):
-    """`Built` of a text.
+    """(model, loss) of a text.
 
     Args:
         text: as `text_of` writes it, or ConvNetJS' definitions.
@@ -37,26 +30,21 @@ def build(text, shape, classes, known=None, seed=None, name="network"):
         Wrong: what is wrong, and where.
 
     Example:
-        >>> build("{layer: 'Flatten'}, {layer: 'Dense', units: 10, activation: 'softmax'}", (28, 28, 1), 10).model
-        <Sequential 'network': (None, 28, 28, 1) → (None, 10), 2 layers>
+        >>> build("{layer: 'Flatten'}, {layer: 'Dense', units: 10, activation: 'softmax'}", (28, 28, 1), 10)[0].output_shape
+        (None, 10)
     """
     found = objects(text)
-    if any("type" in entry for _, entry in found):
-        model, loss = _convnetjs(found, shape, seed, name)
-    else:
-        model, loss = _listed(found, shape, {**_classes(), **(known or {})}, seed, name), None
     last = len(found) - 1, found[-1][0]
-    outputs = model.output_shape[1:]
-    if outputs != (classes,) and not (classes == 2 and outputs == (1,)):
-        raise Wrong(f"the last layer must give {classes} numbers, one for each class. Received: {_times(outputs)}", *last)
+    convnetjs = any("type" in entry for _, entry in found)
+    size, steps, loss = (_convnetjs if convnetjs else _listed)(found, shape, {**_KNOWN, **(known or {})})
+    model = _connected(size, steps, last, seed, name)
     with _at(*last):
-        loss = losses.get(loss_of(model) if loss is None else loss)
+        outputs = model.output_shape[1:]
+        if outputs != (classes,) and (classes, outputs) != (2, (1,)):
+            raise ValueError(f"the last layer must give {classes} numbers, one for each class. Received: {_times(outputs)}")
+        loss = losses.get(loss_of(model)) if loss is None else loss
         loss.prepare([0], outputs)
-    return Built(model, loss)
-
-
-def _classes():
-    return {name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "InputLayer", "Layer")}
+    return model, loss
 
 
 @contextmanager
@@ -64,81 +52,82 @@ def _at(place, line):
     """A block whose errors are those of a layer."""
     try:
         yield
+    except Wrong:
+        raise
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
-        if isinstance(error, Wrong):
-            raise
         raise Wrong(" ".join(str(error).split()) or type(error).__name__, place, line) from None
 
 
-def _check_size(layer, total):
-    if total > _PARAMETERS or math.prod(layer.output_size) > _VALUES:
-        raise ValueError(f"the lab is for networks of at most {_PARAMETERS:,} parameters, and {_VALUES:,} values per layer. "
-                         f"Received: {total:,} parameters up to here, and an output of {_times(layer.output_size)}")
+def _connected(size, steps, last, seed, name):
+    """The model of steps (place, line, () → layer, names of the layers that it takes values from or None)."""
+    before = "input"
+    values, total = {before: layers.Input(size, name=before)}, 0
+    for place, line, make, takes in steps:
+        with _at(place, line):
+            layer, takes = make(), takes or [before]
+            unknown = [other for other in takes if other not in values]
+            if unknown:
+                raise ValueError(f"takes must name layers above: {', '.join(values)}. Received: {unknown[0]!r}")
+            if layer.name in values:
+                raise ValueError(f"names of layers must differ. Received: {layer.name!r} twice")
+            value = layer([values[other] for other in takes] if layer.merges else values[takes[0]])
+            total += layer.count_params()
+            if total > _PARAMETERS or math.prod(value.size) > _VALUES:
+                raise ValueError(f"a network may have {_PARAMETERS:,} parameters, and {_VALUES:,} values in a layer. "
+                                 f"Received: {total:,} parameters up to here, and an output of {_times(value.size)}")
+            before = layer.given_name or str(place)
+            values[before] = value
+    with _at(*last):
+        return Model(values["input"], values[before], name, seed)
 
 
 def _times(shape):
     return " × ".join(map(str, shape))
 
 
-# A list of layers
-
-
-def _listed(found, shape, known, seed, name):
-    """The model of entries {"layer": class, its arguments …, "takes": [names]}; the first may be {"layer": "Input", "shape"}."""
-    first = found[0][1]
-    if first.get("layer") == "Input":
-        with _at(0, found[0][0]):
-            shape = _input_shape(first, shape)
-    values, last = {"input": layers.Input(shape, name="input")}, "input"
-    chain, total = Sequential([layers.Input(shape, name="input")], name, seed), 0
-    branched = any("takes" in entry for _, entry in found)
+def _listed(found, shape, known):
+    """(size of the input, steps, None) of entries {"layer": class, its arguments …, "takes": [names]}; the first may be
+    {"layer": "Input", "shape": …}."""
+    size, steps = shape, []
     for place, (line, entry) in enumerate(found):
-        if place == 0 and first.get("layer") == "Input":
-            continue
+        kind, takes = entry.get("layer"), entry.get("takes")
         with _at(place, line):
-            layer = _layer(entry, known)
-            total += _limited(layer, entry, values[last], values, chain if not branched else None, total)
-            last = layer.name
-    if branched:
-        with _at(len(found) - 1, found[-1][0]):
-            return Model(values["input"], values[last], name, seed)
-    return chain
+            if place == 0 and kind == "Input":
+                size = _input_size(entry.get("shape"), shape)
+                continue
+            if kind not in known:
+                raise ValueError(f"layer must name a kind of layer. {did_you_mean(str(kind), known)} Received: {kind!r}")
+            if takes is not None and (not isinstance(takes, list) or not takes):
+                raise ValueError(f"takes must be a list of layers' names. Received: {takes!r}")
+        config = {key: value for key, value in entry.items() if key not in _OWN}
+        steps.append((place, line, lambda kind=kind, config=config: known[kind].from_config(config), takes))
+    return size, steps, None
 
 
-def _limited(layer, entry, before, values, chain, total):
-    """Connects a layer, in a chain or to the values that it takes; how many parameters it has."""
-    if chain is not None:
-        chain.add(layer)
-        values[layer.name] = None
-    else:
-        takes = entry.get("takes") or [before.name]
-        unknown = [name for name in takes if name not in values]
-        if unknown:
-            raise ValueError(f"takes must name layers above: {', '.join(values)}. Received: {unknown[0]!r}")
-        if layer.name is None:
-            layer.name = f"{layer.default_name()}_{len(values)}"
-        if layer.name in values:
-            raise ValueError(f"names of layers must differ. Received: {layer.name!r} twice")
-        values[layer.name] = layer([values[name] for name in takes] if layer.merges else values[takes[0]])
-    _check_size(layer, total + layer.count_params())
-    return layer.count_params()
+def _input_size(size, shape):
+    if not isinstance(size, list) or size[2:] != [shape[2]] or not all(
+            isinstance(n, int) and 0 < n <= _SIDE for n in size):
+        raise ValueError(f"shape must be [height, width, {shape[2]}], as the images are {list(shape)}. Received: {size!r}")
+    return tuple(size)
 
 
-def _layer(entry, known):
-    kind = entry.get("layer")
-    if kind not in known:
-        from fastcnn.hints import did_you_mean
-
-        raise ValueError(f"layer must name a kind of layer. {did_you_mean(str(kind), known)} Received: {kind!r}")
-    return known[kind].from_config({key: value for key, value in entry.items() if key not in _OWN})
-
-
-def _input_shape(entry, shape):
-    found = entry.get("shape", list(shape))
-    if not isinstance(found, list) or len(found) != 3 or found[2] != shape[2] or not all(
-            isinstance(n, int) and 0 < n <= 512 for n in found):
-        raise ValueError(f"shape must be [height, width, {shape[2]}], as the images are {list(shape)}. Received: {found!r}")
-    return tuple(found)
+def _convnetjs(found, shape, known):
+    """The same, and the loss, of ConvNetJS' definitions."""
+    defs, places = [entry for _, entry in found], []
+    for place, (line, _) in enumerate(found):  # which is the first that does not fit to those before it?
+        end = [] if place == len(found) - 1 else [{"type": "softmax", "num_classes": 2}]
+        with _at(place, line):
+            fields = definitions.fields(definitions.desugar(defs[:place + 1] + end))
+            places += [(place, line)] * (len(fields) - 2 * len(end) - len(places))
+    with _at(0, found[0][0]):
+        size = _input_size([fields[0]["out_sy"], fields[0]["out_sx"], fields[0]["out_depth"]], shape)
+    kind = fields[-1]["layer_type"]
+    if kind == "regression":
+        raise Wrong("the lab is for networks that name classes: end in softmax or svm. Received: regression", *places[-1])
+    own = [chain[:1] if field["layer_type"] == "dropout" else chain  # fastcnn's dropout divides what it keeps
+           for field, chain in zip(fields, building.chain(fields))]
+    return size, [(*where, lambda layer=layer: layer, None) for where, chain in zip(places, own) for layer in chain], \
+        building.loss(kind)
 
 
 def text_of(model):
@@ -174,37 +163,34 @@ def entries(model):
     calls = [call for call in model.graph.calls if call.inputs]
     if len({call.layer for call in calls}) < len(calls) or any(isinstance(call.layer, Model) for call in calls):
         raise Wrong("a network that uses a layer twice, or a model as a layer, cannot be edited here")
-    first, before = model.graph.inputs[0], model.graph.inputs[0]
-    found = [{"layer": "Input", "shape": list(first.size)}]
-    chained = all(call.inputs == (previous,) for call, previous in
-                  zip(calls, [first, *(call.layer.output for call in calls)])) if calls else True
+    before, found = model.graph.inputs[0].call, []
+    chained = all(len(call.inputs) == 1 and call.inputs[0].call is last for call, last in zip(calls, [before, *calls]))
     for call in calls:
-        entry = {"layer": type(call.layer).__name__, **short_config(call.layer, keep_name=not chained)}
-        taken = [symbol.name if symbol.call.inputs else "input" for symbol in call.inputs]
-        if not chained and taken != [before.name if before.call.inputs else "input"]:
-            entry["takes"] = taken
+        entry = {"layer": type(call.layer).__name__, **short_config(call.layer, not chained)}
+        if [symbol.call for symbol in call.inputs] != [before]:
+            entry["takes"] = [symbol.name if symbol.call.inputs else "input" for symbol in call.inputs]
         found.append(entry)
-        before = call.layer.output
-    return found
+        before = call
+    return [{"layer": "Input", "shape": list(model.graph.inputs[0].size)}, *found]
 
 
-def short_config(layer, keep_name=False):
-    """The arguments of a layer that differ from what they are by default, written as shortly as may be."""
-    whole, cls = layer.get_config(), type(layer)
-    found = {key: value for key, value in whole.items() if key != "input_shape"}
-    if layer.given_name is None and not keep_name:
-        found.pop("name", None)
+def short_config(thing, keep_name=False):
+    """What a layer, an optimizer and the like were made with, as far as it differs from what is so by default."""
+    whole, cls = thing.get_config(), type(thing)
+    left_out = ["input_shape"] + ([] if keep_name or getattr(thing, "given_name", None) is not None else ["name"])
+    found = {key: value.tolist() if hasattr(value, "tolist") else value
+             for key, value in whole.items() if key not in left_out}
 
     def same(config):
         try:
-            made = cls.from_config(config).get_config()
+            made = cls(**config).get_config()
         except (TypeError, ValueError):
             return False
-        return all(made.get(key) == whole[key] for key in found)
+        return all(repr(made.get(key)) == repr(whole[key]) for key in found)
 
     for key in [key for key in found if key != "name"]:
-        less = {name: value for name, value in found.items() if name != key}
-        for config in (less, {**found, key: _shorter(_shorter(found[key]))}, {**found, key: _shorter(found[key])}):
+        shorter, others = _shorter(found[key]), {name: value for name, value in found.items() if name != key}
+        for config in (others, {**found, key: _shorter(shorter)}, {**found, key: shorter}):
             if same(config):
                 found = config
                 break
@@ -212,43 +198,16 @@ def short_config(layer, keep_name=False):
 
 
 def _shorter(value):
-    if isinstance(value, tuple | list) and len(value) == 2 and value[0] == value[1]:
+    """One number for a pair of the same, a name for an initializer that is as by default."""
+    if isinstance(value, (tuple, list)) and len(value) == 2 and value[0] == value[1]:
         return value[0]
     if isinstance(value, dict) and "class_name" in value:
         name = registry.snake(value["class_name"])
         try:
             return name if registry.serialize(initializers.get(name)) == value else value
         except (TypeError, ValueError):
-            return value
+            pass
     return value
-
-
-# ConvNetJS
-
-
-def _convnetjs(found, shape, seed, name):
-    """(model, loss) of ConvNetJS' definitions."""
-    defs = [entry for _, entry in found]
-    place, line = 0, 1
-    for place, (line, _) in enumerate(found):  # the first that does not fit to those before it
-        end = [] if place == len(found) - 1 else [{"type": "softmax", "num_classes": 2}]
-        with _at(place, line):
-            fields = definitions.fields(definitions.desugar(defs[:place + 1] + end))
-    first = fields[0]
-    with _at(0, found[0][0]):
-        size = _input_shape({"shape": [first["out_sy"], first["out_sx"], first["out_depth"]]}, shape)
-    model = Sequential([layers.Input(size, name="input")], name, seed)
-    for own, chain in zip(fields, building.chain(fields)):
-        with _at(place, line):
-            for layer in chain[:1] if own["layer_type"] == "dropout" else chain:  # fastcnn's dropout divides while it trains
-                model.add(layer)
-                _check_size(layer, model.count_params())
-    if fields[-1]["layer_type"] == "regression":
-        raise Wrong("the lab is for networks that name classes: end in softmax or svm. Received: regression", place, line)
-    return model, building.loss(fields[-1]["layer_type"])
-
-
-# What a network needs besides
 
 
 def loss_of(model):
@@ -258,12 +217,11 @@ def loss_of(model):
         >>> loss_of(fastcnn.networks.lenet5())
         'sparse_categorical_crossentropy'
     """
-    last = model.outputs[0].layer
+    name = getattr(model.outputs[0].layer, "activation", ("linear",))[0]
     if model.smallest_wins:
         return "rbf_maximum_a_posteriori"
-    name = getattr(last, "activation", ("linear",))[0]
     if model.output_shape[1:] == (1,):
-        return "binary_crossentropy" if name == "sigmoid" else losses.BinaryCrossentropy(from_logits=True)
+        return losses.BinaryCrossentropy(from_logits=name != "sigmoid")
     return "sparse_categorical_crossentropy" if name == "softmax" else losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -278,7 +236,7 @@ def keep_weights(new, old):
         ['c1', 'c3', 'c5', 'f6']
     """
     before, after = ([layer for layer in model.layers if layer.parameters] for model in (old, new))
-    signs = [[(type(layer).__name__, tuple(p.shape for p in layer.parameters)) for layer in found] for found in (before, after)]
+    signs = [[(type(layer), *(p.shape for p in layer.parameters)) for layer in found] for found in (before, after)]
     kept = []
     for a, b, n in SequenceMatcher(None, *signs, autojunk=False).get_matching_blocks():
         for source, target in zip(before[a:a + n], after[b:b + n]):

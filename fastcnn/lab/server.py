@@ -19,14 +19,13 @@ from fastcnn.lab.trainer import Over
 BODY = 1 << 20     # bytes of a request, at most
 _PATIENCE = 10     # seconds for a request to arrive, and for an answer to be taken
 _CONNECTIONS = 96  # at a time; further ones are closed
-_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_KINDS = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
+          "svg": "image/svg+xml"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
                                "form-action 'none'; frame-ancestors 'self' http://localhost:* http://127.0.0.1:*",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 
 
@@ -51,14 +50,13 @@ class Server(ThreadingHTTPServer):
         token: that requests must bring.
     """
 
-    daemon_threads = True
-    request_queue_size = 64
+    daemon_threads, request_queue_size = True, 64
 
     def __init__(self, address, actions, token):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.actions, self.token, self.free = actions, token, threading.BoundedSemaphore(_CONNECTIONS)
-        self.files = {f"/{entry.name}": entry for entry in resources.files("fastcnn.lab").joinpath("page").iterdir()
-                      if entry.name.rpartition(".")[2] in _KINDS}
+        names = [entry.name for entry in resources.files("fastcnn.lab").joinpath("page").iterdir()]
+        self.files = {f"/{name}": (name, _KINDS[kind]) for name in names if (kind := name.rpartition(".")[2]) in _KINDS}
         self.files["/"] = self.files["/index.html"]
         super().__init__(address, Handler)
 
@@ -81,74 +79,55 @@ class Server(ThreadingHTTPServer):
 
 
 class _Timely(socket.SocketIO):
-    """What a connection sends, as long as it is sent in time, be it a byte at a time."""
-
-    def __init__(self, connection):
-        super().__init__(connection, "r")
-        self.begin()
-
-    def begin(self):
-        """A request begins."""
-        self.end = monotonic() + _PATIENCE
+    """What a connection sends until `end`, be it a byte at a time."""
 
     def readinto(self, buffer):
-        left = self.end - monotonic()
-        if left <= 0:
+        if monotonic() >= self.end:
             raise TimeoutError("the request took too long")
-        self._sock.settimeout(left)
+        self._sock.settimeout(self.end - monotonic())
         return super().readinto(buffer)
 
 
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "fastcnn", ""
+    protocol_version, server_version, sys_version = "HTTP/1.1", "fastcnn", ""
 
     def setup(self):
         """Reads through a clock."""
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-        self.timely = _Timely(self.connection)
+        self.timely = _Timely(self.connection, "r")
         self.rfile = io.BufferedReader(self.timely)
 
     def handle_one_request(self):
         """A request, which must arrive in time."""
-        self.timely.begin()
+        self.timely.end = monotonic() + _PATIENCE
         super().handle_one_request()
 
     def do_GET(self):
-        """Files and questions."""
-        self._answer("GET")
-
-    def do_POST(self):
-        """What changes something."""
-        self._answer("POST")
-
-    def _answer(self, method):
+        """Answers files, questions, and what changes something."""
         try:
-            path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
             self._check_source()
-            if method == "GET" and path in self.server.files:
-                file = self.server.files[path]
-                return self._send(200, file.read_bytes(), _KINDS[file.name.rpartition(".")[2]])
-            action = self.server.actions.get((method, path))
-            if action is None:
-                raise Refused(404, "there is no such page")
+            path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
+            if self.command == "GET" and path in self.server.files:
+                name, kind = self.server.files[path]
+                return self._send(200, resources.files("fastcnn.lab").joinpath("page", name).read_bytes(), kind)
             if not hmac.compare_digest(self.headers.get("X-Lab-Token", "").encode(), self.server.token.encode()):
                 raise Refused(403, "the address of the lab has a token, which this request lacks: open the whole address")
-            found = action(query if method == "GET" else self._body())
-            if isinstance(found, bytes):
-                return self._send(200, found, "application/octet-stream")
-            self._send(200, json.dumps(found).encode())
-        except Refused as error:
-            self._refuse(error.code, error)
-        except Over as error:
-            self._refuse(503, error)
+            action = self.server.actions.get((self.command, path))
+            if action is None:
+                raise Refused(404, "there is no such page")
+            found = action(query if self.command == "GET" else self._body())
+            self._send(200, found, "application/octet-stream") if isinstance(found, bytes) else self._send_json(200, found)
+        except (Refused, Over) as error:
+            self._refuse(getattr(error, "code", 503), error)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except (TypeError, ValueError, KeyError, OSError, ArithmeticError, MemoryError) as error:
+        except (TypeError, ValueError, KeyError, OSError, ArithmeticError, MemoryError, RecursionError) as error:
             self._refuse(400, error)
+
+    do_POST = do_GET
 
     def _check_source(self):
         """Refuses pages of other sites, whatever name they have given to this machine."""
@@ -156,21 +135,20 @@ class Handler(BaseHTTPRequestHandler):
         names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host)}
         if self.headers.get("Host") not in names:
             raise Refused(403, "this server answers to its own address alone")
-        if self.headers.get("Origin", f"http://{self.headers['Host']}") != f"http://{self.headers['Host']}":
+        if self.headers.get("Origin") not in (None, f"http://{self.headers['Host']}"):
             raise Refused(403, "pages of other sites may not ask")
 
     def _body(self):
         """The object that a request brings, as JSON."""
+        length = self.headers.get("Content-Length", "")
         if self.headers.get_content_type() != "application/json":
             raise Refused(415, "bodies must be of type application/json")
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+        if not (length.isascii() and length.isdecimal()) or "Transfer-Encoding" in self.headers:
             raise Refused(411, "a request must say its length")
         if int(length) > BODY:
             raise Refused(413, f"a request may have {BODY} bytes")
-        text = self.rfile.read(int(length))
         try:
-            found = json.loads(text)
+            found = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"a body must be JSON: {error}") from None
         if not isinstance(found, dict):
@@ -180,22 +158,23 @@ class Handler(BaseHTTPRequestHandler):
     def _refuse(self, code, error):
         self.close_connection = True  # its body may not have been read
         where = {name: getattr(error, name) for name in ("place", "line") if hasattr(error, name)}
-        self._send(code, json.dumps({"error": str(error) or type(error).__name__, **where}).encode())
+        self._send_json(code, {"error": str(error) or type(error).__name__, **where})
 
-    def _send(self, code, content, kind="application/json"):
+    def _send_json(self, code, found):
+        self._send(code, json.dumps(found).encode(), "application/json")
+
+    def _send(self, code, content, kind):
         self.connection.settimeout(_PATIENCE)
         self.send_response(code)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text") else kind)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
     def end_headers(self):
         """With what browsers are to heed."""
-        for name, value in _HEADERS.items():
+        for name, value in {**_HEADERS, **({"Connection": "close"} if self.close_connection else {})}.items():
             self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
         super().end_headers()
 
     def log_message(self, form, *values):

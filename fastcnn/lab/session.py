@@ -17,10 +17,10 @@ class Lab:
     """A page in the browser on which a network learns: watch it, and touch it (docs/lab.md).
 
     Args:
-        model: built; if it is compiled it is trained so. Or the name of a network to begin with, as "lenet5" or "alexnet"; or
-            the path of a saved model. None: one that fits the images.
-        data: "mnist", "fashion" or "cifar10"; a folder or archive of images in class folders, or of IDX files; an .npz or CSV
-            file of digits; or ((x, y), (x_test, y_test)), as bytes or as the model takes them.
+        model: built; if it is compiled it is trained so. Or the name of a network to begin with, as "lenet5" or "alexnet";
+            or the path of a saved model. None: one that fits the images.
+        data: "mnist", "fashion" or "cifar10"; a folder or archive of images in class folders, or of IDX files; an .npz or
+            CSV file of digits; or ((x, y), (x_test, y_test)), as bytes or as the model takes them.
         folder: where the page saves models; it is made when that happens.
 
     Raises:
@@ -35,21 +35,19 @@ class Lab:
     """
 
     def __init__(self, model=None, data="mnist", folder="lab"):
-        if isinstance(model, str) and model not in PRESETS and not os.path.exists(model):
-            raise ValueError(f"model must be a model, a file that is there, or one of {', '.join(PRESETS)}. Received: {model!r}")
-        if model is not None and not isinstance(model, (str, os.PathLike)):
-            checked(model)
-        self._model, self.folder = model, os.path.abspath(folder)
+        named = isinstance(model, (str, os.PathLike))
+        if named and model not in PRESETS and not os.path.exists(model):
+            raise ValueError(f"model must be a model, a file that is there, or one of {', '.join(PRESETS)}. "
+                             f"Received: {model!r}")
+        self._model, self.folder = model if named or model is None else checked(model), os.path.abspath(folder)
         self._data = Images(*data) if isinstance(data, (tuple, list)) else data
         self.trainer = Trainer(self._begin)
         self.bench = Bench(self.trainer)
         self.server, self.url, self.finished = None, None, threading.Event()
 
     def _begin(self, trainer):
-        model = self._model
-        known = model if model is not None and not isinstance(model, (str, os.PathLike)) else None
-        images = load(self._data, known, trainer.say)
-        self.bench.begin(("lenet5" if images.shape[2] == 1 else "convnetjs-cifar10") if model is None else model, images)
+        images = load(self._data, None if isinstance(self._model, (str, os.PathLike)) else self._model, trainer.say)
+        self.bench.begin(self._model or ("lenet5" if images.shape[2] == 1 else "convnetjs-cifar10"), images)
 
     @property
     def model(self):
@@ -125,4 +123,4 @@ class Lab:
 
     def _repr_html_(self):
         """In a notebook the lab shows itself."""
-        return (f'<iframe src="{self.start()}" width="100%" height="900" allow="camera" style="border: 0"></iframe>')
+        return f'<iframe src="{self.start()}" width="100%" height="900" allow="camera" style="border: 0"></iframe>'

@@ -1,27 +1,16 @@
 """How the page speaks of optimizers: a name, and four numbers that may change while training goes on."""
 
-from typing import NamedTuple
-
 from fastcnn import arguments, optimizers
 
-
-class Kind(NamedTuple):
-    """An optimizer of the page: its class, what it is made with, and which of its numbers the page calls momentum."""
-
-    cls: str
-    options: dict
-    momentum: str | None
-
-
-KINDS = {
-    "SGD": Kind("SGD", {"decoupled": False}, "momentum"),
-    "Nesterov": Kind("SGD", {"decoupled": False, "nesterov": True}, "momentum"),
-    "RMSprop": Kind("RMSprop", {}, "momentum"),
-    "Adagrad": Kind("Adagrad", {}, None),
-    "Adadelta": Kind("Adadelta", {"decoupled": False}, None),
-    "Adam": Kind("Adam", {}, "beta_1"),
-    "AdamW": Kind("AdamW", {}, "beta_1"),
-    "SDLM": Kind("SDLM", {"mu": 0.4, "first_mu": 1.68}, None),
+KINDS = {  # name on the page: class, what it is made with, which of its numbers the page calls momentum
+    "SGD": ("SGD", {"decoupled": False}, "momentum"),
+    "Nesterov": ("SGD", {"decoupled": False, "nesterov": True}, "momentum"),
+    "RMSprop": ("RMSprop", {}, "momentum"),
+    "Adagrad": ("Adagrad", {}, None),
+    "Adadelta": ("Adadelta", {"decoupled": False}, None),
+    "Adam": ("Adam", {}, "beta_1"),
+    "AdamW": ("AdamW", {}, "beta_1"),
+    "SDLM": ("SDLM", {"mu": 0.4, "first_mu": 1.68}, None),
 }
 
 
@@ -38,55 +27,52 @@ def made(chosen):
         >>> made({"optimizer": "Nesterov", "learning_rate": 0.1, "momentum": 0.5}).momentum
         0.5
     """
-    kind = KINDS[arguments.choice("optimizer", chosen.get("optimizer"), tuple(KINDS))]
-    names = {"learning_rate": "learning_rate", "weight_decay": "weight_decay", "momentum": kind.momentum}
-    own = {name: arguments.number(key, chosen[key], 0) for key, name in names.items() if name and chosen.get(key) is not None}
-    return getattr(optimizers, kind.cls)(**kind.options, **own)
+    cls, options, momentum = KINDS[arguments.choice("optimizer", chosen.get("optimizer"), tuple(KINDS))]
+    names = {"learning_rate": "learning_rate", "weight_decay": "weight_decay", "momentum": momentum}
+    own = {names[key]: arguments.number(key, value, 0) for key, value in chosen.items() if names.get(key) is not None}
+    return getattr(optimizers, cls)(**options, **own)
 
 
 def name_of(optimizer):
     """What the page calls an optimizer; of users' own classes their names."""
-    kind, nesterov = type(optimizer).__name__, getattr(optimizer, "nesterov", False)
-    return "Nesterov" if kind == "SGD" and nesterov else kind
+    return "Nesterov" if getattr(optimizer, "nesterov", False) else type(optimizer).__name__
+
+
+def _momentum(optimizer):
+    """The name of the number that the page calls so, or None."""
+    return KINDS.get(name_of(optimizer), (None,))[-1]
 
 
 def told(model, batch_size, epochs):
     """Settings as the page shows them; None: this network or optimizer has no such number."""
-    optimizer, rates = model.optimizer, dropouts(model)
-    kind = KINDS.get(name_of(optimizer))
+    optimizer, dropouts = model.optimizer, _dropouts(model)
+    momentum = _momentum(optimizer)
     return {"optimizer": name_of(optimizer), "learning_rate": optimizer.learning_rate,
-            "momentum": getattr(optimizer, kind.momentum) if kind and kind.momentum else None,
-            "weight_decay": optimizer.weight_decay, "dropout": rates[0].rate if rates else None,
-            "batch_size": batch_size, "epochs": epochs}
+            "momentum": getattr(optimizer, momentum) if momentum else None, "weight_decay": optimizer.weight_decay,
+            "dropout": dropouts[0].rate if dropouts else None, "batch_size": batch_size, "epochs": epochs}
 
 
-def dropouts(model):
-    """The layers that drop values."""
+def _dropouts(model):
     return [layer for _, layer in model._named_layers() if type(layer).__name__ in ("Dropout", "SpatialDropout2D")]
 
 
 def change(model, name, value):
-    """Sets one of the numbers, from the next step on; what the optimizer keeps of the weights stays. Another optimizer begins
-    anew.
+    """Sets one of the numbers, from the next step on; what the optimizer keeps of the weights stays. Another optimizer
+    begins anew.
 
     Raises:
         TypeError, ValueError: an unknown name, another value, or a number that there is not.
     """
-    optimizer = model.optimizer
-    if name == "optimizer":
-        if value != name_of(optimizer):
-            own = {key: getattr(optimizer, key) for key in ("weight_decay",)}
-            model.optimizer = made({"optimizer": value, **own})
-    elif name == "dropout":
-        for layer in dropouts(model):
-            layer.rate = arguments.part("dropout", value)
-    elif name == "momentum":
-        kind = KINDS.get(name_of(optimizer))
-        if not kind or not kind.momentum:
-            raise ValueError(f"{name_of(optimizer)} has no momentum. Received: {value!r}")
-        setattr(optimizer, kind.momentum, arguments.part("momentum", value))
+    optimizer, momentum = model.optimizer, _momentum(model.optimizer)
+    if name == "optimizer" and value != name_of(optimizer):
+        model.optimizer = made({"optimizer": value, "weight_decay": optimizer.weight_decay})
+    elif name == "momentum" and momentum:
+        setattr(optimizer, momentum, arguments.part(name, value))
     elif name in ("learning_rate", "weight_decay"):
         setattr(optimizer, name, arguments.number(name, value, 0))
-    else:
-        raise ValueError(f"settings are optimizer, learning_rate, momentum, weight_decay, dropout, batch_size and epochs. "
-                         f"Received: {name!r}")
+    elif name == "dropout":
+        for layer in _dropouts(model):
+            layer.rate = arguments.part(name, value)
+    elif name != "optimizer":
+        raise ValueError(f"{name_of(optimizer)} must be set by optimizer, learning_rate, weight_decay, dropout, batch_size, "
+                         f"epochs{', momentum' if momentum else ''}. Received: {name!r}")

@@ -4,9 +4,10 @@ import json
 import re
 
 MOST = 50_000  # characters of a text
-_AROUND = re.compile(r"\b(?:var|let|const|layer_defs|defs|push|net|layers|makeLayers|new|convnetjs|Net)\b|[\s\[\](),;=.]+")
-_QUOTED = re.compile(r"'((?:[^'\\\n]|\\.)*)'")
-_BARE = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
+_AROUND = re.compile(r"\b(?:var|let|const|layer_defs|push|net|layers|makeLayers|new|convnetjs|Net)\b|[\s\[\](),;=.]+")
+_STRING = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
+_PARTS = re.compile(rf"{_STRING}|//[^\n]*|[{{}}]")
+_QUOTED, _BARE = re.compile(r"'((?:[^'\\\n]|\\.)*)'"), re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
 
 
 class Wrong(ValueError):
@@ -23,7 +24,8 @@ class Wrong(ValueError):
 
 
 def objects(text):
-    """[(line, dictionary)] of what stands in braces in a text. Around it there may be JSON's and ConvNetJS' punctuation alone.
+    """[(line, dictionary)] of what stands in braces in a text. Around it there may be JSON's and ConvNetJS' punctuation
+    alone, and comments.
 
     Raises:
         Wrong: anything else; names the line.
@@ -33,34 +35,25 @@ def objects(text):
         [(1, {'type': 'pool', 'sx': 2})]
     """
     if not isinstance(text, str) or len(text) > MOST:
-        raise Wrong(f"a network must be a text of at most {MOST:,} characters. Received: "
-                    + (f"{len(text):,}" if isinstance(text, str) else type(text).__name__))
-    text = re.sub(r"//[^\n]*", "", text)
-    found, around, depth, start, end, quote = [], [], 0, 0, 0, None
-    for i, letter in enumerate(text):
-        if quote:
-            quote = None if letter == quote and text[i - 1] != "\\" else quote
-        elif depth and letter in "\"'":
-            quote = letter
-        elif letter == "{":
+        raise Wrong(f"a network must be a text of at most {MOST:,} characters")
+    text = re.sub(rf"({_STRING})|//[^\n]*", lambda match: match[1] or "", text)
+    found, depth, start, end = [], 0, 0, 0
+    for match in _PARTS.finditer(text):
+        if match[0] == "{":
+            if depth == 0:
+                start = match.start()
+                _check_between(text, end, start)
             depth += 1
-            if depth == 1:
-                around.append((end, text[end:i]))
-                start = i
-        elif letter == "}":
+        elif match[0] == "}":
             depth -= 1
             if depth < 0:
-                raise Wrong("} closes nothing here", line=_line(text, i))
+                raise Wrong("} closes nothing here", line=_line(text, match.start()))
             if depth == 0:
-                end = i + 1
-                found.append((_line(text, start), _read(text[start:end], _line(text, start))))
+                end = match.end()
+                found.append((_line(text, start), _read(text[start:end], len(found), _line(text, start))))
     if depth:
         raise Wrong("{ is never closed", len(found), _line(text, start))
-    for at, part in (*around, (end, text[end:])):
-        rest = _AROUND.sub("", part)
-        if rest:
-            line = _line(text, at + part.find(rest[0]))
-            raise Wrong(f"only layers in braces belong here. Received: {' '.join(part.split())[:60]!r}", line=line)
+    _check_between(text, end, len(text))
     if not found:
         raise Wrong("a network must have layers, each in braces. Received: none", line=1)
     return found
@@ -70,20 +63,23 @@ def _line(text, place):
     return text.count("\n", 0, place) + 1
 
 
-def _read(text, line):
+def _check_between(text, start, end):
+    rest = _AROUND.sub(lambda match: " " * len(match[0]), text[start:end])
+    if rest.strip():
+        at = start + len(rest) - len(rest.lstrip())
+        raise Wrong(f"only layers in braces belong here. Received: {' '.join(rest.split())[:60]!r}", line=_line(text, at))
+
+
+def _read(text, place, line):
     loose = _BARE.sub(r'\1"\2"\3', _QUOTED.sub(lambda match: json.dumps(match[1]), text))
-    error = None
     for form in text, re.sub(r",(\s*})", r"\1", loose):
         try:
-            found = json.loads(form, parse_constant=_refuse)
-        except json.JSONDecodeError as wrong:
-            error = error or wrong
-            error = wrong
-        except (ValueError, RecursionError) as wrong:
-            raise Wrong(f"this cannot be read: {wrong}", line=line) from None
-        else:
-            return found
-    raise Wrong(f"this is no layer in braces: {error.msg}", line=line + error.lineno - 1)
+            return json.loads(form, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            wrong = Wrong(f"this is no layer: {error.msg}", place, line + error.lineno - 1)
+        except (ValueError, RecursionError) as error:
+            raise Wrong(f"this cannot be read: {error}", place, line) from None
+    raise wrong
 
 
 def _refuse(name):

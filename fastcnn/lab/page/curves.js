@@ -2,7 +2,6 @@
 
 import { $, four, make, percent, png } from "./dom.js";
 import { Chart, COLOURS, smoothed } from "./chart.js";
-import { earlierRuns } from "./training.js";
 import { on, remember, remembered } from "./talk.js";
 
 const rows = { training: [], test: [] };
@@ -36,8 +35,8 @@ export function begin() {
       }));
   }
 
-  on("network", async () => {
-    runs = await earlierRuns();
+  on("network", (network) => {
+    ({ runs } = network);
     draw();
   });
   on("colours", draw);

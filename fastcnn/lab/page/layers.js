@@ -7,6 +7,7 @@ import { Mosaic, paintMap } from "./mosaic.js";
 
 const KINDS = { activations: "activations", gradients: "gradients", filters: "filters", filter_gradients: "filter gradients" };
 const shown = new Set(remembered("shown", "activations,gradients,filters").split(",").filter(Boolean));
+const BINS = 25;
 const wish = later(80, () => emit("wish"));
 let rows = new Map(), lab, picture, sight;
 
@@ -37,7 +38,7 @@ function figure(row, kind) {
 }
 
 function makeRow(fact) {
-  const row = { name: fact.name, figures: {}, near: false, held: false };
+  const row = { name: fact.name, figures: {}, shapes: {}, near: false, held: false };
   const facts = [fact.window && `${fact.type} ${fact.window}`, !fact.window && fact.type, fact.activation].filter(Boolean).join(", ");
   row.note = make("p", { class: "note" });
   row.more = make("p", { class: "dead" });
@@ -50,7 +51,7 @@ function makeRow(fact) {
       fact.takes.length > 1 && make("p", { class: "kind" }, `takes ${fact.takes.join(", ")}`), row.more, row.histograms),
     make("div", { class: "pictures" }, ...Object.values(row.figures).map(({ element }) => element), row.note));
   row.element.row = row;
-  if (fact.silent) write(row.note, "Leaves values out while it learns. Here it lets all through.");
+  write(row.note, fact.note);
   return row;
 }
 
@@ -66,18 +67,21 @@ function showNetwork(network) {
   for (const { element } of rows.values()) sight.observe(element);
 }
 
-function showHistograms(row, found) {
-  const dead = found.dead ? `${found.dead} of ${found.units} units are dead: the same for ${found.images} test images` : "";
-  write(row.more, dead);
-  const kinds = ["activations", "gradients", "weights"].filter((kind) => found[kind]);
-  row.histograms.replaceChildren(...kinds.map((kind) => {
-    const { low, high, counts } = found[kind], most = Math.max(...counts), canvas = make("canvas", { width: counts.length * 3, height: 22,
-      role: "img", "aria-label": `Histogram of ${kind}, ${four(low)} to ${four(high)}` });
-    const pen = canvas.getContext("2d");
-    pen.fillStyle = getComputedStyle($("layers")).getPropertyValue("--accent");
-    counts.forEach((n, i) => { const tall = Math.max(n ? 1 : 0, 22 * Math.sqrt(n / most)); pen.fillRect(3 * i, 22 - tall, 2, tall); });
-    return make("figure", { title: `${four(low)} … ${four(high)}` }, canvas, make("figcaption", {}, kind));
-  }));
+/** How often numbers of each size occur; zero is in the middle. */
+function showHistogram(row, kind, bytes, [low, high]) {
+  const found = (row.shapes[kind] ??= makeHistogram(row, kind)), counts = new Uint32Array(BINS);
+  for (const byte of bytes) counts[Math.min(BINS - 1, Math.floor(((byte - 1) * BINS) / 255))]++;
+  const most = Math.max(...counts), pen = found.getContext("2d"), high_ = found.height;
+  pen.clearRect(0, 0, found.width, high_);
+  pen.fillStyle = getComputedStyle(found).color;
+  counts.forEach((n, i) => { const tall = Math.max(n ? 1 : 0, high_ * Math.sqrt(n / most)); pen.fillRect(3 * i, high_ - tall, 2, tall); });
+  found.setAttribute("aria-label", `Histogram of ${KINDS[kind]}, ${four(low)} to ${four(high)}`);
+}
+
+function makeHistogram(row, kind) {
+  const canvas = make("canvas", { width: 3 * BINS, height: 22, role: "img" });
+  row.histograms.append(make("figure", {}, canvas, make("figcaption", {}, KINDS[kind])));
+  return canvas;
 }
 
 function showFrame(frame) {
@@ -90,16 +94,13 @@ function showFrame(frame) {
       element.hidden = !found || !shown.has(kind);
       if (element.hidden) continue;
       mosaic.show(found, frame.bytes);
+      if (!found.colours) showHistogram(row, kind, mosaic.shown.bytes, fact[kind]);
       const [low, high] = fact[kind].map(four);
       write(range, `${low} … ${high}${found.of > found.count ? `, ${found.count} of ${found.of}` : ""}`);
       canvas.setAttribute("aria-label", `${KINDS[kind]} of ${fact.name}, ${low} to ${high}. Enter enlarges.`);
     }
-    if (frame.statistics[fact.name] !== row.statistics) {
-      row.statistics = frame.statistics[fact.name];
-      const text = JSON.stringify(row.statistics);
-      if (text !== row.told) showHistograms(row, row.statistics);
-      row.told = text;
-    }
+    const [dead, units] = frame.dead[fact.name] ?? [0];
+    write(row.more, dead ? `${dead} of ${units} units are dead: the same for ${frame.probed} test images` : "");
   }
 }
 
@@ -196,8 +197,7 @@ export function begin(given) {
   const redraw = () => rows.forEach((row) => Object.values(row.figures).forEach(({ mosaic }) => mosaic.draw()));
   on("colours", () => {
     redraw();
-    rows.forEach((row) => { if (row.statistics) showHistograms(row, row.statistics); });
-    if (lab.frame) showSpecimen(lab.frame);
+    if (lab.frame) showFrame(lab.frame);
   });
   on("tab", (name) => { if (name === "layers") wish(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) wish(); });

@@ -49,7 +49,7 @@ function draw() {
   const mosaic = mosaicOf(open.name, open.kind);
   if (!mosaic?.shown) return;
   open.picture = mosaic.shown.picture;
-  const { count, height, width, colours } = open.picture, zoom = Math.max(1, Math.floor(336 / Math.max(height, width)));
+  const { count, height, width, colours } = open.picture, zoom = Math.max(1, Math.min(90, Math.floor(336 / Math.max(height, width))));
   Object.assign(parts.canvas, { width: width * zoom, height: height * zoom });
   const small = make("canvas", { width, height }), image = new ImageData(width, height), pen = parts.canvas.getContext("2d");
   paintMap(image.data, width, 0, 0, mosaic.shown.bytes, open.map, height, width, colours, scale());
@@ -117,23 +117,25 @@ function terms({ terms: found, inputs }) {
   return [make("p", { class: "note" }, `The ${found.length} largest of ${inputs} products:`), make("table", { class: "terms" }, ...rows)];
 }
 
+const ACTIVATED = { linear: "this is the value: ", softmax: "softmax compares it with all other units: " };
+
 function showSum(found) {
   const lines = [], step = (...text) => lines.push(make("p", { class: "line" }, ...text));
   const shape = `${open.flat ? `unit ${found.place[0] + 1}` : `row ${found.place[0]}, column ${found.place[1]}`} after ${found.step} steps`;
   write(parts.where, `${shape}: ${four(found.value)}`);
+  const value = () => make("b", {}, four(found.value));
   if (found.kind === "sum") {
+    step(`sum of products ${four(found.sum)} + bias ${four(found.bias)} = ${four(found.before)}`);
+    step(ACTIVATED[found.activation] ?? `${found.activation}(${four(found.before)}) = `, value());
     lines.push(...(found.windows ? windows(found) : terms(found)));
     if (found.channels > found.windows?.length) step(`and ${found.channels - found.windows.length} more maps`);
-    step(`sum of products ${four(found.sum)} + bias ${four(found.bias)} = ${four(found.before)}`);
-    step(found.activation === "linear" ? "this is the value: " : found.activation === "softmax" ? "softmax compares it with all other units: " : `${found.activation}(${four(found.before)}) = `, make("b", {}, four(found.value)));
   } else if (found.kind === "max" || found.kind === "mean") {
+    step(`the ${found.kind === "max" ? "largest" : "mean"} of these is `, value());
     lines.push(...windows(found));
-    step(`their ${found.kind === "max" ? "largest" : "mean"} is `, make("b", {}, four(found.value)));
   } else if (found.kind === "softmax") {
-    step(`e^${four(found.before)} divided by the sum of e^score over all ${found.scores.length} scores is `, make("b", {}, four(found.value)));
-  } else if (found.kind === "function") {
-    step(`${found.activation}(${four(found.before)}) = `, make("b", {}, four(found.value)));
-  } else step("the layer gives ", make("b", {}, four(found.value)));
+    step(`e^${four(found.before)} divided by the sum of e^score over all ${found.inputs} scores is `, value());
+  } else if (found.kind === "function") step(`${found.activation}(${four(found.before)}) = `, value());
+  else step("the layer gives ", value());
   parts.sum.replaceChildren(...lines);
 }
 

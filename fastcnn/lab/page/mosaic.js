@@ -2,13 +2,13 @@
 
 import { scale } from "./colours.js";
 
-const GAP = 1; // pixel between maps
+const gapOf = ({ height, width }) => (height * width > 1 ? 1 : 0); // pixels between maps
 
 /** How many times larger a map is shown. */
 function zoomOf({ count, height, width }, room) {
   const side = Math.max(height, width);
   if (count === 1) return Math.max(0.1, Math.min(4, room / width, 300 / height));
-  if (side === 1) return 9;
+  if (side === 1) return 13;
   return side > 64 ? Math.min(1, 90 / side) : Math.max(1, Math.min(9, Math.floor(68 / side)));
 }
 
@@ -31,13 +31,13 @@ export class Mosaic {
 
   draw() {
     if (!this.shown) return;
-    const { picture, bytes } = this.shown;
+    const { picture, bytes } = this.shown, gap = gapOf(picture);
     const { count, height, width, colours } = picture;
     const room = this.canvas.parentElement.clientWidth || 300;
     const zoom = zoomOf(picture, room);
-    this.columns = Math.max(1, Math.min(count, Math.floor((room / zoom + GAP) / (width + GAP))));
+    this.columns = Math.max(1, Math.min(count, Math.floor((room / zoom + gap) / (width + gap))));
     const rows = Math.ceil(count / this.columns);
-    const wide = this.columns * (width + GAP) - GAP, high = rows * (height + GAP) - GAP;
+    const wide = this.columns * (width + gap) - gap, high = rows * (height + gap) - gap;
     if (this.canvas.width !== wide || this.canvas.height !== high || this.zoom !== zoom) {
       Object.assign(this.canvas, { width: wide, height: high });
       this.canvas.style.width = `${Math.round(wide * zoom)}px`;
@@ -46,7 +46,7 @@ export class Mosaic {
     }
     const image = new ImageData(wide, high), table = scale(), out = image.data;
     for (let map = 0; map < count; map++) {
-      const left = (map % this.columns) * (width + GAP), top = Math.floor(map / this.columns) * (height + GAP);
+      const left = (map % this.columns) * (width + gap), top = Math.floor(map / this.columns) * (height + gap);
       paintMap(out, wide, left, top, bytes, map, height, width, colours, table);
     }
     this.canvas.getContext("2d").putImageData(image, 0, 0);
@@ -55,11 +55,11 @@ export class Mosaic {
   /** [map, row, column] below the pointer, or null. */
   at(event) {
     if (!this.shown) return null;
-    const { count, height, width } = this.shown.picture, box = this.canvas.getBoundingClientRect();
+    const { count, height, width } = this.shown.picture, gap = gapOf(this.shown.picture), box = this.canvas.getBoundingClientRect();
     const x = Math.floor(((event.clientX - box.left) / box.width) * this.canvas.width);
     const y = Math.floor(((event.clientY - box.top) / box.height) * this.canvas.height);
-    const map = Math.floor(y / (height + GAP)) * this.columns + Math.floor(x / (width + GAP));
-    return map < count ? [map, Math.min(y % (height + GAP), height - 1), Math.min(x % (width + GAP), width - 1)] : null;
+    const map = Math.floor(y / (height + gap)) * this.columns + Math.floor(x / (width + gap));
+    return map < count ? [map, Math.min(y % (height + gap), height - 1), Math.min(x % (width + gap), width - 1)] : null;
   }
 }
 

@@ -79,7 +79,7 @@ function change(found) {
 
 async function apply() {
   try {
-    const { kept } = await post("build", { text: parts.text.value, apply: true });
+    const { kept } = await post("apply", { text: parts.text.value });
     say(kept.length ? `In use. Layers that kept what they had learnt: ${kept.join(", ")}.` : "In use, with new weights.");
   } catch (error) {
     showWrong(error);

@@ -1,7 +1,7 @@
 // The head of the page, and the numbers that training goes by.
 
 import { $, duration, four, later, make, percent, thousands, write } from "./dom.js";
-import { get, on, post, trying } from "./talk.js";
+import { on, post, trying } from "./talk.js";
 
 const POWERS = { toValue: (x) => 10 ** x, toPlace: (v) => Math.log10(Math.max(v, 1e-9)) };
 const PLAIN = { toValue: (x) => x, toPlace: (v) => v };
@@ -89,6 +89,3 @@ export function begin(lab) {
     for (const [name, { show }] of Object.entries(sliders)) show(frame.settings[name]);
   });
 }
-
-/** Earlier runs, for whoever draws them. */
-export const earlierRuns = async () => (await get("runs")).runs;
