@@ -9,6 +9,7 @@ from fastcnn.lab import layers, network, presets, settings
 from fastcnn.lab.arithmetic import arithmetic
 from fastcnn.lab.code import code_of
 from fastcnn.lab.frames import packed
+from fastcnn.lab.text import Wrong
 
 _NAME = re.compile(r"\w[\w. -]{0,63}", re.ASCII)  # of a file, without its ending
 _ENDING = ".safetensors"
@@ -112,9 +113,12 @@ class Actions:
         return self._done(self.bench.set, body)
 
     def post_build(self, body):
-        """Tries the network of a `text`."""
+        """Tries the network of a `text`: its layers, or what is wrong, and where."""
         self._images()
-        model, _ = self.bench.built(body.get("text"))
+        try:
+            model, _ = self.bench.built(body.get("text"))
+        except Wrong as error:
+            return {"error": str(error), "place": error.place, "line": error.line}
         return {"layers": layers.facts(model), "entries": network.entries(model), "parameters": model.count_params()}
 
     def post_apply(self, body):

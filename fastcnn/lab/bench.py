@@ -8,6 +8,7 @@ from fastcnn import arguments, layers
 from fastcnn.lab import network, presets, settings
 from fastcnn.lab.comparing import Comparison
 from fastcnn.lab.text import Wrong
+from fastcnn.model.loading import load_model
 from fastcnn.registry import custom_objects
 
 _RUNS = 4        # earlier trainings whose curves are kept
@@ -68,8 +69,6 @@ class Bench:
 
     def load(self, path):
         """Takes a saved model."""
-        from fastcnn import load_model
-
         model = checked(load_model(path, _own_layers(self.trainer.model)))
         self._take(_compiled(model), os.path.basename(os.fsdecode(path)).rpartition(".")[0])
 

@@ -101,5 +101,6 @@ def dead_units(model, x):
         >>> dead_units(fastcnn.networks.lenet5(seed=0), np.zeros((2, 28, 28, 1)))["f6"]
         [84, 84]
     """
-    found = {name: y.reshape(-1, y.shape[-1]) for name, y in model._passed(x, layers.shown(model), keep=True).outputs.items()}
-    return {name: [int((y.min(axis=0) == y.max(axis=0)).sum()), y.shape[1]] for name, y in found.items()}
+    outputs = model._passed(x, layers.shown(model), keep=True).outputs
+    found = {name: np.ptp(y.reshape(-1, y.shape[-1]), axis=0) for name, y in outputs.items()}
+    return {name: [int((ranges == 0).sum()), len(ranges)] for name, ranges in found.items()}

@@ -39,8 +39,12 @@ export async function getPacked(path, values = {}, options = {}) {
   return [JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))), new Uint8Array(buffer, 4 + length)];
 }
 
-export const post = async (path, body = {}) => (await ask(path, {
-  method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } })).json();
+export async function post(path, body = {}) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await (await ask(path, { method: "POST", body: JSON.stringify(body), headers })).json();
+  if (answer.error) throw new Refused(answer);
+  return answer;
+}
 
 /** Does something, and shows what is wrong with it. */
 export async function trying(action) {
