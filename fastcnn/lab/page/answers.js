@@ -1,6 +1,6 @@
 // What the network answers to test images: a strip of them, which classes it confuses, its worst mistakes.
 
-import { $, make, percent, thousands, write } from "./dom.js";
+import { $, button, card, headings, make, note, percent, thousands, write } from "./dom.js";
 import { get, getPacked, on, post, trying } from "./talk.js";
 import { paintPicture } from "./colours.js";
 import { bars } from "./layers.js";
@@ -14,24 +14,28 @@ function build() {
   parts.title = make("p", { class: "note" });
   parts.table = make("div", { class: "scroll" });
   parts.which = make("h3", {}, "");
+  const others = button("Others", () => { first += COUNT; refresh(true); });
   $("answers-panel").append(
-    make("section", { class: "card" }, make("header", {}, make("h2", {}, "Test images"),
-      make("button", { onclick: () => { first += COUNT; refresh(true); } }, "Others")), parts.title, parts.strip),
-    make("section", { class: "card" }, make("h2", {}, "Which classes it confuses"),
-      make("p", { class: "note" }, "Rows: what an image is. Columns: what the network says. Choose a number to see these images."), parts.table, parts.which, parts.confused),
-    make("section", { class: "card" }, make("h2", {}, "Worst mistakes"), make("p", { class: "note" }, "Wrong, and most sure of it."), parts.mistakes));
+    make("section", { class: "card" }, make("header", {}, make("h2", {}, "Test images"), others), parts.title, parts.strip),
+    card("Which classes it confuses",
+      note("Rows: what an image is. Columns: what the network says. Choose a number to see these images."),
+      parts.table, parts.which, parts.confused),
+    card("Worst mistakes", note("Wrong, and most sure of it."), parts.mistakes));
 }
 
 /** Cards of images: each with its picture and the three likeliest classes. */
 async function cards(target, found) {
   const names = lab.network.classes;
-  if (target.childElementCount !== found.length) target.replaceChildren(...found.map(() => make("button", { class: "answer-card" },
-    make("canvas", { class: "pixels", "aria-hidden": "true" }), make("p", {}), make("ol", { class: "says" }))));
+  if (target.childElementCount !== found.length) {
+    target.replaceChildren(...found.map(() => make("button", { class: "answer-card" },
+      make("canvas", { class: "pixels", "aria-hidden": "true" }), make("p", {}), make("ol", { class: "says" }))));
+  }
   if (!found.length) return;
   const numbers = found.map(({ number }) => number);
   if (target.numbers !== String(numbers)) {
     const [{ shape: [, height, width, channels] }, bytes] = await getPacked("pictures", { numbers });
-    numbers.forEach((_, i) => paintPicture(target.children[i].firstChild, bytes.subarray(i * height * width * channels), height, width, channels));
+    const size = height * width * channels;
+    numbers.forEach((_, i) => paintPicture(target.children[i].firstChild, bytes.subarray(i * size), height, width, channels));
     target.numbers = String(numbers);
   }
   found.forEach(({ number, label, likeliest }, i) => {
@@ -45,16 +49,16 @@ async function cards(target, found) {
 }
 
 function showTable(counts, names) {
-  if (!counts) return parts.table.replaceChildren(make("p", { class: "note" }, "There are too many classes for a table."));
+  if (!counts) return parts.table.replaceChildren(note("There are too many classes for a table."));
   const most = Math.max(1, ...counts.flatMap((row, i) => row.filter((_, j) => i !== j)));
-  const head = make("tr", {}, make("td", {}), ...names.map((name) => make("th", { scope: "col" }, name)));
-  parts.table.replaceChildren(make("table", { class: "confusion" }, head, ...counts.map((row, i) => make("tr", {}, make("th", { scope: "row" }, names[i]),
-    ...row.map((n, j) => {
-      const button = make("button", { "aria-label": `${n} images of ${names[i]} called ${names[j]}`, onclick: () => showConfused(i, j) }, n ? String(n) : "");
-      const td = make("td", { class: i === j ? "same" : "" }, button);
-      td.style.setProperty("--part", i === j ? n / Math.max(1, ...row) : n / most);
-      return td;
-    })))));
+  const cell = (n, i, j) => {
+    const what = { "aria-label": `${n} images of ${names[i]} called ${names[j]}` };
+    const td = make("td", { class: i === j ? "same" : "" }, button(n ? String(n) : "", () => showConfused(i, j), what));
+    td.style.setProperty("--part", i === j ? n / Math.max(1, ...counts[i]) : n / most);
+    return td;
+  };
+  const rows = counts.map((row, i) => make("tr", {}, make("th", { scope: "row" }, names[i]), ...row.map((n, j) => cell(n, i, j))));
+  parts.table.replaceChildren(make("table", { class: "confusion" }, headings(["", ...names]), ...rows));
 }
 
 async function showConfused(label, answer) {
@@ -70,7 +74,8 @@ async function refresh(now = false) {
   busy = true;
   try {
     const found = await get("answers", { first, count: COUNT });
-    write(parts.title, `${percent(found.accuracy)} of ${thousands(found.count)} test images right, ${thousands(found.wrong)} wrong. Choose one to see it in the layers.`);
+    write(parts.title, `${percent(found.accuracy)} of ${thousands(found.count)} test images right, `
+      + `${thousands(found.wrong)} wrong. Choose one to see it in the layers.`);
     const text = JSON.stringify(found.confusion);
     if (text !== parts.told && !parts.table.matches(":focus-within")) showTable(found.confusion, found.names);
     parts.told = text;

@@ -1,6 +1,6 @@
 // Layers as blocks: fields to change, buttons to move, remove and add them.
 
-import { make, thousands } from "./dom.js";
+import { button, choices, make, thousands } from "./dom.js";
 
 const PALETTE = {
   convolution: { layer: "Conv2D", filters: 8, kernel_size: 3, padding: "same", activation: "relu" },
@@ -24,7 +24,10 @@ const FIELDS = { // shown though by default, in this order
 };
 
 /** The text of entries, a layer a line. */
-export const written = (entries) => `[\n${entries.map((entry) => `  ${JSON.stringify(entry).replaceAll('":', '": ').replaceAll(',"', ', "')}`).join(",\n")}\n]`;
+export function written(entries) {
+  const lines = entries.map((entry) => `  ${JSON.stringify(entry).replaceAll('":', '": ').replaceAll(',"', ', "')}`);
+  return `[\n${lines.join(",\n")}\n]`;
+}
 
 /** A value as its field has it, and back. */
 const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -38,12 +41,12 @@ function field(key, value, change) {
   let input;
   if (CHOICES[key] && typeof value === "string") {
     const names = CHOICES[key].includes(value) ? CHOICES[key] : [...CHOICES[key], value];
-    input = make("select", options, ...names.map((name) => make("option", {}, name)));
-    input.value = value;
+    input = choices(names, options);
   } else {
-    input = make("input", { ...options, inputmode: typeof value === "number" ? "decimal" : "text", size: String(Math.min(16, Math.max(3, textOf(value).length))) });
-    input.value = textOf(value);
+    const inputmode = typeof value === "number" ? "decimal" : "text";
+    input = make("input", { ...options, inputmode, size: String(Math.min(16, Math.max(3, textOf(value).length))) });
   }
+  input.value = textOf(value);
   return make("label", {}, key.replaceAll("_", " "), input);
 }
 
@@ -66,20 +69,26 @@ export const blocks = {
         [others[place], others[place + step]] = [others[place + step], others[place]];
         changed(others);
       };
+      const change = (key) => (value) => replaced(place, { ...entry, [key]: value });
+      const tool = (sign, what, disabled, action) => button(sign, action, { class: "icon", "aria-label": `${what} ${layer}`, disabled });
       return make("div", { class: "block", role: "group", "aria-label": `${place}: ${layer}` },
         make("span", {}, make("strong", {}, layer), make("span", { class: "shape" }, input ? "" : shapes[place - 1] ?? "")),
-        make("div", { class: "fields" }, ...fields.map(([key, value]) => field(key, value, (now) => replaced(place, { ...entry, [key]: now })))),
+        make("div", { class: "fields" }, ...fields.map(([key, value]) => field(key, value, change(key)))),
         make("span", { class: "tools" },
-          make("button", { class: "icon", "aria-label": `Move ${layer} up`, disabled: place < 2, onclick: () => swap(-1) }, "↑"),
-          make("button", { class: "icon", "aria-label": `Move ${layer} down`, disabled: input || place === entries.length - 1, onclick: () => swap(1) }, "↓"),
-          make("button", { class: "icon", "aria-label": `Remove ${layer}`, disabled: input, onclick: () => replaced(place) }, "✕")),
+          tool("↑", "Move up", place < 2, () => swap(-1)),
+          tool("↓", "Move down", input || place === entries.length - 1, () => swap(1)),
+          tool("✕", "Remove", input, () => replaced(place))),
         make("p", { class: "wrong" }));
     });
-    const kind = make("select", { "aria-label": "Kind of layer" }, ...Object.keys(PALETTE).map((name) => make("option", {}, name)));
-    const before = make("select", { "aria-label": "Where" }, ...entries.slice(1).map((entry, i) => make("option", { value: String(i + 1) }, `before ${i + 1}: ${entry.layer}`)), make("option", { value: String(entries.length) }, "at the end"));
+    const kind = choices(Object.keys(PALETTE), { "aria-label": "Kind of layer" });
+    const places = entries.slice(1).map((entry, i) => [String(i + 1), `before ${i + 1}: ${entry.layer}`]);
+    const before = choices([...places, [String(entries.length), "at the end"]], { "aria-label": "Where" });
     before.value = String(Math.max(1, entries.length - 1));
-    const add = () => changed([...entries.slice(0, Number(before.value)), PALETTE[kind.value], ...entries.slice(Number(before.value))]);
-    target.replaceChildren(...this.elements, make("div", { class: "row" }, make("button", { onclick: add }, "Add"), kind, before));
+    const add = () => {
+      const place = Number(before.value);
+      changed([...entries.slice(0, place), PALETTE[kind.value], ...entries.slice(place)]);
+    };
+    target.replaceChildren(...this.elements, make("div", { class: "row" }, button("Add", add), kind, before));
   },
 
   /** Marks a block as wrong. */

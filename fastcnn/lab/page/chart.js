@@ -83,7 +83,8 @@ export class Chart {
     pen.font = `11px ${style.fontFamily}`;
     pen.fillStyle = pen.strokeStyle = style.color;
     pen.lineWidth = 1;
-    const heights = this.log ? ticks(Math.floor(range.y0), Math.ceil(range.y1), 4).map((p) => 10 ** p) : ticks(range.y0, range.y1, 4);
+    const heights = this.log ? ticks(Math.floor(range.y0), Math.ceil(range.y1), 4).map((p) => 10 ** p)
+      : ticks(range.y0, range.y1, 4);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const y of heights) {
@@ -99,7 +100,8 @@ export class Chart {
     }
     pen.textAlign = "center";
     pen.textBaseline = "top";
-    for (const x of ticks(range.x0, range.x1, Math.max(2, Math.floor(wide / 90)))) pen.fillText(this.across(x), toX(x), high - BOTTOM + 5);
+    const across = ticks(range.x0, range.x1, Math.max(2, Math.floor(wide / 90)));
+    for (const x of across) pen.fillText(this.across(x), toX(x), high - BOTTOM + 5);
     pen.globalAlpha = 1;
   }
 
@@ -124,9 +126,10 @@ export class Chart {
 
   /** The values of all lines where the pointer is. */
   values(pen, style, toX, toY, wide, high) {
-    const found = this.lines.filter(({ faint, points }) => !faint && points.length).map((line) => {
-      const near = line.points.filter(([, y]) => y !== null).reduce((best, point) =>
-        (best === null || Math.abs(toX(point[0]) - this.pointer) < Math.abs(toX(best[0]) - this.pointer) ? point : best), null);
+    const away = ([x]) => Math.abs(toX(x) - this.pointer);
+    const found = this.lines.filter(({ faint }) => !faint).map((line) => {
+      const points = line.points.filter(([, y]) => y !== null);
+      const near = points.reduce((best, point) => (best && away(best) <= away(point) ? best : point), null);
       return near && { line, near };
     }).filter(Boolean);
     if (!found.length) return;

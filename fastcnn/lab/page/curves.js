@@ -9,7 +9,9 @@ let runs = [], images = 1, spoken = 0;
 
 export function begin() {
   const epochs = (x) => `${Number(x.toFixed(2))}`;
-  const charts = [new Chart($("loss"), { across: epochs }), new Chart($("accuracy"), { across: epochs, unit: (y) => percent(y, y > 0.9 && y < 1 ? 1 : 0), zero: false, most: 1 })];
+  const unit = (y) => percent(y, y > 0.9 && y < 1 ? 1 : 0);
+  const charts = [new Chart($("loss"), { across: epochs }),
+    new Chart($("accuracy"), { across: epochs, unit, zero: false, most: 1 })];
   for (const id of ["smooth", "log", "earlier"]) {
     const input = $(id), key = input.type === "checkbox" ? "checked" : "value";
     const kept = remembered(id, null);
@@ -50,7 +52,8 @@ export function begin() {
     if (news) draw();
     if (Date.now() - spoken > 3000) {
       spoken = Date.now();
-      $("loss").setAttribute("aria-label", `Loss on test images ${four(frame.test.loss)} after ${epochs(frame.epoch)} epochs`);
+      const loss = four(frame.test.loss);
+      $("loss").setAttribute("aria-label", `Loss on test images ${loss} after ${epochs(frame.epoch)} epochs`);
       $("accuracy").setAttribute("aria-label", `Right answers to test images ${percent(frame.test.accuracy)}`);
     }
   });

@@ -15,6 +15,20 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// What the page has many of
+
+export const note = (text) => make("p", { class: "note" }, text);
+
+export const card = (title, ...children) => make("section", { class: "card" }, make("h2", {}, title), ...children);
+
+export const button = (text, onclick, properties = {}) => make("button", { ...properties, onclick }, text);
+
+/** A list to choose from, of texts or [value, text]. */
+export const choices = (entries, properties = {}) => make("select", properties, ...entries.map((entry) =>
+  (typeof entry === "string" ? make("option", {}, entry) : make("option", { value: entry[0] }, entry[1]))));
+
+export const headings = (texts) => make("tr", {}, ...texts.map((text) => make("th", { scope: "col" }, text)));
+
 /** Writes a text, if it is another one: what stays costs nothing. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -5,7 +5,8 @@ import { on, post, say, trying } from "./talk.js";
 import { bars } from "./layers.js";
 
 const SIDE = 280;
-let lab, pen, stroke = null, cursor = [SIDE / 2, SIDE / 2], stream = null, sending = false, changed = false, drawn = false, photograph = false;
+let lab, pen, stroke = null, cursor = [SIDE / 2, SIDE / 2], stream = null;
+let sending = false, changed = false, drawn = false, photograph = false;
 
 const isGrey = () => lab.network?.shape[2] === 1;
 const isDigits = () => isGrey() && lab.network.classes.join("") === "0123456789";
@@ -42,10 +43,12 @@ function put(source, width, height) {
   send();
 }
 
+const greyOf = (data, i) => 0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2];
+
 /** Ink of the pad, 0 to 1 for each pixel: of photographs on paper what is darker than the paper. */
 function ink() {
   const { data } = pen.getImageData(0, 0, SIDE, SIDE), found = new Float32Array(SIDE * SIDE);
-  for (let i = 0; i < found.length; i++) found[i] = (0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2]) / 255;
+  for (let i = 0; i < found.length; i++) found[i] = greyOf(data, i) / 255;
   if (photograph) {
     const sorted = Float32Array.from(found).sort(), at = (part) => sorted[Math.floor(part * (sorted.length - 1))];
     const paper = at(0.5), low = at(0.01), high = at(0.99), bright = paper > (low + high) / 2;
@@ -92,7 +95,7 @@ function pixels() {
   const { data } = to.getImageData(0, 0, width, height), found = [];
   for (let i = 0; i < width * height; i++) {
     if (channels === 3) found.push(data[4 * i], data[4 * i + 1], data[4 * i + 2]);
-    else found.push(Math.round(0.3 * data[4 * i] + 0.59 * data[4 * i + 1] + 0.11 * data[4 * i + 2]));
+    else found.push(Math.round(greyOf(data, i)));
   }
   return found;
 }
@@ -149,7 +152,9 @@ function stopCamera() {
 
 async function openFile(file) {
   await trying(async () => {
-    const image = await createImageBitmap(file).catch(() => { throw new Error(`${file.name} is no picture that the browser knows.`); });
+    const image = await createImageBitmap(file).catch(() => {
+      throw new Error(`${file.name} is no picture that the browser knows.`);
+    });
     put(image, image.width, image.height);
   });
 }

@@ -1,6 +1,6 @@
 // Models in files, and the page as a Python program.
 
-import { $, download, make, write } from "./dom.js";
+import { $, button, card, download, make, note, write } from "./dom.js";
 import { get, on, post, say, trying } from "./talk.js";
 
 const parts = {};
@@ -10,13 +10,16 @@ function build(lab) {
   parts.list = make("ul", { class: "files" });
   parts.code = make("code", {});
   parts.where = make("p", { class: "note" });
+  const code = () => parts.code.textContent;
   $("files-panel").append(
-    make("section", { class: "card" }, make("h2", {}, "Save and load"), parts.where,
-      make("form", { class: "row", onsubmit: save }, make("label", { for: "save-name" }, "Save as "), parts.name, make("button", { class: "primary" }, "Save")), parts.list),
-    make("section", { class: "card" }, make("header", {}, make("h2", {}, "Show as code"),
-      make("button", { onclick: () => navigator.clipboard.writeText(parts.code.textContent).then(() => say("Copied.")) }, "Copy"),
-      make("button", { onclick: () => download("network.py", new Blob([parts.code.textContent], { type: "text/x-python" })) }, "Save as a file")),
-    make("p", { class: "note" }, "Python that makes this network and trains it in this way."), make("pre", { tabindex: "0", "aria-label": "Python" }, parts.code)));
+    card("Save and load", parts.where,
+      make("form", { class: "row", onsubmit: save }, make("label", { for: "save-name" }, "Save as "), parts.name,
+        make("button", { class: "primary" }, "Save")), parts.list),
+    card("Show as code", note("Python that makes this network and trains it in this way."),
+      make("div", { class: "row" },
+        button("Copy", () => navigator.clipboard.writeText(code()).then(() => say("Copied."))),
+        button("Save as a file", () => download("network.py", new Blob([code()], { type: "text/x-python" })))),
+      make("pre", { tabindex: "0", role: "region", "aria-label": "Python" }, parts.code)));
   on("network", (network) => {
     write(parts.where, `Models lie in the folder “${network.folder}”, as files that fastcnn.load_model reads.`);
     refresh();
@@ -39,7 +42,8 @@ async function refresh() {
   if (!found) return;
   const [{ names }, { code }] = found;
   write(parts.code, code);
-  parts.list.replaceChildren(...names.map((name) => make("li", {}, name, make("button", { class: "quiet", onclick: () => trying(() => post("load", { name })) }, "Load"))));
+  const load = (name) => button("Load", () => trying(() => post("load", { name })), { class: "quiet" });
+  parts.list.replaceChildren(...names.map((name) => make("li", {}, name, load(name))));
 }
 
 export function begin(lab) {

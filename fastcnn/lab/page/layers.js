@@ -1,11 +1,14 @@
 // Each layer of the network: its maps, gradients and filters, histograms, and the image that passes through.
 
-import { $, four, later, make, percent, png, thousands, write } from "./dom.js";
+import { $, button, choices, four, later, make, percent, png, thousands, write } from "./dom.js";
 import { emit, on, post, remember, remembered, trying } from "./talk.js";
 import { SCALES, chooseScale, chosenScale, paintPicture, scale } from "./colours.js";
 import { Mosaic, paintMap } from "./mosaic.js";
 
-const KINDS = { activations: "activations", gradients: "gradients", filters: "filters", filter_gradients: "filter gradients" };
+const KINDS = { activations: "activations", gradients: "gradients", filters: "filters",
+  filter_gradients: "filter gradients" };
+const SOURCES = [["test", "a test image"], ["training", "a training image"], ["test-on", "other test images all the time"],
+  ["training-on", "other training images all the time"], ["drawing", "my drawing"]];
 const shown = new Set(remembered("shown", "activations,gradients,filters").split(",").filter(Boolean));
 const BINS = 25;
 const wish = later(80, () => emit("wish"));
@@ -30,7 +33,8 @@ export function another() {
 function figure(row, kind) {
   const canvas = make("canvas", { tabindex: "0", role: "button" });
   const range = make("span", { class: "range" });
-  const element = make("figure", { class: "maps", hidden: true }, make("figcaption", {}, `${KINDS[kind]} `, range), make("div", {}, canvas));
+  const title = make("figcaption", {}, `${KINDS[kind]} `, range);
+  const element = make("figure", { class: "maps", hidden: true }, title, make("div", {}, canvas));
   const mosaic = new Mosaic(canvas), open = (place) => emit("enlarge", { name: row.name, kind, place });
   canvas.addEventListener("click", (event) => { const place = mosaic.at(event); if (place) open(place); });
   canvas.addEventListener("keydown", (event) => { if (event.key === "Enter") open([0, 0, 0]); });
@@ -39,7 +43,7 @@ function figure(row, kind) {
 
 function makeRow(fact) {
   const row = { name: fact.name, figures: {}, shapes: {}, near: false, held: false };
-  const facts = [fact.window && `${fact.type} ${fact.window}`, !fact.window && fact.type, fact.activation].filter(Boolean).join(", ");
+  const facts = [[fact.type, fact.window].filter(Boolean).join(" "), fact.activation].filter(Boolean).join(", ");
   row.note = make("p", { class: "note" });
   row.more = make("p", { class: "dead" });
   row.histograms = make("div", { class: "histograms" });
@@ -47,7 +51,7 @@ function makeRow(fact) {
   row.element = make("article", { class: "card layer", "aria-label": `Layer ${fact.name}` },
     make("header", {}, make("h3", {}, fact.name), make("p", { class: "kind" }, facts),
       make("p", { class: "shape" }, fact.shape.join(" × ")),
-      fact.parameters && make("p", { class: "parameters", title: "filters × window × channels + biases" }, fact.parameters),
+      fact.parameters && make("p", { class: "kind", title: "filters × window × channels + biases" }, fact.parameters),
       fact.takes.length > 1 && make("p", { class: "kind" }, `takes ${fact.takes.join(", ")}`), row.more, row.histograms),
     make("div", { class: "pictures" }, ...Object.values(row.figures).map(({ element }) => element), row.note));
   row.element.row = row;
@@ -74,7 +78,10 @@ function showHistogram(row, kind, bytes, [low, high]) {
   const most = Math.max(...counts), pen = found.getContext("2d"), high_ = found.height;
   pen.clearRect(0, 0, found.width, high_);
   pen.fillStyle = getComputedStyle(found).color;
-  counts.forEach((n, i) => { const tall = Math.max(n ? 1 : 0, high_ * Math.sqrt(n / most)); pen.fillRect(3 * i, high_ - tall, 2, tall); });
+  counts.forEach((n, i) => {
+    const tall = Math.max(n ? 1 : 0, high_ * Math.sqrt(n / most));
+    pen.fillRect(3 * i, high_ - tall, 2, tall);
+  });
   found.setAttribute("aria-label", `Histogram of ${KINDS[kind]}, ${four(low)} to ${four(high)}`);
 }
 
@@ -108,31 +115,32 @@ function showFrame(frame) {
 
 function makeSpecimen() {
   const numbered = (step) => () => {
-    const { kind, number } = lab.frame.specimen, count = kind === "training" ? lab.network.training : lab.network.test;
-    trying(() => post("specimen", { kind: kind === "drawing" ? "test" : kind, number: number === null ? 0 : (number + step + count) % count }));
+    const { kind, number } = lab.frame.specimen, training = kind === "training";
+    const count = training ? lab.network.training : lab.network.test;
+    trying(() => post("specimen", { kind: training ? kind : "test", number: ((number ?? -step) + step + count) % count }));
   };
-  const source = make("select", { "aria-label": "Which image is shown", onchange: () => {
+  const source = choices(SOURCES, { "aria-label": "Which image is shown", onchange: () => {
     const [kind, follows] = source.value.split("-");
     if (kind !== "drawing") trying(() => post("specimen", { kind, number: follows ? null : 0 }));
-  } }, ...[["test", "a test image"], ["training", "a training image"], ["test-on", "other test images all the time"],
-    ["training-on", "other training images all the time"], ["drawing", "my drawing"]].map(([value, text]) => make("option", { value }, text)));
+  } });
   picture = { source, image: make("canvas", { class: "pixels", role: "img", "aria-label": "The image that is shown" }),
     saliency: make("canvas", { class: "pixels", role: "img", "aria-label": "Which pixels the answer depends on" }),
     text: make("p", { class: "truth" }), bars: make("ol", { class: "says" }) };
   $("specimen").append(
     make("figure", {}, picture.image, make("figcaption", {}, "image")),
-    make("figure", {}, picture.saliency, make("figcaption", { title: "How much each pixel changes the answer's score" }, "what matters")),
+    make("figure", { title: "How much each pixel changes the answer's score" }, picture.saliency,
+      make("figcaption", {}, "what matters")),
     make("div", { class: "answer" }, picture.text, picture.bars),
     make("div", { class: "choose" }, source, make("div", { class: "row" },
-      make("button", { onclick: numbered(-1), "aria-label": "The image before" }, "◀"),
-      make("button", { onclick: numbered(1), "aria-label": "The next image" }, "▶"),
-      make("button", { onclick: another, title: "n" }, "Another"))));
+      button("◀", numbered(-1), { "aria-label": "The image before" }), button("▶", numbered(1), { "aria-label": "The next image" }),
+      button("Another", another, { title: "n" }))));
 }
 
 /** Bars of the likeliest classes. */
 export function bars(list, likeliest, names, label = null) {
   if (list.childElementCount !== likeliest.length) {
-    list.replaceChildren(...likeliest.map(() => make("li", {}, make("span", { class: "name" }), make("span", { class: "bar" }, make("i")), make("span", { class: "part" }))));
+    list.replaceChildren(...likeliest.map(() => make("li", {}, make("span", { class: "name" }),
+      make("span", { class: "bar" }, make("i")), make("span", { class: "part" }))));
   }
   likeliest.forEach(([i, part], place) => {
     const [name, bar, value] = list.children[place].children;
@@ -144,25 +152,27 @@ export function bars(list, likeliest, names, label = null) {
 }
 
 function showSpecimen(frame) {
-  const { specimen, picture: [height, width, channels], bytes, saliency } = frame, names = lab.network.classes;
+  const { specimen: { kind, number, label, follows, likeliest }, picture: [height, width, channels], bytes, saliency } = frame;
   paintPicture(picture.image, bytes, height, width, channels);
   Object.assign(picture.saliency, { width: saliency.width, height: saliency.height });
   const image = new ImageData(saliency.width, saliency.height);
   paintMap(image.data, saliency.width, 0, 0, bytes.subarray(saliency.start), 0, saliency.height, saliency.width, false, scale());
   picture.saliency.getContext("2d").putImageData(image, 0, 0);
-  const said = names[specimen.likeliest[0][0]], right = specimen.label === specimen.likeliest[0][0];
-  write(picture.text, specimen.label === null ? `Your drawing. The network says ${said}.`
-    : `${specimen.kind === "test" ? "Test" : "Training"} image ${thousands(specimen.number)}: ${names[specimen.label]}. The network says ${said}${right ? " ✓" : " ✗"}`);
-  bars(picture.bars, specimen.likeliest, names, specimen.label);
-  if (document.activeElement !== picture.source) picture.source.value = specimen.kind + (specimen.follows && specimen.kind !== "drawing" ? "-on" : "");
+  const names = lab.network.classes, said = `The network says ${names[likeliest[0][0]]}`;
+  write(picture.text, label === null ? `Your drawing. ${said}.` : `${kind === "test" ? "Test" : "Training"} image `
+    + `${thousands(number)}: ${names[label]}. ${said} ${label === likeliest[0][0] ? "✓" : "✗"}`);
+  bars(picture.bars, likeliest, names, label);
+  if (document.activeElement !== picture.source) picture.source.value = follows && label !== null ? `${kind}-on` : kind;
 }
 
 /** All pictures in sight on one canvas. */
 function together() {
-  const found = [...rows.values()].flatMap((row) => Object.entries(row.figures).filter(([, f]) => !f.element.hidden && f.mosaic.shown)
-    .map(([kind, f]) => ({ name: `${row.name}: ${KINDS[kind]}, ${f.range.textContent}`, canvas: f.canvas, zoom: Math.max(1, Math.round(f.mosaic.zoom)) })));
-  const wide = Math.max(320, ...found.map(({ canvas, zoom }) => canvas.width * zoom)) + 16;
-  const whole = make("canvas", { width: wide, height: found.reduce((sum, { canvas, zoom }) => sum + canvas.height * zoom + 28, 8) });
+  const seen = ([, figure_]) => !figure_.element.hidden && figure_.mosaic.shown;
+  const found = [...rows.values()].flatMap((row) => Object.entries(row.figures).filter(seen).map(([kind, { range, canvas, mosaic }]) =>
+    ({ name: `${row.name}: ${KINDS[kind]}, ${range.textContent}`, canvas, zoom: Math.max(1, Math.round(mosaic.zoom)) })));
+  const width = Math.max(320, ...found.map(({ canvas, zoom }) => canvas.width * zoom)) + 16;
+  const height = found.reduce((sum, { canvas, zoom }) => sum + canvas.height * zoom + 28, 8);
+  const whole = make("canvas", { width, height });
   const pen = whole.getContext("2d"), style = getComputedStyle(document.body);
   pen.fillStyle = style.getPropertyValue("--card");
   pen.fillRect(0, 0, whole.width, whole.height);
@@ -189,9 +199,9 @@ export function begin(given) {
     } });
     return make("label", { class: "check" }, input, text);
   });
-  const colours = make("select", { onchange: () => chooseScale(colours.value) }, ...SCALES.map((name) => make("option", {}, name)));
+  const colours = choices(SCALES, { onchange: () => chooseScale(colours.value) });
   colours.value = chosenScale();
-  $("kinds").append(...boxes, make("label", {}, "colours ", colours), make("button", { class: "quiet", onclick: together }, "PNG"));
+  $("kinds").append(...boxes, make("label", {}, "colours ", colours), button("PNG", together, { class: "quiet" }));
   on("network", showNetwork);
   on("frame", showFrame);
   const redraw = () => rows.forEach((row) => Object.values(row.figures).forEach(({ mosaic }) => mosaic.draw()));

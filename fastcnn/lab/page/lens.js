@@ -1,6 +1,6 @@
 // A map, large, and how the number below the pointer comes about.
 
-import { $, four, make, tiny, write } from "./dom.js";
+import { $, button, four, make, note, tiny, write } from "./dom.js";
 import { get, on } from "./talk.js";
 import { colourOf, scale } from "./colours.js";
 import { hold, mosaicOf } from "./layers.js";
@@ -10,23 +10,23 @@ let open = null, asked = 0, waiting = false;
 const parts = {};
 
 function build() {
-  parts.canvas = make("canvas", { tabindex: "0", class: "pixels", role: "img", "aria-label": "The map. Arrow keys move to another number." });
+  parts.canvas = make("canvas", { tabindex: "0", class: "pixels", role: "img",
+    "aria-label": "The map. Arrow keys move to another number." });
   parts.title = make("h2", { id: "lens-title" });
   parts.where = make("p", { class: "note" });
   parts.sum = make("div", { class: "sum", "aria-live": "polite" });
   const move = (step) => () => go(open.map + step, open.row, open.column);
   $("lens").append(
     make("header", {}, parts.title, make("div", { class: "row" },
-      make("button", { onclick: move(-1), "aria-label": "The map before" }, "◀"),
-      make("button", { onclick: move(1), "aria-label": "The next map" }, "▶"),
-      make("button", { onclick: () => $("lens").close() }, "Close"))),
+      button("◀", move(-1), { "aria-label": "The map before" }), button("▶", move(1), { "aria-label": "The next map" }),
+      button("Close", () => $("lens").close()))),
     make("div", { class: "lens" }, make("div", { class: "large" }, parts.canvas, parts.where), parts.sum));
   $("lens").addEventListener("close", () => { hold(open.name, false); open = null; });
   parts.canvas.addEventListener("pointermove", (event) => {
     const box = parts.canvas.getBoundingClientRect(), { height, width } = open.picture;
-    const row = Math.floor(((event.clientY - box.top) / box.height) * height);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * width);
-    if (row >= 0 && column >= 0 && row < height && column < width && (row !== open.row || column !== open.column)) go(open.map, row, column);
+    const row = within(Math.floor(((event.clientY - box.top) / box.height) * height), height);
+    const column = within(Math.floor(((event.clientX - box.left) / box.width) * width), width);
+    if (row !== open.row || column !== open.column) go(open.map, row, column);
   });
   parts.canvas.addEventListener("keydown", (event) => {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
@@ -49,7 +49,8 @@ function draw() {
   const mosaic = mosaicOf(open.name, open.kind);
   if (!mosaic?.shown) return;
   open.picture = mosaic.shown.picture;
-  const { count, height, width, colours } = open.picture, zoom = Math.max(1, Math.min(90, Math.floor(336 / Math.max(height, width))));
+  const { count, height, width, colours } = open.picture;
+  const zoom = Math.max(1, Math.min(90, Math.floor(336 / Math.max(height, width))));
   Object.assign(parts.canvas, { width: width * zoom, height: height * zoom });
   const small = make("canvas", { width, height }), image = new ImageData(width, height), pen = parts.canvas.getContext("2d");
   paintMap(image.data, width, 0, 0, mosaic.shown.bytes, open.map, height, width, colours, scale());
@@ -96,8 +97,8 @@ const cell = (text, value) => {
 
 /** A small table of numbers, coloured by their sizes. */
 function grid(title, values, most) {
-  return make("figure", {}, make("figcaption", {}, title), make("table", { class: "grid" }, ...values.map((row) => make("tr", {},
-    ...row.map((value) => (value === null ? cell("·") : cell(tiny(value), value / (most || 1))))))));
+  const rows = values.map((row) => make("tr", {}, ...row.map((value) => (value === null ? cell("·") : cell(tiny(value), value / most)))));
+  return make("figure", {}, make("figcaption", {}, title), make("table", { class: "grid" }, ...rows));
 }
 
 const largest = (grids) => Math.max(1e-30, ...grids.flat(2).filter((v) => v !== null).map(Math.abs));
@@ -113,16 +114,16 @@ function windows({ windows: found, kind }) {
 
 function terms({ terms: found, inputs }) {
   const rows = found.map(({ input, x, w }) => make("tr", {}, make("th", { scope: "row" }, `input ${input + 1}`),
-    make("td", {}, four(x)), make("td", {}, "×"), make("td", {}, four(w)), make("td", {}, "="), make("td", {}, four(x * w))));
-  return [make("p", { class: "note" }, `The ${found.length} largest of ${inputs} products:`), make("table", { class: "terms" }, ...rows)];
+    ...[four(x), "×", four(w), "=", four(x * w)].map((text) => make("td", {}, text))));
+  return [note(`The ${found.length} largest of ${inputs} products:`), make("table", { class: "terms" }, ...rows)];
 }
 
 const ACTIVATED = { linear: "this is the value: ", softmax: "softmax compares it with all other units: " };
 
 function showSum(found) {
   const lines = [], step = (...text) => lines.push(make("p", { class: "line" }, ...text));
-  const shape = `${open.flat ? `unit ${found.place[0] + 1}` : `row ${found.place[0]}, column ${found.place[1]}`} after ${found.step} steps`;
-  write(parts.where, `${shape}: ${four(found.value)}`);
+  const [row, column] = found.place, where = open.flat ? `unit ${row + 1}` : `row ${row}, column ${column}`;
+  write(parts.where, `${where} after ${found.step} steps: ${four(found.value)}`);
   const value = () => make("b", {}, four(found.value));
   if (found.kind === "sum") {
     step(`sum of products ${four(found.sum)} + bias ${four(found.bias)} = ${four(found.before)}`);

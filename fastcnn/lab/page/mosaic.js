@@ -55,7 +55,8 @@ export class Mosaic {
   /** [map, row, column] below the pointer, or null. */
   at(event) {
     if (!this.shown) return null;
-    const { count, height, width } = this.shown.picture, gap = gapOf(this.shown.picture), box = this.canvas.getBoundingClientRect();
+    const { picture } = this.shown, { count, height, width } = picture, gap = gapOf(picture);
+    const box = this.canvas.getBoundingClientRect();
     const x = Math.floor(((event.clientX - box.left) / box.width) * this.canvas.width);
     const y = Math.floor(((event.clientY - box.top) / box.height) * this.canvas.height);
     const map = Math.floor(y / (height + gap)) * this.columns + Math.floor(x / (width + gap));

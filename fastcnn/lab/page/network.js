@@ -1,6 +1,6 @@
 // The network: presets, blocks and text, checked while it is written.
 
-import { $, later, make, thousands, write } from "./dom.js";
+import { $, button, card, choices, later, make, note, thousands, write } from "./dom.js";
 import { on, post, say, trying } from "./talk.js";
 import { blocks, written } from "./blocks.js";
 
@@ -8,21 +8,22 @@ let lab, last = "", entries = null;
 const parts = {};
 
 function build() {
-  parts.presets = make("select", { "aria-label": "Networks to begin with" });
-  parts.text = make("textarea", { id: "definition", spellcheck: "false", rows: 14, "aria-describedby": "definition-says", wrap: "off" });
+  parts.presets = choices([], { "aria-label": "Networks to begin with" });
+  parts.text = make("textarea", { id: "definition", spellcheck: "false", rows: 14, wrap: "off",
+    "aria-describedby": "definition-says" });
   parts.lines = make("div", { class: "lines", "aria-hidden": "true" });
   parts.says = make("p", { id: "definition-says", class: "says-what", role: "status", "aria-live": "polite" });
   parts.blocks = make("div", { class: "blocks" });
-  parts.apply = make("button", { class: "primary", onclick: apply }, "Use this network");
+  parts.apply = button("Use this network", apply, { class: "primary" });
   parts.facts = make("p", { class: "note" });
+  const take = button("Take it", () => trying(() => post("preset", { name: parts.presets.value })));
   $("network-panel").append(
-    make("section", { class: "card" }, make("h2", {}, "A network to begin with"), make("div", { class: "row" }, parts.presets,
-      make("button", { onclick: () => trying(() => post("preset", { name: parts.presets.value })) }, "Take it")), parts.facts),
-    make("section", { class: "card" }, make("h2", {}, "As blocks"), parts.blocks),
-    make("section", { class: "card" }, make("h2", {}, make("label", { for: "definition" }, "As text")),
-      make("p", { class: "note" }, "A list of layers, or ConvNetJS' layer_defs. Weights of layers that stay the same are kept."),
+    card("A network to begin with", make("div", { class: "row" }, parts.presets, take), parts.facts),
+    card("As blocks", parts.blocks),
+    card(make("label", { for: "definition" }, "As text"),
+      note("A list of layers, or ConvNetJS' layer_defs. Weights of layers that stay the same are kept."),
       make("div", { class: "editor" }, parts.lines, parts.text), parts.says,
-      make("div", { class: "row" }, parts.apply, make("button", { onclick: () => setText(lab.network.text) }, "Undo"))));
+      make("div", { class: "row" }, parts.apply, button("Undo", () => setText(lab.network.text)))));
   const check = later(250, tryText);
   parts.text.addEventListener("input", () => { number(); check(); });
   parts.text.addEventListener("scroll", () => { parts.lines.scrollTop = parts.text.scrollTop; });
@@ -31,7 +32,8 @@ function build() {
 /** Numbers of the lines, the wrong one marked. */
 function number(wrong = null) {
   const count = parts.text.value.split("\n").length;
-  parts.lines.replaceChildren(...Array.from({ length: count }, (_, i) => make("div", { class: i + 1 === wrong ? "wrong" : "" }, String(i + 1))));
+  const line = (_, i) => make("div", { class: i + 1 === wrong ? "wrong" : "" }, String(i + 1));
+  parts.lines.replaceChildren(...Array.from({ length: count }, line));
   parts.lines.scrollTop = parts.text.scrollTop;
 }
 
@@ -91,7 +93,7 @@ export function begin(given) {
   build();
   on("network", (network) => {
     const chosen = parts.presets.value;
-    parts.presets.replaceChildren(...Object.entries(network.presets).map(([name, title]) => make("option", { value: name }, title)));
+    parts.presets.replaceChildren(...choices(Object.entries(network.presets)).children);
     if (chosen) parts.presets.value = chosen;
     write(parts.facts, `Now: ${network.title}. Images of ${network.input.join(" × ")}, ${network.classes.length} classes, `
       + `${thousands(network.parameters)} parameters.`);

@@ -1,13 +1,14 @@
 // The head of the page, and the numbers that training goes by.
 
-import { $, duration, four, later, make, percent, thousands, write } from "./dom.js";
+import { $, choices, duration, four, later, make, percent, thousands, write } from "./dom.js";
 import { on, post, trying } from "./talk.js";
 
 const POWERS = { toValue: (x) => 10 ** x, toPlace: (v) => Math.log10(Math.max(v, 1e-9)) };
 const PLAIN = { toValue: (x) => x, toPlace: (v) => v };
 const SIZES = { toValue: (x) => Math.round(2 ** x), toPlace: (v) => Math.log2(v) };
 const NUMBERS = [ // name, label, what it means, smallest and largest place of the slider, step, its scale
-  ["learning_rate", "learning rate", "How far each step goes. Too small is slow, too large breaks what was learnt.", -5, 1, 0.02, POWERS],
+  ["learning_rate", "learning rate", "How far each step goes. Too small is slow, too large breaks what was learnt.", -5, 1, 0.02,
+    POWERS],
   ["momentum", "momentum", "How much of the last step's direction is kept.", 0, 0.99, 0.01, PLAIN],
   ["batch_size", "batch size", "Images that each step learns from. Another size begins the epoch anew.", 0, 10, 1, SIZES],
   ["weight_decay", "weight decay", "Pulls weights to zero, so that they stay small.", -6, -1, 0.1, POWERS],
@@ -21,7 +22,8 @@ const set = (name, value) => trying(() => post("settings", { [name]: value }));
 
 function slider([name, label, meaning, min, max, step_, scale]) {
   const value = make("input", { class: "value", inputmode: "decimal", "aria-label": `${label}, as a number` });
-  const range = make("input", { type: "range", min, max, step: step_, id: `set-${name}`, "aria-describedby": `means-${name}` });
+  const range = make("input", { type: "range", min, max, step: step_, id: `set-${name}`,
+    "aria-describedby": `means-${name}` });
   const send = later(120, (number) => set(name, number));
   range.addEventListener("input", () => {
     const off = scale === POWERS && name === "weight_decay" && Number(range.value) <= min;
@@ -34,7 +36,7 @@ function slider([name, label, meaning, min, max, step_, scale]) {
     make("span", { class: "unseen", id: `means-${name}` }, meaning));
   return { row, show: (now) => {
     row.hidden = now === null || now === undefined;
-    if (row.hidden || document.activeElement === value || document.activeElement === range && range.matches(":active")) return;
+    if (row.hidden || document.activeElement === value || range.matches(":active")) return;
     if (Number(value.value) !== Number(four(now)) || value.value === "") {
       value.value = four(now);
       range.value = scale.toPlace(now);
@@ -44,14 +46,15 @@ function slider([name, label, meaning, min, max, step_, scale]) {
 }
 
 export function begin(lab) {
-  const optimizer = make("select", { id: "set-optimizer", onchange: () => set("optimizer", optimizer.value) });
+  const optimizer = choices([], { id: "set-optimizer", onchange: () => set("optimizer", optimizer.value) });
   const epochs = make("input", { type: "number", min: 1, id: "set-epochs", class: "value",
     onchange: () => set("epochs", Number(epochs.value)) });
   const sliders = Object.fromEntries(NUMBERS.map((number) => [number[0], slider(number)]));
+  const setting = (input, id, text, title) => make("div", { class: "setting" }, make("label", { for: id, title }, text), input);
   $("settings").append(
-    make("div", { class: "setting" }, make("label", { for: "set-optimizer", title: "The rule that turns gradients into steps." }, "optimizer"), optimizer),
+    setting(optimizer, "set-optimizer", "optimizer", "The rule that turns gradients into steps."),
     ...Object.values(sliders).map(({ row }) => row),
-    make("div", { class: "setting" }, make("label", { for: "set-epochs", title: "An epoch is once through all training images." }, "stop after"), make("span", {}, epochs, " epochs")));
+    setting(make("span", {}, epochs, " epochs"), "set-epochs", "stop after", "An epoch is once through all training images."));
 
   if (innerWidth < 640) document.querySelector(".numbers").open = false; // it is long there
   $("start").addEventListener("click", startOrPause);
@@ -64,9 +67,7 @@ export function begin(lab) {
   on("network", (network) => {
     write($("title"), network.title);
     write($("data"), `${network.data}, ${thousands(network.training)} images`);
-    const names = network.optimizers.includes(lab.frame?.settings.optimizer) || !lab.frame ? network.optimizers
-      : [...network.optimizers, lab.frame.settings.optimizer];
-    optimizer.replaceChildren(...names.map((name) => make("option", {}, name)));
+    optimizer.replaceChildren(...choices(network.optimizers).children);
   });
   on("waiting", (frame) => frame.state === "loading" && write($("message"), `${frame.message || "one moment"} …`));
   on("frame", (frame) => {
