@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from functools import partial
 
 from fastcnn import arguments
 from fastcnn.lab import layers, network, presets, settings
@@ -30,7 +31,12 @@ class Actions:
     def table(self):
         """{(method, path): function of the query, or of the body}."""
         names = [name.split("_", 1) for name in dir(self) if name.startswith(("get_", "post_"))]
-        return {(method.upper(), f"/api/{name}"): getattr(self, f"{method}_{name}") for method, name in names}
+        return {(method.upper(), f"/api/{name}"): partial(self._answer, f"{method}_{name}") for method, name in names}
+
+    def _answer(self, name, given):
+        if self.trainer.doing == "loading" and name != "get_frame" and given.get("action") != "stop":
+            raise ValueError("the images are still being read")
+        return getattr(self, name)(given)
 
     # What is seen
 
@@ -46,7 +52,7 @@ class Actions:
 
     def get_network(self, query):
         """The network and the data, as long as `revision` stays, and the curves of earlier trainings."""
-        trainer, bench, images, model = self.trainer, self.bench, self._images(), self.trainer.model
+        trainer, bench, images, model = self.trainer, self.bench, self.trainer.images, self.trainer.model
         return {"revision": trainer.revision, "title": bench.title, "text": bench.text, "why_not": bench.why_not,
                 "layers": layers.facts(model), "entries": bench.entries, "kept": bench.kept, "runs": list(bench.runs),
                 "parameters": model.count_params(), "input": list(model.input_shape[1:]), "shape": list(images.shape),
@@ -57,15 +63,15 @@ class Actions:
     def get_answers(self, query):
         """Answers to test images from the `first` on, confusions and mistakes."""
         first = arguments.integer("first", int(query.get("first", 0)), 0)
-        return self._images() and self.trainer.answers.told(first, min(_ROW, int(query.get("count", 20))))
+        return self.trainer.answers.told(first, min(_ROW, int(query.get("count", 20))))
 
     def get_confused(self, query):
         """Test images of the class `label` that got the `answer`."""
-        return self._images() and {"images": self.trainer.answers.confused(int(query["label"]), int(query["answer"]), _ROW)}
+        return {"images": self.trainer.answers.confused(int(query["label"]), int(query["answer"]), _ROW)}
 
     def get_pictures(self, query):
         """Test images with these `numbers`, as bytes."""
-        images, numbers = self._images(), json.loads(query["numbers"])
+        images, numbers = self.trainer.images, json.loads(query["numbers"])
         if not isinstance(numbers, list) or not 0 < len(numbers) <= _ROW:
             raise ValueError(f"numbers must be a list of 1 to {_ROW}. Received: {arguments.shown(numbers)}")
         numbers = [arguments.integer("numbers", number, 0, len(images.x_test) - 1) for number in numbers]
@@ -74,7 +80,6 @@ class Actions:
 
     def get_pixel(self, query):
         """The arithmetic of the number at a `place` of a `layer`."""
-        self._images()
         place = [arguments.integer("place", i, 0) for i in json.loads(query["place"])]
 
         def pixel():
@@ -85,7 +90,7 @@ class Actions:
 
     def post_specimen(self, body):
         """Which image is shown: a test or training image by number, another one each time (null), or a drawing."""
-        trainer, images = self.trainer, self._images()
+        trainer, images = self.trainer, self.trainer.images
         kind = arguments.choice("kind", body.get("kind"), ("test", "training", "drawing"))
         number = body.get("number") if kind != "drawing" else None
         drawing = images.of_bytes(bytes(body.get("pixels", []))) if kind == "drawing" else None
@@ -95,18 +100,14 @@ class Actions:
         def choose():
             trainer.specimen, trainer.drawing = (kind, number), drawing
 
-        trainer.call(choose)
-        return {}
+        return self._done(choose)
 
     # What is done
 
     def post_do(self, body):
         """start, pause, step, reset or stop."""
         action = arguments.choice("action", body.get("action"), ("start", "pause", "step", "reset", "stop"))
-        if action == "stop":
-            self.lab.finished.set()
-            return {}
-        return self._done(*((self.bench.reset,) if action == "reset" else (self.bench.go, action)))
+        return self.lab.finished.set() or {} if action == "stop" else self._done(self.bench.go, action)
 
     def post_settings(self, body):
         """Sets numbers of the training: {name: value}."""
@@ -114,7 +115,6 @@ class Actions:
 
     def post_build(self, body):
         """Tries the network of a `text`: its layers, or what is wrong, and where."""
-        self._images()
         try:
             model, _ = self.bench.built(body.get("text"))
         except Wrong as error:
@@ -128,7 +128,7 @@ class Actions:
 
     def post_preset(self, body):
         """Takes a network of the list."""
-        name = arguments.choice("name", body.get("name"), tuple(presets.offered(self._images().shape)))
+        name = arguments.choice("name", body.get("name"), tuple(presets.offered(self.trainer.images.shape)))
         return self._done(self.bench.preset, name)
 
     def post_compare(self, body):
@@ -165,16 +165,10 @@ class Actions:
 
     def get_code(self, query):
         """Python that makes this network and trains it so."""
-        images, trainer = self._images(), self.trainer
-        return {"code": code_of(trainer.model, images, trainer.batch_size, trainer.epochs)}
+        trainer = self.trainer
+        return {"code": code_of(trainer.model, trainer.images, trainer.batch_size, trainer.epochs)}
 
     def _done(self, *call):
         """Does something between two steps."""
-        self._images()
         self.trainer.call(*call)
         return {}
-
-    def _images(self):
-        if self.trainer.doing == "loading":
-            raise ValueError("the images are still being read")
-        return self.trainer.images

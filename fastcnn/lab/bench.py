@@ -63,10 +63,6 @@ class Bench:
         self.trainer.batch_size = preset.settings["batch_size"]
         self._take(model, preset.title, text)
 
-    def reset(self):
-        """Begins anew, with the weights that the network began with."""
-        self._take(self._again(), self.title, self.text)
-
     def load(self, path):
         """Takes a saved model."""
         model = checked(load_model(path, _own_layers(self.trainer.model)))
@@ -99,7 +95,9 @@ class Bench:
     # Training
 
     def go(self, action):
-        """start, pause or step."""
+        """start, pause, step, or reset: begin anew with the weights of the beginning."""
+        if action == "reset":
+            return self._take(self._again(), self.title, self.text)
         self.trainer.pending = 1 if action == "step" else 0
         self.trainer.doing = "paused" if action == "pause" else "running"
 

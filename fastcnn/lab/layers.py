@@ -16,7 +16,7 @@ def facts(model):
         >>> facts(fastcnn.networks.lenet5())[0]["parameters"]
         '6x5x5x1+6 = 156'
     """
-    return [_fact(model, layer) for layer in model.layers if model.graph.sources(layer) and any(model.graph.sources(layer))]
+    return [_fact(model, layer) for layer in model.layers if any(model.graph.sources(layer))]
 
 
 def _fact(model, layer):

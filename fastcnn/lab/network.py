@@ -20,7 +20,7 @@ def build(text, shape, classes, known=None, seed=None, name="network"):
     """(model, loss) of a text.
 
     Args:
-        text: as `text_of` writes it, or ConvNetJS' definitions.
+        text: as `written` makes it, or ConvNetJS' definitions.
         shape: (height, width, channels) of the images.
         classes: how many there are.
         known: {name: class} of layers that are not fastcnn's own.
@@ -130,36 +130,29 @@ def _convnetjs(found, shape, known):
         building.loss(kind)
 
 
-def text_of(model):
-    """The text of a network, a layer a line.
-
-    Raises:
-        Wrong: a layer that is used twice, or a model as a layer: such networks are not written so.
+def written(found):
+    """The text of a network, given what `entries` gave: a layer a line.
 
     Example:
-        >>> print(text_of(fastcnn.Sequential([fastcnn.layers.Dense(3, "relu", input_shape=(4,))])))
+        >>> print(written(entries(fastcnn.Sequential([fastcnn.layers.Dense(3, "relu", input_shape=(4,))]))))
         [
           {"layer": "Input", "shape": [4]},
           {"layer": "Dense", "units": 3, "activation": "relu"}
-        ]
-    """
-    return written(entries(model))
-
-
-def written(found):
-    """The text of a list of dictionaries, one a line.
-
-    Example:
-        >>> print(written([{"layer": "Flatten"}]))
-        [
-          {"layer": "Flatten"}
         ]
     """
     return "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in found) + "\n]"
 
 
 def entries(model):
-    """The list of dictionaries that `text_of` writes."""
+    """The layers as dictionaries: {"layer": class, what it was made with, "takes": names of others than the one before}.
+
+    Raises:
+        Wrong: a layer that is used twice, or a model as a layer: such networks are not written so.
+
+    Example:
+        >>> entries(fastcnn.networks.lenet5())[2]
+        {'layer': 'AveragePooling2D', 'name': 's2'}
+    """
     calls = [call for call in model.graph.calls if call.inputs]
     if len({call.layer for call in calls}) < len(calls) or any(isinstance(call.layer, Model) for call in calls):
         raise Wrong("a network that uses a layer twice, or a model as a layer, cannot be edited here")

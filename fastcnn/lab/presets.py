@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fastcnn import networks
-from fastcnn.lab.network import entries, text_of, written
+from fastcnn.lab.network import entries, written
 
 _SGD = {"optimizer": "SGD", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 32}
 _ADADELTA = {"optimizer": "Adadelta", "learning_rate": 1.0, "weight_decay": 5e-5, "batch_size": 20}  # ConvNetJS' 0.001 / 20
@@ -70,8 +70,8 @@ PRESETS = {
     "alexnet": Preset("a small AlexNet", {**_SGD, "learning_rate": 0.01}, _chain(
         _conv2d(32, 5), _NORMALIZED, _POOLED, _conv2d(64, 5), _NORMALIZED, _POOLED, _conv2d(96, 3), _conv2d(96, 3),
         _conv2d(64, 3), _POOLED, _FLATTEN, *_DENSE, *_DENSE)),
-    "resnet": Preset("ResNet-20, half as wide", _ADAM, lambda shape, classes: text_of(
-        networks.resnet(20, classes, cifar=True, width=0.5, input_shape=shape))),
+    "resnet": Preset("ResNet-20, half as wide", _ADAM, lambda shape, classes: written(entries(
+        networks.resnet(20, classes, cifar=True, width=0.5, input_shape=shape)))),
     "perceptron": Preset("no convolutions", _SGD, _chain(_FLATTEN, {"layer": "Dense", "units": 64, "activation": "relu"})),
 }
 

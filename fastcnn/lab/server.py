@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             if action is None:
                 raise Refused(404, "there is no such page")
             found = action(query if self.command == "GET" else self._body())
-            self._send(200, found, "application/octet-stream") if isinstance(found, bytes) else self._send_json(200, found)
+            self._send(200, found, "application/octet-stream" if isinstance(found, bytes) else "application/json")
         except (Refused, Over) as error:
             self._refuse(getattr(error, "code", 503), error)
         except (ConnectionError, TimeoutError):
@@ -158,12 +158,10 @@ class Handler(BaseHTTPRequestHandler):
     def _refuse(self, code, error):
         self.close_connection = True  # its body may not have been read
         where = {name: getattr(error, name) for name in ("place", "line") if hasattr(error, name)}
-        self._send_json(code, {"error": str(error) or type(error).__name__, **where})
-
-    def _send_json(self, code, found):
-        self._send(code, json.dumps(found).encode(), "application/json")
+        self._send(code, {"error": str(error) or type(error).__name__, **where}, "application/json")
 
     def _send(self, code, content, kind):
+        content = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.connection.settimeout(_PATIENCE)
         self.send_response(code)
         self.send_header("Content-Type", kind)
