@@ -40,19 +40,19 @@ class Client:
         self.headers = answer.headers
         return answer.status, json.loads(content) if "json" in answer.headers.get("Content-Type", "") else content
 
-    def get(self, name, **query):
+    def get(self, name, /, **query):
         """What is answered to a question; an AssertionError if it is refused."""
         status, found = self.ask("GET", f"/api/{name}?{urlencode(query)}")
         assert status == 200, found
         return found
 
-    def post(self, name, **body):
+    def post(self, name, /, **body):
         """The same of what changes something."""
         status, found = self.ask("POST", f"/api/{name}", body)
         assert status == 200, found
         return found
 
-    def refused(self, name, **body):
+    def refused(self, name, /, **body):
         """What is wrong with a request."""
         status, found = self.ask("POST", f"/api/{name}", body)
         assert status == 400, (status, found)

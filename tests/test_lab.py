@@ -20,6 +20,7 @@ from fastcnn.lab.presets import PRESETS
 
 (X, Y), (X_TEST, Y_TEST) = fastcnn.datasets.mnist.load_data()
 DIGITS = (X[:640], Y[:640]), (X_TEST[:200], Y_TEST[:200])
+FEW = (X[:96], Y[:96]), (X_TEST[:20], Y_TEST[:20])
 RNG = np.random.default_rng(0)
 
 
@@ -54,14 +55,15 @@ def done(text):
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet"])  # without and with moving averages
 def test_bits_are_those_of_fit(opened, name):
-    lab, client, _ = opened(name)
+    data = DIGITS if name == "lenet5" else FEW
+    lab, client, _ = opened(name, data)
     images, twin = lab.trainer.images, lab.trainer.call(lab.bench._again)
     client.post("settings", epochs=2)
     client.post("do", action="start")
     names = [fact["name"] for fact in client.get("network")["layers"]]
     text, _ = client.wait(done, names)
     twin.fit(images.inputs, images.y, batch_size=32, epochs=2, verbose=0)
-    assert text["epoch"] == 2 and text["step"] == 40
+    assert text["epoch"] == 2 and text["step"] == len(data[0][0]) // 16
     assert all(np.array_equal(a, b) for a, b in zip(lab.model.get_weights(), twin.get_weights()))
 
 
@@ -74,9 +76,9 @@ def test_pausing_and_stepping_change_no_bits(opened):
     assert client.frame()[0]["step"] == 3
     client.post("do", action="start")
     client.post("do", action="pause")
-    text, _ = client.wait(lambda text: text["state"] == "paused")
-    assert text["step"] >= 3
-    twin.fit(images.inputs, images.y, batch_size=32, epochs=1, verbose=0, steps_per_epoch=text["step"])
+    steps = lab.trainer.step
+    assert steps >= 3 and client.wait(lambda text: text["state"] == "paused" and text["step"] == steps)
+    twin.fit(images.inputs, images.y, batch_size=32, epochs=1, verbose=0, steps_per_epoch=steps)
     assert all(np.array_equal(a, b) for a, b in zip(lab.model.get_weights(), twin.get_weights()))
 
 
@@ -269,7 +271,7 @@ def test_wrong_numbers_of_images_are_refused(opened, query):
 
 def test_dead_units_are_counted(opened):
     model = small()
-    model.layers[0].set_weights([-np.ones((5, 5, 1, 4)), [-9.0, -9.0, 1.0, -9.0]])
+    model.layers[0].set_weights([np.zeros((5, 5, 1, 4)) + [0, 0, 1, 0], [-1.0, 1.0, 0.0, -1.0]])
     lab, client, text = opened(model)
     assert text["dead"]["conv2d"] == [3, 4] and text["dead"]["dense"][1] == 10
 
@@ -417,7 +419,7 @@ def test_a_network_with_branches(opened):
 def run_code(client, images, monkeypatch, tmp_path):
     """The model that the shown code makes, trained by it on few images."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fastcnn.datasets.mnist, "load_data", lambda: DIGITS)
+    monkeypatch.setattr(fastcnn.datasets.mnist, "load_data", lambda: FEW)
     images.name = "mnist"
     namespace = {}
     exec(compile(client.get("code")["code"], "code", "exec"), namespace)
@@ -426,7 +428,7 @@ def run_code(client, images, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5-1998", "convnetjs-mnist", "resnet"])
 def test_code_trains_the_same(opened, name, monkeypatch, tmp_path):
-    lab, client, _ = opened(name)
+    lab, client, _ = opened(name, FEW)
     client.post("settings", epochs=1)
     model = run_code(client, lab.trainer.images, monkeypatch, tmp_path)
     client.post("do", action="start")

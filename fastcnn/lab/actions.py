@@ -46,9 +46,8 @@ class Actions:
         version, frame = trainer.newest(after, _WAIT)
         if version == after or frame is None or trainer.doing == "over":
             return packed({"version": version, "state": trainer.doing, "message": trainer.message})
-        more = {"version": version, "settings": settings.told(trainer.model, trainer.batch_size, trainer.epochs),
-                "curves": {name: curve.since(query.get(name, "")) for name, curve in trainer.curves.items()}}
-        return frame.encode(json.loads(query.get("layers", "[]")), more)
+        curves = {name: curve.since(query.get(name, "")) for name, curve in trainer.curves.items()}
+        return frame.encode(json.loads(query.get("layers", "[]")), {"version": version, "curves": curves})
 
     def get_network(self, query):
         """The network and the data, as long as `revision` stays, and the curves of earlier trainings."""

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from fastcnn.callbacks import Callback
-from fastcnn.lab import frames
+from fastcnn.lab import frames, settings
 from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
 
@@ -251,5 +251,6 @@ class Trainer(Callback):
         left = max(0, (self.epochs - self.model.epochs_seen) * n - self.seen)
         return {"state": self.doing, "message": self.message, "revision": self.revision, "step": self.step, "images": n,
                 "epoch": (self.done + self.seen) / n, "speed": speed, "left": left / speed if speed else None,
+                "settings": settings.told(self.model, self.batch_size, self.epochs),
                 "test": {"loss": answers.loss, "accuracy": answers.accuracy, "count": answers.count,
                          "of": len(self.images.x_test)}}
