@@ -100,7 +100,7 @@ def request(client, method, path, headers=()):
 
 def nonsense(rng):
     """Bodies that are no JSON, or no object, or of wrong types."""
-    whole = json.dumps({"action": "a", "text": "[{}]", "kind": "a", "number": 3, "pixels": [1, 2], "name": "/"}).encode()
+    whole = json.dumps({"action": "a", "text": "[{}]", "kind": "a", "number": 3, "pixels": [1, 2], "name": "//"}).encode()
     kind = rng.integers(5)
     if kind == 0:
         return whole[:rng.integers(len(whole))]
@@ -113,7 +113,7 @@ def nonsense(rng):
     if kind == 3:
         found = b"[" * 100_000, b'{"a":' * 50_000, b"1" * 10_000, b"NaN", b"null", b"[]", b'"x"', b"\xff\xfe"
         return found[rng.integers(8)]
-    values = [None, True, -1, 1e400, "x", [], {}, [[]], "9" * 99, {"a": 1}]
+    values = [None, True, -1, 1e400, "/x", [], {}, [[]], "9" * 99, {"a": 1}]
     return json.dumps({key: values[rng.integers(len(values))] for key in (
         "text", "kind", "number", "pixels", "name", "optimizers", "learning_rate", "apply")}).encode()
 

@@ -13,7 +13,7 @@ from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
 
 _LOOKS = {  # seconds from one to the next at least, the part of the time that they may take, seconds at most
-    "point": (0.12, 1.0, 1.0), "frame": (0.12, 0.03, 1.0), "dead": (1.0, 0.02, 4.0), "check": (0.5, 0.02, 4.0)}
+    "point": (0.12, 1.0, 1.0), "frame": (0.09, 0.03, 1.0), "dead": (1.0, 0.02, 4.0), "check": (0.5, 0.02, 4.0)}
 _CHECKED = 100, 1000, 0.3  # test images of a check: at least, at most, and in so many seconds; after an epoch all
 _PATIENCE = 120            # seconds that a page waits for an answer
 
@@ -68,13 +68,13 @@ class Trainer(Callback):
         return answer.result(_PATIENCE)
 
     def newest(self, after, patience):
-        """(version, frame) as soon as it is newer than `after`; the last one, if that does not happen in `patience` seconds.
-        A frame is made if someone waits for it, and replaces the one before."""
+        """(version, frame) as soon as it is newer than `after`, and than what has changed before this call; the last one, if
+        that does not happen in `patience` seconds. A frame is made if someone waits for it, and replaces the one before."""
         with self.changed:
-            self.readers += 1
+            self.readers, known = self.readers + 1, (after, self.version if self.stale else after)
             self.changed.notify_all()
             try:
-                self.changed.wait_for(lambda: self.version != after or self.doing == "over", patience)
+                self.changed.wait_for(lambda: self.version not in known or self.doing == "over", patience)
             finally:
                 self.readers -= 1
             return self.version, self.frame
@@ -153,7 +153,7 @@ class Trainer(Callback):
             self._enter("paused", f"Training has stopped: {error}")
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step, self.seen = self.step + 1, min((batch + 1) * self.batch_size, len(self.images.x))
+        self.step, self.seen, self.stale = self.step + 1, min((batch + 1) * self.batch_size, len(self.images.x)), True
         if self.pending == 1:
             self._note(logs)
             self._enter("paused")
