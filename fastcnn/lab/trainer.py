@@ -115,7 +115,7 @@ class Trainer(Callback):
                     self.comparison.round(self.images)
         except BaseException as error:
             self.failure = error
-        self._enter("over")
+        self._enter("over", self.failure and str(self.failure))
         while self.inbox:
             self.inbox.popleft()[0].set_exception(Over("the lab is closed"))
 

@@ -3,7 +3,7 @@
 import { $, button, card, download, make, note, write } from "./dom.js";
 import { get, on, post, say, trying } from "./talk.js";
 
-const parts = {};
+const parts = { names: [] };
 
 function build(lab) {
   parts.name = make("input", { id: "save-name", placeholder: "a name", maxlength: "64" });
@@ -30,6 +30,7 @@ function build(lab) {
 async function save(event) {
   event.preventDefault();
   const name = parts.name.value.trim();
+  if (parts.names.includes(name) && !confirm(`Replace ${name}?`)) return;
   if (await trying(() => post("save", { name }))) {
     say(`Saved as ${name}.`);
     refresh();
@@ -42,6 +43,7 @@ async function refresh() {
   if (!found) return;
   const [{ names }, { code }] = found;
   write(parts.code, code);
+  parts.names = names;
   const load = (name) => button("Load", () => trying(() => post("load", { name })), { class: "quiet" });
   parts.list.replaceChildren(...names.map((name) => make("li", {}, name, load(name))));
 }

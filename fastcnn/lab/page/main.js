@@ -86,7 +86,7 @@ async function watch() {
       const [frame, bytes] = await getPacked("frame", values, { signal: question.signal });
       document.body.classList.remove("away");
       version = frame.version;
-      if (frame.state === "over") return over();
+      if (frame.state === "over") return over(frame.message);
       if (frame.layers) {
         for (const [name, tail] of Object.entries(frame.curves)) marks[name] = tail.mark;
         Object.assign(frame, { bytes });
@@ -105,9 +105,9 @@ async function watch() {
   }
 }
 
-function over() {
+function over(message) {
   document.body.classList.add("away");
-  say("The lab is closed. This page can be closed, too.", true);
+  say(message || "The lab is closed. This page can be closed, too.", true);
 }
 
 beginTheme();
