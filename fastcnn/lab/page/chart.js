@@ -84,7 +84,7 @@ export class Chart {
     pen.fillStyle = pen.strokeStyle = style.color;
     pen.lineWidth = 1;
     const heights = this.log ? ticks(Math.floor(range.y0), Math.ceil(range.y1), 4).map((p) => 10 ** p)
-      : ticks(range.y0, range.y1, 4);
+      : ticks(range.y0, range.y1, 5);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const y of heights) {
@@ -101,7 +101,10 @@ export class Chart {
     pen.textAlign = "center";
     pen.textBaseline = "top";
     const across = ticks(range.x0, range.x1, Math.max(2, Math.floor(wide / 90)));
-    for (const x of across) pen.fillText(this.across(x), toX(x), high - BOTTOM + 5);
+    for (const x of across) {
+      pen.textAlign = toX(x) > wide - 24 ? "right" : "center";
+      pen.fillText(this.across(x), Math.min(toX(x), wide - 2), high - BOTTOM + 5);
+    }
     pen.globalAlpha = 1;
   }
 
@@ -109,7 +112,7 @@ export class Chart {
     pen.strokeStyle = pen.fillStyle = COLOURS[colour % COLOURS.length];
     pen.setLineDash(DASHES[colour % DASHES.length]);
     pen.lineWidth = faint ? 1 : 2;
-    pen.globalAlpha = faint ? 0.35 : 1;
+    pen.globalAlpha = faint ? 0.6 : 1;
     pen.lineJoin = "round";
     pen.beginPath();
     const shown = points.filter(([, y]) => y !== null && (!this.log || y > 0));

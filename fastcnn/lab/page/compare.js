@@ -9,7 +9,7 @@ const BEGIN = [["SGD", 0.01, 0], ["SGD", 0.05, 0.9], ["Nesterov", 0.05, 0.9], ["
 const RATES = { SGD: 0.05, Nesterov: 0.05, RMSprop: 0.001, Adagrad: 0.01, Adadelta: 1, Adam: 0.001, AdamW: 0.001,
   SDLM: 0.0005 };
 const COLUMNS = ["", "optimizer", "learning rate", "momentum", "right, at last"];
-const CHARTS = ["loss", "right answers, of 500 test images"];
+const CHARTS = ["loss over epochs", "right answers over epochs, of 500 test images"];
 let lab, rows = [], busy = false;
 const parts = {};
 

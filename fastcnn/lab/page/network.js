@@ -94,7 +94,7 @@ export function begin(given) {
   on("network", (network) => {
     const chosen = parts.presets.value;
     parts.presets.replaceChildren(...choices(Object.entries(network.presets)).children);
-    if (chosen) parts.presets.value = chosen;
+    parts.presets.value = chosen || Object.keys(network.presets)[0];
     write(parts.facts, `Now: ${network.title}. Images of ${network.input.join(" × ")}, ${network.classes.length} classes, `
       + `${thousands(network.parameters)} parameters.`);
     if (network.why_not) {
