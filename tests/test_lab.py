@@ -153,6 +153,21 @@ def test_an_error_in_training_pauses_it(opened, monkeypatch):
     assert client.wait(done)
 
 
+def test_numbers_that_are_none(opened):
+    """A learning rate that is far too large: training pauses, and all that is told is still JSON."""
+    lab, client, _ = opened()
+    client.post("settings", learning_rate=1e9, epochs=50)
+    client.post("do", action="start")
+    with np.errstate(all="ignore"):
+        text, _ = client.wait(lambda text: text["message"], ["c1", "c3"])
+        client.post("do", action="step")
+        text, _ = client.wait(lambda other: other["step"] > text["step"], ["c1", "output"])
+    assert text["state"] == "paused" and client.frame()[0]["layers"][0]["activations"] == [None, None]
+    assert client.get("answers")["strip"] and client.get("pixel", layer="c3", place="[0, 0, 0]")["value"] is None
+    client.post("do", action="reset")
+    assert np.isfinite(client.wait(lambda text: text["revision"] == 2)[0]["loss"])
+
+
 # What is shown
 
 

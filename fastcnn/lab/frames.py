@@ -1,6 +1,7 @@
 """What a page sees of a network at one moment, and how that travels: numbers in JSON, pictures as bytes behind it."""
 
 import json
+import math
 import struct
 
 import numpy as np
@@ -77,8 +78,29 @@ def packed(text, blob=()):
         >>> packed({"state": "over"}, [b"..."])
         b'\\x11\\x00\\x00\\x00{"state": "over"}...'
     """
-    text = json.dumps(text).encode()
+    text = written(text)
     return b"".join((struct.pack("<I", len(text)), text, *blob))
+
+
+def written(found):
+    """JSON as bytes; numbers that are none are null.
+
+    Example:
+        >>> written({"loss": float("nan"), "range": (0, 1.5)})
+        b'{"loss": null, "range": [0, 1.5]}'
+    """
+    try:
+        return json.dumps(found, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(found)).encode()
+
+
+def _finite(found):
+    if isinstance(found, dict):
+        return {key: _finite(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return list(map(_finite, found))
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 def _maps(y):
@@ -88,8 +110,9 @@ def _maps(y):
 
 def _picture(maps, blob):
     """Appends maps as bytes: 128 is zero, 1 and 255 are minus and plus the largest size. What a page must know of them."""
-    part, scale, start = maps[:max(1, _ROOM // maps[0].size)], float(np.abs(maps).max()), sum(map(len, blob))
-    blob.append(np.rint(part * np.float32(127 / scale if scale > 1e-30 else 0) + np.float32(128)).astype(np.uint8).tobytes())
+    part, start = np.nan_to_num(maps[:max(1, _ROOM // maps[0].size)], posinf=0, neginf=0), sum(map(len, blob))
+    scale = 127 / max(float(np.abs(part).max()), 1e-30)
+    blob.append(np.rint(part * np.float32(scale) + np.float32(128)).astype(np.uint8).tobytes())
     return {"start": start, "count": len(part), "of": len(maps), "height": maps.shape[1], "width": maps.shape[2],
             "colours": maps.ndim == 4}
 

@@ -14,6 +14,7 @@ from importlib import resources
 from time import monotonic
 from urllib.parse import parse_qsl, urlsplit
 
+from fastcnn.lab.frames import written
 from fastcnn.lab.trainer import Over
 
 BODY = 1 << 20     # bytes of a request, at most
@@ -161,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(code, {"error": str(error) or type(error).__name__, **where}, "application/json")
 
     def _send(self, code, content, kind):
-        content = content if isinstance(content, bytes) else json.dumps(content).encode()
+        content = content if isinstance(content, bytes) else written(content)
         self.connection.settimeout(_PATIENCE)
         self.send_response(code)
         self.send_header("Content-Type", kind)

@@ -205,6 +205,8 @@ class Trainer(Callback):
             self.curves["training"].add([self.done + self.seen, loss / n, None if np.isnan(right) else right / n])
             self._before = sums
             self._clock.append((perf_counter(), self.done + self.seen))
+            if not np.isfinite(loss):
+                self._enter("paused", "The loss has grown beyond all numbers. Reset, and try a smaller learning rate.")
 
     def check(self, whole=False):
         """Predicts some test images, or all; a point of the test's curves."""
