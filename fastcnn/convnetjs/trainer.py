@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from fastcnn import arguments, optimizers, regularizers
 from fastcnn.convnetjs.net import Net
-from fastcnn.typing import Callback, Config, Data, History, Unpack
+from fastcnn.typing import Config, FitOptions, History, Unpack
 
 METHODS = ("sgd", "adagrad", "adadelta", "windowgrad", "nesterov", "adam")
 
@@ -56,18 +55,6 @@ class _Setting:
     def __set__(self, trainer, value):
         trainer.__dict__[self.name] = self.check(self.name, value)
         trainer._changed.add(self.name)
-
-
-class FitOptions(TypedDict, total=False):
-    """Arguments of `Sequential.fit` that `Trainer.fit` hands on."""
-
-    verbose: int | str
-    callbacks: Callback | Sequence[Callback] | None
-    validation_split: float
-    validation_data: Data
-    shuffle: bool
-    initial_epoch: int
-    resume: bool
 
 
 class Trainer:

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastcnn import activations, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import ActivationName, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import ActivationName, LayerOptions, Unpack
 
 
 class Activation(Layer):

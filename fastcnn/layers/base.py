@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -14,22 +14,7 @@ from fastcnn.engine.nodes import Node
 from fastcnn.engine.parameters import Multiplier, Parameter
 from fastcnn.layers.symbols import Call, Symbol, symbols_in, turned
 from fastcnn.random import new_seed
-from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
-
-
-class Options(TypedDict, total=False):
-    """Arguments of every layer, but `trainable`, whose default differs."""
-
-    name: str | None
-    input_shape: Sequence[int] | None
-    learning_rate_multiplier: float | Mapping[str, float] | None
-    weight_decay_multiplier: float | Mapping[str, float] | None
-
-
-class LayerOptions(Options, total=False):
-    """Arguments of every layer; see `Layer`."""
-
-    trainable: bool
+from fastcnn.typing import Array, ArrayLike, Config, Identifier, NoOptions, Unpack
 
 
 class Layer(Settable):
@@ -74,7 +59,7 @@ class Layer(Settable):
 
     def __init__(self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True,
                  learning_rate_multiplier: float | Mapping[str, float] | None = None,
-                 weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: Unpack[Nothing]) -> None:
+                 weight_decay_multiplier: float | Mapping[str, float] | None = None, **unknown: Unpack[NoOptions]) -> None:
         if unknown:
             arguments.refuse(type(self), unknown)
         if input_shape is not None:

@@ -8,9 +8,8 @@ import numpy as np
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
 from fastcnn.engine.nodes import Node, activated
-from fastcnn.layers.base import LayerOptions
 from fastcnn.layers.windowed import Windowed
-from fastcnn.typing import ActivationName, ArrayLike, Identifier, Padding, Pair, Unpack
+from fastcnn.typing import ActivationName, ArrayLike, Identifier, LayerOptions, Padding, Pair, Unpack
 
 
 class _Connected(initializers.Initializer):

@@ -6,9 +6,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
 from fastcnn.engine.nodes import Node, activated
-from fastcnn.layers.base import LayerOptions
 from fastcnn.layers.windowed import Windowed
-from fastcnn.typing import ActivationName, Identifier, Padding, Pair, Unpack
+from fastcnn.typing import ActivationName, Identifier, LayerOptions, Padding, Pair, Unpack
 
 
 class Conv2DTranspose(Windowed):

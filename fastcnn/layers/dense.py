@@ -7,8 +7,8 @@ from typing import Any
 
 from fastcnn import _ops, activations, arguments, constraints, initializers, regularizers
 from fastcnn.engine.nodes import Node, activated
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import ActivationName, Identifier, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import ActivationName, Identifier, LayerOptions, Unpack
 
 
 class Dense(Layer):

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastcnn import arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.layers.base import Layer
 from fastcnn.layers.symbols import Call, Symbol
-from fastcnn.typing import Config, Unpack
+from fastcnn.typing import Config, LayerOptions, Unpack
 
 
 class InputLayer(Layer):

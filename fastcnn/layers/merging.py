@@ -7,8 +7,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import BEFORE, Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import LayerOptions, Unpack
 
 
 class _Merging(Layer):

@@ -6,8 +6,8 @@ import math
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import LayerOptions, Unpack
 
 
 class GaussianNoise(Layer):

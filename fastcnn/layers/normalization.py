@@ -8,8 +8,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Identifier, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Identifier, LayerOptions, Pair, Unpack
 
 
 class LocalResponseNormalization(Layer):

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Config, Padding, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Config, LayerOptions, Padding, Pair, Unpack
 
 
 class _Pooling2D(Layer):

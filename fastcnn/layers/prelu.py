@@ -6,8 +6,8 @@ from typing import Any
 
 from fastcnn import activations, arguments, initializers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Identifier, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Identifier, LayerOptions, Pair, Unpack
 
 
 class PReLU(Layer):

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments, initializers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, Options
-from fastcnn.typing import Config, Identifier, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Config, Identifier, Unpack, UntrainedOptions
 
 
 class RBF(Layer):
@@ -37,7 +37,7 @@ class RBF(Layer):
     smallest_wins = True
 
     def __init__(self, units: int, prototype_initializer: Identifier = "random_signs", trainable: bool = False,
-                 **base: Unpack[Options]) -> None:
+                 **base: Unpack[UntrainedOptions]) -> None:
         super().__init__(trainable=trainable, **base)
         self.units = arguments.integer("units", units)
         self.prototype_initializer: Any = initializers.get(prototype_initializer)

@@ -10,9 +10,9 @@ import numpy as np
 from fastcnn import _ops, arguments
 from fastcnn.batches import data, streams
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.layers.base import Layer
 from fastcnn.ops.rescale import constants
-from fastcnn.typing import ArrayLike, Data, Pair, Unpack
+from fastcnn.typing import ArrayLike, Data, LayerOptions, Pair, Unpack
 
 _LEAST = 1e-7       # standard deviation that values are divided by, as in Keras
 _SLICE = 1 << 20    # values looked at together

@@ -8,8 +8,8 @@ from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import Edges, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Edges, LayerOptions, Pair, Unpack
 
 
 class _Edges2D(Layer):

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastcnn import _ops, activations, arguments, initializers
 from fastcnn.engine.nodes import Node, activated
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import ActivationName, Identifier, Padding, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import ActivationName, Identifier, LayerOptions, Padding, Pair, Unpack
 
 
 class Subsampling2D(Layer):

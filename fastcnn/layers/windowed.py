@@ -6,8 +6,8 @@ from typing import Any
 
 from fastcnn import activations, arguments, constraints, initializers, regularizers
 from fastcnn.engine.parameters import Parameter
-from fastcnn.layers.base import Layer, LayerOptions
-from fastcnn.typing import ActivationName, Identifier, Padding, Pair, Unpack
+from fastcnn.layers.base import Layer
+from fastcnn.typing import ActivationName, Identifier, LayerOptions, Padding, Pair, Unpack
 
 
 class Windowed(Layer):

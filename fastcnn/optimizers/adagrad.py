@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Unpack
+from fastcnn.typing import OptimizerOptions, Unpack
 
 
 class Adagrad(Optimizer):
@@ -33,7 +33,7 @@ class Adagrad(Optimizer):
     config = ("initial_accumulator_value", "epsilon", *Optimizer.config)
 
     def __init__(self, learning_rate: float | Schedule = 0.001, initial_accumulator_value: float = 0.1,
-                 epsilon: float = 1e-7, weight_decay: float | None = None, **base: Unpack[Options]) -> None:
+                 epsilon: float = 1e-7, weight_decay: float | None = None, **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.initial_accumulator_value = arguments.number("initial_accumulator_value", initial_accumulator_value, 0)
         self.epsilon = arguments.small("epsilon", epsilon)
@@ -72,7 +72,7 @@ class Adadelta(Optimizer):
     config = ("rho", "epsilon", *Optimizer.config)
 
     def __init__(self, learning_rate: float | Schedule = 0.001, rho: float = 0.95, epsilon: float = 1e-7,
-                 weight_decay: float | None = None, **base: Unpack[Options]) -> None:
+                 weight_decay: float | None = None, **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 

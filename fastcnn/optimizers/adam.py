@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Unpack
+from fastcnn.typing import OptimizerOptions, Unpack
 
 
 class Adam(Optimizer):
@@ -38,7 +38,7 @@ class Adam(Optimizer):
 
     def __init__(self, learning_rate: float | Schedule = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float = 1e-7, amsgrad: bool = False, weight_decay: float | None = None,
-                 **base: Unpack[Options]) -> None:
+                 **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.beta_1, self.beta_2 = arguments.part("beta_1", beta_1), arguments.part("beta_2", beta_2)
         self.epsilon, self.amsgrad = arguments.small("epsilon", epsilon), arguments.flag("amsgrad", amsgrad)
@@ -72,8 +72,9 @@ class AdamW(Adam):
     Source: Loshchilov, Hutter 2019, "Decoupled weight decay regularization".
     """
 
-    def __init__(self, learning_rate: float | Schedule = 0.001, weight_decay: float | None = 0.004, beta_1: float = 0.9,
-                 beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, **base: Unpack[Options]) -> None:
+    def __init__(self, learning_rate: float | Schedule = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
+                 beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False,
+                 **base: Unpack[OptimizerOptions]) -> None:
         if weight_decay is None:
             raise TypeError("weight_decay of AdamW must be a number; Adam does without. Received: None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **base)

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from fastcnn import _ops, arguments, registry
 from fastcnn._ops import Op
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import ArrayLike, Config, Identifier, Model, Nothing, Unpack
-
-
-class Bounds(TypedDict, total=False):
-    """Bounds of gradients, which every optimizer takes; see `Optimizer`."""
-
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-
-
-class Options(Bounds, total=False):
-    """The same, and how weights decay."""
-
-    decoupled: bool
+from fastcnn.typing import ArrayLike, Config, Identifier, Model, NoOptions, Unpack
 
 
 class Optimizer(registry.Configurable):
@@ -63,7 +49,7 @@ class Optimizer(registry.Configurable):
 
     def __init__(self, learning_rate: float | Schedule, weight_decay: float | None = None, decoupled: bool = True,
                  clipnorm: float | None = None, clipvalue: float | None = None, global_clipnorm: float | None = None,
-                 **unknown: Unpack[Nothing]) -> None:
+                 **unknown: Unpack[NoOptions]) -> None:
         if "decay" in unknown:
             raise TypeError(f"{type(self).__name__} has no argument 'decay'. What it did is "
                             "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "

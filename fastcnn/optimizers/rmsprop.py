@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Unpack
+from fastcnn.typing import OptimizerOptions, Unpack
 
 
 class RMSprop(Optimizer):
@@ -38,7 +38,7 @@ class RMSprop(Optimizer):
 
     def __init__(self, learning_rate: float | Schedule = 0.001, rho: float = 0.9, momentum: float = 0.0,
                  epsilon: float = 1e-7, centered: bool = False, weight_decay: float | None = None,
-                 **base: Unpack[Options]) -> None:
+                 **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.momentum = arguments.part("rho", rho), arguments.part("momentum", momentum)
         self.epsilon, self.centered = arguments.small("epsilon", epsilon), arguments.flag("centered", centered)
@@ -79,7 +79,7 @@ class WindowGrad(Optimizer):
     config = ("rho", "epsilon", *Optimizer.config)
 
     def __init__(self, learning_rate: float | Schedule = 0.01, rho: float = 0.95, epsilon: float = 1e-6,
-                 weight_decay: float | None = None, **base: Unpack[Options]) -> None:
+                 weight_decay: float | None = None, **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import PiecewiseConstantDecay, Schedule
-from fastcnn.typing import Model, Unpack
+from fastcnn.typing import Model, OptimizerOptions, SDLMOptions, Unpack
 
 _PUBLISHED = (5e-4, 2), (2e-4, 3), (1e-4, 3), (5e-5, 4), (1e-5, None)  # rate, passes through the training set
-
-
-class SDLMOptions(Options, total=False):
-    """What `SDLM.published` hands on to the constructor."""
-
-    mu: float
-    samples: int
-    first_mu: float | None
-    weight_decay: float | None
 
 
 class SDLM(Optimizer):
@@ -54,7 +45,7 @@ class SDLM(Optimizer):
     config = ("mu", "samples", "first_mu", *Optimizer.config)
 
     def __init__(self, learning_rate: float | Schedule = 5e-4, mu: float = 0.02, samples: int = 500,
-                 first_mu: float | None = None, weight_decay: float | None = None, **base: Unpack[Options]) -> None:
+                 first_mu: float | None = None, weight_decay: float | None = None, **base: Unpack[OptimizerOptions]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.mu = arguments.small("mu", mu)
         self.samples = arguments.integer("samples", samples)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Bounds, Optimizer
+from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.schedules import Schedule
-from fastcnn.typing import Unpack
+from fastcnn.typing import BoundOptions, Unpack
 
 
 class SGD(Optimizer):
@@ -33,7 +33,7 @@ class SGD(Optimizer):
     config = ("momentum", "nesterov", *Optimizer.config)
 
     def __init__(self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False,
-                 weight_decay: float | None = 0.0, decoupled: bool = True, **base: Unpack[Bounds]) -> None:
+                 weight_decay: float | None = 0.0, decoupled: bool = True, **base: Unpack[BoundOptions]) -> None:
         super().__init__(learning_rate, weight_decay, decoupled, **base)
         self.momentum = arguments.part("momentum", momentum)
         self.nesterov = arguments.flag("nesterov", nesterov)
