@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,11 +69,11 @@ def _mypy(folder, names):
 
 
 def _pyright(folder, names):
-    site = folder / "env" / sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/")
+    site = folder / "env" / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
     site.mkdir(parents=True)
     (folder / "env" / "pyvenv.cfg").touch()
     (site / "fastcnn").symlink_to(ROOT / "fastcnn")
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    (site / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
     (folder / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "basic", "venvPath": ".", "venv": "env"}))
     run = subprocess.run([sys.executable, "-m", "pyright", "--outputjson", *names], cwd=folder, capture_output=True,
                          text=True, timeout=900)
