@@ -82,6 +82,13 @@ def being_made(settable):
             own["_made"] = True
 
 
+def alias(value):
+    """Another object with the same attributes, which are its own from there on, while `copy.copy` may give more or less."""
+    other = type(value).__new__(type(value))
+    vars(other).update(vars(value))
+    return other
+
+
 def overrides(cls, base, told, *names):
     """Does a user's class redefine some of these methods of a class of fastcnn's, which `told` tells how to compute without
     them?

@@ -11,7 +11,7 @@ import fastcnn
 from fastcnn import layers as L
 from fastcnn import optimizers as O
 
-SEQUENCES, BLOCKS, LENGTH = 1000, 20, 9  # of operations; blocks are tests
+SEQUENCES, BLOCKS, LENGTH = 1000, 20, 8  # of operations; blocks are tests
 OWN = {"Affine": Affine}
 SHAPE = (5, 6, 2)
 ACTIVATIONS = ["linear", "relu", "tanh", "gelu", "softplus", "sigmoid"]
@@ -216,35 +216,32 @@ def equal(a, b):
 
 
 def check(rng, model):
-    """It predicts and judges as a fresh model does, at whatever batch sizes."""
-    again, (x, y) = fresh(model), few(rng, model)
-    size = int(rng.integers(1, len(x) + 1))
-    assert equal(model.predict(x), again.predict(x, batch_size=size)), "predict"
-    assert equal(model.predict(x, batch_size=size), again.predict_on_batch(x)), "predict in parts"
-    if rng.integers(2):
+    """It predicts as a fresh model does, at whatever batch sizes, and judges so."""
+    again, (x, y), sizes = fresh(model), few(rng, model), rng.integers(1, 9, 2).tolist()
+    if rng.integers(4):
+        assert equal(model.predict(x, sizes[0]), again.predict(x, sizes[1])), "predict"
+    else:
         again.compile("sgd", "mse", model._given_metrics)
-        assert equal(model.evaluate(x, y, verbose=0), again.evaluate(x, y, verbose=0)), "evaluate"
-        assert equal(again.get_weights(), model.get_weights()), "nothing has moved"
+        assert equal(model.evaluate(x, y, sizes[0], 0), again.evaluate(x, y, sizes[1], 0)), "evaluate"
 
 
 def check_training(rng, model, path):
-    """It takes the step that a copy takes, and one that was written to a file and read."""
+    """It takes the step that a copy takes, or a model that was written to a file and read."""
     if any(parameter.stored is not None for parameter in model.parameters):
         return
-    x, y = few(rng, model)
     model.save(path)
-    others = {"pickle": pickle.loads(pickle.dumps(model)), "copy": copy.deepcopy(model),
-              "file": fastcnn.load_model(path, OWN)}
-    expected = [step(model, x, y), step(model, x, y)]
-    for how, other in others.items():
-        for number, (wanted, found) in enumerate(zip(expected, [step(other, x, y), step(other, x, y)])):
-            assert [equal(a, b) for a, b in zip(wanted, found)] == [True] * 3, f"step {number} of {how}"
+    how = pick(rng, [lambda: pickle.loads(pickle.dumps(model)), lambda: copy.deepcopy(model),
+                     lambda: fastcnn.load_model(path, OWN)])
+    other, (x, y) = how(), few(rng, model)
+    for number in range(2):
+        expected, found = step(model, x, y), step(other, x, y)
+        assert [equal(a, b) for a, b in zip(expected, found)] == [True] * 3, f"step {number}"
 
 
 def step(model, x, y):
-    """The loss before a step; gradients, which move averages, and weights behind it."""
+    """The loss before a step; gradients, which move averages; and weights behind it."""
     loss, gradients = model.gradients(x, y)
-    return [np.float64(loss), *np.atleast_1d(model.train_on_batch(x, y))], list(gradients.values()), model.get_weights()
+    return [loss, *np.atleast_1d(model.train_on_batch(x, y))], list(gradients.values()), model.get_weights()
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -264,8 +261,6 @@ def test_sequences(block, tmp_path):
                     assert any(parameter.stored is not None for parameter in model.parameters)
                     model.half_weights("float32")
                 check(rng, pick(rng, models))
-            for model in models:
-                check(rng, model)
-                check_training(rng, model, tmp_path / "m")
+            check_training(rng, pick(rng, models), tmp_path / "m")
         except Exception as error:
             raise AssertionError(f"sequence {number}: {' '.join(done)}: {error}") from error

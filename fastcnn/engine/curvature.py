@@ -5,11 +5,9 @@ The diagonal of the Hessian by Gauss and Newton is carried backwards as gradient
 forward and another, of curvature, goes back.
 """
 
-import copy
-
 import numpy as np
 
-from fastcnn import _ops
+from fastcnn import _ops, attributes
 from fastcnn.engine.nodes import LossNode, Node
 from fastcnn.engine.parameters import trained
 from fastcnn.ops.shared import run
@@ -74,7 +72,7 @@ def _of_curvature(node, last):
 
 def _both_ways(network, node, op):
     """The nodes of one with weights: forward, and back through squares. A square hands on what goes back to it."""
-    squared, xs, squares = copy.copy(node.w), node.xs, []
+    squared, xs, squares = attributes.alias(node.w), node.xs, []
     squared.value = _ops.aligned(node.w.size).reshape(node.w.shape)
     if node.learns:
         square = Node(_ops.plain("square", 1, node.op.in_size), xs=xs)

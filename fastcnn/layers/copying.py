@@ -37,12 +37,6 @@ class Copied:
         _check(self, made[2])
         return made
 
-    def alias(self):
-        """Another object with the same attributes, parameters included: its own attributes are its own."""
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
-        return other
-
 
 class _Trial(pickle.Pickler):
     """Tries whether something can be pickled, but for arrays and for layers, which say so for themselves."""
