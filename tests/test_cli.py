@@ -536,14 +536,15 @@ def test_no_command_prints_help(main):
 
 def test_help_names_the_recipes_defaults(main):
     code, out, _ = main("train", "--help")
-    both = [inspect.signature(recipe).parameters for recipe in (recipes.train_lenet5, recipes.train_alexnet)]
-    for name in "epochs", "batch_size", "learning_rate", "seed":
-        values = [parameters[name].default for parameters in both]
-        option = rf"--{name.replace('_', '-')} [NX]\s+[^()]*\(lenet5: {values[0]},\s+alexnet:\s+{values[1]}\)"
-        assert re.search(option, out), name
-    assert re.search(rf"--variant [^()]*\(lenet5:\s+tanh,\s+alexnet:\s+{both[1]['variant'].default}\)", out)
-    for name in "mixup", "lighting", "initializer", "schedule":
-        assert re.search(rf"--{name} [^()]*\({both[1][name].default}\)", out), name
+    networks = ("lenet5", "photos", "alexnet", "cifar10")
+    defaults = {name: {key: parameter.default for key, parameter in
+                       inspect.signature(getattr(recipes, f"train_{name}")).parameters.items()} for name in networks}
+    for option in "epochs", "batch_size", "learning_rate", "variant", "mixup":
+        values = r",\s+".join(rf"{name}:\s+{values[option]}" for name, values in defaults.items() if option in values)
+        assert re.search(rf"--{option.replace('_', '-')} [^()]*\({values}\)", out), option
+    for option in "seed", "lighting", "initializer", "schedule", "depth":
+        value = next(values[option] for values in defaults.values() if option in values)
+        assert re.search(rf"--{option} [^()]*\({value}\)", out), option
     assert code == 0
 
 

@@ -72,9 +72,12 @@ def set_threads(options):
         fastcnn.set_num_threads(options.threads)
 
 
-def add_model(command):
+_SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
+
+
+def add_model(command, more=""):
     """MODEL, the first word."""
-    command.add_argument("model", metavar="MODEL", help="a file that train --save or Model.save wrote")
+    command.add_argument("model", metavar="MODEL", help=f"a file that train --save or Model.save wrote; or {_SHIPPED}{more}")
 
 
 def add_crops(command):
@@ -95,7 +98,11 @@ def load(options):
     """The model that was named, with dense weights as --half-weights says."""
     import fastcnn
 
-    model = fastcnn.load_model(options.model)
+    if options.model in ("mnist", "cifar10") and not os.path.exists(options.model):
+        model = fastcnn.networks.lenet5(weights="mnist") if options.model == "mnist" \
+            else fastcnn.networks.resnet(20, cifar=True, weights="cifar10")
+    else:
+        model = fastcnn.load_model(options.model)
     if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
         raise Failure(f"{options.model} must have one input and one output. Received: a model of {model.input_shape} → "
                       f"{model.output_shape}")

@@ -14,6 +14,8 @@ class Parser(argparse.ArgumentParser):
         2
     """
 
+    rest = None  # the name of a list that words between and behind options belong to
+
     def error(self, message):
         """Ends the process: how the command is written, and what is wrong."""
         words = " ".join(action.metavar or action.dest if action.nargs is None or action.nargs == argparse.PARSER
@@ -33,6 +35,10 @@ class Parser(argparse.ArgumentParser):
             if word.startswith("--") and not any(option.startswith(name) for option in options):
                 self.error(f"unrecognized arguments: {word}{meant(name, options)}")
         namespace, unknown = super().parse_known_args(args, namespace)
+        if self.rest:
+            words = [word for word in unknown if not word.startswith("-")]
+            setattr(namespace, self.rest, [*getattr(namespace, self.rest), *words])
+            unknown = [word for word in unknown if word.startswith("-")]
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return namespace, unknown

@@ -150,7 +150,7 @@ class Model(Machine):
     def _from_config(cls, config):
         return cls(*symbols_of(config, cls._kinds), name=config["name"], seed=config["seed"])
 
-    def save(self, path):
+    def save(self, path, dtype="float32"):
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
@@ -158,14 +158,16 @@ class Model(Machine):
 
         Args:
             path: of the file.
+            dtype: of the weights: "float16" makes the smallest file, rounds them, and leaves optimizer and training out.
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
+            ValueError: another dtype; weights beyond float16's 65,504.
         """
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        save_model(self, path)
+        save_model(self, path, dtype)
 
     # Compiling
 
