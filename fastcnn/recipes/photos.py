@@ -66,8 +66,8 @@ def _expected(training):
     """What to expect of so few photographs, in a line."""
     fewest = min(np.bincount(training.labels, minlength=len(class_names(training))))
     known = max((n for n in _KNOWN if n <= fewest), default=min(_KNOWN))
-    return (f"{fewest:,} photographs or more of each class to learn from: {known} of each of {_KNOWN[known][0]} flowers were "
-            f"enough for {_KNOWN[known][1]} % right answers on others; more photographs help most")
+    return (f"{fewest:,} photographs or more of each class to learn from: {known} of each of {_KNOWN[known][0]} flowers "
+            f"were enough for {_KNOWN[known][1]} % right answers on others; more photographs help most")
 
 
 def _begun(training, settings):
