@@ -180,11 +180,7 @@ def get(identifier):
     """
     if identifier is None:
         return None
-    found, _ = registry.resolve("constraint", Constraint, _NAMES, identifier)
-    if not isinstance(found, Constraint):
-        raise TypeError("constraint must be a name or a fastcnn.constraints.Constraint. "
-                        f"Received: {arguments.shown(identifier)}")
-    return found
+    return registry.resolve("constraint", Constraint, _NAMES, identifier)[0]
 
 
 serialize = registry.serialize

@@ -60,8 +60,8 @@ def names(*classes, **aliases):
     return known
 
 
-def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
-    """(object, given name): an instance of `base`, or a function, from whatever the user wrote.
+def resolve(kind, base, known, identifier, custom_objects=None, meant=(), functions=False):
+    """(object, given name): an instance of `base`, or a function where these do, from whatever the user wrote.
 
     Args:
         kind: the word for messages, as "initializer".
@@ -70,6 +70,7 @@ def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
         identifier: an instance or subclass of `base`, a name, a function, or {"class_name", "config"}.
         custom_objects: {name: class or function}, known besides.
         meant: what names from elsewhere stand for, see `hints.nearest`.
+        functions: do functions do?
 
     Raises:
         TypeError: something else.
@@ -90,13 +91,10 @@ def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
     found = identifier if name is None else _named(kind, name, {**known, **_with_custom(custom_objects)}, meant)
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
-    if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
-        raise TypeError(f"{kind} must be a name, {_an(base.__name__)} or a function. Received: {arguments.shown(found)}")
+    if not isinstance(found, base) and not (functions and callable(found) and not isinstance(found, type)):
+        accepted = f"a fastcnn.{'.'.join(base.__module__.split('.')[1:2])}.{base.__name__}{' or a function' * functions}"
+        raise TypeError(f"{kind} must be a name{',' if functions else ' or'} {accepted}. Received: {arguments.shown(found)}")
     return found, name
-
-
-def _an(name):
-    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
 
 
 def _named(kind, name, known, meant):

@@ -156,7 +156,7 @@ class CallbackList:
 
         if callbacks is None or isinstance(callbacks, (Callback, CallbackList)):
             callbacks = getattr(callbacks, "callbacks", [callbacks] if callbacks else [])
-        if not isinstance(callbacks, Iterable):
+        if not isinstance(callbacks, Iterable) or isinstance(callbacks, str):
             raise TypeError("callbacks must be a list of fastcnn.callbacks.Callback. "
                             f"Received: {arguments.shown(callbacks)}")
         self.callbacks = []

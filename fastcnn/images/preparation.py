@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.images.decode import decode_image, frame
 from fastcnn.images.distortion import Distortion
@@ -123,6 +123,9 @@ class Preparation:
         bare = not mean.any() and (std == 1).all() and scale == 1
         augmentation = Augmentation(None, False, False, *(() if bare else (mean / scale, std / scale)))
         return cls((h, w), augmentation, list(names), c, "black" if c == 1 else "white")
+
+
+calling.hinting(Preparation)
 
 
 def _classes(model):

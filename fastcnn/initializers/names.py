@@ -56,7 +56,7 @@ def get(identifier, custom_objects=None):
         >>> get("he_normal"), get({"class_name": "Constant", "config": {"value": 1}})
         (HeNormal(seed=None), Constant(value=1.0))
     """
-    found, _ = registry.resolve("initializer", Initializer, _NAMES, identifier, custom_objects, _MEANT)
+    found, _ = registry.resolve("initializer", Initializer, _NAMES, identifier, custom_objects, _MEANT, functions=True)
     return found if isinstance(found, Initializer) else _Function(found)
 
 

@@ -36,7 +36,7 @@ def get(identifier):
         Huber(delta=1.0)
     """
     found = next((cls for function, cls in _FUNCTIONS if function is identifier), identifier)
-    loss, _ = registry.resolve("loss", Loss, _NAMES, found, meant=_MEANT)
+    loss, _ = registry.resolve("loss", Loss, _NAMES, found, meant=_MEANT, functions=True)
     if not isinstance(loss, Loss):
         raise TypeError("loss must be a name or a fastcnn.losses.Loss (it needs a gradient). "
                         f"Received: {arguments.shown(identifier)}")

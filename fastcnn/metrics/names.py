@@ -45,7 +45,7 @@ def get(identifier, custom_objects=None):
     """
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
         raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {arguments.shown(identifier)}")
-    found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
+    found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT, functions=True)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):
         vars(found)["name"] = name  # the key in logs; nothing is computed otherwise

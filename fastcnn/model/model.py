@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn import arguments, callbacks
+from fastcnn import arguments, callbacks, optimizers
 from fastcnn.batches import data, streams
 from fastcnn.layers.symbols import symbols_in
 from fastcnn.model import feeding, loops, resuming
@@ -194,7 +194,7 @@ class Model(Machine):
         names = self.output_names if self.built else ["output"]
         found, weights = loss_list(loss, names), weight_list(loss_weights, names)
         given = metric_lists(metrics, names)
-        before, self.optimizer = self.optimizer, optimizer
+        before, self.optimizer = self.optimizer, optimizers.get(optimizer)
         if self.optimizer is not before:
             self.optimizer.iterations = 0  # it may have trained another model
         self._losses, self._loss_weights, self._given_metrics = found, weights, given

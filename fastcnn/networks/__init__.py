@@ -1,6 +1,6 @@
 """Well-known networks, ready built."""
 
-from fastcnn.importing import listing
+from fastcnn.importing import answering, listing
 from fastcnn.initializers.prototypes import rbf_prototypes
 from fastcnn.networks.alexnet import alexnet
 from fastcnn.networks.cifar import cifar10
@@ -13,4 +13,4 @@ from fastcnn.networks.vgg import vgg
 from fastcnn.networks.zfnet import zfnet
 
 __all__ = ["alexnet", "cifar10", "googlenet", "lenet5", "nin", "rbf_prototypes", "resnet", "squeezenet", "vgg", "zfnet"]
-__dir__ = listing(__name__)
+__dir__, __getattr__ = listing(__name__), answering(__name__)

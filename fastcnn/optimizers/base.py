@@ -155,11 +155,7 @@ def get(identifier):
     spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
     meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
              "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
-    optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError("optimizer must be a name or a fastcnn.optimizers.Optimizer. "
-                        f"Received: {arguments.shown(identifier)}")
-    return optimizer
+    return registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)[0]
 
 
 serialize = registry.serialize

@@ -252,10 +252,7 @@ def get(identifier):
     """
     known = (OneCycle, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay,
              CosineDecayRestarts)
-    schedule, _ = registry.resolve("learning_rate", Schedule, registry.names(*known), identifier)
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"learning_rate must be a number or a Schedule. Received: {arguments.shown(identifier)}")
-    return schedule
+    return registry.resolve("learning_rate", Schedule, registry.names(*known), identifier)[0]
 
 
 def _positive(name, value):

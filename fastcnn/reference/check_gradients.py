@@ -51,6 +51,9 @@ def check_gradients(layer_or_loss, x, y=None, training=True, seed=0):
     """
     from fastcnn.arguments import real, shown
 
+    if isinstance(layer_or_loss, type):
+        raise TypeError(f"layer_or_loss must be a Layer or a Loss; did you mean {layer_or_loss.__name__}(…)? "
+                        f"Received: {shown(layer_or_loss)}")
     rng, merges = np.random.default_rng(seed), getattr(layer_or_loss, "merges", False)
     xs = [np.array(real("x", part), np.float64) for part in (x if merges else [x])]
     for part in xs:

@@ -3,7 +3,7 @@
 
 One colour rule holds in all of them: blue is below zero, white is zero, red is above."""
 
-from fastcnn.importing import listing
+from fastcnn.importing import answering, listing
 from fastcnn.vis.activations import activations
 from fastcnn.vis.confusion_matrix import confusion_matrix
 from fastcnn.vis.filters import filters
@@ -16,4 +16,4 @@ from fastcnn.vis.saliency import saliency
 
 __all__ = ["activations", "confusion_matrix", "filters", "gradients", "graph", "history", "mistakes", "rbf_prototypes",
            "saliency"]
-__dir__ = listing(__name__)
+__dir__, __getattr__ = listing(__name__), answering(__name__)

@@ -32,8 +32,8 @@ def history(history, names=None, figure=None, ax=None):
     """
     values = getattr(history, "history", history)
     epochs = [epoch + 1 for epoch in getattr(history, "epoch", [])]
-    if not isinstance(values, dict):
-        raise TypeError(f"history must be what fit returned, or a dictionary of lists. Received: {type(history).__name__}")
+    if not isinstance(values, dict) or not all(isinstance(v, (list, tuple, np.ndarray)) for v in values.values()):
+        raise TypeError(f"history must be what fit returned, or a dictionary of lists. Received: {arguments.shown(history)}")
     if not any(len(v) for v in values.values()):
         raise ValueError("history must hold at least one epoch. Received: none")
     names = _panels(values, names)
