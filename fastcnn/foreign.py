@@ -32,7 +32,7 @@ def real(name: str, value) -> np.ndarray:
     check(name, value)
     try:
         found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # rows of different lengths, arrays that lie elsewhere: it has words
+    except (TypeError, ValueError, RuntimeError):  # rows of different lengths; tensors that are elsewhere
         return arguments.real(name, value)
     if found.dtype == object and found.ndim:
         found = _numbers(name, value, found)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     from fastcnn.model.weights import LoadedWeights as LoadedWeights
     from fastcnn.optimizers.base import Optimizer as Optimizer
 else:
-    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = Model = None
-    LoadedWeights = Optimizer = Preparation = Sequential = Unpack = Watched = None
+    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = None
+    LoadedWeights = Model = Optimizer = Preparation = Sequential = Unpack = Watched = None
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Arrays: TypeAlias = "Any"  # an array; a list or a dictionary of them, where a model has several inputs or outputs

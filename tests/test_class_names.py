@@ -212,7 +212,7 @@ def test_class_weight_by_name():
                            ({**table, None: 1}, "classes from 0 to 2. Received: None")):
         with pytest.raises(ValueError, match=f"class_weight .*{message}"):
             a.fit(X, Y, class_weight=given, verbose=0)
-    with pytest.raises(ValueError, match="class_weight may name numbers of classes. Received: 'ape', and a model wit"):
+    with pytest.raises(ValueError, match="class_weight may name numbers of classes. Received: 'ape', and a model that"):
         model().fit(X, PLACES, class_weight=table, verbose=0)
 
 

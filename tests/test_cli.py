@@ -485,11 +485,11 @@ def test_a_full_disk_names_the_file(tmp_path, run_python, writer):
                     "main(['classify', 'p', '--model', 'm', '--output', path])",
     }[writer]
     limit = "" if writer == "classify" else "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
-    run = run_python("-c", f"import resource, fastcnn, os; os.chdir({str(tmp_path)!r}); path = 'written_here'\n{limit}"
+    run = run_python("-c", f"import resource, fastcnn, os; os.chdir({str(tmp_path)!r}); path = 'output.safetensors'\n{limit}"
                            f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\n"
                            "except OSError as error: print(error.strerror, error.filename)")
-    assert "File too large" in run.stdout + run.stderr and "written_here" in run.stdout + run.stderr, run.stderr
-    assert writer != "save" or not (tmp_path / "written_here").exists()
+    assert "File too large" in run.stdout + run.stderr and "output.safetensors" in run.stdout + run.stderr, run.stderr
+    assert writer != "save" or not (tmp_path / "output.safetensors").exists()
 
 
 # The rest

@@ -161,7 +161,7 @@ def test_convolution2d(old):
     (lambda: keras.callbacks.ModelCheckpoint("a", period=2), ValueError, r"save_freq=2 \* n"),
     (lambda: network().fit(X, Y, nb_epoch=1, epochs=1), TypeError, "epochs once"),
     (lambda: network().fit(X, Y, nb_epochs=1), TypeError, "nb_epochs"),
-    (lambda: network().fit(X, Y, steps_per_execution=4), TypeError, "no argument 'steps_per_execution'."),
+    (lambda: network().fit(X, Y, steps_per_execution=4), TypeError, "no argument 'steps_per_execution'. Did you mean"),
     (lambda: network().fit(X, Y, validation_freq=2), ValueError, "validation_freq must come with .*Received: 2"),
     (lambda: network().evaluate(X, Y, callbacks=[]), TypeError, "no argument 'callbacks'. Accepted: x, y,"),
     (lambda: network(run_eagerly=True), TypeError, "no argument 'run_eagerly'. Accepted: optimizer, loss, metrics."),

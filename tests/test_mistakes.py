@@ -77,9 +77,6 @@ SHAPES = [
     ("no pixels", "Input((28, 0, 1))", ValueError, "shape must be an integer ≥ 1", "Received: 0"),
     ("no input shape", "Sequential([Dense(10)]).summary()", ValueError, "input_shape=", "build(shape)"),
     ("no layers", "Sequential().predict(x)", ValueError, "no layers"),
-    ("dense on images", "m = Sequential([Conv2D(8, 3, input_shape=(28, 28, 1)), Dense(10, 'softmax')]); "
-     "m.compile('sgd', 'sparse_categorical_crossentropy'); m.fit(x, y)", ValueError,
-     "as it does behind Flatten()", "output (26, 26, 10)"),
     ("convolution of rows", "Sequential([Flatten(input_shape=(28, 28, 1)), Conv2D(8, 3)])", ValueError,
      "put it before Flatten()", "Reshape", "Received: (784,)"),
     ("kernel beyond the image", "Sequential([Conv2D(8, 29, input_shape=(28, 28, 1))])", ValueError,

@@ -1,5 +1,6 @@
 """Arrays as fit, evaluate and predict take them: checked, split, shuffled, cut into batches."""
 
+
 import numpy as np
 
 from fastcnn import arguments, foreign
@@ -19,9 +20,9 @@ def samples(name, x, input_size, first=False):
     if x.ndim == len(input_size) and input_size[-1:] == (1,) and x.shape[1:] == input_size[:-1]:
         x = x[..., None]
     if x.ndim < 1 or x.shape[1:] != input_size:
-        own = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
-        hint = foreign.meant(name, given, shape, own)
-        raise ValueError(f"{name} must have shape (samples, {', '.join(map(str, own))}){hint}. Received: shape {shape}")
+        size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
+        raise ValueError(f"{name} must have shape (samples, {', '.join(map(str, size))})"
+                         f"{foreign.meant(name, given, shape, size)}. Received: shape {shape}")
     return x
 
 

@@ -30,8 +30,8 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("transpose", True, None, ["lenet5"], "exchange rows and columns of --data's images, as EMNIST's files need it"),
     ("folder", str, "NAME", _OWN, "where in --data the class folders, or train and val, lie (they are looked for)"),
     ("classes", common.words, "NAME,NAME…", _OWN, "the classes, in this order; others are left out (all)"),
-    ("labels", str, "FILE", _OWN, "classes in the place of class folders: a table, CSV or the like, with a row of image and "
-                                  "class for each, or a column of 0 and 1 for each class"),
+    ("labels", str, "FILE", _OWN, "classes in the place of class folders: a table, CSV or the like, with a row of "
+                                   "image and class for each, or a column of 0 and 1 for each class"),
     ("val-labels", str, "FILE", _OWN, "the same for the images of --val"),
     ("validation-split", common.part, "X", _OWN, "the part of each class that is held out (0.2)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},

@@ -19,7 +19,8 @@ from fastcnn.typing import Array, ArrayLike, Config, Identifier, Nothing, Unpack
 
 _AXES = {  # of samples that are no images: what is missing, or too much
     1: ", and these are rows of numbers: put it before Flatten(), or Reshape((height, width, channels)) before it",
-    2: "; grey images have one channel, (height, width, 1), and a single image is x[None]",
+    2: "; grey images have one channel: (height, width, 1); a single one is x[None], grey images without channels are "
+       "x[..., None]",
     4: "; how many samples there are is no part of it",
 }
 

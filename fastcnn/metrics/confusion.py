@@ -153,18 +153,19 @@ class F1Score(Deciding):
         return float(scores @ shares / shares.sum()) if shares.sum() else 0.0
 
 
-def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | None = None) -> tuple[Any, Any, Any]:
+def numbered(y_true: ArrayLike, y_pred: ArrayLike,
+             class_names: Sequence[str] | None = None) -> tuple[Any, Any, Sequence[str] | None]:
     """(y_true, y_pred, class_names) with numbers in the place of names; class_names: their order, None: alphabetical.
 
     Raises:
-        ValueError: names that are not among these; names on one side alone, and no order.
+        TypeError, ValueError: names that are not among these; names on one side alone, and no order; an order that is none.
 
     Example:
         >>> numbered(["cat", "ape"], ["ape", "ape"])
         ([1, 0], [0, 0], ['ape', 'cat'])
     """
-    if class_names is not None and np.ndim(class_names) != 1:
-        raise TypeError(f"class_names must be a list of names. Received: {arguments.shown(class_names)}")
+    if class_names is not None and not (isinstance(class_names, (list, tuple, np.ndarray)) and np.ndim(class_names) == 1):
+        raise TypeError(f"class_names must be a list of texts. Received: {arguments.shown(class_names)}")
     given = [np.asarray(y) for y in (y_true, y_pred)]
     named = [y.dtype.kind in "UTO" and y.size > 0 and isinstance(y.flat[0], str) for y in given]
     if not any(named):
@@ -172,13 +173,13 @@ def numbered(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | 
     if class_names is None and not all(named):
         raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
                          "Received: None")
-    names = list(class_names) if class_names is not None else sorted({name for y in given for name in y.ravel().tolist()})
+    names = sorted({str(label) for y in given for label in y.flat}) if class_names is None else list(class_names)
     places, found = {name: number for number, name in enumerate(names)}, []
     for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
         unknown = [label for label in y.flat if label not in places] if has_names else []
         if unknown:
-            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. "
-                             f"Received: {arguments.shown(unknown[0])}")
+            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. Received: "
+                             f"{arguments.shown(unknown[0])}")
         found.append([places[label] for label in y.flat] if has_names else y)
     return *found, names
 

@@ -38,7 +38,7 @@ def texts(y):
     """
     try:
         found = np.asarray(y)
-    except ValueError:  # rows of different lengths; whoever takes numbers says so
+    except (TypeError, ValueError, RuntimeError):  # rows of different lengths, …; whoever takes numbers says so
         return None
     if found.dtype.kind not in "UTO":
         return None
@@ -144,12 +144,13 @@ def _by_number(model, class_weight):
         if isinstance(key, str):
             if names is None or key not in names:
                 raise ValueError(f"class_weight may name {_short(names) if names else 'numbers of classes'}. Received: "
-                                 + arguments.shown(key) + ("" if names else ", and a model without class_names"))
+                                 + arguments.shown(key)
+                                 + ("" if names else ", and a model that knows no names (model.class_names)"))
             label = names.index(key)
         elif count(model) > 2 and key not in (*range(count(model)), *([] if ignored is None else [ignored])):
             raise ValueError(f"class_weight may name classes from 0 to {count(model) - 1}. Received: {arguments.shown(key)}")
         if label in table:
-            raise ValueError(f"class_weight must name each class once. Received: {arguments.shown(key)} besides "
-                             f"another name of it")
+            raise ValueError(f"class_weight must name each class once. Received: {arguments.shown(key)} "
+                             "besides another name of it")
         table[label] = arguments.number(f"class_weight[{key!r}]", value)
     return table

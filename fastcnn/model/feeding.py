@@ -204,7 +204,7 @@ class Validation(NamedTuple):
     """Batches to validate on, or None; and when: after every so many epochs, or a list of them, counted from 1."""
 
     batches: object
-    freq: int | list
+    freq: object
 
     def is_due(self, epoch):
         """After this epoch, counted from 1?"""

@@ -123,7 +123,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict(x, batch_size=_WHOLE)
+            return self.predict_on_batch(x)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -336,8 +336,8 @@ class Model(Machine):
     def fit(self, x: Data, y: Arrays = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
             callbacks: Callback | Sequence[Callback] | None = None, validation_split: float = 0.0,
             validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
-            sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: float | None = None,
-            validation_steps: float | None = None, validation_batch_size: int | None = None,
+            sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+            validation_steps: int | None = None, validation_batch_size: int | None = None,
             validation_freq: int | Sequence[int] = 1, resume: bool = False) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
@@ -403,7 +403,7 @@ class Model(Machine):
                 tail = rest, sparse
             arrays = feeding.weighted(self, arrays, class_weight)
             batches = feeding.batches_of(self, "steps_per_epoch", arrays, sparse, batch_size, steps_per_epoch, seed,
-            repeat=True)
+                                         repeat=True)
         validation = feeding.validation(self, validation_data, tail, batch_size, validation_steps, validation_batch_size,
                                         validation_freq)
         if resume:
@@ -578,7 +578,7 @@ class Model(Machine):
     # Evaluating and predicting
 
     def evaluate(self, x: Data, y: Arrays = None, batch_size: int | None = None, verbose: int | str = "auto",
-                 sample_weight: Arrays = None, steps: float | None = None, return_dict: bool = False) -> Any:
+                 sample_weight: Arrays = None, steps: int | None = None, return_dict: bool = False) -> Any:
         """Loss and metrics over samples.
 
         Args:
@@ -629,7 +629,7 @@ class Model(Machine):
         return self._given_back(loops.predict(self, batches, loops.watchers_of(self, given, batches, verbose, []), ys))
 
     def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
-                        steps: float | None = None) -> Array:
+                        steps: int | None = None) -> Array:
         """The classes that samples belong to: the place of the largest output, or of the smallest in a model that ends in
         `RBF`; of a single output, whether it is above one half. Their names, if the model was trained on names.
 

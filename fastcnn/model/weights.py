@@ -20,10 +20,10 @@ class LoadedWeights(NamedTuple):
         unused: of the file.
     """
 
-    loaded: list
-    missing: list
-    mismatched: list
-    unused: list
+    loaded: list[str]
+    missing: list[str]
+    mismatched: list[str]
+    unused: list[str]
 
 
 def save_weights(model, path):

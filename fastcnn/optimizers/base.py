@@ -25,6 +25,7 @@ class Options(Bounds, total=False):
 
     decoupled: bool
 
+
 _INSTEAD = {  # arguments that Keras' have
     "decay": "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by weight_decay",
     "gradient_accumulation_steps": "model.gradients(x, y) of each part of a batch, and optimizer.apply(model, gradients) "

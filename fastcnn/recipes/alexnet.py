@@ -17,9 +17,10 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                   initializer: Identifier | None = "he_normal", schedule: str = "one_cycle",
                   validation_split: float | None = None, seed: int = 0, size: int | None = None, crop: int | None = None,
                   cache: bool = False, folder: str | None = None, classes: Sequence[str] | None = None,
-                  labels: Path | Mapping[str, Any] | None = None, val_labels: Path | Mapping[str, Any] | None = None,
-                  save: Path | None = None, checkpoint_steps: int | None = None, best: Path | None = None,
-                  log: Path | None = None, resume: Path | Model | None = None, verbose: int | str = "auto",
+                  labels: Path | Mapping[str, Any] | None = None,
+                  val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                  checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
+                  resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 

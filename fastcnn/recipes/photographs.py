@@ -108,7 +108,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
     middle = perf_counter()
     loss, accuracy = model.evaluate(judged, verbose=0)
     numbers, y = answers = _ten_crops(model, validation, augmentation, settings["batch_size"])
-    right = (y.argmax(axis=1) == validation.labels[numbers]) & ~np.isnan(y).any(axis=1)
+    right = (y.argmax(axis=1) == validation.labels[numbers]) & ~np.isnan(y).any(axis=1)  # a prediction of NaN is wrong
     ten = float(right.mean()) if len(numbers) else float("nan")
     return TrainedOnImages(model, history, loss, accuracy, ten, middle - start, perf_counter() - middle, len(training),
                            len(validation), pace.images_per_second, pace.data_wait, validation, answers)

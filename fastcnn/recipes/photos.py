@@ -25,8 +25,8 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int = 50, b
                  learning_rate: float = 0.05, mixup: float = 0.2, weights: str | None = "cifar10",
                  validation_split: float | None = None, seed: int = 0, cache: bool = True, folder: str | None = None,
                  classes: Sequence[str] | None = None, labels: Path | Mapping[str, Any] | None = None,
-                 val_labels: Path | Mapping[str, Any] | None = None,
-                 save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
+                 val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
+                 checkpoint_steps: int | None = None, log: Path | None = None,
                  resume: Path | Model | None = None, verbose: int | str = "auto",
                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train a residual network on photographs of one's own, a few dozen of each class or thousands, and evaluate it.
