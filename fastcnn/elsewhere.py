@@ -65,6 +65,7 @@ NAMES = {
            "inputdim": "input_shape", "p": "rate", "eps": "epsilon", "std": "stddev", "subsample": "strides",
            "bordermode": "padding", "init": "kernel_initializer", "nbclasses": "classes", "numclasses": "classes"},
     "fit": {"lr": _RATE, "learningrate": _RATE, "device": _CPU, **dict.fromkeys(("optimizer", "loss", "metrics"), _COMPILE)},
+    **dict.fromkeys(("train_on_batch", "test_on_batch"), {"resetmetrics": "Metrics are those of this batch alone."}),
     "compile": {"lr": _RATE, "learningrate": _RATE, **dict.fromkeys(("epochs", "batchsize"), "fit(x, y, epochs=…)")},
     "Sequential": {"inputshape": "input_shape of the first layer, or Input(shape) before it",
                    **dict.fromkeys(("optimizer", "loss", "metrics"), _COMPILE)},

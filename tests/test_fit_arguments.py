@@ -162,6 +162,12 @@ def test_return_dict(package, layers, metrics):
         found.test_on_batch(X, Y, return_dict=1)
 
 
+def test_metrics_are_those_of_the_batch():
+    for call in model().train_on_batch, model().test_on_batch:
+        with pytest.raises(TypeError, match="has no argument 'reset_metrics'. Metrics are those of this batch alone."):
+            call(X, Y, reset_metrics=False)
+
+
 def test_return_dict_of_several_outputs():
     x = fastcnn.Input((4,))
     two = fastcnn.Model(x, [L.Dense(3, "softmax", name="kind")(x), L.Dense(1, name="size")(x)])

@@ -72,6 +72,7 @@ def _own(model, training):
     layers = [layer.name for layer in model._leaves() if layer.nodes() is None]
     own = f"; {', '.join([*losses, *layers])} may give such numbers" if losses or layers else ""
     if training:
-        return f"x and y are finite, so training has diverged; a smaller learning_rate, clipnorm=1.0 or smaller x help{own}"
+        return (f"x and y are finite, so training has diverged, if weights were finite before; a smaller learning_rate, "
+                f"clipnorm=1.0 or smaller x help{own}")
     lost = next((layer.name for layer in model._leaves() for p in layer.parameters if not np.isfinite(p.value).all()), None)
     return f"weights of layer {lost!r} are not finite" if lost else f"x and y are finite, predictions or losses are not{own}"
