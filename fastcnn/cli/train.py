@@ -49,6 +49,7 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("weights", ["cifar10", "none"], None, ["photos"], "what the network starts from: what it learnt from CIFAR-10, or "
                                                        "nothing"),
     ("depth", common.positive, "N", ["cifar10"], "layers of the network: 20, 32, 44, 56 or 110"),
+    ("width", common.rate, "X", ["cifar10"], "factor of all the network's numbers of filters"),
     ("crop", common.positive, "N", ["alexnet"], "pixels of the network's input (the variant's)"),
     ("cache", True, None, ["alexnet"], "keep decoded photographs in memory"),
     ("resume", str, "FILE", _PHOTOGRAPHS, "go on exactly where FILE, which --save named, left off, with its settings"),

@@ -12,10 +12,11 @@ from fastcnn.typing import Callback, Model, Path
 _PADDING = 4  # pixels beyond the edges, from which crops are taken: He et al., section 4.2
 
 
-def train_cifar10(data: Path | None = None, depth: int = 20, epochs: int = 30, batch_size: int = 128,
-                  learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0, save: Path | None = None,
-                  checkpoint_steps: int | None = None, log: Path | None = None, resume: Path | Model | None = None,
-                  verbose: int | str = "auto", callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
+def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0, epochs: int = 30,
+                  batch_size: int = 128, learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0,
+                  save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
+                  resume: Path | Model | None = None, verbose: int | str = "auto",
+                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with momentum 0.9, coupled weight decay 5e-4
@@ -26,6 +27,7 @@ def train_cifar10(data: Path | None = None, depth: int = 20, epochs: int = 30, b
     Args:
         data: as `fastcnn.datasets.cifar10.load_data` takes it; None: what was downloaded before, or is now.
         depth: of the network: 20, 32, 44, 56, 110.
+        width: factor of all its numbers of filters.
         epochs: how often all training images are seen.
         batch_size: images per step.
         learning_rate: the peak.
@@ -49,7 +51,7 @@ def train_cifar10(data: Path | None = None, depth: int = 20, epochs: int = 30, b
     from fastcnn.datasets import ImageArray, cifar10
 
     settings = photographs.common_settings("cifar10", epochs, batch_size, learning_rate, mixup, seed)
-    settings["depth"] = arguments.integer("depth", depth)
+    settings.update(depth=arguments.integer("depth", depth), width=arguments.number("width", width, 0))
     training, test = (ImageArray(x, y, cifar10.CLASS_NAMES) for x, y in cifar10.load_data(data))
     return photographs.train(settings, {"data": training, "val": test}, _begun,
                              photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks)
@@ -60,5 +62,5 @@ def _begun(training, settings):
     from fastcnn.networks import resnet
 
     pixels, _ = photographs.normalizing(training)
-    return (resnet(settings["depth"], len(training.class_names), cifar=True, seed=settings["seed"]),
+    return (resnet(settings["depth"], len(training.class_names), cifar=True, width=settings["width"], seed=settings["seed"]),
             Augmentation(min(training.shape[:2]), padding=_PADDING, **pixels))
