@@ -41,15 +41,15 @@ def own():
                                Double(3.0), L.Dropout(0.5, seed=1)], seed=1)
 
 
-def built():
+def built(size=3):
     model = own()
-    model.build((3,))
+    model.build((size,))
     return model
 
 
 MODELS = {
     "lenet": lambda: fastcnn.networks.lenet5(seed=1), "residual": lambda: residual(norm=True), "inception": inception,
-    "shared": shared, "own": built, "nested": lambda: fastcnn.Sequential([residual(), built(), L.Dense(2)], seed=2),
+    "shared": shared, "own": built, "nested": lambda: fastcnn.Sequential([residual(), built(5), L.Dense(2)], seed=2),
     "inner": lambda: view(),
     "keras": lambda: keras.models.Sequential([keras.layers.Conv2D(2, 3, input_shape=(6, 6, 1)), keras.layers.Flatten()]),
     "keras graph": lambda: keras.models.Model(*ends()),

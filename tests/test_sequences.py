@@ -299,7 +299,7 @@ def test_sequences(block, tmp_path):
 def trained(layers, *shape, optimizer="sgd"):
     model = fastcnn.Sequential([fastcnn.Input(shape), *layers], seed=1)
     model.compile(optimizer, "mse")
-    return model, *few(np.random.default_rng(0), model, 8)
+    return model, *few(np.random.default_rng(0), model, 16)
 
 
 def test_bits_do_not_depend_on_former_batches():
