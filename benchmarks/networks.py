@@ -27,7 +27,8 @@ BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1
            **{(work, stage): batches for work in LATER for stage, batches in (("forward", (1, 16)), ("training", (16,)))}}
 HALF_BATCHES = {"float16": (1, 32), "int8": (1, 32)}
 EFFECT_IMAGES = 64  # on which predictions are compared with float32's
-CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5, **dict.fromkeys(LATER, 1e-3)}  # for every step to lower the loss
+# for every step to lower the loss
+CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5, **dict.fromkeys(LATER, 1e-3), "vgg16": 1e-4}
 RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of steps on one batch change little
 
 

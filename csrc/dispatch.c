@@ -8,9 +8,17 @@ const fc_kernels *fc_k = &fc_kernels_scalar;
 
 static int always(void) { return 1; }
 #ifdef FC_HAVE_AVX2
+#include <cpuid.h>
+
+/* clang 14 and 16 know no __builtin_cpu_supports("f16c"); that the system keeps the registers, AVX2 implies. */
+static int has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
 static int has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 #endif
 #ifdef FC_HAVE_AVX512

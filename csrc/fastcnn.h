@@ -451,6 +451,7 @@ const char *fc_op_name(fc_kind kind);
 fc_kind fc_op_kind(const char *name, fc_family family); /* FC_KINDS: there is none */
 const char *fc_activation_name(fc_activation activation);
 int fc_op_has(const fc_op *op, fc_pass pass); /* does it have this pass? */
+int fc_op_by_block(const fc_op *op, fc_pass pass); /* do items of this pass see the whole batch each? Then it runs in parts */
 int fc_op_cheap(const fc_op *op); /* is FORWARD done again sooner than its result is kept? */
 int fc_op_folds(const fc_op *op); /* do its weights take a normalization along that follows? */
 const char *fc_op_algorithm(const fc_op *op, fc_pass pass); /* "direct", "F(4×4, 3×3)", … */

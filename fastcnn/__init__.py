@@ -15,7 +15,7 @@ with command_in_one_line():
     except ImportError:
         refuse_unbuilt(__path__[0])
         raise
-    from fastcnn.arguments import name_methods
+    from fastcnn.calling import name_methods, tell_methods
     from fastcnn.configuration import __version__, config_context, get_config, set_config, show_config
     from fastcnn.model.sequential import Sequential
     from fastcnn.random import set_random_seed
@@ -24,3 +24,4 @@ with command_in_one_line():
 __all__, __getattr__, __dir__ = on_demand(__name__)
 for _cls in Sequential.__mro__[:-1]:
     name_methods(_cls)
+    tell_methods(_cls)

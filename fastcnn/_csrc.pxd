@@ -71,6 +71,7 @@ cdef extern from "fastcnn.h" nogil:
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)
+    int fc_op_by_block(const fc_op *op, fc_pass pass_)
     int fc_op_cheap(const fc_op *op)
     int fc_op_folds(const fc_op *op)
     int fc_field(const char *name)

@@ -104,11 +104,11 @@ class ShapeError(ValueError):
 
 cdef check(fc_status status, str what):
     if status == FC_OVERFLOW:
-        raise ShapeError(f"{what} is too large: sizes leave the range fastcnn handles (2^44 values, filters of 2^20)")
+        raise ShapeError(f"sizes must stay in the range that fastcnn handles, 2^44 values and filters of 2^20. Received: {what}")
     if status == FC_EMPTY:
-        raise ShapeError(f"{what}: the window is larger than the padded input, so the output would be empty")
+        raise ShapeError(f"the window must not be larger than the padded input, or the output would be empty. Received: {what}")
     if status != FC_OK:
-        raise ShapeError(f"{what}: impossible sizes")
+        raise ShapeError(f"sizes must be possible. Received: {what}")
 
 
 cdef fc_kind kind_of(str name, fc_family family) except? FC_KINDS:

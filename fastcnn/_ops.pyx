@@ -245,6 +245,10 @@ cdef class Program:
                 raise IndexError(phases[i])
             self.phases[i].first, self.phases[i].count = first, count
             self.phases[i].chunk, self.phases[i].parts = chunk, parts
+            for op, name in [] if parts else steps[first:first + count]:
+                if fc_op_by_block(&self.ops[<Py_ssize_t>op], PASSES[name]):
+                    raise ValueError(f"{ops[op].name} computes its pass {name!r} for the whole batch at once, which a phase in "
+                                     f"parts does. Received: phase {i}, in chunks of {chunk} images")
         self.bound = {}
         self.program.ops, self.program.io = self.ops, self.io
         self.program.steps, self.program.phases = self.steps, self.phases

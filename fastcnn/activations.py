@@ -1,13 +1,19 @@
 """Names of activations, as layers accept them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import _ops, arguments
+from fastcnn._ops import Op
+from fastcnn.typing import ActivationName, Config
 
 _DEFAULTS = {"leaky_relu": ("negative_slope", 0.2), "elu": ("alpha", 1.0), "hard_sigmoid": ("slope", 1 / 6)}
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 NAMES = (*_ops.ACTIVATIONS, "softmax", "log_softmax")
 
 
-def get(identifier):
+def get(identifier: ActivationName) -> tuple[str, float]:
     """The name and constant of an activation.
 
     Args:
@@ -32,38 +38,45 @@ def get(identifier):
     key, default = _DEFAULTS.get(name, (None, 0.0))
     value = constants.pop(key, default)
     if constants:
-        raise ValueError(f"activation {name!r} has no constant {', '.join(constants)}. Received: {constants}")
+        raise ValueError(f"activation {name!r} has no constant {', '.join(constants)}. "
+                         f"Received: {arguments.given(**constants)}")
     return name, arguments.number(key or "constant", value, 0)
 
 
-def serialize(activation):
+def serialize(activation: tuple[str, float]) -> str | Config:
     """What `get` accepts, in JSON's types."""
     name, constant = activation
     key, default = _DEFAULTS.get(name, (None, 0.0))
     return name if constant == default else {"name": name, key: constant}
 
 
-def fusable(activation):
+def fusable(activation: tuple[str, float]) -> bool:
     """Can it be fused behind a convolution or a dense layer, which keep no x for its derivative?"""
     return activation[0] in _ops.ACTIVATIONS and activation[0] not in _ops.OF_X
 
 
-def op(activation, size, channels):
-    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`.
+def check(activation: tuple[str, float], channels: int) -> None:
+    """Refuses a softmax over a single value.
 
-    Raises:
-        ValueError: a softmax over a single value.
+    Example:
+        >>> check(get("sigmoid"), 1), check(get("softmax"), 2)
+        (None, None)
     """
-    name, constant = activation
+    name = activation[0]
     if name not in _ops.ACTIVATIONS and channels == 1:
         raise ValueError(f"{name} needs several outputs, of one it is always {int(name == 'softmax')}; a single output goes "
                          f"with 'sigmoid' and binary_crossentropy. Received: {name} of 1 output")
+
+
+def op(activation: tuple[str, float], size: int, channels: int) -> Op:
+    """The descriptor of an activation as an op of its own, on `size` values of which the last axis is `channels`."""
+    name, constant = activation
     if name in _ops.ACTIVATIONS:
         return _ops.plain("activation_of_x" if name in _ops.OF_X else "activation", 1, size, name, constant)
     return _ops.plain(name, size // channels, channels)
 
 
-def prelu_op(sample, slopes):
+def prelu_op(sample: Sequence[int], slopes: Sequence[int]) -> Op:
     """The descriptor of PReLU on samples of a shape, with slopes of the same shape but 1 along axes that share them."""
     runs = [1]  # values along runs of axes that share slopes, or do not, in turn
     for size, own in zip(sample, slopes):

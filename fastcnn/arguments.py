@@ -1,17 +1,20 @@
 """Checks of arguments, shared by the functional API and the layers: each error names what was received."""
 
+from __future__ import annotations
+
+import operator
+import os
 import re
-from functools import wraps
+from types import ModuleType
 
 import numpy as np
 
 _LARGEST = 2**31 - 1
-_ANY_POSITION, _ANY_KEYWORD = 4, 8  # inspect.CO_VARARGS, CO_VARKEYWORDS
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_LONG = 200  # characters of a value in a message
+_LONG = 200  # characters of a value in a message, or entries of a list
 
 
-def array(name, value, ndim=None, contiguous=True):
+def array(name: str, value, ndim: int | None = None, contiguous: bool = True) -> np.ndarray:
     """`value` as a float32 array (C-contiguous unless told otherwise), copied only where needed."""
     result = np.asarray(real(name, value), dtype=np.float32)
     if contiguous:
@@ -21,7 +24,7 @@ def array(name, value, ndim=None, contiguous=True):
     return result
 
 
-def real(name, value):
+def real(name: str, value) -> np.ndarray:
     """`value` as an array of real numbers of any dtype.
 
     Example:
@@ -35,15 +38,20 @@ def real(name, value):
         result = np.asarray(value)
     except ValueError:  # rows of different lengths
         raise ValueError(f"{name} must be an array, all its rows of one length. Received: {shown(value)}") from None
+    except (TypeError, RuntimeError) as error:  # symbols; tensors that are elsewhere, or have a gradient
+        text = str(error) if "Received: " in str(error) else f"it cannot be made one ({error}). Received: {shown(value)}"
+        raise TypeError(f"{name} must be an array of real numbers: {text}") from None
     if result.dtype.kind in "fiub":
         return result
     received = f"dtype {result.dtype}"
-    if result.dtype == object:
-        odd = next((item for item in result.flat if not isinstance(item, (int, float, np.number))), value)
-        received = f"an array with {shown(odd)} in it" if result.ndim else shown(value)
+    if isinstance(value, str):
+        received = f"{shown(value)}, a text (images.decode_image reads a picture, datasets.ImageFolder folders of them)"
+    elif result.dtype == object:
+        odd = [item for item in result.flat if not isinstance(item, (int, float, np.number))]
+        received = f"an array with {shown(odd[0])} in it" if result.ndim and odd else shown(value)
         if result.ndim == 0 and value is not None:
-            received = f"an object of class {type(value).__name__}, which holds none (functions compute at once; in a " \
-                       "network, layers stand for them)"
+            what = shown(value) if hasattr(value, "__name__") else f"an object of class {type(value).__name__}"
+            received = f"{what}, which holds none (functions compute at once; in a network, layers stand for them)"
     raise TypeError(f"{name} must be an array of real numbers. Received: {received}")
 
 
@@ -68,25 +76,85 @@ def returned(call, value, shape):
     return value
 
 
-def dense(array):
+def dense(array: np.ndarray) -> np.ndarray:
     """The array itself if it is C-contiguous and aligned, else a copy that is."""
     return array if array.flags.c_contiguous and array.flags.aligned else array.copy(order="C")
 
 
-def integer(name, value, minimum=1, maximum=_LARGEST):
+def integer(name: str, value, minimum: int = 1, maximum: int = _LARGEST) -> int:
     """`value` as an int in [minimum, maximum]."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {shown(value)}")
+    accepted = f"≥ {minimum}" if maximum == _LARGEST else f"from {minimum} to {maximum}"
     try:
-        value = value.__index__()
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer ≥ {minimum}. Received: {shown(value)}") from None
-    if not minimum <= value <= maximum:
-        raise ValueError(f"{name} must be an integer from {minimum} to {maximum}. Received: {value}")
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be an integer {accepted}. Received: {shown(value)}")
+    if not minimum <= number <= maximum:
+        accepted = accepted if number < minimum else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} must be an integer {accepted}. Received: {number}")
+    return number
+
+
+def shape(name, value):
+    """The shape of one sample as a tuple of integers.
+
+    Example:
+        >>> shape("input_shape", [28, 28, 1])
+        (28, 28, 1)
+        >>> shape("shape", (None, 784))
+        Traceback (most recent call last):
+        TypeError: shape must be a tuple of integers, one sample's without the batch, as (28, 28, 1). Received: (None, 784)
+    """
+    if not isinstance(value, (tuple, list)) or not all(hasattr(size, "__index__") for size in value):
+        raise TypeError(f"{name} must be a tuple of integers, one sample's without the batch, as (28, 28, 1). "
+                        f"Received: {shown(value)}")
+    return tuple(integer(name, size) for size in value)
+
+
+def path(name, value):
+    """The path of a file or folder, a text or `os.PathLike`, as it is."""
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(f"{name} must be the path of a file or folder, a text. Received: {shown(value)}")
     return value
 
 
-def pair(name, value, minimum=1):
+def instance(name, value, cls, what):
+    """An object of a class.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        cls: the class.
+        what: in words.
+
+    Example:
+        >>> instance("a layer", fastcnn.layers.Dense, fastcnn.layers.Layer, "a fastcnn.layers.Layer")
+        Traceback (most recent call last):
+        TypeError: a layer must be a fastcnn.layers.Layer; did you mean Dense(…)? Received: the class Dense
+    """
+    if not isinstance(value, cls):
+        hint = f"; did you mean {value.__name__}(…)?" if isinstance(value, type) and issubclass(value, cls) else "."
+        raise TypeError(f"{name} must be {what}{hint} Received: {shown(value)}")
+    return value
+
+
+def source(value, *parts):
+    """A source of single images, which has these parts.
+
+    Example:
+        >>> source("photos", "shape", "read")
+        Traceback (most recent call last):
+        TypeError: source must be an ImageFolder, an ImageArray or alike. Received: 'photos', without shape, read
+    """
+    missing = [part for part in parts if not hasattr(value, part)]
+    if missing or isinstance(value, type):
+        raise TypeError(f"source must be an ImageFolder, an ImageArray or alike. Received: {shown(value)}"
+                        + (f", without {', '.join(missing)}" if missing else ""))
+    return value
+
+
+def pair(name: str, value, minimum: int = 1) -> tuple[int, int]:
     """An integer, or two of them (height, width), as a tuple of two."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
@@ -98,7 +166,7 @@ def pair(name, value, minimum=1):
     return value, value
 
 
-def order(name, value, count):
+def order(name: str, value, count: int) -> tuple[int, ...]:
     """The numbers 1 … count, each once, as a tuple: axes of a sample in a new order."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name} must be a tuple of the axes 1 … {count}. Received: {shown(value)}")
@@ -113,7 +181,8 @@ def last_axes(name, value, rank, first=0):
     several = value if isinstance(value, (tuple, list)) else [value]
     axes = sorted(integer(name, axis, -rank, rank - 1) % rank for axis in several)
     if not axes or axes != list(range(rank - len(axes), rank)) or axes[0] < first:
-        raise ValueError(f"{name} must name the last of the axes {first} … {rank - 1}, one or several. Received: {value!r}")
+        raise ValueError(f"{name} must name the last of the axes {first} … {rank - 1}, one or several. "
+                         f"Received: {shown(value)}")
     return len(axes)
 
 
@@ -125,7 +194,8 @@ def groups(value, count):
     return count if value == -1 else value
 
 
-def number(name, value, minimum=None, maximum=None, below=None):
+def number(name: str, value, minimum: float | None = None, maximum: float | None = None,
+           below: float | None = None) -> float:
     """A finite real number within bounds, as a float."""
     if isinstance(value, (bool, str, bytes)) or value is None:
         raise TypeError(f"{name} must be a real number. Received: {shown(value)}")
@@ -144,113 +214,42 @@ def number(name, value, minimum=None, maximum=None, below=None):
     return result
 
 
-def part(name, value):
+def part(name: str, value) -> float:
     """A number in [0, 1), as a float."""
     return number(name, value, 0, below=1)
 
 
-def small(name, value):
+def small(name: str, value) -> float:
     """A number that does not vanish in float32: what keeps a denominator from 0."""
     return number(name, value, 1e-30)
 
 
 def channels(name, value, count):
     """One number per channel as an array of float64, from one number or a list of them."""
-    value = np.asarray(value, np.float64) if np.ndim(value) else np.full(count, number(name, value))
+    value = real(name, value).astype(np.float64) if np.ndim(value) else np.full(count, number(name, value))
     if value.shape != (count,) or not np.isfinite(value).all():
         raise ValueError(f"{name} must be a finite number, or one for each of the {count} channels. "
-                         f"Received: {value.tolist()}")
+                         f"Received: {shown(value if value.size > 8 else value.tolist())}")
     return value
 
 
-def choice(name, value, options):
+def choice(name: str, value, options) -> str:
     """One of the accepted strings."""
     if not isinstance(value, str) or value not in options:
         from fastcnn.hints import nearest
 
-        near = nearest(value, options) if isinstance(value, str) else None
+        name_of = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
+        near = nearest(name_of, options)
         hint = f"; did you mean {near}?" if near else "."
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}{hint} Received: {shown(value)}")
     return value
 
 
-def flag(name, value):
+def flag(name: str, value) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False. Received: {shown(value)}")
     return bool(value)
-
-
-def refuse(cls, unknown, **known):
-    """Raises TypeError for arguments that a class' `__init__` and those of its bases do not take.
-
-    Args:
-        cls: the class.
-        unknown: {name: value}.
-        known: {a name users may know: what it is called here}.
-    """
-    import inspect
-
-    accepted = {}
-    for base in cls.__mro__[:-1]:
-        if "__init__" in vars(base):
-            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
-            accepted.update({p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)})
-    raise _unknown(cls, next(iter(unknown)), accepted, {other: repr(new) for other, new in known.items()})
-
-
-def _unknown(cls, name, accepted, meant=()):
-    from fastcnn.hints import did_you_mean
-
-    return TypeError(f"{cls.__name__} has no argument {name!r}. {did_you_mean(name, accepted, meant, 0.5)}")
-
-
-def hinting(cls):
-    """For `__init_subclass__`: lets a class' constructor say in its own name what is wrong with the arguments, what an
-    unknown one may have meant too; and its methods say theirs, as users call them."""
-    name_methods(cls)
-    init = getattr(cls.__init__, "__wrapped__", cls.__init__)
-    code = getattr(init, "__code__", None)
-    if code is None or code.co_flags & _ANY_POSITION:
-        return
-    named = code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount]
-    places = named[:code.co_argcount - 1]
-    needed = places[:len(places) - len(init.__defaults__ or ())]
-
-    @wraps(init)
-    def __init__(self, *positions, **given):
-        if len(positions) > len(places):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(places) or 'nothing'} by position. "
-                            f"Received: {len(positions)} values")
-        for name in given:
-            if name in places[:len(positions)]:
-                raise TypeError(f"{type(self).__name__} takes {name} once. Received: two values")
-            if name not in named and not code.co_flags & _ANY_KEYWORD:
-                raise _unknown(type(self), name, named)
-        missing = [name for name in needed[len(positions):] if name not in given]
-        if missing:
-            raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}. Received: no value for "
-                            f"{'it' if len(missing) == 1 else 'them'}")
-        init(self, *positions, **given)
-
-    cls.__init__ = __init__
-
-
-def name_methods(cls):
-    """Lets Python's errors call the methods of a class of fastcnn's by their own names, whichever class they stand in.
-
-    Example:
-        >>> fastcnn.networks.lenet5().fit(np.zeros((2, 28, 28)), np.zeros(2), epoch=3)
-        Traceback (most recent call last):
-        TypeError: fit() got an unexpected keyword argument 'epoch'
-    """
-    for name, method in vars(cls).items():
-        if getattr(method, "__qualname__", "") == f"{cls.__qualname__}.{name}" and not name.startswith("__"):
-            if cls.__module__.startswith("fastcnn."):
-                if not method.__doc__:  # `help` would look for it by the longer name
-                    docs = (getattr(base, name).__doc__ for base in cls.__mro__[1:] if hasattr(base, name))
-                    method.__doc__ = next(docs, None)
-                method.__qualname__ = name
 
 
 def shown(value):
@@ -264,12 +263,24 @@ def shown(value):
     """
     if isinstance(value, np.ndarray) and value.size > 8:
         return f"an array of {value.dtype}, shape {value.shape}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
+    if isinstance(value, (type, ModuleType)):
+        return f"the {'class' if isinstance(value, type) else 'module'} {value.__name__}"
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}"
+    if isinstance(value, (str, bytes, list, tuple)) and len(value) > _LONG:
+        value = value[:_LONG]  # more would not be shown
     text = " ".join(_ADDRESS.sub("", repr(value)).split())
     return text if len(text) <= _LONG else f"{text[:_LONG]} …"
+
+
+def given(**values):
+    """Arguments by name as an error shows them.
+
+    Example:
+        >>> given(mean=[0.5], variance=None)
+        'mean=[0.5], variance=None'
+    """
+    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())
 
 
 def padding_form(value):
@@ -355,18 +366,18 @@ def transposed(padding, output_padding, size, window, strides, dilation=(1, 1)):
         result.append(out)
         given.append(edges)
     if not all(1 <= out <= _LARGEST for out in result):
-        raise ValueError(f"padding {padding!r} and output_padding {output_padding!r} make an output of {tuple(result)} "
-                         f"pixels of an input of {tuple(size)} with kernel size {tuple(window)}, strides {strides}, "
-                         f"dilation {dilation}")
+        raise ValueError(f"padding {shown(padding)} and output_padding {shown(output_padding)} make an output of "
+                         f"{tuple(result)} pixels of an input of {tuple(size)} with kernel size {tuple(window)}, strides "
+                         f"{strides}, dilation {dilation}")
     return tuple(result), tuple(given)
 
 
-def data_format(value):
+def data_format(value) -> bool:
     """True for channels_first."""
     return choice("data_format", value, ("channels_last", "channels_first")) == "channels_first"
 
 
-def layout(value):
+def layout(value) -> str:
     """The `data_format` of a layer; None: "channels_last"."""
     value = "channels_last" if value is None else value
     data_format(value)

@@ -1,11 +1,14 @@
 """What is set on a layer, an optimizer or a loss after it was made: it counts from the next call on, or it is refused."""
 
+from __future__ import annotations
+
 import inspect
 import sys
 from contextlib import contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 _changes = 0
 
@@ -29,16 +32,16 @@ class Settable:
     like.
     """
 
-    config = ()
-    kept = frozenset()  # attributes that stay when others are set
-    meant = {}          # {an attribute that cannot be set: what it is called here, or what sets it}
+    config: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()  # attributes that stay when others are set
+    meant: dict[str, str] = {}  # {an attribute that cannot be set: what it is called here, or what sets it}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        arguments.hinting(cls)
+        calling.hinting(cls)
         _marking(cls)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: NoReturn) -> None:  # type checkers: nothing can be set that no class declares
         own, found = vars(self), getattr(type(self), name, None)
         if isinstance(found, property) and found.fset is None:
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "
@@ -56,10 +59,16 @@ class Settable:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r} that could be set. "
                                  f"{did_you_mean(name, known, self.meant)} Received: {arguments.shown(value)}")
 
+    if not TYPE_CHECKING:  # which know all attributes that there are
+        def __getattr__(self, name):
+            if hasattr(type(self), name):  # a property, which has words of its own
+                return object.__getattribute__(self, name)
+            raise AttributeError(_missed(type(self), name), name=None, obj=self)  # without a name Python adds no hint
+
     def _instead(self, name):
         return f"; {self.meant[name]} does it" if name in self.meant else ""
 
-    def reset(self, **given):
+    def reset(self, **given: Any) -> None:
         """Takes other arguments of the constructor, which are checked as there; they count from the next call on."""
         native = _native(type(self))
         self._take(native(**{name: getattr(self, name) for name in native.config} | given), given)
@@ -68,6 +77,16 @@ class Settable:
     def _take(self, other, given):
         """Becomes what another object is, which was made with other arguments."""
         vars(self).update((name, value) for name, value in vars(other).items() if name not in self.kept)
+
+
+@lru_cache(1024)
+def _missed(cls, name):
+    """What an error says of an attribute that objects of a class do not have."""
+    from fastcnn import hints
+
+    meant = {**hints.of_attribute(*(c.__name__ for c in cls.__mro__)), **cls.meant}
+    near = None if name[0] == "_" else hints.nearest(name, [own for own in dir(cls) if own[0] != "_"], meant)
+    return f"{cls.__name__} has no attribute {name!r}" + (f". {hints.asked(near)}" if near else "")
 
 
 @contextmanager
@@ -80,13 +99,6 @@ def being_made(settable):
     finally:
         if made:
             own["_made"] = True
-
-
-def alias(value):
-    """Another object with the same attributes, which are its own from there on, while `copy.copy` may give more or less."""
-    other = type(value).__new__(type(value))
-    vars(other).update(vars(value))
-    return other
 
 
 def overrides(cls, base, told, *names):
@@ -108,10 +120,10 @@ def overrides(cls, base, told, *names):
 
 def _native(cls):
     """The class of fastcnn's that a class is, or is made of."""
-    return next(c for c in cls.__mro__ if _is_own(c))
+    return next(c for c in cls.__mro__ if is_own(c))
 
 
-def _is_own(cls):
+def is_own(cls):
     """Is it one of fastcnn's modules' classes? (Those of examples in docstrings have their names, but are in no module.)"""
     module = cls.__module__
     return module.partition(".")[0] == "fastcnn" and getattr(sys.modules.get(module), cls.__name__, None) is cls

@@ -1,6 +1,9 @@
 """What this build of fastcnn is and what it runs on."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastcnn import _ops, arguments, settings
@@ -9,7 +12,7 @@ from fastcnn.threads import get_num_threads
 __version__ = "0.1.0"
 
 
-def show_config():
+def show_config() -> None:
     """Prints version, compiler, instruction sets, OpenMP and threads.
 
     Example:
@@ -31,7 +34,7 @@ def show_config():
         print(f"{name:16} {value}")
 
 
-def set_config(exact):
+def set_config(exact: bool) -> None:
     """Chooses how layers built from now on, and the functions of `fastcnn.ops`, compute.
 
     Args:
@@ -49,13 +52,13 @@ def set_config(exact):
     settings.exact = arguments.flag("exact", exact)
 
 
-def get_config():
+def get_config() -> dict[str, bool]:
     """What `set_config` chose."""
     return {"exact": settings.exact}
 
 
 @contextmanager
-def config_context(exact):
+def config_context(exact: bool) -> Iterator[None]:
     """A block with other settings: see `set_config`.
 
     Example:

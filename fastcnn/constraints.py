@@ -1,8 +1,14 @@
 """Bounds on weights, by Keras' names: after each step of the optimizer weights are put back within them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.typing import Array, Identifier, Pair
 
 
 class Constraint(registry.Configurable):
@@ -18,14 +24,14 @@ class Constraint(registry.Configurable):
         >>> layer = fastcnn.layers.Dense(10, kernel_constraint=AtMostOne())
     """
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> Any:
         """An array within the bounds. Shape: any → the same."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w)")
 
-    def check(self, name, shape):
+    def check(self, name: str, shape: Sequence[int]) -> None:
         """Refuses weights of a shape that cannot be bounded so; by default none."""
 
-    def apply(self, w):
+    def apply(self, w: Any) -> None:
         """Puts an array within the bounds, in place."""
         bounded = np.asarray(self(w))
         if bounded.shape != w.shape:
@@ -36,7 +42,7 @@ class Constraint(registry.Configurable):
 class _Inside(Constraint):
     """One of fastcnn's own, which work in place."""
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Array:
         w = np.array(arguments.array("w", w))
         self.check("w", w.shape)
         self.apply(w)
@@ -51,7 +57,7 @@ class NonNeg(_Inside):
         [1.5, 0.0]
     """
 
-    def apply(self, w):
+    def apply(self, w: Array) -> None:
         np.maximum(w, 0, out=w)
 
 
@@ -59,13 +65,13 @@ class _Norm(_Inside):
     """w · d / ‖w‖ with the norms d that `desired` makes of ‖w‖ = √Σw², sums along `axis`. What has its norm already, or 0,
     stays as it is, bit for bit. (Keras adds 1e-7 to ‖w‖, which lets such weights shrink.)"""
 
-    def __init__(self, axis):
+    def __init__(self, axis: Pair) -> None:
         if isinstance(axis, (tuple, list)):
             self.axis = [arguments.integer("axis", part, -32) for part in axis]
         else:
             self.axis = arguments.integer("axis", axis, -32)
 
-    def desired(self, norms):
+    def desired(self, norms: Array) -> Array:
         """The norms that weights of some norms are given."""
         raise NotImplementedError(f"{type(self).__name__} must define desired(norms)")
 
@@ -76,11 +82,11 @@ class _Norm(_Inside):
             raise ValueError(f"axis must name axes of {name}, which has shape {shape}, each once. Received: {self.axis}")
         return axes
 
-    def check(self, name, shape):
+    def check(self, name: str, shape: Sequence[int]) -> None:
         """Refuses weights that do not have each axis."""
         self._axes(name, shape)
 
-    def apply(self, w):
+    def apply(self, w: Array) -> None:
         axes, every = self._axes("w", w.shape), list(range(w.ndim))
         kept = [axis for axis in every if axis not in axes]
         norms = np.sqrt(np.einsum(w, every, w, every, kept, dtype=np.float64))
@@ -107,11 +113,11 @@ class MaxNorm(_Norm):
 
     config = ("max_value", "axis")
 
-    def __init__(self, max_value=2.0, axis=0):
+    def __init__(self, max_value: float = 2.0, axis: Pair = 0) -> None:
         super().__init__(axis)
         self.max_value = arguments.number("max_value", max_value, 0)
 
-    def desired(self, norms):
+    def desired(self, norms: Array) -> Array:
         return np.minimum(norms, self.max_value)
 
 
@@ -128,10 +134,10 @@ class UnitNorm(_Norm):
 
     config = ("axis",)
 
-    def __init__(self, axis=0):
+    def __init__(self, axis: Pair = 0) -> None:
         super().__init__(axis)
 
-    def desired(self, norms):
+    def desired(self, norms: Array) -> Array:
         return np.ones_like(norms)
 
 
@@ -150,13 +156,13 @@ class MinMaxNorm(_Norm):
 
     config = ("min_value", "max_value", "rate", "axis")
 
-    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Pair = 0) -> None:
         super().__init__(axis)
         self.min_value = arguments.number("min_value", min_value, 0)
         self.max_value = arguments.number("max_value", max_value, self.min_value)
         self.rate = arguments.number("rate", rate, 0, 1)
 
-    def desired(self, norms):
+    def desired(self, norms: Array) -> Array:
         return self.rate * norms.clip(self.min_value, self.max_value) + (1 - self.rate) * norms
 
 
@@ -164,7 +170,7 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 _NAMES = registry.names(MaxNorm, MinMaxNorm, NonNeg, UnitNorm, maxnorm=MaxNorm, nonneg=NonNeg, unitnorm=UnitNorm)
 
 
-def get(identifier):
+def get(identifier: Identifier | None) -> Constraint | None:
     """A constraint from whatever a layer's `kernel_constraint=` may be.
 
     Args:

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 _KINDS = "loss", "optimizer", "metric", "initializer", "regularizer", "constraint", "activation"  # said besides a name
+_MANY = 60  # names that a message lists
 
 
 def flat(name):
@@ -21,7 +22,7 @@ def nearest(name, known, meant=(), alike=0.6):
     Args:
         name: as the user wrote it.
         known: names that are accepted.
-        meant: {flat name from elsewhere: words that say what it is here}.
+        meant: {flat name from elsewhere: words that say what it is here, or a name that is known}.
         alike: how much of the letters of a misspelt name must be right, from 0 to 1.
 
     Example:
@@ -30,7 +31,7 @@ def nearest(name, known, meant=(), alike=0.6):
         >>> nearest("cross_entropy", ["binary_crossentropy", "categorical_crossentropy", "mse"])
         "'binary_crossentropy' or 'categorical_crossentropy'"
     """
-    meant = dict(meant)
+    meant = {other: repr(words) if words in known else words for other, words in dict(meant).items()}
     spelled = {}
     for other in sorted(known, key=lambda other: (other.islower() != name.islower(), other)):
         spelled.setdefault(flat(other), other)  # of several spellings the one that looks like the user's
@@ -48,10 +49,46 @@ def nearest(name, known, meant=(), alike=0.6):
     return listed(sorted(parts)[:5])
 
 
+def of_attribute(*homes):
+    """What names from elsewhere stand for that are asked of a package or an object: {flat name: words}.
+
+    Args:
+        homes: names of the package, or of the object's class and its bases.
+
+    Example:
+        >>> of_attribute("Model")["train"]
+        'fit(x, y) (there is no mode to switch)'
+    """
+    from fastcnn.elsewhere import NAMES
+
+    return {name: words for home in reversed(homes) for name, words in NAMES.get(home, {}).items()}
+
+
+def of_argument(called, accepted):
+    """The same of arguments, of those that a method or class accepts.
+
+    Example:
+        >>> of_argument("SGD", ["learning_rate"])
+        {'lr': 'learning_rate'}
+    """
+    common = {name: here for name, here in of_attribute("()").items() if here in accepted}
+    return {**common, **of_attribute(called)}
+
+
 def listed(names):
     """Names as a text: "'a', 'b' or 'c'"."""
     *first, last = map(repr, names)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def asked(near):
+    """What a name may stand for, as a question, unless it is a sentence.
+
+    Example:
+        >>> asked("'units'"), asked("There is none.")
+        ("Did you mean 'units'?", 'There is none.')
+    """
+    return near if near.endswith(".") else f"Did you mean {near}?"
 
 
 def did_you_mean(name, known, meant=(), alike=0.6):
@@ -65,9 +102,10 @@ def did_you_mean(name, known, meant=(), alike=0.6):
     """
     near = nearest(name, known, meant, alike)
     if near is not None:
-        return f"Did you mean {near}?"
+        return asked(near)
     plain = {}
     for other in known:  # one spelling of each, in small letters if there is one
         if flat(other) not in plain or other.islower():
             plain[flat(other)] = other
-    return f"Accepted: {', '.join(plain.values()) or 'none'}."
+    more = f" … ({len(plain)} in all)" if len(plain) > _MANY else ""
+    return f"Accepted: {', '.join([*plain.values()][:_MANY]) or 'none'}{more}."

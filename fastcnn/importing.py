@@ -44,7 +44,7 @@ def on_demand(package):
 
     def __getattr__(name):
         if name not in home:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+            raise _missed(package, name, home)
         whole = home[name] == package
         value = import_module(f"{package}.{name}" if whole else home[name])
         if not whole:
@@ -53,6 +53,39 @@ def on_demand(package):
         return value
 
     return sorted(home), __getattr__, listing(package)
+
+
+def answering(package):
+    """The `__getattr__` of a package whose names are there at once: it says of others what they may mean.
+
+    Example:
+        >>> answering("fastcnn.ops")("maxpool2d")
+        Traceback (most recent call last):
+        AttributeError: module 'fastcnn.ops' has no attribute 'maxpool2d'. Did you mean 'max_pool2d'?
+    """
+    def __getattr__(name):
+        raise _missed(package, name, dict.fromkeys(sys.modules[package].__all__))
+
+    return __getattr__
+
+
+def _missed(package, name, home):
+    """The error for a name that a package does not have; in `from package import name`, Python would leave its words out."""
+    from opcode import opname
+
+    from fastcnn import hints
+
+    hint = ""
+    if name[0] != "_":
+        inner = [f"{package}.{own}" for own, module in sorted(home.items()) if module == package]
+        within = [f"{own}.{name}" for own in inner if name in getattr(import_module(own), "__all__", ())]
+        meant = {hints.flat(name): within[0]} if within else hints.of_attribute(package)
+        hint = f". {hints.did_you_mean(name, home, meant)}"
+    asking = sys._getframe(2)
+    if opname[asking.f_code.co_code[asking.f_lasti]] == "IMPORT_FROM":
+        return ImportError(f"cannot import name {name!r} from {package!r}{hint}", name=package)
+    # without a name, to which Python would add a hint of its own
+    return AttributeError(f"module {package!r} has no attribute {name!r}{hint}", name=None, obj=sys.modules[package])
 
 
 def listing(package):

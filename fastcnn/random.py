@@ -1,5 +1,7 @@
 """Seeds: where models and initial values get their random numbers from."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import arguments
@@ -7,7 +9,7 @@ from fastcnn import arguments
 _source = None  # made when first needed: importing numpy.random takes time
 
 
-def set_random_seed(seed):
+def set_random_seed(seed: int) -> None:
     """Makes everything random that is created after it repeatable: initial values, the order of samples, dropout.
 
     Args:

@@ -1,12 +1,16 @@
 """Objects by name: what `initializers.get` and `metrics.get` accept, and how a configuration names them."""
 
+from __future__ import annotations
+
 import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.attributes import Settable
+from fastcnn.typing import Config
 
 _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 
@@ -14,11 +18,18 @@ _custom = ContextVar("fastcnn_custom_objects", default=MappingProxyType({}))
 @contextmanager
 def custom_objects(objects):
     """A block in which configurations may name these classes and functions of the user's: {name: object}."""
-    token = _custom.set({**_custom.get(), **(objects or {})})
+    token = _custom.set(_with_custom(objects))
     try:
         yield
     finally:
         _custom.reset(token)
+
+
+def _with_custom(objects):
+    """The same, and some more."""
+    if objects is not None and not isinstance(objects, dict):
+        raise TypeError(f"custom_objects must be a dictionary {{name: class}}. Received: {arguments.shown(objects)}")
+    return {**_custom.get(), **(objects or {})}
 
 
 def custom():
@@ -34,16 +45,15 @@ def snake(name):
 class Configurable(Settable):
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of `__init__`, JSON-able."""
         return {name: getattr(self, name) for name in self.config}
 
     def __repr__(self):
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
-        return f"{type(self).__name__}({settings})"
+        return f"{type(self).__name__}({arguments.given(**self.get_config())})"
 
 
 def names(*classes, **aliases):
@@ -81,12 +91,16 @@ def resolve(kind, base, known, identifier, custom_objects=None, meant=()):
             raise ValueError(f"{kind} must have 'class_name' and 'config' alone. Received: {arguments.shown(identifier)}")
     elif isinstance(identifier, str):
         name = identifier
-    found = identifier if name is None else _named(kind, name, {**known, **_custom.get(), **(custom_objects or {})}, meant)
+    found = identifier if name is None else _named(kind, name, {**known, **_with_custom(custom_objects)}, meant)
     if isinstance(found, type) and issubclass(found, base):
         found = found(**config)
     if not isinstance(found, base) and (not callable(found) or isinstance(found, type)):
-        raise TypeError(f"{kind} must be a name, a {base.__name__} or a function. Received: {arguments.shown(found)}")
+        raise TypeError(f"{kind} must be a name, {_an(base.__name__)} or a function. Received: {arguments.shown(found)}")
     return found, name
+
+
+def _an(name):
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
 
 
 def _named(kind, name, known, meant):
@@ -110,11 +124,13 @@ def used(values):
     return {serialize(value)["class_name"]: getattr(value, "function", type(value)) for value in found}
 
 
-def serialize(found):
+def serialize(found: Any) -> Config:
     """{"class_name", "config"} of a Configurable; the wrapper of a function has its name as `class_name`.
 
     Example:
         >>> serialize(fastcnn.optimizers.schedules.ExponentialDecay(0.1, 100, 0.5))["class_name"]
         'ExponentialDecay'
     """
+    if not hasattr(found, "get_config"):
+        raise TypeError(f"what is serialized must have get_config(). Received: {arguments.shown(found)}")
     return {"class_name": getattr(found, "class_name", type(found).__name__), "config": found.get_config()}

@@ -1,8 +1,13 @@
 """Penalties on weights, by Keras' names: counted in the loss, and in the gradient that the optimizer takes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.typing import Identifier
 
 _PIECE = 1 << 20  # values that are taken together
 
@@ -18,9 +23,10 @@ class Regularizer(registry.Configurable):
         True
     """
 
-    l1 = l2 = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> float:
         """The penalty of an array, in float64.
 
         Example:
@@ -47,7 +53,7 @@ class L1(Regularizer):
 
     config = ("l1",)
 
-    def __init__(self, l1=0.01):
+    def __init__(self, l1: float = 0.01) -> None:
         self.l1 = arguments.number("l1", l1, 0)
 
 
@@ -64,7 +70,7 @@ class L2(Regularizer):
 
     config = ("l2",)
 
-    def __init__(self, l2=0.01):
+    def __init__(self, l2: float = 0.01) -> None:
         self.l2 = arguments.number("l2", l2, 0)
 
 
@@ -81,14 +87,14 @@ class L1L2(Regularizer):
 
     config = ("l1", "l2")
 
-    def __init__(self, l1=0.0, l2=0.0):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = arguments.number("l1", l1, 0), arguments.number("l2", l2, 0)
 
 
 l1, l2, l1_l2 = L1, L2, L1L2
 
 
-def get(identifier):
+def get(identifier: Identifier | None) -> Regularizer | None:
     """A regularizer from whatever a layer's `kernel_regularizer=` may be.
 
     Args:
@@ -103,7 +109,7 @@ def get(identifier):
     """
     if identifier is None:
         return None
-    if identifier == "l1_l2":
+    if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(0.01, 0.01)
     known = {"L1": L1, "l1": L1, "L2": L2, "l2": L2, "L1L2": L1L2}
     found, _ = registry.resolve("regularizer", Regularizer, known, identifier)

@@ -1,6 +1,9 @@
 """How many threads fastcnn uses: the machine's share by default, a setting, or a block's own number."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -44,7 +47,7 @@ def _default():
     if os.environ.get("FASTCNN_NUM_THREADS"):
         text = os.environ["FASTCNN_NUM_THREADS"]
         if not text.strip().isdecimal() or not 1 <= int(text) <= _MOST:
-            raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {text!r}")
+            raise ValueError(f"FASTCNN_NUM_THREADS must be an integer from 1 to {_MOST}. Received: {arguments.shown(text)}")
         return int(text)
     if _ops.openmp() and os.environ.get("OMP_NUM_THREADS"):
         return min(_openmp_start, _MOST)
@@ -55,7 +58,7 @@ _openmp_start, _openmp_limit = _ops.openmp_threads(), _ops.openmp_limit()
 _count = _default()
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """The number of threads that operations called from here will use.
 
     The innermost of: a `num_threads` block, `set_num_threads`, the environment's FASTCNN_NUM_THREADS, OMP_NUM_THREADS, and
@@ -72,7 +75,7 @@ def get_num_threads():
     return min(count, now) if now < _openmp_start else count
 
 
-def set_num_threads(count):
+def set_num_threads(count: int) -> None:
     """Sets the number of threads for all later operations of this process. Results do not depend on it.
 
     If more threads wait for work, they end.
@@ -90,7 +93,7 @@ def set_num_threads(count):
 
 
 @contextmanager
-def num_threads(count):
+def num_threads(count: int) -> Iterator[None]:
     """A block in which operations of this Python thread use `count` threads.
 
     At its end, threads beyond the number outside end, too.

@@ -21,7 +21,7 @@ ENDS = [
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "scaled_tanh", "softplus", "softmax", "softsign",
                "selu", "relu6", "silu", "gelu", "hard_silu"]
 SPATIAL = ["conv", "conv", "conv", "max", "avg", "soft", "lp", "lrn", "within", "norm", "activation", "prelu", "maxout",
-           "dropout", "affine", "doubled"]
+           "dropout", "affine", "doubled", "dense"]
 
 
 def pick(rng, options):
@@ -62,6 +62,7 @@ def spatial_layer(rng, kind, shape, seed, filters):
         "dropout": lambda: L.Dropout(0.25, seed=seed),
         "affine": Affine,
         "doubled": Doubled if shape[2] < 16 else Affine,
+        "dense": lambda: L.Dense(filters, activation(rng, filters), bool(rng.integers(4))),  # each pixel alone
     }[kind]()
 
 

@@ -161,8 +161,8 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "attributes", "configuration", "constraints", "hints", "importing", "random",
-          "registry", "regularizers", "settings", "tables", "threads"}
+GROUND = {"_ops", "activations", "arguments", "attributes", "calling", "configuration", "constraints", "elsewhere",
+          "foreign", "hints", "importing", "random", "registry", "regularizers", "settings", "tables", "threads", "typing"}
 MAP = ROOT / "docs" / "architecture.md"
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     room: set(re.findall(r"\w+", others))
@@ -172,6 +172,7 @@ ROOMS = {  # room: the rooms it may look into, besides the ground; those stand l
 AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "callbacks/": [r"fastcnn\.vis\b"],
     "arguments.py": [r"fastcnn\b"],
+    "calling.py": [r"fastcnn\b"],
     "hints.py": [r"fastcnn\b"],
     "importing.py": [r"fastcnn\b"],
     "batches/streams.py": [r"fastcnn\b"],
@@ -179,7 +180,7 @@ AT_ONCE = {  # module: what it must not import until it is needed, by a function
     "images/openers.py": [r"fastcnn\b"],
     "io/atomic.py": [r"fastcnn\b"],
     "io/safetensors.py": [r"fastcnn\.(?!io\b)"],
-    "reference/": [r"fastcnn\.(?!reference\b|ops$)"],  # the names of the operations, not what they do
+    "reference/": [r"fastcnn\.(?!reference\b|ops$|arguments\.shown$)"],  # the names of the operations, not what they do
     "metrics/": [r"fastcnn\._ops"],
     "convnetjs/definitions.py": [r"fastcnn\.(?:layers|model)\b"],
     "convnetjs/vol.py": [r"fastcnn\.(?:layers|model)\b"],
@@ -188,7 +189,8 @@ MODULES = {path: path.removesuffix(".py").removesuffix("/__init__").replace("/",
 
 
 def imports(path, lazy=False):
-    """Modules of fastcnn, and names in others, that a module imports: at its top level, or (lazy) in its functions, too."""
+    """Modules of fastcnn, and names in others, that a module imports: at its top level, or (lazy) in its functions, too.
+    What type checkers alone read (`fastcnn/typing.py` has it) is nothing that a module needs."""
     package, names = Path(path).with_suffix("").parts[:-1], []
     nodes = list(ast.parse((ROOT / path).read_text()).body)
     while nodes:
@@ -199,6 +201,8 @@ def imports(path, lazy=False):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             origin = ".".join(filter(None, (base, node.module)))
             names += [f"{origin}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            nodes += node.orelse
         elif lazy or not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             nodes += ast.iter_child_nodes(node)
     return names
@@ -259,7 +263,8 @@ def test_imports_point_one_way(path):
     assert found <= ROOMS.get(own, set()) | {own} | users
     inner = path.removeprefix("fastcnn/")
     forbidden = [pattern for start, patterns in AT_ONCE.items() if inner.startswith(start) for pattern in patterns]
-    assert [name for name in imports(path) for pattern in forbidden if re.match(pattern, name)] == []
+    assert [name for name in imports(path) for pattern in forbidden
+            if re.match(pattern, name) and not name.startswith("fastcnn.typing.")] == []
 
 
 def test_every_rule_has_its_files():

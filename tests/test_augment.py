@@ -185,3 +185,31 @@ def test_the_bridge_checks_the_size_of_items():
         program.bind(0, "pixels", np.zeros(90, np.float32))
     with pytest.raises(ValueError, match="32-bit"):
         program.bind(0, "index", np.zeros(2, np.int64))
+
+
+def test_padding_is_mirrored_and_cropped_by_chance():
+    x = images((6, 5, 3), 30)
+    augmentation = fastcnn.images.Augmentation(5, flip=False, padding=3)
+    padded = np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), "symmetric")
+    assert_same(augmentation(x, 4, 2), ops.augment(padded, 5, "random", seed=4, epoch=2))
+    whole = fastcnn.images.Augmentation(None, flip=False, padding=3)
+    assert whole.out_shape((6, 5, 3)) == whole(x).shape[1:] == (6, 5, 3)
+    assert_same(augmentation.evaluation()(x), ops.augment(x, 5))
+    with pytest.raises(ValueError, match="crop must fit into the images"):
+        fastcnn.images.Augmentation(6, padding=3)(x)
+    with pytest.raises(ValueError, match="padding needs a mean per channel"):
+        fastcnn.images.Augmentation(5, mean=np.zeros((6, 5, 3)), padding=3)
+
+
+@pytest.mark.parametrize("bent", ["scaling", "squeezing", "shearing"])
+def test_bent_images(bent):
+    x = images((12, 12, 3), 8)
+    augmentation = fastcnn.images.Augmentation(8, random_crop=False, flip=False, **{bent: 0.3})
+    y = augmentation(x, seed=1, epoch=5)
+    assert_same(y, ops.augment(np.rint(ops.distort(x, **{bent: 0.3}, seed=1 ^ 2**63, epoch=5)).astype(np.uint8), 8))
+    assert_same(y[3:4], augmentation(x[3:4], seed=1, epoch=5, index=[3]))
+    assert not np.array_equal(y, augmentation(x, seed=1, epoch=6))
+    assert fastcnn.images.Augmentation.from_config(augmentation.get_config()).get_config() == augmentation.get_config()
+    assert_same(augmentation.evaluation()(x), ops.augment(x, 8))
+    with pytest.raises(ValueError, match=f"{bent} must"):
+        fastcnn.images.Augmentation(8, **{bent: -1})

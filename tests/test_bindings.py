@@ -18,10 +18,10 @@ STEPS = [pytest.param(op, step, id=f"{name}-{step}")
          for name, op in descriptors().items() for step in _ops.PASSES if op.has(step)]
 
 
-def run(op, step, left_out=None, batch=2):
+def run(op, step, left_out=None, batch=2, parts=True):
     """A program of one step that has all that it needs bound but for one field."""
     chunk = _ops.lanes_width() if op.lanes else 1
-    program = _ops.Program([op], [(0, step)], [(0, 1, chunk, True)])
+    program = _ops.Program([op], [(0, step)], [(0, 1, chunk, parts)])
     for field in op.needs(step):
         if field == left_out:
             continue
@@ -117,6 +117,19 @@ def test_an_optimizer_at_hand_needs_its_states():
 def test_a_pass_that_an_op_has_not():
     with pytest.raises(ValueError, match="softmax has no pass of that name. Received: 'weights'"):
         _ops.Program([_ops.plain("softmax", 1, 3)], [(0, "weights")], [(0, 1, 1, True)])
+
+
+@pytest.mark.parametrize("op, step", STEPS)
+def test_what_sees_the_whole_batch_runs_in_parts_alone(op, step):
+    """In a phase that hands out chunks of images it would go over its items for each of them, or for ever."""
+    whole = {"weights": not op.partial, "forward": op.wide or op.name == "half_weights"}
+    whole |= {"data": whole["forward"], **dict.fromkeys(("pack", "combine", "reduce", "update"), True)}
+    if whole.get(step):
+        with pytest.raises(ValueError, match=f"^{op.name} computes its pass '{step}' for the whole batch at once, which a "
+                                             "phase in parts does. Received: phase 0, in chunks of "):
+            run(op, step, parts=False)
+    else:
+        run(op, step, parts=False)
 
 
 def test_a_field_that_there_is_not():

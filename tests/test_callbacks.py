@@ -397,8 +397,6 @@ def test_model_checkpoint_weights_only(tmp_path):
 
     model, _ = fit([C.ModelCheckpoint(str(tmp_path / "w"), save_weights_only=True)], losses(1), Model())
     assert model.saved == str(tmp_path / "w") and not os.listdir(tmp_path)
-    with pytest.raises(ValueError, match="no save_weights. Received: save_weights_only=True"):
-        fit([C.ModelCheckpoint("w", save_weights_only=True)], losses(1))
 
 
 @pytest.mark.parametrize("name", ["{val_acc}", "{}"])
@@ -579,6 +577,7 @@ def test_fit_writes_files(model, tmp_path):
     assert [float(row[2]) for row in rows] == history.history["loss"]
 
 
+@pytest.mark.filterwarnings("ignore:the loss is nan:RuntimeWarning")
 def test_fit_stops_at_nan_within_the_epoch(model):
     seen = []
     x = X.copy()

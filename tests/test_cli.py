@@ -105,6 +105,13 @@ def test_train_lenet5_refuses(arguments, error):
 # Train
 
 
+@pytest.mark.parametrize("ending", ["h5", "onnx", "txt"])
+def test_train_saves_under_no_foreign_name(main, ending, tmp_path):
+    """Said before there is anything to lose."""
+    code, out, err = main("train", "lenet5", "--save", tmp_path / f"m.{ending}")
+    assert (code, out) == (1, "") and err.startswith("fastcnn: a model's file must end in .safetensors, ")
+
+
 def test_train(tmp_path):
     path = tmp_path / "m.safetensors"
     code, out, err = run("train", "lenet5", "--epochs", 2, "--limit", 640, "--batch-size", 64, "--seed", 5,
@@ -324,6 +331,31 @@ def test_predict_arrays(main, trained, digit, tmp_path):
     assert [row[2] for row in rows] == [round(float(p), 4) for p in np.sort(expected)[:-4:-1]]
 
 
+def test_answers_of_nan_are_none(main, trained, digit, tmp_path):
+    """Neither the first class nor right."""
+    path, result = trained
+    lost = fastcnn.load_model(path)
+    lost.set_weights([np.full_like(w, np.nan) for w in lost.get_weights()])
+    lost.save(tmp_path / "lost")
+    np.save(tmp_path / "byte.npy", digit[0]), np.save(tmp_path / "nan.npy", np.full((28, 28, 1), np.nan))
+    for model, file in ((tmp_path / "lost", "byte.npy"), (path, "nan.npy")):
+        said = f"fastcnn: {tmp_path / file}: the model's answer must be numbers. Received: NaN\n"
+        assert main("predict", model, tmp_path / file) == (1, "", said)
+    code, out, err = main("evaluate", tmp_path / "lost", "--limit", 100)
+    assert code == 0 and "Test loss nan, accuracy 0.00 %" in out and "weights of layer 'c1' are not finite" in err
+
+
+def test_names_of_classes_trained_by_hand(main, digit, tmp_path):
+    """A model that was trained on names answers with them here, too."""
+    model = fastcnn.Sequential([fastcnn.layers.Flatten(input_shape=(28, 28, 1)), fastcnn.layers.Dense(2, "softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(np.zeros((2, 28, 28)), ["odd", "even"], verbose=0)
+    model.save(tmp_path / "m")
+    np.save(tmp_path / "n.npy", recipes.prepare_digits(digit[0][None])[0])
+    code, out, _ = main("predict", tmp_path / "m", tmp_path / "n.npy", "--top", 2)
+    assert code == 0 and {line.split("\t")[1] for line in out.splitlines()} == {"even", "odd"}
+
+
 @pytest.mark.parametrize("content, message", [
     (np.zeros((27, 28), np.uint8), r"(28, 28, 1). Received: shape (27, 28)"),
     (np.zeros((28, 28), np.int32), "uint8 or floats. Received: int32"),
@@ -453,11 +485,11 @@ def test_a_full_disk_names_the_file(tmp_path, run_python, writer):
                     "main(['classify', 'p', '--model', 'm', '--output', path])",
     }[writer]
     limit = "" if writer == "classify" else "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
-    run = run_python("-c", f"import resource, fastcnn, os; os.chdir({str(tmp_path)!r}); path = 'output.file'\n{limit}"
+    run = run_python("-c", f"import resource, fastcnn, os; os.chdir({str(tmp_path)!r}); path = 'output.safetensors'\n{limit}"
                            f"try:\n    {code.replace(chr(10), chr(10) + '    ')}\n"
                            "except OSError as error: print(error.strerror, error.filename)")
-    assert "File too large" in run.stdout + run.stderr and "output.file" in run.stdout + run.stderr, run.stderr
-    assert writer != "save" or not (tmp_path / "output.file").exists()
+    assert "File too large" in run.stdout + run.stderr and "output.safetensors" in run.stdout + run.stderr, run.stderr
+    assert writer != "save" or not (tmp_path / "output.safetensors").exists()
 
 
 # The rest
@@ -536,14 +568,15 @@ def test_no_command_prints_help(main):
 
 def test_help_names_the_recipes_defaults(main):
     code, out, _ = main("train", "--help")
-    both = [inspect.signature(recipe).parameters for recipe in (recipes.train_lenet5, recipes.train_alexnet)]
-    for name in "epochs", "batch_size", "learning_rate", "seed":
-        values = [parameters[name].default for parameters in both]
-        option = rf"--{name.replace('_', '-')} [NX]\s+[^()]*\(lenet5: {values[0]},\s+alexnet:\s+{values[1]}\)"
-        assert re.search(option, out), name
-    assert re.search(rf"--variant [^()]*\(lenet5:\s+tanh,\s+alexnet:\s+{both[1]['variant'].default}\)", out)
-    for name in "mixup", "lighting", "initializer", "schedule":
-        assert re.search(rf"--{name} [^()]*\({both[1][name].default}\)", out), name
+    networks = ("lenet5", "photos", "alexnet", "cifar10")
+    defaults = {name: {key: parameter.default for key, parameter in
+                       inspect.signature(getattr(recipes, f"train_{name}")).parameters.items()} for name in networks}
+    for option in "epochs", "batch_size", "learning_rate", "variant", "mixup":
+        values = r",\s+".join(rf"{name}:\s+{values[option]}" for name, values in defaults.items() if option in values)
+        assert re.search(rf"--{option.replace('_', '-')} [^()]*\({values}\)", out), option
+    for option in "seed", "lighting", "initializer", "schedule", "depth":
+        value = next(values[option] for values in defaults.values() if option in values)
+        assert re.search(rf"--{option} [^()]*\({value}\)", out), option
     assert code == 0
 
 

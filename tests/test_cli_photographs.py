@@ -85,7 +85,8 @@ def test_train(trained):
                         r"(, peak memory [\d,]+ MB)?", lines[12])
     assert re.fullmatch(r"Validation loss \d\.\d{4}, accuracy 100\.00 % \(centre crop\), 100\.00 % \(ten crops\) "
                         r"\(8 images in \d+\.\d s\)", lines[13])
-    assert lines[14:] == [f"Saved to {path}"]
+    stem = path.with_suffix("")
+    assert lines[-2:] == [f"Pictures: {stem}-confusion.png, {stem}-mistakes.png", f"Saved to {path}"]
     model = fastcnn.load_model(path)
     assert Preparation.of(model).class_names == ["dark", "light"] and model.epochs_seen == 12
 
@@ -154,12 +155,12 @@ def test_resume_refuses(main, trained, photos, tmp_path):
     assert code == 1 and "needs the images that training was begun with" in err
     fastcnn.networks.lenet5().save(tmp_path / "lenet")
     code, _, err = main(*words, tmp_path / "lenet")
-    assert code == 1 and err.startswith(f"fastcnn: {tmp_path / 'lenet'}: a training is resumed from a file that train_")
+    assert code == 1 and err.startswith(f"fastcnn: {tmp_path / 'lenet'}: a training is resumed from a file that a recipe")
     assert main(*words, tmp_path / "none")[0] == 1 and path.read_bytes() == before
 
 
 @pytest.mark.parametrize("words, message", [
-    (["lenet5", "--folder", "photos"], "--folder does not apply to lenet5, only to alexnet"),
+    (["lenet5", "--folder", "photos"], "--folder does not apply to lenet5, only to photos and alexnet"),
     (["alexnet", "--data", "photos", "--transpose"], "--transpose does not apply to alexnet, only to lenet5"),
     (["lenet5", "--transpose"], "--val and --transpose are for digits of --data"),
     (["lenet5", "--checkpoint-steps", "5"], "--checkpoint-steps does not apply to lenet5"),
@@ -292,6 +293,12 @@ def test_classify_options_and_failures(main, trained, photos, tmp_path, monkeypa
     y = predict(model, fastcnn.images.decode_image(str(path), p.size)[None], p.augmentation)
     assert list(csv.reader(open("i.csv")))[1][:3] == ["00.png", "dark", f"{y[0, 0]:.4f}"]
     assert main("predict", trained[0], path, "--top", 1, "--half-weights", "int8")[1] == f"{path}\tdark\t{y[0, 0]:.4f}\n"
+    model = fastcnn.load_model(trained[0])
+    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+    model.save("lost")
+    code, out, _ = main("classify", photos, "--model", "lost", "--output", "n.csv", "--top", 1)
+    assert code == 0 and "Accuracy" not in out
+    assert {tuple(row[1:]) for row in list(csv.reader(open("n.csv")))[1:]} == {("", "", "the model's answer is NaN")}
     code, out, err = main("classify", photos)
     assert code == 2 and "--model" in err
     archive = shutil.make_archive(tmp_path / "x.y", "gztar", photos)
@@ -394,3 +401,50 @@ def test_the_pages_commands_are_understood(main, monkeypatch):
     assert len(lines) > 8
     for line in lines:
         assert cli._parser().parse_args(line.split()).command
+
+
+def test_train_photos(main, photos, tmp_path):
+    """A table of what is taken for what, and pictures of it beside the model, which are not replaced unasked."""
+    options = ["train", "photos", "--data", photos, "--size", 12, "--epochs", 2, "--batch-size", 8, "--weights", "none"]
+    code, out, err = main(*options, "--save", tmp_path / "m.safetensors")
+    assert code == 0 and "32 images to train on and 8 to validate on" in out and "Saved to" in out
+    assert re.search(r"^dark +\d +\d$", out, re.M) and re.search(r"^light +\d +\d$", out, re.M)
+    pictures = [tmp_path / f"m-{what}.png" for what in ("confusion", "mistakes")]
+    assert f"Pictures: {pictures[0]}, {pictures[1]}" in out and all(Image.open(path).size[0] > 100 for path in pictures)
+    (tmp_path / "m.safetensors").unlink()
+    code, _, err = main(*options, "--save", tmp_path / "m.safetensors")
+    assert code == 1 and err == f"fastcnn: {pictures[0]} is there already: --overwrite replaces it\n"
+    assert main(*options, "--save", tmp_path / "m.safetensors", "--overwrite")[0] == 0
+    assert main("evaluate", tmp_path / "m.safetensors", "--data", photos)[0] == 0
+    code, _, err = main("train", "alexnet", "--data", photos, "--resume", tmp_path / "m.safetensors")
+    assert code == 1 and "was begun by `fastcnn train photos`. Received: train alexnet" in err
+
+
+def test_train_cifar10(main, tmp_path):
+    for kind, n in ("train", 6), ("test", 2):
+        for i, name in enumerate(fastcnn.datasets.cifar10.CLASS_NAMES):
+            (tmp_path / "c" / kind / name).mkdir(parents=True)
+            for k in range(n):
+                picture(i / 10, [i, k]).resize((32, 32)).save(tmp_path / "c" / kind / name / f"{k}.png")
+    code, out, err = main("train", "cifar10", "--data", tmp_path / "c", "--epochs", 1, "--batch-size", 20, "--save",
+                          tmp_path / "m.safetensors")
+    assert code == 0 and "(20 images in" in out and re.search(r"^airplane( +\d){10}$", out, re.M), err
+    assert len(main("predict", tmp_path / "m.safetensors", tmp_path / "c/test/ship/0.png")[1].splitlines()) == 5
+
+
+def test_predict_without_a_model(main, tmp_path):
+    """A picture in the model's place is read by the LeNet-5 that comes with fastcnn; names stand for what comes with it."""
+    _, (x, y) = fastcnn.datasets.mnist.load_data()
+    Image.fromarray(x[0]).save(tmp_path / "digit.png")
+    Image.fromarray(255 - x[1]).save(tmp_path / "paper.png")
+    code, out, err = main("predict", tmp_path / "digit.png")
+    assert code == 0 and out.split("\t")[1] == str(y[0]) and "no model was named" in err
+    assert main("predict", "mnist", tmp_path / "digit.png") == (0, out, "")
+    code, out, err = main("predict", tmp_path / "paper.png", "--invert")
+    assert code == 0 and out.split("\t")[1] == str(y[1]) and "light at its edges" not in err
+    assert "light at its edges" in main("predict", tmp_path / "paper.png")[2]
+    code, out, _ = main("predict", "cifar10", tmp_path / "digit.png", "--top", 10)
+    assert code == 0 and {row.split("\t")[1] for row in out.splitlines()} == set(fastcnn.datasets.cifar10.CLASS_NAMES)
+    code, out, err = main("predict", tmp_path / "none.png")
+    assert (code, out) == (1, "") and "No such file" in err
+    assert main("predict", "mnist")[0] == 2

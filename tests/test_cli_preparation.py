@@ -166,7 +166,7 @@ def test_the_one_form(tmp_path):
     assert json.loads(json.dumps(model.metadata)) == model.metadata == {"class_names": list("abcdefghij"), "images": {
         "size": [28, 28], "channels": 1, "ground": "black", "augmentation": {
             "crop": None, "random_crop": False, "flip": False, "mean": 255 * 0.1307, "std": 255 * 0.3081, "lighting": 0.0,
-            "eigenvectors": None, "eigenvalues": None}}}
+            "eigenvectors": None, "eigenvalues": None, "padding": 0, "scaling": 0.0, "squeezing": 0.0, "shearing": 0.0}}}
     with pytest.raises(ValueError, match="class_names must be 10, as the model has classes. Received: "):
         Preparation.asked(model, class_names=["a"])
     del model.metadata["images"]

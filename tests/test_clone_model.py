@@ -155,10 +155,11 @@ def test_function_given():
     ((3,), TypeError, "model must be a Sequential or a Model. Received: 3"),
     ((L.Dense(3),), TypeError, "model must be a Sequential or a Model. Received: <Dense"),
     ((residual(), [fastcnn.Input((12, 11, 3))] * 2), ValueError, "as many as the model's 1 inputs. Received: 2"),
-    ((residual(), np.zeros((1, 12, 11, 3))), TypeError, "input_tensors must be an Input.*ndarray"),
+    ((residual(), np.zeros((1, 12, 11, 3))), TypeError, "input_tensors must be an Input.*an array of float64"),
     ((own(), fastcnn.Input((3,))), ValueError, "no input shape yet"),
     ((residual(), None, "copy"), TypeError, "clone_function must be a function of a layer. Received: 'copy'"),
-    ((residual(), None, lambda layer: None), TypeError, "clone_function must return a layer. Received: None for 'conv2d'"),
+    ((residual(), None, lambda layer: None), TypeError,
+     "clone_function must return a layer. Received: None for layer 'conv2d'"),
 ])
 def test_what_makes_no_sense_is_refused(given, error, message):
     with pytest.raises(error, match=message):

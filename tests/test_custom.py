@@ -285,3 +285,107 @@ def test_metric_functions_and_classes():
         and history["val_samples"] == [5, 5]
         and len(history["largest_error"]) == 2
     )
+
+
+# What users' code writes into
+
+
+class Doubling(L.Layer):
+    """In place, forwards and backwards."""
+
+    def forward(self, x, training=False):
+        x *= 2
+        return x
+
+    def backward(self, dy):
+        dy *= 2
+        return dy
+
+
+class Twice(L.Layer):
+    def forward(self, x, training=False):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+
+class Wiping(fastcnn.losses.Loss):
+    """Squares; leaves nothing of what it was given."""
+
+    def forward(self, y_true, y_pred):
+        values = ((y_pred - y_true) ** 2).mean(axis=1)
+        y_true[...] = y_pred[...] = 0
+        return values
+
+    def backward(self, y_true, y_pred):
+        gradient = 2 * (y_pred - y_true) / y_pred.shape[1]
+        y_true[...] = y_pred[...] = 0
+        return gradient
+
+
+class WipingError(fastcnn.metrics.Metric):
+    def reset_state(self):
+        self.value = 0.0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.value += float(np.abs(y_true - y_pred).sum())
+        y_true[...] = y_pred[...] = 0
+
+    def result(self):
+        return self.value
+
+
+def wiping(y_true, y_pred):
+    """The mean absolute error, of which nothing is left."""
+    values = np.abs(y_true - y_pred).mean(axis=1)
+    y_true[...] = y_pred[...] = 0
+    return values
+
+
+@pytest.mark.parametrize("branch", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_layer_that_writes_into_what_it_is_given(first, branch):
+    """Neither the user's arrays nor values and gradients that others read change by it."""
+    rng, models = np.random.default_rng(0), []
+    x, y = rng.standard_normal((20, 6, 6, 2)).astype(np.float32), rng.integers(0, 3, 20)
+    for kind in Twice, Doubling:
+        start = fastcnn.Input((6, 6, 2))
+        value = start if first else L.Conv2D(4, 3, activation="tanh")(start)
+        doubled = kind(name="doubled")(value)
+        joined = L.Add()([doubled, L.Add()([value, doubled])]) if branch else doubled
+        model = fastcnn.Model(start, L.Dense(3, "softmax")(L.Flatten()(joined)), seed=1)
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        models.append(model)
+    a, b = models
+    given, targets = x.copy(), y.copy()
+    for call in (lambda m: m.fit(given, targets, 20, verbose=0, shuffle=False).history, lambda m: m.predict(given).tolist(),
+                 lambda m: m.fit(given, targets, 6, verbose=0).history, lambda m: m.predict_on_batch(given).tolist(),
+                 lambda m: m.evaluate(given, targets, verbose=0), lambda m: m(given, training=True).tolist(),
+                 lambda m: m.train_on_batch(given, targets), lambda m: m.gradients(given, targets)[0],
+                 lambda m: m.gradients(given, targets, wrt="inputs")[1][m.input_names[0]].tolist(),
+                 lambda m: m.test_on_batch(given[::2], targets[::2])):
+        assert call(a) == call(b)
+        assert np.array_equal(given, x) and np.array_equal(targets, y)
+    for u, v in zip(a.get_weights(), b.get_weights()):
+        np.testing.assert_array_equal(u, v)
+    Doubling()(given)
+    assert np.array_equal(given, x)
+
+
+def test_a_loss_and_metrics_that_write_into_what_they_are_given():
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((20, n)).astype(np.float32) for n in (5, 3))
+    given, models = y.copy(), []
+    for loss in "mse", Wiping():
+        model = fastcnn.Sequential([L.Dense(3, input_shape=(5,))], seed=0)
+        model.compile("sgd", loss, metrics=[wiping, WipingError(), fastcnn.metrics.MeanAbsoluteError("again"), "mae"])
+        models.append(model)
+    a, b = models
+    for call in (lambda m: m.fit(x, given, 20, verbose=0, shuffle=False).history, lambda m: m.evaluate(x, given, verbose=0),
+                 lambda m: m.fit(x, given, 6, verbose=0).history, lambda m: m.test_on_batch(x, given)):
+        found, other = call(a), call(b)
+        values, others = (list(r.values()) if isinstance(r, dict) else r for r in (found, other))
+        np.testing.assert_allclose(np.ravel(values), np.ravel(others), rtol=1e-5)
+        wiped, error, again, mae = np.ravel(values)[1:]
+        assert wiped == pytest.approx(mae) and again == mae and error == pytest.approx(mae * 60) and np.array_equal(given, y)

@@ -100,7 +100,7 @@ IMAGE = np.zeros((2, 5, 6, 3), np.uint8)
 @pytest.mark.parametrize("x, options, error, message", [
     (IMAGE.astype(np.float64), {}, TypeError, "uint8 or float32.*float64"),
     (IMAGE[0], {}, TypeError, r"shape \(5, 6, 3\)"), ([[1]], {}, TypeError, "Received: list"),
-    (IMAGE, {"size": 0}, ValueError, "Received: 0"), (IMAGE, {"size": 2**21}, ValueError, "too large"),
+    (IMAGE, {"size": 0}, ValueError, "Received: 0"), (IMAGE, {"size": 2**21}, ValueError, "must stay in the range"),
     (IMAGE, {"translation": -1}, ValueError, "Received: -1"), (IMAGE, {"scaling": 1.0}, ValueError, "0.9.*Received: 1.0"),
     (IMAGE, {"squeezing": 0.95}, ValueError, "Received: 0.95"), (IMAGE, {"shearing": np.inf}, ValueError, "finite"),
     (IMAGE, {"mean": [1, 2, 3]}, TypeError, "mean"), (IMAGE, {"index": [0, -1]}, ValueError, "Received: -1 … 0"),
@@ -175,7 +175,7 @@ def test_fit_takes_them_and_goes_on_exactly():
     ((np.zeros((2, 3)), [1, 2]), ValueError, r"shapes \(2, 3\) and \(2,\)"),
     ((IMAGE, [1]), ValueError, r"\(1,\)"), ((IMAGE[:0], []), ValueError, "shapes"),
     ((IMAGE, [1, 2], 0, Distortion()), ValueError, "batch_size"), ((IMAGE, [1, 2], 1), TypeError, "Received: None"),
-    ((IMAGE, [1, 2], 1, ops.distort), TypeError, "Received: <function"),
+    ((IMAGE, [1, 2], 1, ops.distort), TypeError, "Received: the function distort"),
 ])  # fmt: skip
 def test_what_batches_refuse(arguments, error, message):
     with pytest.raises(error, match=message):

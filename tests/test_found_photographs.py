@@ -428,7 +428,13 @@ def _first(source):
     "\ufefflabel;image;size\nx;cat/1.jpg;3\ny;cat/2.png;3\nx;dog/1.jpg;3\ny;dog/old/2.jpg;3\nx;fish/1.jpg;3\n",
     "./cat/1.jpg\tx\n/data/photos/cat/2.png\ty\n\nC:\\photos\\dog\\1.jpg\tx\nold/2\ty\nfish/1\tx\n",
     '"id","breed"\n"cat/1","x"\n"cat/2","y"\n"dog/1","x"\n"dog/old/2","y"\n"fish/1","x"',
-], ids=["named", "semicolons", "tabs and paths", "without endings"])
+    "cat/1.jpg\tx\t0\t32\t44\t62\ncat/2.png\ty\t1\t1\t1\t1\ndog/1.jpg\tx\t0\t0\t9\t9\nold/2.jpg\ty\t0\t0\t1\t1\nfish/1.jpg\tx\t0\t0\t0\t1\n",
+    "cat/1.jpg x\ncat/2.png   y\ndog/1.jpg x\n\nold/2 y\nfish/1 x",
+    "image,x,y\ncat/1,1,0\ncat/2,0,1\ndog/1,1,0\ndog/old/2,0,1\nfish/1,1,0\n",
+    "photo x y none\ncat/1 1.0 0.0 0.0\ncat/2 0.0 1.0 0.0\ndog/1 1.0 0.0 0.0\ndog/old/2 0.0 1.0 0.0\nfish/1 1.0 0.0 0.0\n",
+    "x;y;file\nTrue;False;cat/1\nFalse;True;cat/2\nTrue;False;dog/1\nFalse;True;old/2\nTrue;False;fish/1\n",
+], ids=["named", "semicolons", "tabs and paths", "without endings", "Tiny ImageNet", "spaces", "one-hot",
+        "one-hot of floats", "one-hot of booleans"])
 def test_labels_from_a_table(photos, tmp_path, table):
     (tmp_path / "labels.csv").write_text(table, encoding="utf-8")
     source = ImageFiles(photos(), size=8, labels=tmp_path / "labels.csv")
@@ -436,6 +442,36 @@ def test_labels_from_a_table(photos, tmp_path, table):
     assert source.class_names == ["x", "y"] and source.labels.tolist() == [0, 0, 0, 1, 1]
     training, validation, notes, line = training_sources(tmp_path / "photos", size=8, labels=str(tmp_path / "labels.csv"))
     assert (len(training), len(validation), training.class_names) == (3, 2, ["x", "y"]) and "left out: nothing" in line
+
+
+def test_one_hot_tables(photos, tmp_path):
+    """Without names classes have numbers; a label beside 0 and 1 is a label; each row has one class."""
+    folder, path = photos({"1.png": 1, "2.png": 2, "3.png": 3}), tmp_path / "l.txt"
+    for text, expected in (("1.png,0,0,1\n2.png,1,0,0\n3.png,0,1,0", ["0", "1", "2"]),
+                           ("image,label,night,day\n1,a,0,1\n2,b,1,0\n3,a,1,0", ["a", "b"]),
+                           ("image,dark\n1,0\n2,1\n3,1", ["0", "1"])):
+        path.write_text(text)
+        assert ImageFiles(folder, size=8, labels=path).class_names == expected
+    for rows in "1,0,0\n2,1,0\n3,0,1", "1,1,1\n2,1,0\n3,0,1":
+        path.write_text(f"image,cat,dog\n{rows}")
+        with pytest.raises(ValueError, match=r"l\.txt: each row must have a file and a class. Received: \['1', ''\]"):
+            ImageFiles(folder, size=8, labels=path)
+
+
+def test_folders_to_train_on_and_a_table_to_validate_on(photos, tmp_path):
+    """As Tiny ImageNet has it: train/<class>/images/, and val/images/ with val_annotations.txt."""
+    names = {f"train/{c}/images/{c}_{i}.png": i for c in ("n01", "n02") for i in range(3)}
+    root = photos({**names, **{f"val/images/val_{i}.png": i for i in range(4)}})
+    table = root / "val/val_annotations.txt"
+    table.write_text("".join(f"val_{i}.png\tn0{1 + i % 2}\t0\t32\t44\t62\n" for i in range(4)))
+    training, validation, _, line = training_sources(root / "train", root / "val", size=8, val_labels=table)
+    assert training.class_names == ["n01", "n02"] and training.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found(validation) == {f"images/val_{i}.png": f"n0{1 + i % 2}" for i in range(4)}
+    assert "6 images to train on and 4 to validate on (given as val)" in line
+    source = ImageFiles(root, folder="val", size=8, labels=table, class_names=training.class_names)
+    assert source.labels.tolist() == [0, 0, 1, 1]
+    with pytest.raises(ValueError, match="val_labels must be given with val. Received: 'x.csv' alone"):
+        training_sources(root / "train", size=8, val_labels="x.csv")
 
 
 def test_one_table_for_two_folders(photos):

@@ -215,7 +215,7 @@ def test_a_batch_is_never_empty():
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"source": np.zeros((3, 4, 4, 3), np.uint8)}, TypeError, "Received: ndarray, without labels, read"),
+        ({"source": np.zeros((3, 4, 4, 3), np.uint8)}, TypeError, "Received: an array of uint8, .*without labels, read"),
         ({"source": ImageArray(np.zeros((3, 4, 4, 3), np.uint8))}, ValueError, "no labels"),
         ({"source": ImageArray(np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0, int))}, ValueError, "no images"),
         ({"batch_size": 0}, ValueError, "Received: 0"),

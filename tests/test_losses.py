@@ -195,13 +195,6 @@ BAD_TARGETS = [  # (loss, a model's last activation, outputs, targets, what to s
     ("mse", None, 1, [0, np.nan], "finite numbers for mean_squared_error. Received: nan"),
     ("mae", None, 1, [0, np.inf], "finite numbers for mean_absolute_error. Received: 0 … inf"),
     ("huber", None, 2, [[0, 1], [0, -np.inf]], "finite numbers for huber"),
-    ("categorical_crossentropy", "sigmoid", 1, [0, 1], "a single output goes with 'sigmoid' and binary_crossentropy"),
-    ("sparse_categorical_crossentropy", "sigmoid", 1, [0, 1], "a single output goes with 'sigmoid' and binary_crossentropy"),
-    ("sparse_categorical_crossentropy", "softmax", 1, [0, 0], "binary_crossentropy. Received: output \\(None, 1\\)"),
-    ("multiclass_hinge", None, 1, [0, 0], "a single output goes with hinge"),
-    ("categorical_hinge", None, 1, [0, 1], "a single output goes with hinge"),
-    ("binary_crossentropy", "softmax", 1, [0, 1], "softmax needs several outputs, of one it is always 1"),
-    ("mse", "log_softmax", 1, [0, 1], "log_softmax needs several outputs, of one it is always 0"),
 ]
 
 
@@ -212,6 +205,40 @@ def test_targets_that_mean_something_else(loss, activation, outputs, y, message)
     for call in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
         with pytest.raises(ValueError, match=message):
             call(np.zeros((2, 3)), np.array(y))
+
+
+@pytest.mark.parametrize("loss, with_what", [
+    ("categorical_crossentropy", "'sigmoid' and binary_crossentropy"), ("multiclass_hinge", "hinge"),
+    ("sparse_categorical_crossentropy", "'sigmoid' and binary_crossentropy"), ("categorical_hinge", "hinge")])
+def test_one_output_is_not_compared_with_others(loss, with_what):
+    """Refused when the model is compiled, or built after that, not when somebody trains it."""
+    message = rf"{loss} needs an output for each class; a single output goes with {with_what}. Received: output \(None, 1\)"
+    chain = fastcnn.Sequential([L.Dense(1, "sigmoid", input_shape=(3,))])
+    x = fastcnn.Input((3,))
+    two = fastcnn.Model(x, [L.Dense(2)(x), L.Dense(1)(x)])
+    later = fastcnn.Sequential([L.Dense(1, "sigmoid")])
+    later.compile("sgd", loss)
+    for call in (lambda: chain.compile("sgd", loss), lambda: two.compile("sgd", loss), lambda: later.build((3,)),
+                 lambda: later.fit(np.zeros((2, 3)), [0, 1])):
+        with pytest.raises(ValueError, match=message):
+            call()
+    two.compile("sgd", [loss, "mse"])
+
+
+@pytest.mark.parametrize("name, value", [("softmax", 1), ("log_softmax", 0)])
+def test_no_softmax_of_one_output(name, value):
+    image = fastcnn.Input((4, 4, 2))
+    dense = L.Dense(1, "sigmoid", input_shape=(3,))
+    fastcnn.Sequential([dense])
+    for call in (lambda: fastcnn.Sequential([L.Dense(1, name, input_shape=(3,))]),
+                 lambda: L.Conv2D(1, 3, activation=name)(image),
+                 lambda: L.Conv2DTranspose(1, 3, activation=name)(image), lambda: L.Activation(name)(np.zeros((2, 1))),
+                 lambda: fastcnn.Sequential([L.Dense(1, input_shape=(3,)), L.Activation(name)]),
+                 lambda: setattr(dense, "activation", name)):
+        with pytest.raises(ValueError, match=f"^{name} needs several outputs, of one it is always {value}; a single output "
+                                             f"goes with 'sigmoid' and binary_crossentropy"):
+            call()
+    assert dense.activation[0] == "sigmoid"
 
 
 def test_targets_that_are_rounded_are_taken():

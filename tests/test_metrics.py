@@ -569,3 +569,33 @@ def test_directions():
     assert {cls.direction for cls in up} == {"max"}
     assert M.MeanSquaredError.direction == M.MeanAbsoluteError.direction == "min"
     assert M.Metric.direction is None
+
+
+# In a model whose loss leaves samples out
+
+
+@pytest.mark.parametrize("logits", [False, True])
+@pytest.mark.parametrize("ignored", [-1, 255, 0])
+def test_ignored_samples_are_no_metric_s_business(logits, ignored):
+    """With weights, smoothing and logits: what is told is what it is without these samples; the loss is divided by all."""
+    rng = np.random.default_rng(0)
+    x, y, weight = rng.standard_normal((40, 5)), rng.integers(0, 3, 40), rng.random(40)
+    y = np.where(np.arange(40) % 4, y, ignored)
+    counted = y != ignored
+    loss = fastcnn.losses.SparseCategoricalCrossentropy(logits, ignored, 0.1)
+    model = fastcnn.Sequential([fastcnn.layers.Dense(3, None if logits else "softmax", input_shape=(5,))], seed=0)
+    model.compile("sgd", loss, metrics=[
+        "accuracy", M.F1Score(average="macro"), M.AUC(), M.Precision(), M.Recall(top_k=2),
+        M.SparseTopKCategoricalAccuracy(2), M.AUC(curve="PR", name="pr", multi_label=True), lambda t, p: p[:, 0] * (t >= 0)])
+    for weights in (None, weight):
+        part = None if weights is None else weights[counted]
+        found = model.evaluate(x, y, 16, verbose=0, sample_weight=weights)
+        alone = model.evaluate(x[counted], y[counted], verbose=0, sample_weight=part)
+        np.testing.assert_allclose(found[1:], alone[1:], rtol=1e-6)
+        assert found[0] * 40 == pytest.approx(alone[0] * counted.sum(), rel=1e-6)
+        assert model.test_on_batch(x, y, weights) == pytest.approx(found, rel=1e-6)
+    nothing = model.evaluate(x, np.full(40, ignored), verbose=0)
+    assert nothing == [0.0] * 9
+    history = model.fit(x, y, verbose=0, sample_weight=weight, class_weight={0: 1, 1: 2, 2: 3},
+                        validation_split=0.25).history
+    assert np.isfinite(list(history.values())).all() and len(history) == 18

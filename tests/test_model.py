@@ -98,8 +98,8 @@ def mixed():
     "call, error, message",
     [
         (lambda: fastcnn.Sequential([3]), TypeError, "Received: 3"),
-        (lambda: fastcnn.Sequential([L.Dense]), TypeError, "Received: <class"),
-        (lambda: fastcnn.Sequential(L.Dense(3)), TypeError, "layers must be a list of layers. Received: <Dense"),
+        (lambda: fastcnn.Sequential([L.Dense]), TypeError, r"did you mean Dense\(…\)\? Received: the class Dense"),
+        (lambda: fastcnn.Sequential(L.Dense(3)), TypeError, "layers must be a list: .* Received: <Dense"),
         (lambda: fastcnn.Sequential([L.Dense(3)]).build(28), TypeError, "input_shape must be a tuple .*Received: 28"),
         (lambda: dense().get_layer(index=1), ValueError, "index must be an integer from -1 to 0. Received: 1"),
         (lambda: fastcnn.Sequential(seed=-1), ValueError, "seed .*Received: -1"),
@@ -108,7 +108,6 @@ def mixed():
             ValueError,
             "Input must be the first",
         ),
-        (lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Dense(2)]), ValueError, "Flatten"),
         (
             lambda: fastcnn.Sequential([fastcnn.Input((8, 8, 1)), L.Conv2D(1, 9)]),
             ValueError,
@@ -132,7 +131,7 @@ def mixed():
         ),
         (lambda: dense().predict(np.ones((2, 3), complex)), TypeError, "Received: dtype complex"),
         (lambda: dense().predict(np.ones((2, 3)), batch_size=0), ValueError, "batch_size .*Received: 0"),
-        (lambda: dense().set_weights([np.ones((3, 2))]), ValueError, "2 parameters. Received: 1 arrays"),
+        (lambda: dense().set_weights([np.ones((3, 2))]), ValueError, "a list of 2 arrays.*Received: a list of 1"),
         (
             lambda: dense().set_weights([np.ones((3, 2)), np.ones(3)]),
             ValueError,

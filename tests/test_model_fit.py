@@ -228,7 +228,7 @@ def test_class_weight_does_not_touch_validation():
         ({"initial_epoch": -1}, ValueError, "initial_epoch .*Received: -1"),
         ({"validation_split": 1.0}, ValueError, "validation_split .*Received: 1.0"),
         ({"validation_split": 0.999}, ValueError, "validation_split .*Received: 0.999"),
-        ({"validation_data": np.zeros((3, 4))}, ValueError, "validation_data .*Received: ndarray"),
+        ({"validation_data": np.zeros((3, 4))}, ValueError, "validation_data .*Received: an array of float64"),
         ({"validation_data": (np.zeros((3, 5)), np.zeros(3))}, ValueError, "Received: shape \\(3, 5\\)"),
         ({"shuffle": 1}, TypeError, "shuffle .*Received: 1"),
         ({"verbose": 5}, (TypeError, ValueError), "verbose .*Received: 5"),

@@ -137,7 +137,11 @@ def test_names_after_a_plain_import(run_python):
 
 def test_a_wrong_name_is_answered_with_the_right_one(run_python):
     run = run_python("-c", "import fastcnn; fastcnn.layers.Conv2d")
-    assert run.stderr.endswith("module 'fastcnn.layers' has no attribute 'Conv2d'. Did you mean: 'Conv2D'?\n")
+    assert run.stderr.endswith("module 'fastcnn.layers' has no attribute 'Conv2d'. Did you mean 'Conv2D'?\n")
+    run = run_python("-c", "import fastcnn; fastcnn.networks.lenet5().predict_clases")
+    assert run.stderr.endswith("Sequential has no attribute 'predict_clases'. Did you mean 'predict_classes'?\n"), "once"
+    run = run_python("-c", "from fastcnn.layers import Flatten, MaxPool2D")
+    assert run.stderr.endswith("cannot import name 'MaxPool2D' from 'fastcnn.layers'. Did you mean 'MaxPooling2D'?\n")
 
 
 @pytest.mark.parametrize("name", ["Sequential", "initializers.GlorotUniform", "layers.Conv2D", "losses.Huber"])

@@ -104,7 +104,7 @@ def layer(metadata):
 
 
 ARCHITECTURES = {
-    "shape": (lambda m: layer(m)["config"].update(units=3), "d/kernel must be float32 of shape \\(3, 3\\)"),
+    "shape": (lambda m: layer(m)["config"].update(units=3), "d/kernel must be float32 or float16 of shape \\(3, 3\\)"),
     "class": (lambda m: layer(m).update(class_name="Dens"), "'Dens'"),
     "base class": (lambda m: layer(m).update(class_name="Layer"), "'Layer'"),
     "private": (lambda m: layer(m).update(class_name="__import__"), "__import__"),

@@ -10,7 +10,7 @@ from fastcnn import _ops, ops
 from fastcnn import layers as L
 from fastcnn.engine import plan
 from fastcnn.engine.buffers import Buffer, pack_lives
-from fastcnn.engine.schedule import thrifty
+from fastcnn.engine.schedule import Schedule, thrifty
 from fastcnn.optimizers import SGD
 
 SPARSE = "sparse_categorical_crossentropy"
@@ -155,6 +155,32 @@ class Fake:
 )
 def test_weight_gradients_run_early_where_that_saves_memory(floats, early):
     assert thrifty(lambda e: Fake(e, floats)).early == early
+
+
+@pytest.mark.parametrize("needed", [set(), {7}, {3, 500}, set(range(40, 44))], ids=len)
+def test_few_schedules_are_tried(needed):
+    """Of 1,000 nodes: not one schedule a node, but a few for each that must not wait, and none for all the others."""
+    tried = []
+
+    class Made:
+        def __init__(self, early):
+            tried.append(early)
+            self.early, self.waiting = early, [] if early else list(range(1000))
+            self.floats = 50 if needed and early >= needed else 100
+
+    found = thrifty(Made)
+    assert found.early == needed
+    assert len(tried) <= 3 + 2 * 10 * max(len(needed), 1)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_a_residual_network_is_planned_in_few_schedules(depth, monkeypatch):
+    tried = []
+    monkeypatch.setattr(plan, "Schedule", lambda *a: tried.append(1) or Schedule(*a))
+    model = fastcnn.networks.resnet(depth, seed=0)
+    model.compile("sgd", SPARSE)
+    model._plan("train", 16, True)
+    assert 1 <= len(tried) <= depth
 
 
 def test_lenet_waits():

@@ -255,7 +255,7 @@ def test_validation_steps():
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[:20], y[:20], verbose=0)[0])
     model, history = fitted(x, y, batch_size=10, validation_split=0.6, validation_steps=1)
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[20:30], y[20:30], verbose=0)[0])
-    with pytest.raises(ValueError, match="validation_steps must come with validation_data. Received: 2"):
+    with pytest.raises(ValueError, match="validation_steps must come with validation_data or validation_split. Received: 2"):
         fitted(x, y, validation_steps=2)
     with pytest.warns(UserWarning, match="validation_steps is 9, and there are 2 batches"):
         fitted(x, y, validation_data=(x, y), validation_steps=9)
@@ -283,9 +283,9 @@ def test_what_is_a_stream():
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"y": np.zeros(3)}, "y must not be given .*Received: ndarray"),
+    ({"y": np.zeros(3)}, "y must not be given .*Received: array"),
     ({"batch_size": 8}, "batch_size must not be given .*come from the source. Received: 8"),
-    ({"sample_weight": [1.0]}, "sample_weight must not be given .*Received: list"),
+    ({"sample_weight": [1.0]}, "sample_weight must not be given .*Received: .1.0"),
     ({"validation_split": 0.5}, "validation_split must not be given .*validation_data. Received: 0.5"),
     ({"steps_per_epoch": 0}, "steps_per_epoch .*Received: 0"),
     ({"validation_data": iter([])}, "at least one"),
@@ -310,7 +310,7 @@ def test_shuffle_is_the_sources_own():
     ([(np.zeros((2, 5)), [0, 1])], ValueError, "batch 0 of the source: x must have shape .*Received: shape \\(2, 5\\)"),
     ([(np.zeros((0, 4)), [])], ValueError, "at least one sample"),
     ([samples(), (np.zeros((2, 4)), [0, 3])], ValueError, "batch 1 of the source: y must hold labels .*0 … 3"),
-    ([(np.zeros((2, 4)), ["a", "b"])], TypeError, "batch 0 of the source: .*integer labels"),
+    ([(np.zeros((2, 4)), ["a", "b"])], ValueError, "batch 0 of the source: .*as many names"),
 ])
 @pytest.mark.parametrize("kind", [*KINDS, "iterator"])
 def test_wrong_batches(kind, batches, error, message):

@@ -205,7 +205,7 @@ def test_recorded_settings(tmp_path):
     result = recipes.train_alexnet(source(), resume=model, verbose=0, **{**settings, "epochs": 4})
     whole = train(**{**options, "epochs": 4})
     assert state(result.model) == state(whole.model), "plateau can be given more epochs"
-    with pytest.raises(ValueError, match="train_alexnet saved. Received"):
+    with pytest.raises(ValueError, match="a recipe for photographs saved. Received"):
         recipes.recorded_settings(fastcnn.Sequential([layers.Dense(1, input_shape=(1,))]))
 
 

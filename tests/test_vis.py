@@ -17,7 +17,7 @@ CURVES = {"loss": [0.9, 0.4, 0.3], "accuracy": [0.6, 0.8, 0.9], "data_wait": [0.
 FUNCTIONS = {
     "activations": lambda: vis.activations(None, None), "confusion_matrix": lambda: vis.confusion_matrix([0], [0]),
     "filters": lambda: vis.filters(None), "gradients": lambda: vis.gradients(None, None, None),
-    "graph": lambda: vis.graph(None),
+    "graph": lambda: vis.graph(None), "mistakes": lambda: vis.mistakes(np.zeros((1, 2, 2)), [0], [[0.0, 1.0]]),
     "history": lambda: vis.history(CURVES), "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
     "saliency": lambda: vis.saliency(None, None), "History.plot": lambda: fastcnn.callbacks.History().plot(),
 }
@@ -108,7 +108,7 @@ def test_nothing_is_shown(plt, lenet, digits, monkeypatch):
     x, y = digits
     for figure in (vis.history(CURVES), vis.filters(lenet), vis.activations(lenet, x[0]), vis.gradients(lenet, x, y),
                    vis.graph(lenet), vis.saliency(lenet, x[:2]), vis.confusion_matrix(y, y),
-                   vis.rbf_prototypes(np.ones((10, 84)))):
+                   vis.rbf_prototypes(np.ones((10, 84))), vis.mistakes(x, y, np.eye(10)[(y + 1) % 10])):
         assert isinstance(figure, plt.Figure) and plt.fignum_exists(figure.number)
 
 
@@ -268,7 +268,7 @@ def test_templates(plt):
         vis.filters(model, "top")
     with pytest.raises(ValueError, match="Layers that do: dense. Received: flatten"):
         vis.filters(model, 0)
-    with pytest.raises(ValueError, match="layers are flatten, dense, top. Received: 'dens'"):
+    with pytest.raises(ValueError, match="layers are flatten, dense, top; did you mean 'dense'. Received: 'dens'"):
         vis.filters(model, "dens")
     with pytest.raises(TypeError, match="must be a name, a number or a layer of the model. Layers with filters: dense"):
         vis.filters(model, Dense(3))
@@ -567,7 +567,8 @@ def test_wrong_confusion_matrices(plt):
             ([0, -1], [0, 1], ValueError, "from 0 to 1. Received: -1 to 1"),
             ([0, 1], [-0.2, 0.7], TypeError, "y_pred must hold whole numbers as labels; of a single output's logits, thr"),
             ([0, 1], [[0.2, 0.8], [np.nan, 0]], ValueError, "NaN is of no class. Received: NaN for 1 of 2 samples"),
-            (["a"], ["b"], TypeError, "y_true must be an array of real numbers. Received: dtype <U1")):
+            (["a"], [1], ValueError, "class_names must be given where y_true or y_pred holds names, and the other one"),
+            ([object()], [1], TypeError, "y_true must be an array of real numbers. Received: an array with")):
         with pytest.raises(error, match=reason):
             vis.confusion_matrix(true, predicted)
     with pytest.raises(ValueError, match="class_names must name all classes, 0 to 2. Received: 2 names"):
@@ -608,3 +609,35 @@ def test_wrong_prototypes(plt, lenet):
         vis.rbf_prototypes(np.ones((10, 83)))
     with pytest.raises(ValueError, match="class_names must name 10 prototypes. Received: 2"):
         vis.rbf_prototypes(np.ones((10, 84)), ["a", "b"])
+
+
+# Mistakes
+
+
+def test_mistakes(plt):
+    x, labels = np.random.default_rng(0).random((5, 6, 4, 3)), [0, 1, 2, 1, 0]
+    y = np.array([[0.5, 0.4, 0.1], [0.9, 0.1, 0.0], [0.3, 0.3, 0.4], [0.3, 0.1, 0.6], [0.2, 0.7, 0.1]])
+    figure = vis.mistakes(x, labels, y, ["cat", "dog", "a name that takes far more room than there is"])
+    legible(figure)
+    words = [text.get_text() for text in figure.texts]
+    assert words[0] == "3 of 5 wrong" and words[1:3] == ["dog", "cat 90 %"] and words[3:5] == ["cat", "dog 70 %"]
+    assert words[5] == "dog" and words[6].endswith("… 60 %")
+    for shown, i in zip(pictures(figure), (1, 4, 3)):
+        assert np.allclose(shown, (x[i] - x[i].min()) / np.ptp(x[i]))
+    asked = []
+    few = vis.mistakes(lambda numbers: asked.extend(numbers) or x[numbers], np.eye(3)[labels], y, limit=2)
+    assert asked == [1, 4] and few.texts[0].get_text() == "3 of 5 wrong; the 2 surest" and len(few.axes) == 2
+    grey = vis.mistakes(x[..., 0], [0, 0, 1, 1, 1], y[:, :1])
+    assert [text.get_text() for text in grey.texts][1:5] == ["0", "1 90 %", "1", "0 80 %"]
+    none = vis.mistakes(x, y.argmax(1), y)
+    assert none.texts[0].get_text() == "0 of 5 wrong" and not none.axes
+
+
+@pytest.mark.parametrize("wrong, message", [
+    ((np.zeros((2, 3, 3)), [0, 1, 1], np.eye(3)), "x must be 3 images, as there are labels. Received: 2"),
+    ((np.zeros((3, 3, 3)), [0, 1], np.eye(3)), "one length. Received: 2, 3"),
+    ((np.zeros((3, 3, 3)), [0, 1, 1], [0, 1, 1]), r"y_pred must be probabilities \(N, classes\). Received: shape \(3,\)"),
+])
+def test_mistakes_refuse(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        vis.mistakes(*wrong)

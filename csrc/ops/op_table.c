@@ -121,6 +121,7 @@ fc_status fc_set_curvature(fc_op *op)
     return set && !op->lanes ? set(op) : FC_INVALID;
 }
 
+int fc_op_by_block(const fc_op *op, fc_pass pass) { return fc_op_classes[op->kind]->cut(op, pass) == FC_BY_BLOCK; }
 int fc_op_cheap(const fc_op *op) { return fc_op_classes[op->kind]->cheap; }
 int fc_op_folds(const fc_op *op) { return fc_op_classes[op->kind]->folds; }
 

@@ -1,8 +1,9 @@
 """Arrays as fit, evaluate and predict take them: checked, split, shuffled, cut into batches."""
 
+
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, foreign
 
 
 def samples(name, x, input_size, first=False):
@@ -10,7 +11,8 @@ def samples(name, x, input_size, first=False):
 
     A missing last axis of one channel is added, and a 1-D x becomes (N, 1), as in Keras.
     """
-    x = arguments.real(name, x)
+    given, x = x, foreign.real(name, x)
+    shape = x.shape
     if x.ndim == 1 and len(input_size) == 1:
         x = x[:, None]
     if first and x.ndim == 4:
@@ -19,7 +21,8 @@ def samples(name, x, input_size, first=False):
         x = x[..., None]
     if x.ndim < 1 or x.shape[1:] != input_size:
         size = (input_size[2], *input_size[:2]) if first and len(input_size) == 3 else input_size
-        raise ValueError(f"{name} must have shape {('samples', *size)}. Received: shape {x.shape}")
+        raise ValueError(f"{name} must have shape (samples, {', '.join(map(str, size))})"
+                         f"{foreign.meant(name, given, shape, size)}. Received: shape {shape}")
     return x
 
 
@@ -32,41 +35,26 @@ def same_length(x, y, sample_weight=None):
     """Refuses arrays of different numbers of samples."""
     given = [("x", x), ("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
     for name, value in given:
+        foreign.check(name, value)
         if not np.ndim(value):
             raise TypeError(f"{name} must be an array with an entry for each sample. Received: {arguments.shown(value)}")
-    lengths = [(name, len(value)) for name, value in given]
+    lengths = [(name, np.shape(value)[0]) for name, value in given]
     if len({length for _, length in lengths}) > 1:
         raise ValueError("x, y and sample_weight must have the same number of samples. Received: "
                          + ", ".join(f"{name} {length}" for name, length in lengths))
 
 
-def weights(sample_weight, class_weight, y, count):
+def weights(sample_weight, count):
     """One float32 weight per sample, or None."""
-    result = None
-    if sample_weight is not None:
-        result = arguments.array("sample_weight", sample_weight, 1)
-        if len(result) != count:
-            raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
-    if class_weight is not None:
-        if not isinstance(class_weight, dict):
-            raise TypeError(f"class_weight must be a dictionary {{label: weight}}. Received: {type(class_weight).__name__}")
-        own = _weights_of(class_weight, np.asarray(y))
-        result = own if result is None else result * own
+    if sample_weight is None:
+        return None
+    result = arguments.array("sample_weight", foreign.real("sample_weight", sample_weight), 1)
+    if len(result) != count:
+        raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
+    if not np.isfinite(result).all():
+        odd = int(np.argmin(np.isfinite(result)))
+        raise ValueError(f"sample_weight must hold finite numbers. Received: {result[odd]:g} for sample {odd}")
     return result
-
-
-def _weights_of(class_weight, y):
-    """The weight of each sample's class; y: labels, or rows of which the largest entry counts."""
-    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
-    if len(labels) != len(y) or not np.all(labels == np.floor(labels)):
-        raise ValueError("class_weight needs labels, one whole number per sample, or one-hot rows as y. "
-                         f"Received: {y.dtype}, shape {y.shape}")
-    found, places = np.unique(labels, return_inverse=True)
-    missing = [label for label in found.astype(np.int64).tolist() if label not in class_weight]
-    if missing:
-        raise ValueError(f"class_weight must name every label. Received: no weight for {missing}")
-    own = [arguments.number(f"class_weight[{label}]", class_weight[label]) for label in found.astype(np.int64).tolist()]
-    return np.array(own, np.float32)[places]
 
 
 def split(arrays, part):

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 _ARRAYS = (list, tuple, dict, str, bytes, bytearray, memoryview, range, array.array, numbers.Number)
+_ARRAY_LIKE = ("__array__", "__array_interface__", "toarray", "getbands")  # the last two: sparse matrices, pictures
 END = object()
 
 
@@ -17,7 +18,7 @@ def is_stream(x):
         >>> is_stream(iter([])), is_stream([1.0, 2.0]), is_stream(np.zeros(3))
         (True, False, False)
     """
-    if x is None or isinstance(x, _ARRAYS) or hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
+    if x is None or isinstance(x, _ARRAYS) or any(hasattr(x, name) for name in _ARRAY_LIKE):
         return False
     return callable(getattr(x, "epoch", None)) or hasattr(x, "__iter__") or _numbered(x)
 
@@ -28,9 +29,11 @@ def refuse(**given):
            "validation_split": "a source cannot be split; give validation_data"}
     for name, value in given.items():
         if value is not None:
+            from fastcnn import arguments
+
             reason = why.get(name, "the source's batches are (x, y) or (x, y, sample_weight)")
-            received = type(value).__name__ if hasattr(value, "__len__") else repr(value)
-            raise ValueError(f"{name} must not be given when x is a source of batches: {reason}. Received: {received}")
+            raise ValueError(f"{name} must not be given when x is a source of batches: {reason}. "
+                             f"Received: {arguments.shown(value)}")
 
 
 class Stream:
@@ -46,6 +49,7 @@ class Stream:
     Args:
         source: where batches come from.
         prepare: called with each item; its answer is what `epoch` gives.
+        name: of the argument that it was given for; None: x.
         steps: batches per epoch; None: all that the source has.
         seed: of the order of a sequence's batches; None: as they come.
         training: False: go through the source once at most, and leave its `on_epoch_end` alone.
@@ -61,8 +65,9 @@ class Stream:
 
     timed = True
 
-    def __init__(self, source, prepare, steps=None, seed=None, training=False, skip=0):
+    def __init__(self, source, prepare, steps=None, seed=None, training=False, skip=0, name=None):
         self.source, self.prepare, self.seed, self.training, self.skip = source, prepare, seed, training, skip
+        self.name = name or "the source"
         self.length = len(source) if hasattr(source, "__len__") else None
         if self.length == 0:
             raise ValueError(f"the source of batches must hold at least one. Received: a {type(source).__name__} of "
@@ -93,7 +98,7 @@ class Stream:
                     prepared = self.prepare(item)
                 except (TypeError, ValueError) as error:
                     kind = TypeError if isinstance(error, TypeError) else ValueError
-                    raise kind(f"batch {place} of the source: {error}") from error
+                    raise kind(f"batch {place} of {self.name}: {error}") from error
                 yield prepared
                 place += 1
         finally:

@@ -1,15 +1,19 @@
 """What a callback is, and the list of them that a model calls."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
 
-from fastcnn import arguments
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fastcnn import arguments, calling
+from fastcnn.typing import Array, Model
 
 
 class Callback:
     """Base of all callbacks: override the hooks you need.
 
-    `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose and
-    metrics, with None for what is not known. Epochs and batches count from 0. `logs` of a batch hook are the
+    `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose, metrics and
+    validation_freq, with None for what is not known. Epochs and batches count from 0. `logs` of a batch hook are the
     means since the epoch's start; reading them takes a moment, so read them only when needed. A hook that
     nobody overrides is never called and costs nothing.
 
@@ -19,84 +23,84 @@ class Callback:
         ...         self.model.stop_training = logs["loss"] < 0.1
     """
 
-    model = None
-    params = None
-    state = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
-    reports = False  # True: sees an epoch's logs after all others have added to them
+    model: Model = None
+    params: dict[str, Any] = None
+    state: tuple[str, ...] = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
+    reports: bool = False  # True: sees an epoch's logs after all others have added to them
     _resumed = False
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        arguments.hinting(cls)
+        calling.hinting(cls)
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "model"}  # copies wait for a `fit` of their own
 
-    def set_model(self, model):
+    def set_model(self, model: Model) -> None:
         """Called before all other hooks."""
         self.model = model
 
-    def set_params(self, params):
+    def set_params(self, params: dict[str, Any]) -> None:
         """Called before all other hooks."""
         self.params = params
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """At the start of `fit`."""
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """At the end of `fit`, stopped early or not; not after an exception."""
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Before an epoch's first batch; again when training is resumed within the epoch."""
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """After an epoch and its validation; `logs` is a dict, to which later callbacks see what is added."""
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Before a step of training."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """After a step of training."""
 
-    def on_batch_begin(self, batch, logs=None):
+    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Older name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch, logs=None):
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
         """Older name of `on_train_batch_end`."""
 
-    def settle(self):
+    def settle(self) -> None:
         """After `on_train_batch_end` or `on_epoch_end`, when all callbacks have had theirs: the time to save the model,
         whose file holds all their states. Called on those that override that hook."""
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         """Before `evaluate`, or validation within `fit`."""
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Any = None) -> None:
         """After `evaluate`, or validation within `fit`."""
 
-    def on_test_batch_begin(self, batch, logs=None):
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Before a batch is evaluated."""
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """After a batch was evaluated."""
 
-    def on_predict_begin(self, logs=None):
+    def on_predict_begin(self, logs: Any = None) -> None:
         """Before `predict`."""
 
-    def on_predict_end(self, logs=None):
+    def on_predict_end(self, logs: Any = None) -> None:
         """After `predict`."""
 
-    def on_predict_batch_begin(self, batch, logs=None):
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Before a batch is predicted."""
 
-    def on_predict_batch_end(self, batch, logs=None):
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
         """After a batch was predicted."""
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """What exact resume must keep, as a dict of JSON-able values."""
         return {name: getattr(self, name) for name in self.state}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         """Continue from `get_state`'s answer: the next `on_train_begin` does not start anew.
 
         Raises:
@@ -108,11 +112,11 @@ class Callback:
             setattr(self, name, value)
         self._resumed = True
 
-    def get_arrays(self):
+    def get_arrays(self) -> dict[str, Array]:
         """Arrays that belong to the state, {name: array}; mostly none."""
         return {}
 
-    def set_arrays(self, arrays):
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
         """Take back `get_arrays`' answer.
 
         Raises:
@@ -151,7 +155,8 @@ class CallbackList:
         {'loss': [0.5]}
     """
 
-    def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
+    def __init__(self, callbacks: Callback | Sequence[Callback] | None = None, add_history: bool = False,
+                 add_progbar: bool = False, model: Model | None = None, **params: Any) -> None:
         from fastcnn.callbacks import History, Progress
 
         if callbacks is None or isinstance(callbacks, (Callback, CallbackList)):
@@ -173,32 +178,30 @@ class CallbackList:
         self._dispatch()
 
     @property
-    def history(self):
+    def history(self) -> Any:
         """The list's `History`, or None."""
         from fastcnn.callbacks import History
 
         return next((callback for callback in self.callbacks if isinstance(callback, History)), None)
 
-    def append(self, callback):
+    def append(self, callback: Callback) -> None:
         """Add one more callback, at the end."""
-        if not isinstance(callback, Callback):
-            raise TypeError(f"a callback must be a fastcnn.callbacks.Callback. Received: {arguments.shown(callback)}")
-        self.callbacks.append(callback)
+        self.callbacks.append(arguments.instance("a callback", callback, Callback, "a fastcnn.callbacks.Callback"))
         self._dispatch()
 
-    def set_model(self, model):
+    def set_model(self, model: Model) -> None:
         """Tell all callbacks the model."""
         for callback in self.callbacks:
             callback.set_model(model)
         self._dispatch()
 
-    def set_params(self, params):
+    def set_params(self, params: dict[str, Any]) -> None:
         """Tell all callbacks the parameters of this run."""
         for callback in self.callbacks:
             callback.set_params(params)
         self._dispatch()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """After an epoch: all get one and the same dict and may add to it, those that report it last."""
         logs = logs if isinstance(logs, dict) else dict(logs or {})
         for method in self._methods["on_epoch_end"]:
@@ -206,18 +209,18 @@ class CallbackList:
         for method in self._settlers["on_epoch_end"]:
             method()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """At the end of `fit`."""
         for method in self._methods["on_train_end"]:
             method({} if logs is None else logs)
         for callback in self.callbacks:
             callback._resumed = False
 
-    def get_state(self):
+    def get_state(self) -> list[dict[str, Any]]:
         """The states of all callbacks that have one, in order, JSON-able."""
         return [{"class_name": type(c).__name__, "state": c.get_state()} for c in self._stateful()]
 
-    def set_state(self, states):
+    def set_state(self, states: Sequence[dict[str, Any]]) -> None:
         """Hand back what `get_state` of a like list returned; call it before `on_train_begin`.
 
         Raises:
@@ -230,12 +233,12 @@ class CallbackList:
         for callback, state in zip(self._stateful(), states, strict=True):
             callback.set_state(state["state"])
 
-    def get_arrays(self):
+    def get_arrays(self) -> dict[str, Array]:
         """The arrays that go with the states, {name: array}."""
         return {f"{i}/{name}": array for i, callback in enumerate(self._stateful())
                 for name, array in callback.get_arrays().items()}
 
-    def set_arrays(self, arrays):
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
         """Hand back what `get_arrays` returned; call it after `set_state`."""
         for i, callback in enumerate(self._stateful()):
             parts = [(*name.partition("/"), array) for name, array in arrays.items()]

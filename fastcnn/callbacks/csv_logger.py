@@ -1,10 +1,13 @@
 """A table of all epochs in a file."""
 
-import os
-import warnings
+from __future__ import annotations
 
-from fastcnn import arguments
+import os
+from typing import Any
+
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
+from fastcnn.typing import Path
 
 
 class CSVLogger(Callback):
@@ -30,14 +33,14 @@ class CSVLogger(Callback):
 
     state = ("rows",)
 
-    def __init__(self, filename, separator=",", append=False):
-        self.filename = os.fspath(filename)
+    def __init__(self, filename: Path, separator: str = ",", append: bool = False) -> None:
+        self.filename = os.fspath(arguments.path("filename", filename))
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"separator must be one character. Received: {arguments.shown(separator)}")
         self.separator, self.append = separator, arguments.flag("append", append)
         self._columns, self.rows = None, 0  # rows: in the file, the header aside
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         anew = self._starts_anew()
         found = self._read() if self.append or not anew else []
         kept = found if anew else found[:self.rows + 1]
@@ -45,15 +48,18 @@ class CSVLogger(Callback):
         if kept != found or not found:
             self._write("w", *kept)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = {"epoch": epoch, **(logs or {})}
         rows = []
         if self._columns is None:
-            self._columns = ["epoch", *sorted(set(row) - {"epoch"})]
+            names, params = set(row) - {"epoch"}, self.params or {}
+            if params.get("validation_freq", 1) != 1:  # what later epochs will have
+                names.update(f"val_{name}" for name in params["metrics"])
+            self._columns = ["epoch", *sorted(names)]
             rows.append(self._columns)
         if not set(row) <= set(self._columns):
             missing = ", ".join(sorted(set(row) - set(self._columns)))
-            warnings.warn(f"{self.filename} has no column for {missing}.", stacklevel=2)
+            calling.warn(f"{self.filename} has no column for {missing}.")
         self._write("a", *rows, [row.get(name, "NA") for name in self._columns])
         self.rows += 1
 

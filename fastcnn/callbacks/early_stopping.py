@@ -1,10 +1,13 @@
 """Stopping when nothing gets better."""
 
-import warnings
+from __future__ import annotations
 
-from fastcnn import arguments
+from typing import Any
+
+from fastcnn import arguments, calling
 from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say
+from fastcnn.typing import Array
 
 
 class EarlyStopping(MonitorCallback):
@@ -32,9 +35,12 @@ class EarlyStopping(MonitorCallback):
     """
 
     state = ("wait", "stopped_epoch", "best", "best_epoch")
+    best: Any
+    best_weights: Any
 
-    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
-                 restore_best_weights=False, start_from_epoch=0):
+    def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0,
+                 mode: str = "auto", baseline: float | None = None, restore_best_weights: bool = False,
+                 start_from_epoch: int = 0) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience = arguments.integer("patience", patience, 0)
         self.verbose = arguments.integer("verbose", verbose, 0)
@@ -47,7 +53,7 @@ class EarlyStopping(MonitorCallback):
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if self._starts_anew():
             self._reset()
         elif self.stopped_epoch and self.wait >= self.patience:
@@ -55,7 +61,7 @@ class EarlyStopping(MonitorCallback):
         else:
             self.stopped_epoch = 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         value = self.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -72,7 +78,7 @@ class EarlyStopping(MonitorCallback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch and self.verbose:
             say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if not self.restore_best_weights:
@@ -82,18 +88,18 @@ class EarlyStopping(MonitorCallback):
                 say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
         elif self.best is not None:
-            warnings.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
-                          "restored.", stacklevel=2)
+            calling.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "
+                         "restored.")
 
     def _keep_weights(self, epoch):
         self.best_epoch = epoch
         if self.restore_best_weights:
             self.best_weights = self.model.get_weights()
 
-    def get_arrays(self):
+    def get_arrays(self) -> dict[str, Array]:
         return {f"best_weights/{i}": weight for i, weight in enumerate(self.best_weights or ())}
 
-    def set_arrays(self, arrays):
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
         """Take back `get_arrays`' answer.
 
         Raises:

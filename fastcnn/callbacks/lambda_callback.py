@@ -1,7 +1,30 @@
 """A callback made of functions."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict
+
 from fastcnn import arguments
 from fastcnn.callbacks.base import HOOKS, Callback
+from fastcnn.typing import Unpack
+
+Hook: TypeAlias = "Callable[..., Any] | None"
+
+
+class OtherHooks(TypedDict, total=False):
+    """Hooks that `LambdaCallback` takes by name alone."""
+
+    on_batch_begin: Hook
+    on_batch_end: Hook
+    on_test_begin: Hook
+    on_test_end: Hook
+    on_test_batch_begin: Hook
+    on_test_batch_end: Hook
+    on_predict_begin: Hook
+    on_predict_end: Hook
+    on_predict_batch_begin: Hook
+    on_predict_batch_end: Hook
 
 
 class LambdaCallback(Callback):
@@ -24,8 +47,9 @@ class LambdaCallback(Callback):
         [3]
     """
 
-    def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
-                 on_train_batch_begin=None, on_train_batch_end=None, **other_hooks):
+    def __init__(self, on_epoch_begin: Hook = None, on_epoch_end: Hook = None, on_train_begin: Hook = None,
+                 on_train_end: Hook = None, on_train_batch_begin: Hook = None, on_train_batch_end: Hook = None,
+                 **other_hooks: Unpack[OtherHooks]) -> None:
         hooks = dict(on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end, on_train_begin=on_train_begin,
                      on_train_end=on_train_end, on_train_batch_begin=on_train_batch_begin,
                      on_train_batch_end=on_train_batch_end, **other_hooks)

@@ -1,5 +1,10 @@
 """Changing the learning rate from epoch to epoch."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.monitor import MonitorCallback
@@ -9,11 +14,11 @@ from fastcnn.callbacks.terminal import say
 class _Rate:
     """What a callback does with its model's learning rate."""
 
-    def rate(self):
+    def rate(self) -> float:
         """The learning rate."""
         return float(self.model.optimizer.learning_rate)
 
-    def set_rate(self, rate):
+    def set_rate(self, rate: float) -> None:
         """Sets it, unless a schedule does."""
         optimizer = self.model.optimizer
         if getattr(optimizer, "schedule", None) is not None:
@@ -40,17 +45,17 @@ class LearningRateScheduler(_Rate, Callback):
 
     state = ("epoch",)
 
-    def __init__(self, schedule, verbose=0):
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise TypeError(f"schedule must be callable. Received: {arguments.shown(schedule)}")
         self.schedule, self.verbose = schedule, arguments.integer("verbose", verbose, 0)
         self._takes_rate, self.epoch = _takes_two(schedule), None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if self._starts_anew():
             self.epoch = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch == self.epoch:  # resumed within the epoch: the rate is set
             return
         self.epoch = epoch
@@ -59,7 +64,7 @@ class LearningRateScheduler(_Rate, Callback):
         if self.verbose:
             say(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {float(rate):g}.")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
             logs["learning_rate"] = self.rate()
 
@@ -89,9 +94,10 @@ class ReduceLROnPlateau(_Rate, MonitorCallback):
     """
 
     state = ("best", "wait", "cooldown_counter")
+    best: Any
 
-    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4,
-                 cooldown=0, min_lr=0.0):
+    def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0,
+                 mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0) -> None:
         super().__init__(monitor, mode, min_delta)
         self.factor = arguments.part("factor", factor)
         self.patience = arguments.integer("patience", patience, 0)
@@ -103,11 +109,11 @@ class ReduceLROnPlateau(_Rate, MonitorCallback):
     def _reset(self):
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         if self._starts_anew():
             self._reset()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
             logs["learning_rate"] = self.rate()
         value = self.value(logs)

@@ -1,10 +1,14 @@
 """Saving the model while it trains."""
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.callbacks.monitor import MonitorCallback
 from fastcnn.callbacks.terminal import say
+from fastcnn.typing import Model, Path
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -19,7 +23,7 @@ class ModelCheckpoint(MonitorCallback):
         monitor: the key in the logs that says whether the model got better.
         verbose: 1 says what is saved.
         save_best_only: save only if the monitored value improved.
-        save_weights_only: call the model's `save_weights` in place of `save`.
+        save_weights_only: write the weights alone, as `Model.save_weights` does.
         mode: "min", "max" or "auto".
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value to improve on at first.
@@ -36,30 +40,30 @@ class ModelCheckpoint(MonitorCallback):
     state = ("best", "seen")
     reports = True
 
-    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
-                 mode="auto", save_freq="epoch", initial_value_threshold=None):
+    def __init__(self, filepath: Path, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False,
+                 save_weights_only: bool = False, mode: str = "auto", save_freq: str | int = "epoch",
+                 initial_value_threshold: float | None = None) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = os.fspath(arguments.path("filepath", filepath))
         self.verbose = arguments.integer("verbose", verbose, 0)
         self.save_best_only = arguments.flag("save_best_only", save_best_only)
         self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
         threshold = initial_value_threshold
-        self.best = None if threshold is None else arguments.number("initial_value_threshold", threshold)
+        self.best: Any = None if threshold is None else arguments.number("initial_value_threshold", threshold)
         self.save_freq, self.seen, self.epoch, self._due = save_freq, 0, 0, None
         if save_freq != "epoch":
             self.save_freq = arguments.integer("save_freq", save_freq)
             self.on_train_batch_end = self._after_batch  # so that "epoch" costs nothing per batch
 
-    def set_model(self, model):
-        """Also checks that the model can save its weights alone, if that is wanted."""
-        if self.save_weights_only and not hasattr(model, "save_weights"):
-            raise ValueError("this model has no save_weights. Received: save_weights_only=True")
+    def set_model(self, model: Model) -> None:
+        """Also checks that the model can write a file of that name."""
+        getattr(model, "_check_path", bool)(self.filepath)  # models of others may take any
         super().set_model(model)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.save_freq == "epoch":
             self._save(epoch, None, logs or {})
 
@@ -69,7 +73,7 @@ class ModelCheckpoint(MonitorCallback):
             self.seen = 0
             self._save(self.epoch, batch, logs or {})
 
-    def path(self, epoch, batch, logs):
+    def path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         """The file's name for an epoch and batch (both from 0, batch may be None)."""
         names = dict(logs)
         names["epoch"] = epoch + 1
@@ -78,13 +82,13 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**names)
         except LookupError as error:
-            raise ValueError(f"filepath may name {', '.join(names)}. Received: {self.filepath!r}") from error
+            raise ValueError(f"filepath may name {', '.join(names)}. Received: {arguments.shown(self.filepath)}") from error
 
     def _save(self, epoch, batch, logs):
         if not self.save_best_only or self._better(epoch, logs):
             self._due = self.path(epoch, batch, logs)
 
-    def settle(self):
+    def settle(self) -> None:
         """Writes what is due."""
         path, self._due = self._due, None
         if path is None:
@@ -98,7 +102,7 @@ class ModelCheckpoint(MonitorCallback):
     def _better(self, epoch, logs):
         value, best = self.value(logs), self.best
         if value is None:
-            return True  # rather a file too many
+            return not self.pauses()  # rather a file too many
         better = self.improves(value, best)
         if better:
             self.best = value

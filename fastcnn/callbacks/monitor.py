@@ -1,9 +1,11 @@
 """Following one entry of an epoch's logs: what early stopping, checkpoints and the plateau rule share."""
 
-import math
-import warnings
+from __future__ import annotations
 
-from fastcnn import arguments
+import math
+from typing import Any
+
+from fastcnn import arguments, calling
 from fastcnn.callbacks.base import Callback
 
 
@@ -21,14 +23,14 @@ class MonitorCallback(Callback):
         (True, True, False)
     """
 
-    def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be a string. Received: {arguments.shown(monitor)}")
         self.monitor = monitor
         self.mode = arguments.choice("mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(arguments.number("min_delta", min_delta))
 
-    def improves(self, value, than):
+    def improves(self, value: float, than: float | None) -> bool:
         """Whether `value` is better by more than min_delta; anything but NaN is better than None.
 
         Raises:
@@ -41,14 +43,19 @@ class MonitorCallback(Callback):
             return True
         return value - self.min_delta > than if direction == "max" else value + self.min_delta < than
 
-    def value(self, logs):
-        """The monitored value as a float; None, and a warning, if the logs lack it."""
+    def value(self, logs: dict[str, Any] | None) -> float | None:
+        """The monitored value as a float; None, and a warning unless it pauses, if the logs lack it."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
-                          f"{', '.join(map(repr, logs or ())) or 'nothing'}.", stacklevel=2)
+            if not self.pauses():
+                calling.warn(f"{type(self).__name__} misses {self.monitor!r} in the logs, which have "
+                             f"{', '.join(map(repr, logs or ())) or 'nothing'}.")
             return None
         return float(value)
+
+    def pauses(self) -> bool:
+        """Is it a value of validation, which not every epoch ends with?"""
+        return self.monitor.startswith("val_") and (self.params or {}).get("validation_freq", 1) != 1
 
     def _direction(self):
         if self.mode != "auto":
@@ -64,4 +71,4 @@ class MonitorCallback(Callback):
         if name.lower() in ("mse", "mae") or name.endswith(("error", "loss", "crossentropy")):
             return "min"
         raise ValueError(f"{type(self).__name__} needs mode='min' or mode='max' for this monitor. "
-                         f"Received: monitor={self.monitor!r}, mode='auto'")
+                         f"Received: monitor={arguments.shown(self.monitor)}, mode='auto'")

@@ -1,7 +1,11 @@
 """What is seen of training: a live line on a terminal, one line per epoch in a log."""
 
+from __future__ import annotations
+
 import math
+from numbers import Integral
 from time import perf_counter
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.callbacks import terminal
@@ -33,8 +37,8 @@ class Progress(Callback):
 
     reports = True
 
-    def __init__(self, verbose="auto"):
-        if isinstance(verbose, float) or verbose not in (0, 1, 2, "auto"):
+    def __init__(self, verbose: int | str = "auto") -> None:
+        if not isinstance(verbose, (Integral, str)) or verbose not in (0, 1, 2, "auto"):
             raise ValueError(f'verbose must be 0, 1, 2 or "auto". Received: {arguments.shown(verbose)}')
         self.verbose = verbose
         self._fitting = self._live = self._within = False  # within: a callback of another training has called
@@ -43,32 +47,32 @@ class Progress(Callback):
         self._epoch_seconds = self._extra_seconds = self._known_steps = None  # of the epoch before
         self._next, self._last = math.inf, -1
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self._fitting, self._within = True, terminal.is_busy()
         self._epoch_seconds = self._extra_seconds = self._known_steps = None
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         self._fitting = False
         self._end()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         epochs = self._param("epochs")
         self._epochs_left = max(0, epochs - epoch - 1) if epochs else 0
         self._begin(f"Epoch {epoch + 1}/{epochs}" if epochs else f"Epoch {epoch + 1}")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._count, self._done, self._batch_logs = self._count + 1, batch + 1, logs
         if perf_counter() >= self._next or batch == self._last:
             self._redraw(batch + 1, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._pause()
         self._known_steps = self._done
         self._epoch_seconds = perf_counter() - self._began
         self._extra_seconds = self._epoch_seconds - self._batch_seconds
         self._finish(logs)
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         if not self._fitting:
             self._within = terminal.is_busy()
             self._begin("Evaluate")
@@ -77,24 +81,24 @@ class Progress(Callback):
         if self._live:
             terminal.redraw(_fitted([*self._parts, (0, "validating")], 1.0))
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         if not self._fitting:
             self.on_train_batch_end(batch, logs)
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Any = None) -> None:
         if not self._fitting:
             self._pause()
             self._finish(logs)
             self._end()
 
-    def on_predict_begin(self, logs=None):
+    def on_predict_begin(self, logs: Any = None) -> None:
         self._within = terminal.is_busy()
         self._begin("Predict")
 
-    def on_predict_batch_end(self, batch, logs=None):
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
         self.on_train_batch_end(batch, logs)
 
-    def on_predict_end(self, logs=None):
+    def on_predict_end(self, logs: Any = None) -> None:
         self._pause()
         self._finish(None)
         self._end()

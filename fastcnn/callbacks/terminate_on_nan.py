@@ -1,6 +1,9 @@
 """Stopping when the loss is lost."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.terminal import say
@@ -16,7 +19,7 @@ class TerminateOnNaN(Callback):
         >>> stop.on_train_batch_end(0, {"loss": 0.5})
     """
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
             say(f"Batch {batch}: invalid loss {loss}, terminating training")

@@ -35,6 +35,8 @@ def run(options):
     """Writes the file, row by row as the model goes on; prints how many, how fast, how often right."""
     from time import perf_counter
 
+    import numpy as np
+
     from fastcnn.callbacks import terminal
     from fastcnn.datasets import ImageFiles
     from fastcnn.datasets.listing import told
@@ -58,9 +60,9 @@ def run(options):
             rows = common.probabilities(model, rows)
             best = (rows if model.smallest_wins else -rows).argsort(axis=1, kind="stable")[:, :top]
             answers = {int(i): [(p.class_names[label], row[label]) for label in labels]
-                       for i, labels, row in zip(numbers, best, rows)}
+                       for i, labels, row, lost in zip(numbers, best, rows, np.isnan(rows).any(axis=1)) if not lost}
             for i in range(done, min(done + _BATCH, len(source))):
-                write(source.paths[i], answers.get(i), source.broken.get(i))
+                write(source.paths[i], answers.get(i), source.broken.get(i, "the model's answer is NaN"))
                 folder = next((name for name in reversed(source.paths[i].split("/")[:-1]) if name in p.class_names), None)
                 if i in answers and folder:
                     known, right = known + 1, right + (folder == answers[i][0][0])

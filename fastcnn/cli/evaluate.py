@@ -86,13 +86,11 @@ def _targets(model, labels):
 
 def _judged(model, labels, y):
     """{name: value} of predictions."""
-    import numpy as np
-
     from fastcnn.losses import SparseCategoricalCrossentropy
     from fastcnn.metrics import SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy
 
     if model.smallest_wins:
-        return {"loss": model.loss(labels, y), "accuracy": float(np.mean(y.argmin(axis=1) == labels))}
+        return {"loss": model.loss(labels, y), "accuracy": SparseCategoricalAccuracy(best="smallest")(labels, y)}
     y = common.probabilities(model, y)
     values = {"loss": SparseCategoricalCrossentropy()(labels, y), "accuracy": SparseCategoricalAccuracy()(labels, y)}
     if y.shape[1] > 5:

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.cli.messages import Failure
 
 
@@ -15,7 +16,7 @@ def _number(convert, text, smallest, what, below=2**31):
     except ValueError:
         value = None
     if value is None or not smallest <= value < below:
-        raise ArgumentTypeError(f"must be {what}. Received: {text!r}")
+        raise ArgumentTypeError(f"must be {what}. Received: {arguments.shown(text)}")
     return value
 
 
@@ -71,9 +72,12 @@ def set_threads(options):
         fastcnn.set_num_threads(options.threads)
 
 
-def add_model(command):
+_SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
+
+
+def add_model(command, more=""):
     """MODEL, the first word."""
-    command.add_argument("model", metavar="MODEL", help="a file that train --save or Model.save wrote")
+    command.add_argument("model", metavar="MODEL", help=f"a file that train --save or Model.save wrote; or {_SHIPPED}{more}")
 
 
 def add_crops(command):
@@ -94,7 +98,11 @@ def load(options):
     """The model that was named, with dense weights as --half-weights says."""
     import fastcnn
 
-    model = fastcnn.load_model(options.model)
+    if options.model in ("mnist", "cifar10") and not os.path.exists(options.model):
+        model = fastcnn.networks.lenet5(weights="mnist") if options.model == "mnist" \
+            else fastcnn.networks.resnet(20, cifar=True, weights="cifar10")
+    else:
+        model = fastcnn.load_model(options.model)
     if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
         raise Failure(f"{options.model} must have one input and one output. Received: a model of {model.input_shape} → "
                       f"{model.output_shape}")
@@ -111,8 +119,9 @@ def add_overwrite(command):
 def add_photographs(command):
     """--folder and --labels: where in data the images are, and where their classes."""
     command.add_argument("--folder", metavar="NAME", help="where in the data the class folders (or train and val) lie")
-    command.add_argument("--labels", metavar="FILE.csv",
-                         help="classes of the images, in the place of class folders: a row of image and class for each")
+    command.add_argument("--labels", metavar="FILE",
+                         help="classes of the images, in the place of class folders: a table, CSV or the like, with a row "
+                              "of image and class for each, or a column of 0 and 1 for each class")
 
 
 def add_preparation(command):
@@ -129,8 +138,11 @@ def add_preparation(command):
 
 def check_writable(path, overwrite=False):
     """Fails before the work, not after it."""
-    if os.path.isdir(path) or not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
-        raise Failure(f"cannot write {path}: it is a folder, or its folder is missing or read-only")
+    folder = os.path.dirname(os.path.abspath(path))
+    why = "it is a folder" if os.path.isdir(path) else f"there is no folder {folder}" if not os.path.isdir(folder) else \
+        None if os.access(folder, os.W_OK) else f"the folder {folder} is read-only"
+    if why is not None:
+        raise Failure(f"cannot write {path}: {why}")
     if not overwrite and os.path.exists(path):
         raise Failure(f"{path} is there already: --overwrite replaces it")
 

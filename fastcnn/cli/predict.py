@@ -1,5 +1,8 @@
 """`fastcnn predict`: classes and probabilities of single images, or distances from the classes' prototypes."""
 
+import os
+import sys
+
 from fastcnn.cli import options as common
 from fastcnn.cli.messages import Failure, complain
 
@@ -10,19 +13,20 @@ def add(commands):
         "predict", help="classify images",
         description="Print file, class and probability of each image, separated by tabs. LeNet-5 takes light ink on a dark "
                     "ground, as in MNIST; as published in 1998 it has distances, of which the smallest comes first.")
-    common.add_model(predict)
-    predict.add_argument("images", metavar="IMAGE", nargs="+",
+    common.add_model(predict, "; left out: mnist")
+    predict.add_argument("images", metavar="IMAGE", nargs="*",
                          help="an image file, prepared as the model's training images were (needs Pillow: pip install "
                               "pillow), or an .npy file of one image or several: uint8, 0 to 255, or floats as "
                               "the model takes them")
     predict.add_argument("--invert", action="store_true", help="digits: the images have dark ink on a light ground")
     predict.add_argument("--top", type=common.positive, metavar="K",
                          help="print the K likeliest classes (photographs: 5, digits: 1)")
+    predict.rest = "images"
     common.add_crops(predict)
     common.add_preparation(predict)
     common.add_half_weights(predict)
     common.add_threads(predict)
-    predict.set_defaults(run=run)
+    predict.set_defaults(run=run, error=predict.error)
 
 
 def run(options):
@@ -30,6 +34,14 @@ def run(options):
     from fastcnn.images import Preparation
 
     common.set_threads(options)
+    if _is_image(options.model):  # the first word, which need not be a model
+        if other := next((path for path in options.images if os.path.isfile(path) and not _is_image(path)), None):
+            raise Failure(f"the model comes first: fastcnn predict {other} {options.model}")
+        options.model, options.images = "mnist", [options.model, *options.images]
+        print("fastcnn: no model was named: these are taken for digits, and read by the LeNet-5 that comes with fastcnn",
+              file=sys.stderr)
+    elif not options.images:
+        options.error("the following arguments are required: IMAGE")
     model = common.load(options)
     if all(map(_holds_floats, options.images)) and not (options.crops or options.invert):
         preparation = Preparation.of(model)  # which floats do not need
@@ -50,6 +62,18 @@ def run(options):
             for label in (row if model.smallest_wins else -row).argsort(kind="stable")[:top]:
                 print(f"{name}\t{names[label]}\t{row[label]:.4f}")
     return code
+
+
+def _is_image(path):
+    """Whether a word is an image and no model: by the file's content, or of a file that is missing by its ending."""
+    from fastcnn.io.recognize import recognize
+
+    if path.lower().endswith(".npy"):
+        return True
+    if not os.path.isfile(path):
+        return os.path.splitext(path)[1].lower() in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+    found = recognize(path) or ""
+    return "picture" in found
 
 
 def _of_photographs(preparation):
@@ -85,17 +109,31 @@ def _holds_floats(path):
 
 def _outputs(model, preparation, path, options):
     """Probabilities, or distances, one row per image."""
+    import numpy as np
+
     from fastcnn.images import predict
 
     if path.lower().endswith(".npy"):
         x = _array(model, preparation, path, options)
     else:
         x = preparation.decode(path, "white" if options.invert else None)[None]
+        if preparation.ground == "black" and not options.invert and _edge(x[0]) > 127:
+            print(f"fastcnn: {path} is light at its edges: if that is paper with dark ink, --invert reads it",
+                  file=sys.stderr)
     if x.dtype.kind == "f":
         rows = model.predict(x)
     else:
         rows = predict(model, 255 - x if options.invert else x, preparation.augmentation, options.crops or 1)
+    if np.isnan(rows).any():
+        raise Failure("the model's answer must be numbers. Received: NaN")
     return common.probabilities(model, rows.reshape(len(rows), -1))
+
+
+def _edge(image):
+    """The mean of the outermost pixels."""
+    import numpy as np
+
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).mean()
 
 
 def _array(model, preparation, path, options):

@@ -2,19 +2,14 @@
 
 import functools
 import inspect
-import sys
 import types
-import warnings
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 
 def warn(old, new):
     """One DeprecationWarning, at the line outside of fastcnn that is running."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "fastcnn":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(f"{old} is an old spelling. Write {new}", DeprecationWarning, stacklevel=level)
+    calling.warn(f"{old} is an old spelling. Write {new}", DeprecationWarning)
 
 
 def renamed(new, convert=None):
@@ -49,7 +44,7 @@ def paired(new, other):
             raise TypeError(f"{what} takes {old} together with {other}. Received: {old}={arguments.shown(given[old])} alone")
         value = given.pop(old), given.pop(other)
         place(what, given, new, value, old)
-        return f"{old}={value[0]!r}, {other}={value[1]!r}", f"{new}={value!r}"
+        return f"{old}={short(value[0])}, {other}={short(value[1])}", f"{new}={short(value)}"
 
     return rule
 
@@ -78,6 +73,7 @@ def translate(what, given, rules, modern=None):
         modern: the name that warnings suggest; None: `what`.
 
     Example:
+        >>> import warnings
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     translate("SGD", {"lr": 0.1}, {"lr": renamed("learning_rate")})
@@ -120,7 +116,7 @@ def known(name, function, given):
     accepted = list(inspect.signature(function).parameters)
     for argument in given:
         if argument not in accepted:
-            raise TypeError(f"{name} has no argument {argument!r}. Accepted: {', '.join(accepted)}.")
+            raise calling.unknown(name, argument, accepted)
     return given
 
 

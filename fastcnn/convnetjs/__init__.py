@@ -11,6 +11,8 @@ Example:
     (10, 5994)
 """
 
+from typing import TYPE_CHECKING
+
 from fastcnn.convnetjs.net import Net
 from fastcnn.convnetjs.statistics import LayerStatistics, statistics
 from fastcnn.convnetjs.trainer import Trainer
@@ -31,8 +33,8 @@ _INSTEAD = {  # ConvNetJS' names that are not here: what to write
     "weightedSample": "random.choices(list, probs)[0]", "zeros": "numpy.zeros(n)",
 }
 
-
-def __getattr__(name):
-    instead = "a definition in Net(layer_defs)" if name.endswith("Layer") else _INSTEAD.get(name)
-    hint = f". ConvNetJS' {name} has no counterpart here; instead: {instead}" if instead else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+if not TYPE_CHECKING:  # which would take it that there is any name
+    def __getattr__(name):
+        instead = "a definition in Net(layer_defs)" if name.endswith("Layer") else _INSTEAD.get(name)
+        hint = f". ConvNetJS' {name} has no counterpart here; instead: {instead}" if instead else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -8,7 +8,7 @@ LOSSES = ("softmax", "svm", "regression")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "maxout")
 
 _LEARNED = ("l1_decay_mul", "l2_decay_mul", "bias_pref")
-_KEYS = {  # type: what its definition may say, beside what any definition may
+_KEYS = {  # of each type what its definition may say, beside what any may
     "input": ("out_sx", "out_sy", "out_depth"),
     "conv": ("sx", "sy", "filters", "stride", "pad", *_LEARNED),
     "fc": ("num_neurons", "filters", *_LEARNED),
@@ -52,7 +52,8 @@ def desugar(layer_defs):
             drop_prob = definition.pop("drop_prob", None)
         group_size = definition.pop("group_size", None) if kind != "maxout" else None
         if group_size is not None and activation != "maxout":
-            raise ValueError(f"group_size goes with activation='maxout'. Received: {kind} with activation={activation!r}")
+            raise ValueError(f"group_size goes with activation='maxout'. "
+                             f"Received: {kind} with activation={arguments.shown(activation)}")
         if kind in LOSSES:
             count = "num_neurons" if kind == "regression" else "num_classes"
             plain.append({"type": "fc", "num_neurons": _need(definition, count), "bias_pref": 0.0})
@@ -83,10 +84,10 @@ def _checked(layer_defs):
                 continue
             if key == "tensor":
                 raise ValueError("tensor, the layer of type quadtransform, has no counterpart here. "
-                                 f"Received: {kind} with tensor={definition[key]!r}")
+                                 f"Received: {kind} with tensor={arguments.shown(definition[key])}")
             if key not in known:
                 raise ValueError(f"a layer of type {kind} takes {', '.join(sorted(known - {'type', *_SIZES}))}. "
-                                 f"Received: {key!r}")
+                                 f"Received: {arguments.shown(key)}")
     return layer_defs
 
 
@@ -101,13 +102,13 @@ def _kind(definition, key):
     if kind == "quadtransform":
         raise ValueError("quadtransform has no counterpart here. Received: a layer of this type")
     if kind not in _KEYS:
-        raise ValueError(f"{key} must be one of {', '.join(TYPES)}. Received: {kind!r}")
+        raise ValueError(f"{key} must be one of {', '.join(TYPES)}. Received: {arguments.shown(kind)}")
     return kind
 
 
 def _need(definition, key):
     if key not in definition:
-        raise ValueError(f"a layer of type {definition['type']} must have {key}. Received: {definition!r}")
+        raise ValueError(f"a layer of type {definition['type']} must have {key}. Received: {arguments.shown(definition)}")
     return definition[key]
 
 
@@ -134,7 +135,7 @@ def fields(definitions):
         layer, shape = _FIELDS[kind](definition, shape)
         if min(shape) < 1:
             raise ValueError(f"layer {place}, {kind}, has an output of {_times(shape)}: its window of {layer['sx']}x"
-                             f"{layer['sy']} does not fit. Received: {definition!r}")
+                             f"{layer['sy']} does not fit. Received: {arguments.shown(definition)}")
         layer.update(zip(("out_sx", "out_sy", "out_depth"), shape), layer_type=kind)
         found.append(layer)
     return found
@@ -180,7 +181,7 @@ def _fc(definition, shape):
 def _pool(definition, shape):
     layer, sizes = _window(definition, shape, 2)
     if layer["pad"] >= min(layer["sx"], layer["sy"]):
-        raise ValueError(f"pad must be less than the window, else some see nothing. Received: {definition!r}")
+        raise ValueError(f"pad must be less than the window, else some see nothing. Received: {arguments.shown(definition)}")
     return layer, (*sizes, shape[2])
 
 
@@ -239,5 +240,5 @@ def definitions_of(layers):
         for key, value in own.items():
             if key in layer and key not in ("l1_decay_mul", "l2_decay_mul", "bias_pref") and layer[key] != value:
                 raise ValueError(f"{key} of layer {place}, {own['layer_type']}, follows from the layers before: {value}. "
-                                 f"Received: {layer[key]!r}")
+                                 f"Received: {arguments.shown(layer[key])}")
     return definitions

@@ -1,8 +1,15 @@
 """One layer of a network as ConvNetJS shows it: its fields, filters, biases, and what passed through it last."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from fastcnn.convnetjs.vol import Vol
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Array, Config
 
 
 class NetLayer:
@@ -19,7 +26,10 @@ class NetLayer:
         inner: fastcnn's layers that compute it.
     """
 
-    def __init__(self, net, place, fields, inner):
+    if TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, net: Any, place: int, fields: Config, inner: Sequence[Layer]) -> None:
         self._net, self._place, self._fields, self.inner = net, place, fields, inner
         self._sums = None
         for name, value in fields.items():
@@ -51,21 +61,21 @@ class NetLayer:
             self._sums = [np.zeros(p.shape, np.float32) for p in self._learned.parameters]
         return self._sums
 
-    def add(self, gradients):
+    def add(self, gradients: Mapping[str, Array]) -> None:
         """Adds the gradients of the layer's own parameters, among those of the model, to the sums."""
         if self._learned is not None:
             for total, p in zip(self._summed(), self._learned.parameters):
                 total += gradients.get(f"{self._learned.name}/{p.name}", 0)  # frozen layers have none
 
     @property
-    def filters(self):
+    def filters(self) -> list[Vol]:
         """A `Vol` for each filter of a conv layer or neuron of an fc layer. They show the network's own weights: what is
         written to `w` counts from the next `forward` on. `dw` has what `backward` has summed up."""
         self._need_parameters("filters")
         return self._vols(0)
 
     @property
-    def biases(self):
+    def biases(self) -> Vol:
         """A `Vol` of the biases, as `filters`."""
         self._need_parameters("biases")
         return self._vols(1)[0]
@@ -74,7 +84,7 @@ class NetLayer:
         if self._learned is None:
             raise AttributeError(f"a layer of type {self.layer_type} has no {name}")
 
-    def getParamsAndGrads(self):
+    def getParamsAndGrads(self) -> list[dict[str, Any]]:
         """[{"params", "grads", "l1_decay_mul", "l2_decay_mul"}] of each filter and of the biases: arrays that show the
         network's own, empty for layers that learn nothing."""
         if self._learned is None:
@@ -89,19 +99,19 @@ class NetLayer:
         return Vol.of(self.out_sx, self.out_sy, self.out_depth, values.reshape(-1).astype(np.float64), dw)
 
     @property
-    def out_act(self):
+    def out_act(self) -> Vol:
         """The layer's output at the last `forward` as a `Vol`, with the gradients of the last `backward` as its `dw`."""
         values, gradients = self._net.passed()
         return self._vol(values[self._place], None if gradients is None else gradients[self._place])
 
     @property
-    def in_act(self):
+    def in_act(self) -> Vol:
         """The layer's input at the last `forward`: `out_act` of the layer before it."""
         return self._net.layers[max(self._place - 1, 0)].out_act
 
     # Files
 
-    def toJSON(self):
+    def toJSON(self) -> Config:
         """The layer as ConvNetJS' `toJSON` gives it, in JSON's types."""
         json = {name: value for name, value in self._fields.items() if name != "bias_pref"}
         if self._learned is not None:
@@ -110,7 +120,7 @@ class NetLayer:
             json["biases"] = Vol.of(1, 1, self.out_depth, arrays[1]).toJSON()
         return json
 
-    def read(self, json):
+    def read(self, json: Any) -> None:
         """Takes filters and biases from such JSON.
 
         Raises:

@@ -1,6 +1,9 @@
 """ConvNetJS' `Net`: made of definitions or JSON, computed by a `fastcnn.Sequential`."""
 
+from __future__ import annotations
+
 import json as js
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +12,7 @@ from fastcnn.convnetjs import building, definitions
 from fastcnn.convnetjs.layers import NetLayer
 from fastcnn.convnetjs.vol import Vol
 from fastcnn.layers import Input
+from fastcnn.typing import Array, ArrayLike, Config
 
 
 class Net:
@@ -39,15 +43,16 @@ class Net:
     Source: Karpathy 2014, ConvNetJS.
     """
 
-    def __init__(self, layer_defs=None, faithful=False, seed=None):
+    def __init__(self, layer_defs: Any = None, faithful: bool = False, seed: int | None = None) -> None:
         self.faithful, self._seed = arguments.flag("faithful", faithful), seed
-        self.layers, self.model = [], None
+        self.layers: list[NetLayer] = []
+        self.model: Any = None
         if layer_defs is not None:
             self.makeLayers(layer_defs)
 
     # Making
 
-    def makeLayers(self, layer_defs):
+    def makeLayers(self, layer_defs: Any) -> None:
         """Becomes the network of these definitions, with new weights."""
         self._make(definitions.fields(definitions.desugar(layer_defs)))
 
@@ -69,13 +74,13 @@ class Net:
         if not self.layers:
             raise ValueError("the network has no layers yet: call makeLayers(layer_defs) or fromJSON(json)")
 
-    def lend(self):
+    def lend(self) -> None:
         """Says that someone holds arrays of weights, and may write to them at any time."""
         self._lent = True
 
     # Running
 
-    def image(self, V):
+    def image(self, V: Any) -> Array:
         """A `Vol`, or an array (sy, sx, depth), or as many numbers, as a batch of one, float32."""
         self._need_layers()
         first = self.layers[0]
@@ -90,7 +95,7 @@ class Net:
             raise ValueError(f"V must be a Vol, or numbers of shape {shape}. Received: shape {x.shape}, dtype {x.dtype}")
         return np.ascontiguousarray(x, np.float32).reshape(1, *shape)
 
-    def forward(self, V, is_training=False):
+    def forward(self, V: Any, is_training: bool = False) -> Vol:
         """The network's output for one volume.
 
         Args:
@@ -118,7 +123,7 @@ class Net:
         self._values = [self._x, *(outputs[name] for name in self._shown)]
         return gradients
 
-    def passed(self):
+    def passed(self) -> tuple[list[Array], list[Array] | None]:
         """Outputs of all layers at the last `forward`, and gradients of these at the last `backward`, or None."""
         self._need_forward()
         if self._values is None:
@@ -130,7 +135,7 @@ class Net:
         if self._x is None:
             raise ValueError("nothing has passed through the network yet: call forward(V)")
 
-    def backward(self, y):
+    def backward(self, y: Any) -> float:
         """Adds the gradients of the cost of what was forwarded last to those that the layers hold. A `Vol` that was
         forwarded has its own gradients in `dw` then.
 
@@ -152,7 +157,7 @@ class Net:
             self._given.dw = first.reshape(-1).astype(np.float64)
         return self.cost(target)
 
-    def target(self, y):
+    def target(self, y: Any) -> Array:
         """The target of one sample as the loss takes it."""
         self._need_layers()
         if self.layers[-1].layer_type != "regression":
@@ -165,34 +170,34 @@ class Net:
             return target
         return self.loss.prepare(np.asarray(y, np.float32).reshape(1, -1), (self.layers[-1].out_depth,))[0]
 
-    def cost(self, target):
+    def cost(self, target: Array) -> float:
         """The cost of what was forwarded last."""
         return float(self.loss.forward(target, self._out)[0]) * self.mistake[0] + self.mistake[1]
 
     @property
-    def mistake(self):
+    def mistake(self) -> tuple[float, float]:
         """(factor, addend) of the costs that ConvNetJS tells: of regression it tells four times what it derives, and svm
         counts the true class among those that violate the margin."""
         if not self.faithful:
             return 1.0, 0.0
         return {"regression": (4.0, 0.0), "svm": (1.0, 1.0), "softmax": (1.0, 0.0)}[self.layers[-1].layer_type]
 
-    def getCostLoss(self, V, y):
+    def getCostLoss(self, V: Any, y: Any) -> float:
         """The cost of a volume whose label, or target, is y; see `backward`."""
         self.forward(V)
         return self.cost(self.target(y))
 
-    def getPrediction(self):
+    def getPrediction(self) -> int:
         """The number of the largest output at the last `forward`."""
         self._need_forward()
         return int(self._out.argmax())
 
-    def getParamsAndGrads(self):
+    def getParamsAndGrads(self) -> list[dict[str, Any]]:
         """`NetLayer.getParamsAndGrads` of all layers."""
         self._need_layers()
         return [entry for layer in self.layers for entry in layer.getParamsAndGrads()]
 
-    def predict(self, x, batch_size=None):
+    def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
         """Outputs for many images.
 
         Args:
@@ -209,7 +214,7 @@ class Net:
 
     # Files
 
-    def toJSON(self):
+    def toJSON(self) -> Config:
         """The network in JSON's types, as ConvNetJS' `fromJSON` takes it: write it by `json.dump`.
 
         Example:
@@ -220,7 +225,7 @@ class Net:
         self._need_layers()
         return {"layers": [layer.toJSON() for layer in self.layers]}
 
-    def fromJSON(self, json):
+    def fromJSON(self, json: Any) -> Net:
         """Becomes the network that `toJSON` gave, here or in ConvNetJS.
 
         Args:

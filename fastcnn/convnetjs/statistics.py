@@ -1,6 +1,12 @@
 """What ConvNetJS' demos tell of each layer: extremes of activations and gradients, and how many parameters it has."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
+
+from fastcnn import arguments
+from fastcnn.convnetjs.net import Net
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,8 @@ class LayerStatistics:
     window: str | None
     min_activation: float
     max_activation: float
-    min_gradient: float | None
-    max_gradient: float | None
+    min_gradient: float | Any
+    max_gradient: float | Any
     parameters: str | None
 
     def __str__(self):
@@ -38,7 +44,7 @@ class LayerStatistics:
         return "\n".join(lines)
 
 
-def statistics(net):
+def statistics(net: Net) -> list[LayerStatistics]:
     """Statistics of each layer of a network, for what passed through it last.
 
     Args:
@@ -60,6 +66,8 @@ def statistics(net):
         max activation: 0, min: 0
         parameters: 8x5x5x1+8 = 208
     """
+    if not hasattr(net, "passed"):
+        raise TypeError(f"net must be a Net. Received: {arguments.shown(net)}")
     values, gradients = net.passed()
     found = []
     for i, layer in enumerate(net.layers):

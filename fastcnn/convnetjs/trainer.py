@@ -1,11 +1,17 @@
 """ConvNetJS' `Trainer`: its methods and options, on fastcnn's optimizers and whole batches."""
 
+from __future__ import annotations
+
 import math
 import time
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 
 from fastcnn import arguments, optimizers, regularizers
+from fastcnn.convnetjs.net import Net
+from fastcnn.typing import Callback, Config, Data, History, Unpack
 
 METHODS = ("sgd", "adagrad", "adadelta", "windowgrad", "nesterov", "adam")
 
@@ -50,6 +56,18 @@ class _Setting:
     def __set__(self, trainer, value):
         trainer.__dict__[self.name] = self.check(self.name, value)
         trainer._changed.add(self.name)
+
+
+class FitOptions(TypedDict, total=False):
+    """Arguments of `Sequential.fit` that `Trainer.fit` hands on."""
+
+    verbose: int | str
+    callbacks: Callback | Sequence[Callback] | None
+    validation_split: float
+    validation_data: Data
+    shuffle: bool
+    initial_epoch: int
+    resume: bool
 
 
 class Trainer:
@@ -101,8 +119,9 @@ class Trainer:
     momentum, ro, beta1, beta2 = (_Setting(arguments.part) for _ in range(4))
     eps = _Setting(arguments.small)
 
-    def __init__(self, net, method="sgd", batch_size=1, learning_rate=0.01, momentum=0.9, ro=0.95, eps=None, beta1=0.9,
-                 beta2=0.999, l1_decay=0.0, l2_decay=0.0):
+    def __init__(self, net: Net, method: str | Config = "sgd", batch_size: int = 1, learning_rate: float = 0.01,
+                 momentum: float = 0.9, ro: float = 0.95, eps: float | None = None, beta1: float = 0.9, beta2: float = 0.999,
+                 l1_decay: float = 0.0, l2_decay: float = 0.0) -> None:
         from fastcnn.convnetjs.net import Net
 
         if not isinstance(net, Net):
@@ -121,7 +140,7 @@ class Trainer:
         self.k, self._waiting, self._model = 0, [], None
 
     @property
-    def method(self):
+    def method(self) -> str:
         """The method's name; another one is another Trainer."""
         return self._method
 
@@ -166,7 +185,7 @@ class Trainer:
     def _weights(self):
         return [(layer, layer.inner[-1].parameters[0]) for layer in self.net.layers if layer.layer_type in ("conv", "fc")]
 
-    def train(self, x, y):
+    def train(self, x: Any, y: Any) -> dict[str, float]:
         """Takes one sample, and a step whenever batch_size of them have come.
 
         Args:
@@ -213,7 +232,7 @@ class Trainer:
                 l2 += l2_decay / 2 * float(w @ w)
         return l1, l2
 
-    def train_batch(self, x, y):
+    def train_batch(self, x: Any, y: Any) -> dict[str, float]:
         """One step on many samples at once: much faster than one by one.
 
         Args:
@@ -229,7 +248,7 @@ class Trainer:
         factor, addend = self.net.mistake
         return self._stats(cost * factor + addend, decays, backward=time.perf_counter() - start)
 
-    def fit(self, x, y, epochs=1, **options):
+    def fit(self, x: Any, y: Any, epochs: int = 1, **options: Unpack[FitOptions]) -> History:
         """Trains on whole data sets, batch_size samples per step; an epoch's last batch may be smaller.
 
         Args:

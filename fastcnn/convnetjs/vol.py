@@ -1,9 +1,14 @@
 """ConvNetJS' volumes: width, height, depth, and their numbers pixel by pixel."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.random import new_seed
+from fastcnn.typing import Array, ArrayLike, Config
 
 
 class Vol:
@@ -21,10 +26,11 @@ class Vol:
         ([0.0, 0.0, 0.0, 0.0, 0.0, 5.0], (2, 3, 1))
     """
 
-    def __init__(self, sx, sy=None, depth=None, c=None):
+    def __init__(self, sx: int | ArrayLike, sy: int | None = None, depth: int | None = None, c: float | None = None) -> None:
         if isinstance(sx, (list, tuple, np.ndarray)):
             if not (sy is depth is c is None):
-                raise TypeError(f"a list of numbers has its size in itself. Received: sy={sy!r}, depth={depth!r}, c={c!r}")
+                raise TypeError("a list of numbers has its size in itself. Received: "
+                                + arguments.given(sy=sy, depth=depth, c=c))
             w = _flat("sx", sx).astype(np.float64)
             self._take(1, 1, w.size, w)
             return
@@ -44,14 +50,14 @@ class Vol:
         self.sx, self.sy, self.depth, self._w, self._dw = sx, sy, depth, w, dw
 
     @classmethod
-    def of(cls, sx, sy, depth, w, dw=None):
+    def of(cls, sx: int, sy: int, depth: int, w: Any, dw: Any = None) -> Vol:
         """A volume around arrays that exist already; what is written to it is written to them."""
         vol = cls.__new__(cls)
         vol._take(sx, sy, depth, w, dw)
         return vol
 
     @classmethod
-    def from_image(cls, image):
+    def from_image(cls, image: ArrayLike) -> Vol:
         """The volume of an array (height, width) or (height, width, depth).
 
         Example:
@@ -64,12 +70,12 @@ class Vol:
         return cls.of(image.shape[1], image.shape[0], image[0, 0].size, image.reshape(-1))
 
     @property
-    def image(self):
+    def image(self) -> Array:
         """The numbers as an array (sy, sx, depth)."""
         return self.w.reshape(self.sy, self.sx, self.depth)
 
     @property
-    def w(self):
+    def w(self) -> Any:
         """The numbers, `w[(sx·y + x)·depth + d]`: rows of pixels of channels, like all of fastcnn's images. As many may be
         put in their place, in an array or a list.
 
@@ -82,18 +88,18 @@ class Vol:
         return self._w
 
     @w.setter
-    def w(self, value):
+    def w(self, value: Any) -> None:
         self._w = self._as_many("w", value)
 
     @property
-    def dw(self):
+    def dw(self) -> Any:
         """The gradients, in the same places: 0 until someone gives others."""
         if self._dw is None:
             self._dw = np.zeros(self.w.size)
         return self._dw
 
     @dw.setter
-    def dw(self, value):
+    def dw(self, value: Any) -> None:
         self._dw = self._as_many("dw", value)
 
     def _as_many(self, name, value):
@@ -107,51 +113,51 @@ class Vol:
             raise IndexError(f"x, y and d must be less than {self.sx}, {self.sy} and {self.depth}. Received: {x}, {y}, {d}")
         return (self.sx * y + x) * self.depth + d
 
-    def get(self, x, y, d):
+    def get(self, x: int, y: int, d: int) -> float:
         """The number at column x, row y, depth d."""
         return float(self.w[self._at(x, y, d)])
 
-    def set(self, x, y, d, v):
+    def set(self, x: int, y: int, d: int, v: float) -> None:
         """Puts a number there."""
         self.w[self._at(x, y, d)] = v
 
-    def add(self, x, y, d, v):
+    def add(self, x: int, y: int, d: int, v: float) -> None:
         """Adds to the number there."""
         self.w[self._at(x, y, d)] += v
 
-    def get_grad(self, x, y, d):
+    def get_grad(self, x: int, y: int, d: int) -> float:
         """The gradient at column x, row y, depth d."""
         return float(self.dw[self._at(x, y, d)])
 
-    def set_grad(self, x, y, d, v):
+    def set_grad(self, x: int, y: int, d: int, v: float) -> None:
         """Puts a gradient there."""
         self.dw[self._at(x, y, d)] = v
 
-    def add_grad(self, x, y, d, v):
+    def add_grad(self, x: int, y: int, d: int, v: float) -> None:
         """Adds to the gradient there."""
         self.dw[self._at(x, y, d)] += v
 
-    def cloneAndZero(self):
+    def cloneAndZero(self) -> Vol:
         """A volume of this size, all 0."""
         return Vol(self.sx, self.sy, self.depth, 0.0)
 
-    def clone(self):
+    def clone(self) -> Vol:
         """A volume of these numbers, without gradients."""
         return Vol.of(self.sx, self.sy, self.depth, np.array(self.w))
 
-    def addFrom(self, V):
+    def addFrom(self, V: Vol) -> None:
         """Adds another volume's numbers."""
         self.w += V.w
 
-    def addFromScaled(self, V, a):
+    def addFromScaled(self, V: Vol, a: float) -> None:
         """Adds a times another volume's numbers."""
         self.w += a * V.w
 
-    def setConst(self, a):
+    def setConst(self, a: float) -> None:
         """Makes all numbers a."""
         self.w[:] = a
 
-    def toJSON(self):
+    def toJSON(self) -> Config:
         """Size and numbers in JSON's types; gradients are left out.
 
         Example:
@@ -160,7 +166,7 @@ class Vol:
         """
         return {"sx": self.sx, "sy": self.sy, "depth": self.depth, "w": np.asarray(self.w, np.float64).tolist()}
 
-    def fromJSON(self, json):
+    def fromJSON(self, json: Any) -> Vol:
         """Becomes what `toJSON` gave, here or in ConvNetJS: `w` is a list, or an object {"0": …} as JavaScript writes a
         typed array.
 
@@ -189,7 +195,7 @@ class Vol:
         return f"<Vol {self.sx}x{self.sy}x{self.depth}>"
 
 
-def augment(V, crop, dx=None, dy=None, fliplr=False):
+def augment(V: Vol, crop: int, dx: int | None = None, dy: int | None = None, fliplr: bool = False) -> Vol:
     """A square cut out of a volume, maybe mirrored; what lies outside of it is 0.
 
     Args:
@@ -216,7 +222,7 @@ def augment(V, crop, dx=None, dy=None, fliplr=False):
     return Vol.from_image(cut[:, ::-1] if arguments.flag("fliplr", fliplr) else cut)
 
 
-def img_to_vol(img, convert_grayscale=False):
+def img_to_vol(img: Any, convert_grayscale: bool = False) -> Vol:
     """The volume of a picture, red, green, blue and alpha, from −0.5 to 0.5.
 
     Args:

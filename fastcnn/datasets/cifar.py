@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.datasets.download import RemoteFile, data_folder, fetch
 from fastcnn.datasets.files import MAX_FILE
 from fastcnn.datasets.opening import open_files
@@ -56,7 +57,7 @@ def located(path, versions):
         >>> located("photos.zip", ())
         'photos.zip'
     """
-    folder = data_folder() if path is None else os.fsdecode(path)
+    folder = data_folder() if path is None else os.fsdecode(arguments.path("path", path))
     found = _inside(folder, versions) if os.path.isdir(folder) else None
     if found is None and path is None:
         return fetch(versions[-1].archive, folder)

@@ -1,9 +1,12 @@
 """CIFAR-10: 60,000 colour photographs of ten kinds of things, 32 × 32 pixels, in every form that it comes in."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn.datasets.cifar import MIRRORS, Version, located, official
 from fastcnn.datasets.download import RemoteFile
+from fastcnn.typing import Array, Path
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -27,7 +30,7 @@ def _versions():
             for (folder, suffix), archive in zip((("cifar-10-batches-bin", ".bin"), ("cifar-10-batches-py", "")), _ARCHIVES)]
 
 
-def load_data(path=None):
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Load CIFAR-10, in Keras' shapes.
 
     Args:

@@ -1,8 +1,11 @@
 """CIFAR-100: 60,000 colour photographs of a hundred kinds of things, in twenty groups, 32 × 32 pixels."""
 
+from __future__ import annotations
+
 from fastcnn import arguments
 from fastcnn.datasets.cifar import MIRRORS, Version, located, official
 from fastcnn.datasets.download import RemoteFile
+from fastcnn.typing import Array, Path
 
 CLASS_NAMES = tuple("""
     apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
@@ -32,7 +35,7 @@ _ARCHIVES = (
 )
 
 
-def load_data(path=None, label_mode="fine"):
+def load_data(path: Path | None = None, label_mode: str = "fine") -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Load CIFAR-100, in Keras' shapes.
 
     Args:

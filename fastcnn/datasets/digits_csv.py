@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from fastcnn import arguments
+
 
 def read_digits_csv(path):
     """(images, labels) of a CSV file with a row per image: its label, and its pixels from 0 to 255, row by row.
@@ -28,7 +30,7 @@ def read_digits_csv(path):
     """
     import gzip
 
-    name = os.fsdecode(path)
+    name = os.fsdecode(arguments.path("path", path))
     opened = gzip.open if name.endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8-sig") as file:

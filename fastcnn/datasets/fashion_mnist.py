@@ -1,9 +1,12 @@
 """Fashion-MNIST: 70,000 grey pictures of clothes and shoes, laid out as MNIST is."""
 
+from __future__ import annotations
+
 import os
 
 from fastcnn.datasets.download import RemoteFile, data_folder, fetch
 from fastcnn.datasets.idx_set import read_idx_set
+from fastcnn.typing import Array, Path
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
@@ -28,7 +31,7 @@ _FILES = (
 _SHAPES = (60000, 28, 28), (60000,), (10000, 28, 28), (10000,)
 
 
-def load_data(path=None):
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Load Fashion-MNIST, in Keras' shapes.
 
     Args:

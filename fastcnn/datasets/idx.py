@@ -7,11 +7,17 @@
     the rest       the array: C order, big-endian
 """
 
+from __future__ import annotations
+
 import math
 import os
 import stat
+from typing import BinaryIO
 
 import numpy as np
+
+from fastcnn import arguments
+from fastcnn.typing import Array, ArrayLike, Path
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_NDIM = 8
@@ -32,7 +38,7 @@ class IdxError(ValueError):
     """
 
 
-def read_idx(path_or_file):
+def read_idx(path_or_file: Path | BinaryIO) -> Array:
     """Read the one array of an IDX file, plain or gzip; which of them is told by the content, not the name.
 
     Memory is taken as bytes arrive and never beyond what the header announces, so a hostile file cannot
@@ -66,7 +72,7 @@ def read_idx(path_or_file):
         return _named(file, os.fsdecode(path_or_file), size)
 
 
-def write_idx(path, array):
+def write_idx(path: Path, array: ArrayLike) -> None:
     """Write one array as an IDX file, atomically; compressed if the name ends in ".gz".
 
     Args:
@@ -130,7 +136,7 @@ def _parse(file, size):
     stream = _Gunzip(file, magic) if compressed else _Plain(file, magic)
     magic = _exactly(stream, 4, "its first four bytes")
     if magic[:2] != b"\0\0":
-        raise IdxError(f"an IDX file must begin with two zero bytes. Received: {bytes(magic)!r}")
+        raise IdxError(f"an IDX file must begin with two zero bytes. Received: {arguments.shown(bytes(magic))}")
     if magic[2] not in DTYPES:
         raise IdxError(f"the type must be one of {_TYPE_NAMES}. Received: {magic[2]:#04x}")
     if not 1 <= magic[3] <= MAX_NDIM:

@@ -5,6 +5,7 @@ import io
 import os
 import re
 
+from fastcnn import arguments
 from fastcnn.datasets.files import Folder
 from fastcnn.datasets.idx import read_idx
 from fastcnn.datasets.opening import open_files
@@ -53,7 +54,7 @@ def read_idx_set(path):
         >>> read_idx_set("emnist/emnist-letters-train-images-idx3-ubyte.gz")[0][0].shape  # doctest: +SKIP
         (124800, 28, 28)
     """
-    path, prefix = os.fsdecode(path), None
+    path, prefix = os.fsdecode(arguments.path("path", path)), None
     match = _NAME.fullmatch(os.path.basename(path))
     if match and os.path.isfile(path):
         path, prefix = os.path.dirname(path) or ".", match[1]

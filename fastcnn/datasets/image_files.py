@@ -1,11 +1,17 @@
 """Photographs of a folder or an archive, decoded when they are asked for."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.datasets.listing import Listing
 from fastcnn.datasets.opening import open_files
 from fastcnn.images.decode import ImageError, decode_image, frame
+from fastcnn.typing import Array, ArrayLike, Pair, Path
 
 
 class ImageFiles:
@@ -22,8 +28,8 @@ class ImageFiles:
         errors: what an image that cannot be decoded does: "skip": `read` says so and `broken` remembers it; "raise":
             ImageError, with its name.
         cache: keep decoded images in memory: a byte per pixel and channel.
-        labels: {file: class}, or a CSV file of a row per image: its name (or path, with or without its ending), its class;
-            None: unknown. Images that it does not name are left out.
+        labels: {file: class}, or a table with a row per image: its name (or path, with or without its ending), its class,
+            or a column of 0 and 1 for each class; None: unknown. Images that it does not name are left out.
         class_names: with labels: the classes and their order; others are left out. None: all, in the order of their names.
 
     Attributes:
@@ -42,16 +48,18 @@ class ImageFiles:
         ['beach', 'town']
     """
 
-    def __init__(self, path, folder=None, size=256, channels=3, ground="white", errors="skip", cache=False, labels=None,
-                 class_names=None):
+    def __init__(self, path: Path | Listing, folder: str | None = None, size: Pair = 256, channels: int = 3,
+                 ground: str = "white", errors: str = "skip", cache: bool = False,
+                 labels: Path | Mapping[str, Any] | None = None, class_names: Sequence[str] | None = None) -> None:
         listing = path.inside(folder) if isinstance(path, Listing) else Listing(path, folder)
         self.path, self.folder, self._files = listing.path, listing.folder, listing.container
         if channels not in (1, 3):
-            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {channels!r}")
+            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {arguments.shown(channels)}")
         self.size = frame(size)
         self.shape = (*((self.size, self.size) if isinstance(self.size, int) else self.size), channels)
         self.ground, self.errors = ground, arguments.choice("errors", errors, ("skip", "raise"))
-        self.labels, self.class_names = None, None if class_names is None else [str(name) for name in class_names]
+        self.labels: Any = None
+        self.class_names: Any = None if class_names is None else [str(name) for name in class_names]
         self.left_out, self._prefix, self._given = dict(listing.left_out), f"{self.folder}/" if self.folder else "", labels
         if len(listing.images) == len(listing.damaged):
             self._refuse_nothing(listing)
@@ -65,7 +73,7 @@ class ImageFiles:
         tops = sorted({name.split("/")[0] for name in open_files(self.path).folders}) if self.folder else []
         if self.folder and self.folder.split("/")[0] not in tops:
             raise ValueError(f"folder must be within {self.path}, which holds {', '.join(map(repr, tops[:5])) or 'none'}. "
-                             f"Received: {self.folder!r}")
+                             f"Received: {arguments.shown(self.folder)}")
         raise ValueError(f"{listing.where()} must hold images that can be read. Received: {listing.nothing()}")
 
     def _find(self, listing):
@@ -73,7 +81,8 @@ class ImageFiles:
         names = self._once(listing.images)
         if self._given is None:
             if self.class_names is not None:
-                raise ValueError(f"class_names must be given with labels. Received: {self.class_names} alone")
+                raise ValueError("class_names must be given with labels. "
+                                 f"Received: {arguments.shown(self.class_names)} alone")
             return sorted(names)
         from fastcnn.datasets.labels import assigned
 
@@ -116,10 +125,10 @@ class ImageFiles:
         self.__dict__.update(state)
         self._remember()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[Array, int | None]:
         i = int(i) + (len(self) if i < 0 else 0)
         if not 0 <= i < len(self):
             raise IndexError(f"the images have numbers from 0 to {len(self) - 1}. Received: {i}")
@@ -127,7 +136,7 @@ class ImageFiles:
         self._read(i, image)
         return image, None if self.labels is None else int(self.labels[i])
 
-    def read(self, indices, out):
+    def read(self, indices: ArrayLike, out: Array) -> Array:
         """Decodes the images of these numbers into `out`, one a row; threads may do so at the same time.
 
         Args:

@@ -1,8 +1,13 @@
 """Photographs in class folders, on disk or in an archive, and how their folders are laid out."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments
 from fastcnn.datasets.image_files import ImageFiles
 from fastcnn.datasets.listing import Listing
+from fastcnn.typing import Pair, Path
 
 
 class ImageFolder(ImageFiles):
@@ -46,8 +51,9 @@ class ImageFolder(ImageFiles):
         ((256, 256, 3), 'daisy')
     """
 
-    def __init__(self, path, folder=None, size=256, class_names=None, channels=3, ground="white", errors="skip",
-                 cache=False, allow_empty=False):
+    def __init__(self, path: Path | Listing, folder: str | None = None, size: Pair = 256,
+                 class_names: Sequence[str] | None = None, channels: int = 3, ground: str = "white", errors: str = "skip",
+                 cache: bool = False, allow_empty: bool = False) -> None:
         self._strict = not arguments.flag("allow_empty", allow_empty)
         super().__init__(path, folder, size, channels, ground, errors, cache, class_names=class_names)
 
@@ -79,10 +85,10 @@ class ImageFolder(ImageFiles):
         found = [name for name in listing.parts() if name]
         if found:
             raise ValueError(f"folder must say where in {self._where()} the class folders lie: "
-                             f"{', '.join(map(repr, found))}. Received: {self.folder!r}")
+                             f"{', '.join(map(repr, found))}. Received: {arguments.shown(self.folder)}")
 
 
-def find_parts(path):
+def find_parts(path: Path) -> tuple[str | None, str | None]:
     """Where in a folder or an archive the class folders for training and for validation lie, as `ImageFolder`'s `folder`.
 
         photos/daisy/1.jpg                                         None (the top) and None

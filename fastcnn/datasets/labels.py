@@ -1,28 +1,35 @@
-"""Classes of images from a table: a CSV file with a row per image."""
+"""Classes of images from a table: a file with a row per image."""
 
 import csv
 import os
 
+from fastcnn import arguments
+
 _FILES = ("file", "filename", "file_name", "image", "image_id", "image_name", "img", "path", "filepath", "id", "name")
 _CLASSES = ("label", "class", "class_name", "category", "target", "species", "breed")
+_BITS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 
 
 def read_labels(path):
-    """{file: class} of a CSV file.
+    """{file: class} of a table.
 
     A first row of names says which columns are meant (file, image, id …; label, class, category …); else they are the first
-    and the second. Columns are separated by commas, semicolons or tabs.
+    and the second. Or there is a column for each class, with 1 in one of them and 0 in the others; the first row names them.
+    Columns are separated by commas, semicolons or tabs, or by spaces where there are none of these.
 
     Args:
         path: of the file.
 
     Raises:
-        ValueError: no two columns; a file with two classes. OSError: it cannot be read.
+        ValueError: no two columns; a file with two classes, or with none. OSError: it cannot be read.
 
     Example:
         >>> _ = open("labels.csv", "w").write("image,breed\\n1.jpg,pug\\n2.jpg,collie\\n")
         >>> read_labels("labels.csv")
         {'1.jpg': 'pug', '2.jpg': 'collie'}
+        >>> _ = open("one_hot.csv", "w").write("image,pug,collie\\n1.jpg,1,0\\n2.jpg,0,1\\n")
+        >>> read_labels("one_hot.csv") == read_labels("labels.csv")
+        True
     """
     with open(path, "rb") as file:
         data = file.read()
@@ -32,16 +39,22 @@ def read_labels(path):
         text = data.decode("cp1252", "replace")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
+    lines = text.splitlines()
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator) if any(row)]
+        cells = csv.reader(lines, delimiter=separator) if separator in first else map(str.split, lines)
+        rows = [[cell.strip() for cell in row] for row in cells if any(row)]
     except csv.Error as error:
         raise ValueError(f"{os.fsdecode(path)}: must hold comma-separated values. Received: {error}") from None
     if not rows or len(rows[0]) < 2:
-        raise ValueError(f"{os.fsdecode(path)}: must have a column of files and one of classes. Received: {first[:80]!r}")
+        raise ValueError(f"{os.fsdecode(path)}: must have a column of files and one of classes. Received: "
+                         f"{arguments.shown(first[:80])}")
     head = [cell.lower() for cell in rows[0]]
     file = next((head.index(name) for name in _FILES if name in head), None)
     kind = next((head.index(name) for name in _CLASSES if name in head and head.index(name) != file), None)
-    if file is None and kind is None:
+    one_hot = None if kind is not None else _one_hot(rows, file or 0)
+    if one_hot is not None:
+        rows, file, kind = one_hot, 0, 1
+    elif file is None and kind is None:
         file, kind = 0, 1
     else:
         rows = rows[1:]
@@ -50,11 +63,26 @@ def read_labels(path):
     found = {}
     for row in rows:
         if max(file, kind) >= len(row) or not row[file] or not row[kind]:
-            raise ValueError(f"{os.fsdecode(path)}: each row must have a file and a class. Received: {row}")
+            raise ValueError(f"{os.fsdecode(path)}: each row must have a file and a class. Received: {arguments.shown(row)}")
         if found.setdefault(row[file], row[kind]) != row[kind]:
             raise ValueError(f"{os.fsdecode(path)}: each file must have one class. Received: {row[file]}: "
                              f"{found[row[file]]} and {row[kind]}")
     return found
+
+
+def _one_hot(rows, file):
+    """[file, class] of the rows of a table that has a column of 0 and 1 for each class, "" for a row without a class; None:
+    it is no such table."""
+    columns = [i for i in range(len(rows[0])) if i != file]
+    if len(columns) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        return None
+    bits = [[_BITS.get(row[i].lower()) for i in columns] for row in rows]
+    names = [str(i) for i in range(len(columns))]
+    if None in bits[0]:
+        names, rows, bits = [rows[0][i] for i in columns], rows[1:], bits[1:]
+    if not rows or any(None in row for row in bits):
+        return None
+    return [[row[file], names[own.index(1)] if sum(own) == 1 else ""] for row, own in zip(rows, bits)]
 
 
 def assigned(names, labels, prefix=""):
@@ -74,7 +102,9 @@ def assigned(names, labels, prefix=""):
         >>> assigned(["a/1.jpg", "a/2.jpg"], {"1": "pug", "9": "collie"})
         ({'a/1.jpg': 'pug'}, {'9*': 'label without an image', 'a/2.jpg': 'without a label'})
     """
-    given = read_labels(labels) if isinstance(labels, (str, os.PathLike)) else {str(k): str(v) for k, v in labels.items()}
+    if not isinstance(labels, (str, os.PathLike, dict)):
+        raise TypeError(f"labels must be {{file: class}}, or a CSV file. Received: {arguments.shown(labels)}")
+    given = {str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else read_labels(labels)
     ends, whole = {}, set(names)
     for name in names:
         parts = (prefix + name).split("/")
@@ -90,12 +120,13 @@ def assigned(names, labels, prefix=""):
         if len(found) > 1 and tails[0] in whole:
             found = [tails[0]]
         if len(found) > 1:
-            raise ValueError(f"a label must fit one image. Received: {file!r} for {found[0]} and {found[1]}")
+            raise ValueError(f"a label must fit one image. Received: {arguments.shown(file)} for {found[0]} and {found[1]}")
         if not found:
             left_out[f"{file}*"] = "label without an image"
         elif classes.setdefault(found[0], label) != label:
             raise ValueError(f"each image must have one class. Received: {found[0]}: {classes[found[0]]} and {label}")
     if not classes:
-        raise ValueError(f"labels must name images such as {names[0]!r}. Received: {next(iter(given), 'none')!r} …")
+        raise ValueError(f"labels must name images such as {names[0]!r}. Received: "
+                         f"{arguments.shown(next(iter(given), 'none'))} …")
     left_out.update((name, "without a label") for name in names if name not in classes)
     return classes, left_out

@@ -1,15 +1,18 @@
 """MNIST: 70,000 handwritten digits, bundled with the package."""
 
+from __future__ import annotations
+
 import os
 
 import numpy as np
 
 from fastcnn.datasets.idx_set import read_idx_set
+from fastcnn.typing import Array, Path
 
 _FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_mnist")
 
 
-def load_data(path=None):
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Load the MNIST digits; nothing is downloaded.
 
     Pixels run from 0 (background) to 255 (ink). Over the training images divided by 255, the mean is 0.1307
@@ -42,7 +45,7 @@ def load_data(path=None):
     return parts
 
 
-def zipped_arrays(path):
+def zipped_arrays(path: Path) -> bool:
     """Whether a file is an .npz file: a zip archive of .npy files.
 
     Example:
@@ -57,7 +60,7 @@ def zipped_arrays(path):
         return bool(archive.namelist()) and all(name.endswith(".npy") for name in archive.namelist())
 
 
-def read_arrays(path):
+def read_arrays(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """The data set in an .npz file, with the names that Keras gives to its arrays.
 
     Shape:

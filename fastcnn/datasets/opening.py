@@ -2,6 +2,7 @@
 
 import os
 
+from fastcnn import arguments
 from fastcnn.datasets.archives import Tar, Zip
 from fastcnn.datasets.files import Folder
 
@@ -26,7 +27,7 @@ def open_files(path, folder=None, most=None):
         >>> open_files("photos").files  # doctest: +SKIP
         ['cat/1.jpg']
     """
-    path = os.fsdecode(path)
+    path = os.fsdecode(arguments.path("path", path))
     if os.path.isdir(path):
         return Folder(path, folder)
     from zipfile import is_zipfile
@@ -38,7 +39,7 @@ def open_files(path, folder=None, most=None):
     elif head.startswith(b"PK\3\4") or is_zipfile(path):
         found = Zip(path)
     else:
-        begins = f"a file that begins with {head[:8]!r}" if head else "an empty file"
+        begins = f"a file that begins with {arguments.shown(head[:8])}" if head else "an empty file"
         kind = next((name for start, name in _KINDS.items() if head.startswith(start)), begins)
         raise ValueError(f"{path}: must be a folder, or an intact zip or tar archive. Received: {kind}")
     return found if folder is None else found.within(folder)

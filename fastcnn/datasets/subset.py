@@ -1,8 +1,13 @@
 """A part of a source of images, and the cutting of one into training and validation."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.typing import Array, ArrayLike
 
 
 class Subset:
@@ -21,33 +26,34 @@ class Subset:
         [4, 1]
     """
 
-    def __init__(self, source, indices):
+    def __init__(self, source: Any, indices: ArrayLike) -> None:
         indices = np.asarray(indices)
         if indices.ndim != 1 or indices.dtype.kind not in "iu" and indices.size:
             raise TypeError(f"indices must be a list of integers. Received: {indices.dtype}, shape {indices.shape}")
         if indices.size and not (0 <= indices.min() and indices.max() < len(source)):
             raise ValueError(f"indices must be from 0 to {len(source) - 1}. Received: {indices.min()} … {indices.max()}")
         self.source, self.indices = source, indices.astype(np.int64)
-        self.shape, self.class_names = source.shape, getattr(source, "class_names", None)
+        self.shape: tuple[int, ...] = source.shape
+        self.class_names: Any = getattr(source, "class_names", None)
         self.ground = getattr(source, "ground", "white")
-        self.labels = None if source.labels is None else source.labels[self.indices]
+        self.labels: Any = None if source.labels is None else source.labels[self.indices]
         paths = getattr(source, "paths", None)
         self.paths = None if paths is None else [paths[i] for i in self.indices]
         self._rows = {int(i): row for row, i in enumerate(self.indices)}
 
     @property
-    def broken(self):
+    def broken(self) -> dict[int, str]:
         """{number within the subset: what is wrong}, in the order of finding out."""
         found = list(getattr(self.source, "broken", {}).items())
         return {self._rows[i]: text for i, text in found if i in self._rows}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[Array, int | None]:
         return self.source[int(self.indices[i])]
 
-    def read(self, indices, out):
+    def read(self, indices: ArrayLike, out: Array) -> Array:
         """As the source's: the images of these numbers of the subset.
 
         Example:
@@ -59,7 +65,7 @@ class Subset:
         return self.source.read(self.indices[np.asarray(indices)], out)
 
 
-def split(source, fraction=0.2, seed=0):
+def split(source: Any, fraction: float = 0.2, seed: int = 0) -> tuple[Subset, Subset]:
     """Cuts a source in two: the rest, and a part held out for validation, alike in every class.
 
     Of a class of n images, fraction · n (rounded, at least one, never all) are held out; a class of one image stays whole.
@@ -81,8 +87,8 @@ def split(source, fraction=0.2, seed=0):
     """
     fraction, seed = arguments.part("fraction", fraction), arguments.integer("seed", seed, 0)
     if not fraction:
-        raise ValueError(f"fraction must be greater than 0. Received: {fraction!r}")
-    if source.labels is None:
+        raise ValueError(f"fraction must be greater than 0. Received: {arguments.shown(fraction)}")
+    if arguments.source(source, "__len__", "labels", "read").labels is None:
         raise ValueError("source must have labels to be split alike in every class. Received: none")
     held = np.zeros(len(source), bool)
     for label in np.unique(source.labels):

@@ -5,9 +5,10 @@ The diagonal of the Hessian by Gauss and Newton is carried backwards as gradient
 forward and another, of curvature, goes back.
 """
 
+
 import numpy as np
 
-from fastcnn import _ops, attributes
+from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import LossNode, Node
 from fastcnn.engine.parameters import trained
 from fastcnn.ops.shared import run
@@ -28,7 +29,7 @@ def curved(network):
     bent = None if loss.op is None else loss.op.with_curvature()
     if bent is None:
         raise ValueError(f"second derivatives need a loss that has them: mean squared error, binary cross-entropy, "
-                         f"cross-entropy of a softmax, or a loss of distances. Received: {loss.loss.name!r}")
+                         f"cross-entropy of a softmax, or a loss of distances. Received: {arguments.shown(loss.loss.name)}")
     slope = None
     if ops and ops[-1].name in _OWN:
         slope = network.value(network.sizes[loss.x])
@@ -51,9 +52,10 @@ def _need_chain(network):
     for node in network.nodes:
         if node.xs != (before,):
             raise ValueError(f"second derivatives are carried through chains of layers only. Received: a network with "
-                             f"branches, at layer {node.layer.name!r}")
+                             f"branches, at layer {arguments.shown(node.layer.name)}")
         if node.w is not None and node.w in shared:
-            raise ValueError(f"second derivatives need layers that are used once. Received: {node.layer.name!r}, used "
+            raise ValueError(f"second derivatives need layers that are used once. "
+                             f"Received: {arguments.shown(node.layer.name)}, used "
                              f"twice")
         shared.add(node.w)
         before = node.y
@@ -66,13 +68,13 @@ def _of_curvature(node, last):
     op = None if node.op is None else node.op.with_curvature()
     if op is None or op.name in _OWN and not last:
         raise ValueError(f"second derivatives cannot be carried through {type(node.layer).__name__} layers, nor "
-                         f"through RBF but at the end. Received: {node.layer.name!r}")
+                         f"through RBF but at the end. Received: {arguments.shown(node.layer.name)}")
     return op
 
 
 def _both_ways(network, node, op):
     """The nodes of one with weights: forward, and back through squares. A square hands on what goes back to it."""
-    squared, xs, squares = attributes.alias(node.w), node.xs, []
+    squared, xs, squares = node.w.twin(), node.xs, []
     squared.value = _ops.aligned(node.w.size).reshape(node.w.shape)
     if node.learns:
         square = Node(_ops.plain("square", 1, node.op.in_size), xs=xs)

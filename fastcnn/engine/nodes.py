@@ -2,7 +2,7 @@
 
 import copy
 
-from fastcnn import activations, attributes
+from fastcnn import activations
 
 BEFORE = -1  # in place of a value's number: what the layer's node before wrote; its first node reads the layer's input 0
 
@@ -60,7 +60,7 @@ class PythonNode(Node):
 
     def __init__(self, layer, xs, y, shared):
         super().__init__(None, xs=xs)
-        self.origin, self.layer, self.y = layer, attributes.alias(layer) if shared else layer, y
+        self.origin, self.layer, self.y = layer, layer.alias() if shared else layer, y
 
     def forward(self, xs, training):
         """y, by the layer's attributes as they are now."""

@@ -1,12 +1,16 @@
 """Parameters, and the flat arrays they lie in: with gradients and optimizer states of the same layout."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastcnn import _ops, arguments, attributes
+from fastcnn.typing import Array
 
 _LINE = 16  # floats: every parameter starts at a cache line
 _PLANNED = "trainable", "regularizer", "constraint", "learning_rate_multiplier", "weight_decay_multiplier"
@@ -28,7 +32,8 @@ class Parameter:
     dense kernel beyond 1 MiB whose gradient is used up block by block (`absorbed`). Of a kernel that exists in fewer bits
     only (`stored`), `value` is restored each time it is asked for."""
 
-    def __init__(self, name, shape, initializer, regularizer=None, trainable=True, constraint=None):
+    def __init__(self, name: str, shape: Sequence[int], initializer: Callable[..., Any], regularizer: Any = None,
+                 trainable: bool = True, constraint: Any = None) -> None:
         self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
         self.trainable, self.constraint = trainable, constraint
         self.key = self.flat = self.stored = self._value = self._gradient = None
@@ -53,7 +58,7 @@ class Parameter:
             attributes.changed()
 
     @property
-    def value(self):
+    def value(self) -> Array:
         """The array."""
         if self.stored is not None:
             return self.stored.restored()
@@ -61,15 +66,15 @@ class Parameter:
             self._value = np.array(self._drawn(), np.float32, order="C")
         return self._value
 
+    @value.setter
+    def value(self, array: Array) -> None:
+        self._value, self.stored = array, None
+
     def _drawn(self):
         return self.initializer(self.shape, np.random.default_rng(self.key))
 
-    @value.setter
-    def value(self, array):
-        self._value, self.stored = array, None
-
     @property
-    def gradient(self):
+    def gradient(self) -> Any:
         """The gradient's array, or None."""
         if self.absorbed:
             return None
@@ -79,26 +84,32 @@ class Parameter:
             self._gradient = np.zeros(self.shape, np.float32)
         return self._gradient
 
-    def of(self, array):
+    def of(self, array: Array) -> Array:
         """The part of an array of the flat array's layout that belongs to the parameter, in its shape."""
         return array[self.start:self.start + self.size].reshape(self.shape)
 
-    def place(self, flat, start):
+    def twin(self) -> Parameter:
+        """Another parameter in the same place, which may be given other values."""
+        other = Parameter.__new__(Parameter)
+        vars(other).update(vars(self))
+        return other
+
+    def place(self, flat: Flat, start: int) -> None:
         """Moves into a flat array."""
         view = flat.values[start:start + self.size].reshape(self.shape)
         view[...] = self._drawn() if self._value is None else self._value
         self.flat, self.start, self._value, self._gradient = flat, start, view, None
 
-    def leave(self):
+    def leave(self) -> None:
         """Moves out of the flat array."""
         self._value, self.flat = self._value.copy(), None
 
-    def keep_only(self, stored):
+    def keep_only(self, stored: Any) -> None:
         """Gives up the array for one in fewer bits."""
         self._value = self._gradient = self.flat = None
         self.stored = stored
 
-    def touch(self):
+    def touch(self) -> None:
         """Says that values have changed, so that packed copies are made again."""
         if self.flat is None:
             self._version = next(_versions)
@@ -106,11 +117,11 @@ class Parameter:
             self.flat.touch()
 
     @property
-    def version(self):
+    def version(self) -> int:
         """Changes whenever values do."""
         return self._version if self.flat is None else self.flat.version
 
-    def need_float32(self, what):
+    def need_float32(self, what: str) -> None:
         """A ValueError if the parameter exists in fewer bits only."""
         if self.stored is not None:
             raise ValueError(f"{what} needs the float32 kernels that half_weights(..., free=True) gave up; "
@@ -118,12 +129,12 @@ class Parameter:
                              f"{self.stored.name} as {self.stored.dtype} only")
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of values."""
         return math.prod(self.shape)
 
     @property
-    def penalty(self):
+    def penalty(self) -> tuple[float, float]:
         """(l1, l2) of its regularizer."""
         return (0.0, 0.0) if self.regularizer is None else (self.regularizer.l1, self.regularizer.l2)
 
@@ -144,7 +155,8 @@ class Multiplier:
     def __set__(self, layer, value):
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
-                raise TypeError(f"{self.name} must be a number or a dictionary by parameter's name. Received: {value!r}")
+                raise TypeError(f"{self.name} must be a number or a dictionary by parameter's name. "
+                                f"Received: {arguments.shown(value)}")
             value = {key: arguments.number(f"{self.name}[{key!r}]", number, 0) for key, number in value.items()}
         elif value is not None:
             value = arguments.number(self.name, value, 0)
@@ -156,9 +168,11 @@ class Multiplier:
         """Gives each parameter of a built layer its factor."""
         names = [parameter.name for parameter in layer.parameters]
         if value is not None and not names:
-            raise ValueError(f"{type(layer).__name__} has no parameters, so it takes no {self.name}. Received: {value!r}")
+            raise ValueError(f"{type(layer).__name__} has no parameters, so it takes no {self.name}. "
+                             f"Received: {arguments.shown(value)}")
         if isinstance(value, dict) and not set(value) <= set(names):
-            raise ValueError(f"{self.name} may name {', '.join(names)} in layer {layer.name!r}. Received: {value!r}")
+            raise ValueError(f"{self.name} may name {', '.join(names)} in layer {layer.name!r}. "
+                             f"Received: {arguments.shown(value)}")
         for parameter in layer.parameters:
             factor = value.get(parameter.name) if isinstance(value, dict) else value
             setattr(parameter, self.name, 1.0 if factor is None else factor)

@@ -1,12 +1,16 @@
-"""What a plan calls between its phases: layers and losses that compute in Python."""
+"""What a plan calls between its phases: layers and losses that compute in Python.
+
+They are given arrays of their own, since they may write into what they are given: a batch of the user's, or a value that
+others read, too.
+"""
 
 import numpy as np
 
 from fastcnn import arguments
 
 
-def _rows(plan, value, batch, shape):
-    return plan.values[value].array[:batch].reshape(batch, *shape)
+def _rows(array, batch, shape):
+    return array[:batch].reshape(batch, *shape).copy()
 
 
 def _shapes(layer):
@@ -17,9 +21,7 @@ def _shapes(layer):
 def forward(plan, i, batch):
     """y of a layer."""
     node, layer = plan.nodes[i], plan.nodes[i].layer
-    xs = [_rows(plan, value, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
-    if node.xs[0] in plan.network.inputs:  # the layer may write into what it is given; this is the user's
-        xs = [x.copy() if value in plan.network.inputs else x for value, x in zip(node.xs, xs)]
+    xs = [_rows(plan.values[value].array, batch, shape) for value, shape in zip(node.xs, _shapes(layer))]
     y = node.forward(xs, plan.network.training)
     y = arguments.returned(f"{layer.name}.forward", y, (batch, *layer.output_size))
     plan.values[node.y].array[:batch] = y.reshape(batch, -1)
@@ -28,7 +30,7 @@ def forward(plan, i, batch):
 def backward(plan, i, batch):
     """dx of a layer, and the gradients of its parameters."""
     layer = plan.nodes[i].layer
-    dy = plan.dys[i].array[:batch].reshape(batch, *layer.output_size)
+    dy = _rows(plan.dys[i].array, batch, layer.output_size)
     before = [p.gradient.copy() for p in layer.parameters] if i in plan.again else ()
     dxs = layer.backward(dy)
     for parameter, sum_so_far in zip(layer.parameters, before):
@@ -47,13 +49,17 @@ def backward(plan, i, batch):
 def loss(plan, number, batch):
     """A loss, and the gradient of its predictions."""
     node, target, weight = plan.network.losses[number], plan.targets[number], plan.sample_weights[number]
-    y = _rows(plan, node.x, batch, plan.loss_shapes[number])
-    values = arguments.returned(f"{type(node.loss).__name__}.forward", node.loss.forward(target[:batch], y), (batch,))
+    y, name, shape = plan.values[node.x].array, type(node.loss).__name__, plan.loss_shapes[number]
+
+    def given():
+        return target[:batch].copy(), _rows(y, batch, shape)
+
+    values = arguments.returned(f"{name}.forward", node.loss.forward(*given()), (batch,))
     weight = np.ones(batch, np.float32) if weight is None else weight[:batch]
     plan.losses[number][:batch] = values * weight
     dx, _ = plan.loss_dxs[number]
     if dx is not None:
-        dy = arguments.returned(f"{type(node.loss).__name__}.backward", node.loss.backward(target[:batch], y), y.shape)
+        dy = arguments.returned(f"{name}.backward", node.loss.backward(*given()), (batch, *shape))
         dx.array[:batch] = dy.reshape(batch, -1) * (weight * plan.loss_weights[number] / batch)[:, None]
 
 

@@ -1,13 +1,19 @@
 """Affine maps of images: turned, shifted, sheared and zoomed about their centre, in NumPy, a batch at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.typing import Array, ArrayLike
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
 
-def affine_matrices(shape, rotation=0.0, shift=(0.0, 0.0), shear=0.0, zoom=(1.0, 1.0)):
+def affine_matrices(shape: Sequence[int], rotation: ArrayLike = 0.0, shift: ArrayLike = (0.0, 0.0), shear: ArrayLike = 0.0,
+                    zoom: ArrayLike = (1.0, 1.0)) -> Array:
     """Matrices that say where each pixel of the result comes from: (row, column, 1) there = matrix · (row, column, 1) here.
 
     About the centre, coordinates are multiplied by `zoom`, then sheared, then shifted, then turned. Each argument is a
@@ -27,8 +33,12 @@ def affine_matrices(shape, rotation=0.0, shift=(0.0, 0.0), shear=0.0, zoom=(1.0,
         >>> affine_matrices((3, 3), shift=(1.0, 0.0))[0].tolist()
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    parts = np.broadcast_arrays(*(np.atleast_1d(np.asarray(part, np.float64))
-                                  for part in (rotation, *shift, shear, *zoom)))
+    for name, pair in (("shift", shift), ("zoom", zoom)):
+        if not isinstance(pair, (tuple, list, np.ndarray)) or len(pair) != 2:
+            raise TypeError(f"{name} must be a pair, of rows and of columns. Received: {arguments.shown(pair)}")
+    given = {"rotation": [rotation], "shift": shift, "shear": [shear], "zoom": zoom}
+    parts = np.broadcast_arrays(*(np.atleast_1d(arguments.real(name, part).astype(np.float64))
+                                  for name, values in given.items() for part in values))
     turn, down, right, slant = np.deg2rad(parts[0]), parts[1], parts[2], np.deg2rad(parts[3])
     one, zero = np.ones(len(turn)), np.zeros(len(turn))
     centre = (np.array(shape, np.float64) - 1) / 2
@@ -40,7 +50,7 @@ def affine_matrices(shape, rotation=0.0, shift=(0.0, 0.0), shear=0.0, zoom=(1.0,
         one, zero, -centre[0] * one, zero, one, -centre[1] * one)
 
 
-def affine_transform(x, matrices, fill_mode="nearest", cval=0.0):
+def affine_transform(x: ArrayLike, matrices: ArrayLike, fill_mode: str = "nearest", cval: float = 0.0) -> Array:
     """Images whose pixels come from where matrices say, between pixels by bilinear interpolation.
 
     Args:

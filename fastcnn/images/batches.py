@@ -1,15 +1,19 @@
 """Batches of a source's images, decoded and augmented by threads while the consumer works."""
 
+from __future__ import annotations
+
 import sys
 import threading
-import warnings
 from collections import deque
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.threads import get_num_threads, num_threads
+from fastcnn.typing import Array, Distortion
 
 _PIECE = 16  # images a thread decodes at once
 _NAME = "fastcnn-images"  # of the threads
@@ -52,19 +56,17 @@ class ImageBatches:
     Source: Krizhevsky, Sutskever, Hinton 2012, §4.1; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup".
     """
 
-    def __init__(self, source, batch_size=128, augmentation=None, shuffle=True, seed=0, mixup=0.0, one_hot=False,
-                 workers=None, prefetch=2):
-        missing = [name for name in ("__len__", "shape", "labels", "read") if not hasattr(source, name)]
-        if missing:
-            raise TypeError(f"source must be an ImageFolder, an ImageArray or alike. Received: {type(source).__name__}, "
-                            f"without {', '.join(missing)}")
+    def __init__(self, source: Any, batch_size: int = 128, augmentation: Augmentation | Distortion | None = None,
+                 shuffle: bool = True, seed: int = 0, mixup: float = 0.0, one_hot: bool = False, workers: int | None = None,
+                 prefetch: int = 2) -> None:
+        arguments.source(source, "__len__", "shape", "labels", "read")
         if source.labels is None or len(source) == 0:
             raise ValueError("source must have images and labels. Received: no "
                              + ("images" if len(source) == 0 else "labels"))
         if augmentation is None:
             augmentation = Augmentation(None, False, False)
         if not isinstance(augmentation, Augmentation):
-            raise TypeError(f"augmentation must be an Augmentation or None. Received: {augmentation!r}")
+            raise TypeError(f"augmentation must be an Augmentation or None. Received: {arguments.shown(augmentation)}")
         self.source, self.augmentation = source, augmentation
         self.batch_size = arguments.integer("batch_size", batch_size)
         self.shape = augmentation.out_shape(source.shape)
@@ -72,7 +74,8 @@ class ImageBatches:
         self.seed, self.mixup = arguments.integer("seed", seed, 0, 2**64 - 1), arguments.number("mixup", mixup, 0)
         self.workers = None if workers is None else arguments.integer("workers", workers, 1, 256)
         self.prefetch = arguments.integer("prefetch", prefetch, 1, 1024)
-        self.samples, self.class_names = len(source), getattr(source, "class_names", None)
+        self.samples = len(source)
+        self.class_names: Any = getattr(source, "class_names", None)
         self.classes = len(self.class_names) if self.class_names else int(np.max(source.labels)) + 1
         self._ring, self._lock = [], threading.Lock()
         self._known = 0  # broken images that a warning has named
@@ -83,10 +86,10 @@ class ImageBatches:
     def __setstate__(self, state):
         self.__dict__.update(state, _ring=[], _lock=threading.Lock())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-self.samples // self.batch_size)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[Array, Array]:
         if not 0 <= i < len(self):
             raise IndexError(f"an epoch has batches 0 to {len(self) - 1}. Received: {i}")
         batch = _Batch(self, 0, int(i), self._order(0))
@@ -94,10 +97,10 @@ class ImageBatches:
             batch.read(piece)
         return batch.x, batch.y
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return self.epoch(0)
 
-    def epoch(self, number=0, first=0):
+    def epoch(self, number: int = 0, first: int = 0) -> Generator[tuple[Array, Array], None, None]:
         """An iterator over the batches of an epoch, made ahead by threads, which end with it: when it is exhausted, closed
         or forgotten.
 
@@ -165,8 +168,8 @@ class ImageBatches:
         new, self._known = broken[self._known:], len(broken)
         if new:
             more = f"; and {len(new) - 3} more" if len(new) > 3 else ""
-            warnings.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
-                          f"{'; '.join(sorted(new)[:3])}{more}", stacklevel=3)
+            calling.warn(f"{len(new)} of {self.samples} images cannot be decoded and are left out: "
+                         f"{'; '.join(sorted(new)[:3])}{more}")
 
 
 def _references(ring, i):

@@ -1,5 +1,7 @@
 """A file of any common kind to an array of bytes: oriented, flattened, resized, cut out of the middle."""
 
+from __future__ import annotations
+
 import io
 import os
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.images.openers import HEAD, openers, pillow, unreadable
+from fastcnn.typing import Array, Pair, Path
 
 MAX_PIXELS = 89_478_485  # 2^30 / 4 / 3: the most that is decoded
 MAX_DRAFTED = 8 * MAX_PIXELS  # of a JPEG that is shrunk while it is decoded: its memory is that of the result
@@ -17,7 +20,7 @@ class ImageError(ValueError):
     """A file is no image, damaged, or unreasonably large; the message names it."""
 
 
-def decode_image(source, size, channels=3, ground="white", name=None):
+def decode_image(source: Path, size: Pair, channels: int = 3, ground: str = "white", name: str | None = None) -> Array:
     """An image file (PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF, PNM …) as an array of bytes.
 
     The image is turned upright as its EXIF tag says, its short side is resized to `size` (bicubic, with antialiasing; a

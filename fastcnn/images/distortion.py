@@ -1,10 +1,16 @@
 """Small images moved and bent by chance, as an object; and batches of arrays that are prepared as they are wanted."""
 
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, ops
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.registry import Configurable
+from fastcnn.typing import Array, ArrayLike, Pair
 
 _BLOCK = 256  # images prepared at a time, at least: enough for threads to share
 
@@ -39,8 +45,8 @@ class Distortion(Configurable):
 
     config = ("size", "translation", "scaling", "squeezing", "shearing", "background", "mean", "std")
 
-    def __init__(self, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0,
-                 std=1.0):
+    def __init__(self, size: Pair | None = None, translation: float = 0.0, scaling: float = 0.0, squeezing: float = 0.0,
+                 shearing: float = 0.0, background: float = 0.0, mean: float = 0.0, std: float = 1.0) -> None:
         self.size = None if size is None else arguments.pair("size", size)
         self.translation = arguments.number("translation", translation, 0, 2**20)
         self.scaling = arguments.number("scaling", scaling, 0, 0.9)
@@ -49,9 +55,10 @@ class Distortion(Configurable):
         self.background, self.mean = arguments.number("background", background), arguments.number("mean", mean)
         self.std = arguments.number("std", std)
         if self.std <= 0:
-            raise ValueError(f"std must be greater than 0. Received: {std!r}")
+            raise ValueError(f"std must be greater than 0. Received: {arguments.shown(std)}")
 
-    def __call__(self, x, seed=0, epoch=0, index=None, out=None):
+    def __call__(self, x: Array, seed: int = 0, epoch: int = 0, index: ArrayLike | None = None,
+                 out: Array | None = None) -> Array:
         """The images as a network takes them.
 
         Args:
@@ -63,7 +70,7 @@ class Distortion(Configurable):
         return ops.distort(x, self.size, self.translation, self.scaling, self.squeezing, self.shearing, self.background,
                            self.mean, 1 / self.std, index, seed, epoch, out=out)
 
-    def evaluation(self):
+    def evaluation(self) -> Distortion:
         """The same without chance.
 
         Example:
@@ -72,7 +79,7 @@ class Distortion(Configurable):
         """
         return Distortion(self.size, background=self.background, mean=self.mean, std=self.std)
 
-    def out_shape(self, shape):
+    def out_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """(height, width, channels) of what an image of `shape` becomes.
 
         Example:
@@ -110,23 +117,25 @@ class ArrayBatches:
         [((2, 32, 32, 1), [2, 3]), ((1, 32, 32, 1), [4])]
     """
 
-    def __init__(self, x, y, batch_size=1, augmentation=None, shuffle=True, seed=0):
+    def __init__(self, x: Array, y: ArrayLike, batch_size: int = 1, augmentation: Any = None, shuffle: bool = True,
+                 seed: int = 0) -> None:
         x, y = np.asarray(x), np.asarray(y)
         x = x[..., None] if x.ndim == 3 else x
         if x.ndim != 4 or len(x) == 0 or y.ndim == 0 or len(y) != len(x):
             raise ValueError(f"x must be images (samples, height, width, channels), and y as many targets. Received: shapes "
                              f"{x.shape} and {y.shape}")
         if not isinstance(augmentation, (Distortion, Augmentation)):
-            raise TypeError(f"augmentation must be a Distortion or an Augmentation. Received: {augmentation!r}")
+            raise TypeError(f"augmentation must be a Distortion or an Augmentation. "
+                            f"Received: {arguments.shown(augmentation)}")
         self.x, self.y, self.augmentation, self.samples = x, y, augmentation, len(x)
         self.shape = augmentation.out_shape(x.shape[1:])
         self.batch_size = arguments.integer("batch_size", batch_size)
         self.shuffle, self.seed = arguments.flag("shuffle", shuffle), arguments.integer("seed", seed, 0, 2**64 - 1)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-self.samples // self.batch_size)
 
-    def epoch(self, number=0, first=0):
+    def epoch(self, number: int = 0, first: int = 0) -> Generator[tuple[Array, Array], None, None]:
         """An iterator over the batches (x, y) of an epoch, from batch `first` on.
 
         Raises:

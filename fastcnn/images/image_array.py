@@ -1,6 +1,13 @@
 """Images in memory, with the interface of `ImageFolder`."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 
 class ImageArray:
@@ -23,23 +30,23 @@ class ImageArray:
         (5, (32, 32, 3), 1)
     """
 
-    def __init__(self, x, y=None, class_names=None):
+    def __init__(self, x: Array, y: ArrayLike | None = None, class_names: Sequence[str] | None = None) -> None:
         if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim not in (3, 4):
             what = f"{x.dtype}, shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
             raise TypeError(f"x must be a uint8 array of images (N, height, width, channels). Received: {what}")
         self.x = x if x.ndim == 4 else x[..., None]
         self.shape = self.x.shape[1:]
-        self.class_names = None if class_names is None else [str(name) for name in class_names]
-        self.labels = None if y is None else _labels(y, len(x), self.class_names)
+        self.class_names: Any = None if class_names is None else [str(name) for name in class_names]
+        self.labels: Any = None if y is None else _labels(y, len(x), self.class_names)
         self.broken = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[Array, int | None]:
         return self.x[i], None if self.labels is None else int(self.labels[i])
 
-    def read(self, indices, out):
+    def read(self, indices: ArrayLike, out: Array) -> Array:
         """Copies the images of these numbers to `out`, one a row; returns whether each could be read: all.
 
         Example:

@@ -1,6 +1,9 @@
 """What a data set of images is like: means, standard deviations, the principal components of its colours."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +39,12 @@ class Statistics:
     eigenvalues: np.ndarray
 
     @property
-    def pca(self):
+    def pca(self) -> dict[str, Any]:
         """The last two as arguments: Augmentation(…, lighting=0.1, **statistics.pca)."""
         return {"eigenvectors": self.eigenvectors, "eigenvalues": self.eigenvalues}
 
 
-def statistics(source, workers=None):
+def statistics(source: Any, workers: int | None = None) -> Statistics:
     """Reads all images once and returns their `Statistics`; sums are exact, so the order of reading does not matter.
 
     The paper multiplies eigenvalues by α ~ N(0, 0.1) without saying in which units; as is customary, they are those of
@@ -66,7 +69,7 @@ def statistics(source, workers=None):
 
     from fastcnn.images.image_array import ImageArray
 
-    source = ImageArray(source) if isinstance(source, np.ndarray) else source
+    source = ImageArray(source) if isinstance(source, np.ndarray) else arguments.source(source, "__len__", "shape", "read")
     workers = get_num_threads() if workers is None else arguments.integer("workers", workers, 1, 256)
     h, w, c = source.shape
     total, products, count = np.zeros((h, w, c), np.int64), np.zeros((c, c), np.int64), 0

@@ -1,18 +1,24 @@
 """Predictions for photographs: from the centre, or averaged over ten crops as in the AlexNet paper."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from functools import partial
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.images.augmentation import CORNERS
 from fastcnn.images.decode import ImageError
+from fastcnn.typing import Array, Augmentation, Distortion, Model
 
 _PIECE = 16  # images a thread decodes at once
 
 
-def predict(model, x, augmentation, crops=1, batch_size=128):
+def predict(model: Model, x: Any, augmentation: Augmentation | Distortion, crops: int = 1, batch_size: int = 128) -> Array:
     """What a model makes of images, prepared as in training but without chance.
 
     Args:
@@ -51,7 +57,8 @@ def predict(model, x, augmentation, crops=1, batch_size=128):
     return np.concatenate(result) if result else np.empty((0, *model.output_shape[1:]), np.float32)
 
 
-def predict_batches(model, source, augmentation, crops=1, batch_size=64):
+def predict_batches(model: Model, source: Any, augmentation: Augmentation | Distortion, crops: int = 1,
+                    batch_size: int = 64) -> Iterator[tuple[Array, Array]]:
     """The same, batch by batch, of a source that may hold broken images; threads read ahead while the model works.
 
     Args:
@@ -73,7 +80,7 @@ def predict_batches(model, source, augmentation, crops=1, batch_size=64):
         [([0, 1, 2], (3, 10)), ([3, 4], (2, 10))]
     """
     views, batch_size = _views(crops, augmentation), arguments.integer("batch_size", batch_size)
-    return _predicted(model, source, views, batch_size)
+    return _predicted(model, arguments.source(source, "__len__", "shape", "read"), views, batch_size)
 
 
 def _predicted(model, source, views, batch_size):
@@ -86,11 +93,15 @@ def _predicted(model, source, views, batch_size):
 
 def _views(crops, augmentation):
     """Functions from bytes to floats, one for each crop."""
-    if crops not in (1, 10) or isinstance(crops, bool):
-        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). Received: {crops!r}")
+    if not isinstance(crops, Integral) or isinstance(crops, bool) or crops not in (1, 10):
+        raise ValueError(f"crops must be 1 (the centre) or 10 (corners, centre, mirrored). "
+                         f"Received: {arguments.shown(crops)}")
     if not hasattr(augmentation, "at"):
         if crops != 1:
-            raise ValueError(f"ten crops need an Augmentation. Received: {augmentation!r}")
+            raise ValueError(f"ten crops need an Augmentation. Received: {arguments.shown(augmentation)}")
+        if not hasattr(augmentation, "evaluation"):
+            raise TypeError("augmentation must be an Augmentation or a Distortion. "
+                            f"Received: {arguments.shown(augmentation)}")
         return [augmentation.evaluation()]
     places = [("centre", "never")] if crops == 1 else [(p, f) for f in ("never", "always") for p in CORNERS]
     return [partial(augmentation.at, position=position, flip=flip) for position, flip in places]

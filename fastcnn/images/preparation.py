@@ -1,7 +1,11 @@
 """What a model must be told about images: how they are decoded and prepared, and what its classes are called."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +13,7 @@ from fastcnn import arguments
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.images.decode import decode_image, frame
 from fastcnn.images.distortion import Distortion
+from fastcnn.typing import Array, Model, Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +50,26 @@ class Preparation:
     def __post_init__(self):
         object.__setattr__(self, "size", frame(self.size))
         if not isinstance(self.augmentation, (Augmentation, Distortion)):
-            raise TypeError(f"augmentation must be an Augmentation or a Distortion. Received: {self.augmentation!r}")
+            raise TypeError(f"augmentation must be an Augmentation or a Distortion. "
+                            f"Received: {arguments.shown(self.augmentation)}")
         if self.channels not in (1, 3):
-            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {self.channels!r}")
+            raise ValueError(f"channels must be 3 (RGB) or 1 (grey). Received: {arguments.shown(self.channels)}")
         names = self.class_names
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"class_names must be a list of strings. Received: {names!r}")
+            raise TypeError(f"class_names must be a list of strings. Received: {arguments.shown(names)}")
         if unwritable := [name for name in names if not name.isascii() and name != name.encode(errors="replace").decode()]:
             raise ValueError(f"class_names must be text that can be kept in a file. Received: {unwritable}")
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of a decoded image, in bytes."""
         return (*((self.size, self.size) if isinstance(self.size, int) else self.size), self.channels)
 
-    def decode(self, source, ground=None, name=None):
+    def decode(self, source: Path, ground: str | None = None, name: str | None = None) -> Array:
         """An image file as bytes of that shape; see `fastcnn.images.decode_image`. ground: in the place of its own."""
         return decode_image(source, self.size, self.channels, ground or self.ground, name)
 
-    def put(self, model):
+    def put(self, model: Model) -> None:
         """Writes it to the model's metadata, so that it is saved with the model."""
         config = self.augmentation.get_config()
         model.metadata["class_names"] = list(self.class_names)
@@ -73,7 +79,7 @@ class Preparation:
                                                     for name, value in config.items()}}
 
     @classmethod
-    def of(cls, model):
+    def of(cls, model: Model) -> Preparation | Any:
         """That of a model, or None if its metadata say nothing of images.
 
         Raises:
@@ -96,7 +102,8 @@ class Preparation:
         return found
 
     @classmethod
-    def asked(cls, model, scale=1.0, mean=0.0, std=1.0, class_names=None):
+    def asked(cls, model: Model, scale: float = 1.0, mean: float | Sequence[float] = 0.0, std: float | Sequence[float] = 1.0,
+              class_names: Sequence[str] | None = None) -> Preparation:
         """That of a model whose metadata say nothing: images are stretched to its input, and pixels become
         (x · scale − mean) / std, as it was trained.
 

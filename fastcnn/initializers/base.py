@@ -1,6 +1,13 @@
 """What every initializer is: an object that fills a shape with numbers."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
 from fastcnn import arguments, registry
+from fastcnn.typing import Array
 
 
 class Initializer(registry.Configurable):
@@ -19,7 +26,7 @@ class Initializer(registry.Configurable):
         [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Any, rng: np.random.Generator | None = None) -> Array:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(shape, rng)")
 
 

@@ -1,10 +1,15 @@
 """Initial values that are always the same."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.initializers.base import Initializer, sizes
 from fastcnn.initializers.prototypes import rbf_prototypes
+from fastcnn.typing import Array
 
 
 class Constant(Initializer):
@@ -20,10 +25,10 @@ class Constant(Initializer):
 
     config = ("value",)
 
-    def __init__(self, value=0.0):
+    def __init__(self, value: float = 0.0) -> None:
         self.value = arguments.number("value", value)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return np.full(sizes(shape), self.value, np.float32)
 
 
@@ -35,7 +40,7 @@ class Zeros(Initializer):
         [0.0, 0.0, 0.0]
     """
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return np.zeros(sizes(shape), np.float32)
 
 
@@ -47,7 +52,7 @@ class Ones(Initializer):
         [1.0, 1.0, 1.0]
     """
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return np.ones(sizes(shape), np.float32)
 
 
@@ -67,10 +72,10 @@ class Identity(Initializer):
 
     config = ("gain",)
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float = 1.0) -> None:
         self.gain = arguments.number("gain", gain)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         shape = sizes(shape)
         if len(shape) != 2:
             raise ValueError(f"Identity needs a shape of two dimensions. Received: {shape}")
@@ -85,7 +90,7 @@ class DigitPrototypes(Initializer):
         (10, 84)
     """
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         if sizes(shape) != (10, 84):
             raise ValueError(f"the digits' prototypes are (10, 84): ten drawings of 7 × 12 pixels. Received: {tuple(shape)}")
         return rbf_prototypes().reshape(10, 84)

@@ -1,5 +1,9 @@
 """Initializers by the names that layers take."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments, registry
 from fastcnn.initializers.base import Initializer, sizes
 from fastcnn.initializers.fixed import Constant, DigitPrototypes, Identity, Ones, Zeros
@@ -14,6 +18,7 @@ from fastcnn.initializers.scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from fastcnn.typing import Config, Identifier
 
 _NAMES = registry.names(
     Zeros, Ones, Constant, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
@@ -41,7 +46,7 @@ class _Function(Initializer):
         return values.copy()
 
 
-def get(identifier, custom_objects=None):
+def get(identifier: Identifier, custom_objects: dict[str, Any] | None = None) -> Initializer:
     """An initializer from whatever a layer's `kernel_initializer=` may be.
 
     Args:
@@ -60,7 +65,7 @@ def get(identifier, custom_objects=None):
     return found if isinstance(found, Initializer) else _Function(found)
 
 
-def serialize(initializer):
+def serialize(initializer: Identifier) -> Config:
     """An initializer as {"class_name", "config"}, JSON-able; `get` turns it back.
 
     What is not fastcnn's own is found again by its name in the `custom_objects` of `get`.

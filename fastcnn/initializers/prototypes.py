@@ -1,6 +1,10 @@
 """Drawings of the digits, 12 rows of 7 pixels: what LeNet-5's last layer compares its features with."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array
 
 _DRAWINGS = """
 ..###..  ...##..  .#####.  .#####.  ....##.  #######  ..####.  #######  .#####.  .#####.
@@ -18,7 +22,7 @@ _DRAWINGS = """
 """
 
 
-def rbf_prototypes():
+def rbf_prototypes() -> Array:
     """The drawings as arrays: 1 is ink, −1 ground.
 
     Shape:

@@ -1,11 +1,15 @@
 """Initial values that are drawn at random, whatever the layer's size."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.initializers.base import Initializer, sizes
+from fastcnn.typing import Array
 
 
 class Random(Initializer):
@@ -15,7 +19,7 @@ class Random(Initializer):
         seed: an integer ≥ 0: the same values at every call; None: those of `rng`.
     """
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**63 - 1)
 
     def _rng(self, rng):
@@ -37,14 +41,14 @@ class RandomUniform(Random):
 
     config = ("minval", "maxval", "seed")
 
-    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
         self.minval, self.maxval = arguments.number("minval", minval), arguments.number("maxval", maxval)
         if self.minval > self.maxval:
             raise ValueError("minval must be at most maxval. "
-                             f"Received: minval={arguments.shown(minval)}, maxval={arguments.shown(maxval)}")
+                             f"Received: {arguments.given(minval=minval, maxval=maxval)}")
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return uniform(sizes(shape), self._rng(rng), self.minval, self.maxval)
 
 
@@ -61,11 +65,11 @@ class RandomNormal(Random):
 
     config = ("mean", "stddev", "seed")
 
-    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
         self.mean, self.stddev = arguments.number("mean", mean), arguments.number("stddev", stddev, 0)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return moved(self._rng(rng).standard_normal(sizes(shape), np.float32), self.stddev, self.mean)
 
 
@@ -77,7 +81,7 @@ class TruncatedNormal(RandomNormal):
         True
     """
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return moved(truncated(sizes(shape), self._rng(rng)), self.stddev, self.mean)
 
 
@@ -91,7 +95,7 @@ class RandomSigns(Random):
 
     config = ("seed",)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         return moved(self._rng(rng).integers(0, 2, sizes(shape)).astype(np.float32), 2.0, -1.0)
 
 
@@ -116,11 +120,11 @@ class Orthogonal(Random):
 
     config = ("gain", "seed")
 
-    def __init__(self, gain=1.0, seed=None):
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
         self.gain = arguments.number("gain", gain)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         shape, rng = sizes(shape), self._rng(rng)
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs a shape of two dimensions or more. Received: {shape}")

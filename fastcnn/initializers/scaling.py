@@ -1,12 +1,16 @@
 """Random values that are the smaller the more inputs or outputs a unit has."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.initializers.base import sizes
 from fastcnn.initializers.random import Random, moved, truncated, uniform
+from fastcnn.typing import Array, Pair
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal distribution cut at ±2
 
@@ -30,17 +34,18 @@ class VarianceScaling(Random):
 
     config = ("scale", "mode", "distribution", "seed")
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
+                 seed: int | None = None) -> None:
         super().__init__(seed)
         self.scale = arguments.number("scale", scale)
         if self.scale <= 0:
-            raise ValueError(f"scale must be greater than 0. Received: {scale!r}")
+            raise ValueError(f"scale must be greater than 0. Received: {arguments.shown(scale)}")
         self.mode = arguments.choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         kinds = ("normal", "truncated_normal", "untruncated_normal", "uniform")
         distribution = arguments.choice("distribution", distribution, kinds)
         self.distribution = "truncated_normal" if distribution == "normal" else distribution
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         shape, rng = sizes(shape), self._rng(rng)
         fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -63,7 +68,7 @@ class _Scaled(VarianceScaling):
     config = ("seed",)
     _fixed = ()
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: int | None = None) -> None:
         super().__init__(*self._fixed, seed)
 
 
@@ -143,7 +148,7 @@ class FanInUniform(Random):
 
     config = ("scale", "fan_in", "seed")
 
-    def __init__(self, scale=2.4, fan_in=None, seed=None):
+    def __init__(self, scale: float = 2.4, fan_in: Pair | None = None, seed: int | None = None) -> None:
         super().__init__(seed)
         self.scale, self.fan_in = arguments.number("scale", scale, 0), fan_in
         if isinstance(fan_in, (tuple, list)):
@@ -151,7 +156,7 @@ class FanInUniform(Random):
         elif fan_in is not None:
             self.fan_in = arguments.integer("fan_in", fan_in)
 
-    def __call__(self, shape, rng=None):
+    def __call__(self, shape: Sequence[int], rng: np.random.Generator | None = None) -> Array:
         shape, fan_in = sizes(shape), self.fan_in
         if fan_in is None and len(shape) < 2:
             raise ValueError(f"fan_in must be given for values that are no kernel. Received: shape {shape}")

@@ -1,15 +1,21 @@
 """Replace a file as a whole: a reader sees the old content or the new, whatever happens in between."""
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import contextmanager
+from typing import Any
+
+from fastcnn.typing import Path
 
 # What a file system answers when it cannot sync a directory; every other error is real.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
 
 
-def write_atomically(path, chunks):
+def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
     """Write a file so that it is either wholly replaced or left as it was.
 
     The bytes go to a temporary file in the same directory, are synced to the disk, and the temporary takes
@@ -31,7 +37,9 @@ def write_atomically(path, chunks):
         >>> open("greeting.txt", "rb").read()
         b'hello, world'
     """
-    target = os.path.realpath(os.fsdecode(path))
+    from fastcnn import arguments
+
+    target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
     directory, name = os.path.split(target)
     mode = _mode_of_existing(target, directory)
     # The name is cut so that the temporary's fits wherever the file's own name fits.

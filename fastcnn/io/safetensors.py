@@ -7,12 +7,17 @@
 Metadata "sha256" holds the SHA-256 of the whole file, taken with the digest's own 64 characters set to "0".
 """
 
+from __future__ import annotations
+
 import math
 import os
 import reprlib
 import stat
+from collections.abc import Mapping
 
 import numpy as np
+
+from fastcnn.typing import Array, Path
 
 from .atomic import write_atomically
 
@@ -42,7 +47,7 @@ class FileFormatError(ValueError):
     """
 
 
-def save_file(tensors, path, metadata=None):
+def save_file(tensors: Mapping[str, Array], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write named arrays and a checksum into one safetensors file, atomically.
 
     Args:
@@ -78,7 +83,7 @@ def save_file(tensors, path, metadata=None):
     write_atomically(path, [head, *blocks])
 
 
-def load_file(path, *, verify=True):
+def load_file(path: Path, *, verify: bool = True) -> tuple[dict[str, Array], dict[str, str]]:
     """Read a safetensors file; anything missing, damaged or out of place is refused.
 
     Args:
@@ -98,8 +103,10 @@ def load_file(path, *, verify=True):
         >>> load_file("b.safetensors")[0]["b"].tolist()
         [0, 1, 2]
     """
+    from fastcnn import arguments
+
     try:
-        return _load(path, verify)
+        return _load(arguments.path("path", path), verify)
     except _Foreign as error:
         from .recognize import recognize
 

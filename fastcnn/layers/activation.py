@@ -1,10 +1,14 @@
 """Activations as layers."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn import activations, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import ActivationName, Unpack
 
 
 class Activation(Layer):
@@ -25,11 +29,11 @@ class Activation(Layer):
 
     config = ("activation",)
 
-    def __init__(self, activation, **base):
+    def __init__(self, activation: ActivationName, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
-        self.activation = activations.get(activation)
+        self.activation: Any = activations.get(activation)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         if self.activation[0] == "linear":
             return []
         return [Node(activations.op(self.activation, math.prod(self.input_size), self.input_size[-1]))]
@@ -52,14 +56,15 @@ class ReLU(Activation):
 
     config = ("max_value", "negative_slope", "threshold")
 
-    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **base):
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0,
+                 **base: Unpack[LayerOptions]) -> None:
         self.max_value = None if max_value is None else arguments.number("max_value", max_value)
         self.negative_slope = arguments.number("negative_slope", negative_slope, 0)
         self.threshold = arguments.number("threshold", threshold)
         if self.threshold != 0 or self.max_value is not None and (self.max_value, self.negative_slope) != (6, 0):
-            raise ValueError(f"ReLU computes max_value=None with any negative_slope, or max_value=6 with negative_slope=0, "
-                             f"and threshold=0. Received: max_value={max_value!r}, negative_slope={negative_slope!r}, "
-                             f"threshold={threshold!r}")
+            raise ValueError("ReLU computes max_value=None with any negative_slope, or max_value=6 with negative_slope=0, "
+                             "and threshold=0. Received: "
+                             + arguments.given(max_value=max_value, negative_slope=negative_slope, threshold=threshold))
         if self.max_value is not None:
             activation = "relu6"
         elif self.negative_slope:
@@ -79,7 +84,7 @@ class ReLU6(Activation):
 
     config = ()
 
-    def __init__(self, **base):
+    def __init__(self, **base: Unpack[LayerOptions]) -> None:
         super().__init__("relu6", **base)
 
 
@@ -96,7 +101,7 @@ class LeakyReLU(Activation):
 
     config = ("negative_slope",)
 
-    def __init__(self, negative_slope=0.3, **base):
+    def __init__(self, negative_slope: float = 0.3, **base: Unpack[LayerOptions]) -> None:
         self.negative_slope = arguments.number("negative_slope", negative_slope, 0)
         super().__init__({"name": "leaky_relu", "negative_slope": self.negative_slope}, **base)
 
@@ -114,7 +119,7 @@ class ELU(Activation):
 
     config = ("alpha",)
 
-    def __init__(self, alpha=1.0, **base):
+    def __init__(self, alpha: float = 1.0, **base: Unpack[LayerOptions]) -> None:
         self.alpha = arguments.number("alpha", alpha, 0)
         super().__init__({"name": "elu", "alpha": self.alpha}, **base)
 
@@ -129,5 +134,5 @@ class Softmax(Activation):
 
     config = ()
 
-    def __init__(self, **base):
+    def __init__(self, **base: Unpack[LayerOptions]) -> None:
         super().__init__("softmax", **base)

@@ -1,10 +1,16 @@
 """Two-dimensional convolution."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
-from fastcnn.engine.nodes import activated
+from fastcnn.engine.nodes import Node, activated
+from fastcnn.layers.base import LayerOptions
 from fastcnn.layers.windowed import Windowed
+from fastcnn.typing import ActivationName, ArrayLike, Identifier, Padding, Pair, Unpack
 
 
 class _Connected(initializers.Initializer):
@@ -65,17 +71,20 @@ class Conv2D(Windowed):
               "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "exact",
               "connection_table", "kernel_constraint", "bias_constraint")
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, exact=None, connection_table=None, kernel_constraint=None,
-                 bias_constraint=None, **base):
+    def __init__(self, filters: int, kernel_size: Pair, strides: Pair = 1, padding: Padding = "valid",
+                 data_format: str | None = None, dilation_rate: Pair = 1, groups: int = 1, activation: ActivationName = None,
+                 use_bias: bool = True, kernel_initializer: Identifier = "glorot_uniform",
+                 bias_initializer: Identifier = "zeros", kernel_regularizer: Identifier | None = None,
+                 bias_regularizer: Identifier | None = None, exact: bool | None = None,
+                 connection_table: ArrayLike | None = None, kernel_constraint: Identifier | None = None,
+                 bias_constraint: Identifier | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
                          bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
         self.groups = arguments.integer("groups", groups)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.kernel_initializer: Any = initializers.get(kernel_initializer)
+        self.kernel_regularizer: Any = regularizers.get(kernel_regularizer)
+        self.kernel_constraint: Any = constraints.get(kernel_constraint)
         self.exact = None if exact is None else arguments.flag("exact", exact)
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
@@ -85,7 +94,7 @@ class Conv2D(Windowed):
             if self.groups > 1:
                 raise ValueError(f"groups must be 1 beside a connection_table. Received: {self.groups}")
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if shape[2] % self.groups:
             raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
@@ -101,15 +110,15 @@ class Conv2D(Windowed):
         self.pads = pads
         self.kernel = self.add_weight("kernel", (*self.kernel_size, *kernel), start, self.kernel_regularizer,
                                       constraint=self.kernel_constraint)
-        self.bias = self.add_bias(self.filters)
+        self.bias: Any = self.add_bias(self.filters)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         op = self.op
         whole = self.kernel_size == self.input_size[:2] and self.pads == ((0, 0), (0, 0))
         if whole and self.groups == 1 and self.table is None:  # then it is a dense layer, and its kernel lies as that one's
             op = _ops.dense(op.in_size, self.filters, self.use_bias)
         return activated(self.activation, op, self.kernel, self.bias, self.table)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         h, w, _ = self.output_size
         return h * w * self.kernel.size

@@ -1,8 +1,14 @@
 """Transposed two-dimensional convolution."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import _ops, arguments, constraints, initializers, regularizers, settings
-from fastcnn.engine.nodes import activated
+from fastcnn.engine.nodes import Node, activated
+from fastcnn.layers.base import LayerOptions
 from fastcnn.layers.windowed import Windowed
+from fastcnn.typing import ActivationName, Identifier, Padding, Pair, Unpack
 
 
 class Conv2DTranspose(Windowed):
@@ -44,10 +50,13 @@ class Conv2DTranspose(Windowed):
               "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "groups",
               "exact", "kernel_constraint", "bias_constraint")
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
-                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, groups=1,
-                 exact=None, kernel_constraint=None, bias_constraint=None, **base):
+    def __init__(self, filters: int, kernel_size: Pair, strides: Pair = 1, padding: Padding = "valid",
+                 output_padding: Pair | None = None, data_format: str | None = None, dilation_rate: Pair = 1,
+                 activation: ActivationName = None, use_bias: bool = True, kernel_initializer: Identifier = "glorot_uniform",
+                 bias_initializer: Identifier = "zeros", kernel_regularizer: Identifier | None = None,
+                 bias_regularizer: Identifier | None = None, groups: int = 1, exact: bool | None = None,
+                 kernel_constraint: Identifier | None = None, bias_constraint: Identifier | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
                          bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
@@ -55,12 +64,12 @@ class Conv2DTranspose(Windowed):
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters = {self.filters}. Received: {self.groups}")
         self.output_padding = arguments.output_edges(output_padding, self.strides)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.kernel_initializer: Any = initializers.get(kernel_initializer)
+        self.kernel_regularizer: Any = regularizers.get(kernel_regularizer)
+        self.kernel_constraint: Any = constraints.get(kernel_constraint)
         self.exact = None if exact is None else arguments.flag("exact", exact)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if shape[2] % self.groups:
             raise ValueError(f"groups must divide the input's {shape[2]} channels. Received: {self.groups}")
         size, pads = arguments.transposed(self.padding, self.output_padding, shape[:2], self.kernel_size, self.strides,
@@ -72,15 +81,15 @@ class Conv2DTranspose(Windowed):
         self.kernel = self.add_weight("kernel", (*self.kernel_size, self.filters // self.groups, shape[2]),
                                       self.kernel_initializer, self.kernel_regularizer,
                                       constraint=self.kernel_constraint)
-        self.bias = self.add_bias(self.filters)
+        self.bias: Any = self.add_bias(self.filters)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return activated(self.activation, self.op, self.kernel, self.bias)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         h, w, _ = self.input_size
         return h * w * self.kernel.size
 
-    def connections(self):
+    def connections(self) -> int:
         h, w, filters = self.output_size
         return self.multiply_adds() + h * w * filters * self.use_bias

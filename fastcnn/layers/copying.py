@@ -1,10 +1,13 @@
 """What pickle and copy make of layers, and of models, which are layers."""
 
+from __future__ import annotations
+
 import copy
 import io
 import pickle
 import re
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +39,12 @@ class Copied:
         made = super().__reduce_ex__(protocol)
         _check(self, made[2])
         return made
+
+    def alias(self) -> Any:
+        """Another object with the same attributes, parameters included: its own attributes are its own."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
 
 class _Trial(pickle.Pickler):

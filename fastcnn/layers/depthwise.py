@@ -1,8 +1,14 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import _ops, arguments, constraints, initializers, regularizers
 from fastcnn.engine.nodes import Node, activated
+from fastcnn.layers.base import LayerOptions
 from fastcnn.layers.windowed import Windowed
+from fastcnn.typing import ActivationName, Identifier, Padding, Pair, Unpack
 
 
 class DepthwiseConv2D(Windowed):
@@ -37,17 +43,20 @@ class DepthwiseConv2D(Windowed):
               "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer", "bias_regularizer",
               "depthwise_constraint", "bias_constraint")
 
-    def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
-                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, depthwise_constraint=None, bias_constraint=None, **base):
+    def __init__(self, kernel_size: Pair, strides: Pair = 1, padding: Padding = "valid", depth_multiplier: int = 1,
+                 data_format: str | None = None, dilation_rate: Pair = 1, activation: ActivationName = None,
+                 use_bias: bool = True, depthwise_initializer: Identifier = "glorot_uniform",
+                 bias_initializer: Identifier = "zeros", depthwise_regularizer: Identifier | None = None,
+                 bias_regularizer: Identifier | None = None, depthwise_constraint: Identifier | None = None,
+                 bias_constraint: Identifier | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
                          bias_regularizer, bias_constraint, **base)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.depthwise_initializer: Any = initializers.get(depthwise_initializer)
+        self.depthwise_regularizer: Any = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint: Any = constraints.get(depthwise_constraint)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
         self.op = _ops.conv2d(shape, shape[2] * self.depth_multiplier, self.kernel_size, self.strides, self.dilation_rate,
                               pads, shape[2], self.use_bias)
@@ -55,12 +64,12 @@ class DepthwiseConv2D(Windowed):
         self.kernel = self.add_weight("kernel", (*self.kernel_size, shape[2], self.depth_multiplier),
                                       self.depthwise_initializer, self.depthwise_regularizer,
                                       constraint=self.depthwise_constraint)
-        self.bias = self.add_bias(self.output_size[2])
+        self.bias: Any = self.add_bias(self.output_size[2])
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return activated(self.activation, self.op, self.kernel, self.bias)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         h, w, _ = self.output_size
         return h * w * self.kernel.size
 
@@ -101,23 +110,26 @@ class SeparableConv2D(Windowed):
               "depthwise_regularizer", "pointwise_regularizer", "bias_regularizer", "depthwise_constraint",
               "pointwise_constraint", "bias_constraint")
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, depthwise_constraint=None, pointwise_constraint=None,
-                 bias_constraint=None, **base):
+    def __init__(self, filters: int, kernel_size: Pair, strides: Pair = 1, padding: Padding = "valid",
+                 data_format: str | None = None, dilation_rate: Pair = 1, depth_multiplier: int = 1,
+                 activation: ActivationName = None, use_bias: bool = True,
+                 depthwise_initializer: Identifier = "glorot_uniform", pointwise_initializer: Identifier = "glorot_uniform",
+                 bias_initializer: Identifier = "zeros", depthwise_regularizer: Identifier | None = None,
+                 pointwise_regularizer: Identifier | None = None, bias_regularizer: Identifier | None = None,
+                 depthwise_constraint: Identifier | None = None, pointwise_constraint: Identifier | None = None,
+                 bias_constraint: Identifier | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
                          bias_regularizer, bias_constraint, **base)
         self.filters = arguments.integer("filters", filters)
         self.depth_multiplier = arguments.integer("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.depthwise_initializer: Any = initializers.get(depthwise_initializer)
+        self.pointwise_initializer: Any = initializers.get(pointwise_initializer)
+        self.depthwise_regularizer: Any = regularizers.get(depthwise_regularizer)
+        self.pointwise_regularizer: Any = regularizers.get(pointwise_regularizer)
+        self.depthwise_constraint: Any = constraints.get(depthwise_constraint)
+        self.pointwise_constraint: Any = constraints.get(pointwise_constraint)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         c, between = shape[2], shape[2] * self.depth_multiplier
         pads = arguments.pads(self.padding, shape[:2], self.kernel_size, self.strides, self.dilation_rate)
         self.depthwise = _ops.conv2d(shape, between, self.kernel_size, self.strides, self.dilation_rate, pads, c, False)
@@ -130,12 +142,12 @@ class SeparableConv2D(Windowed):
         self.pointwise_kernel = self.add_weight("pointwise_kernel", (1, 1, between, self.filters),
                                                 self.pointwise_initializer, self.pointwise_regularizer,
                                                 constraint=self.pointwise_constraint)
-        self.bias = self.add_bias(self.filters)
+        self.bias: Any = self.add_bias(self.filters)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.depthwise, self.depthwise_kernel),
                 *activated(self.activation, self.pointwise, self.pointwise_kernel, self.bias)]
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         h, w, _ = self.output_size
         return h * w * (self.depthwise_kernel.size + self.pointwise_kernel.size)

@@ -1,10 +1,13 @@
 """Dropout: of single values, and of whole channels."""
 
+from __future__ import annotations
+
 import math
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Unpack
 
 
 class Dropout(Layer):
@@ -28,12 +31,12 @@ class Dropout(Layer):
     training_only = True
     config = ("rate", "seed")
 
-    def __init__(self, rate, seed=None, **base):
+    def __init__(self, rate: float, seed: int | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.rate = arguments.part("rate", rate)
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         op = _ops.dropout(math.prod(self.input_size), self.rate)
         return [Node(op, seed=-1 if self.seed is None else self.seed)]
 
@@ -61,13 +64,14 @@ class SpatialDropout2D(Layer):
     training_only = True
     config = ("rate", "data_format", "seed")
 
-    def __init__(self, rate, data_format=None, seed=None, **base):
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.rate = arguments.part("rate", rate)
         self.data_format = "channels_last" if data_format is None else data_format
         arguments.data_format(self.data_format)
         self.seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         h, w, c = self.input_size
         return [Node(_ops.dropout(c, self.rate, h * w), seed=-1 if self.seed is None else self.seed)]

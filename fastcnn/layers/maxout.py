@@ -1,10 +1,14 @@
 """Maxout."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Unpack
 
 
 class Maxout(Layer):
@@ -26,18 +30,18 @@ class Maxout(Layer):
 
     config = ("group_size",)
 
-    def __init__(self, group_size=2, **base):
+    def __init__(self, group_size: int = 2, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.group_size = arguments.integer("group_size", group_size)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if shape[-1] % self.group_size:
             raise ValueError(f"group_size must divide the input's {shape[-1]} channels. Received: {self.group_size}")
         self.op = _ops.maxout(math.prod(shape[:-1]), shape[-1], self.group_size)
         self.output_size = (*shape[:-1], shape[-1] // self.group_size)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
-    def connections(self):
+    def connections(self) -> int:
         return self.op.in_size

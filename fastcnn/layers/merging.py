@@ -1,16 +1,20 @@
 """Layers of several inputs: sums and the like, value by value, and concatenation."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import BEFORE, Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Unpack
 
 
 class _Merging(Layer):
     merges = True
 
-    def build(self, shapes):
+    def build(self, shapes: Any) -> None:
         self._check_count(shapes)
         if any(shape != shapes[0] for shape in shapes):
             seen = ", ".join(str(shape) for shape in shapes)
@@ -40,7 +44,7 @@ class Add(_Merging):
         [[11.0, 22.0]]
     """
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return self._same("add")
 
 
@@ -55,12 +59,12 @@ class Subtract(_Merging):
         [[-9.0, -18.0]]
     """
 
-    def build(self, shapes):
+    def build(self, shapes: Any) -> None:
         super().build(shapes)
         if len(shapes) != 2:
             raise ValueError(f"Subtract takes two inputs. Received: {len(shapes)}")
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return self._folded(_ops.merge("add", math.prod(self.output_size), 1, -1))
 
 
@@ -75,7 +79,7 @@ class Multiply(_Merging):
         [[10.0, 40.0]]
     """
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return self._same("multiply")
 
 
@@ -90,7 +94,7 @@ class Average(_Merging):
         [[2.0, 4.0]]
     """
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         size, count = math.prod(self.output_size), len(self.input_size)
         last = _ops.merge("add", size, 1 / count, 1 / count)
         return self._folded(*[_ops.merge("add", size)] * (count - 2), last)
@@ -107,7 +111,7 @@ class Maximum(_Merging):
         [[3.0, 2.0]]
     """
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return self._same("maximum")
 
 
@@ -122,7 +126,7 @@ class Minimum(_Merging):
         [[1.0, 0.0]]
     """
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return self._same("minimum")
 
 
@@ -142,12 +146,12 @@ class Concatenate(_Merging):
 
     config = ("axis",)
 
-    def __init__(self, axis=-1, **base):
+    def __init__(self, axis: int = -1, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.axis = arguments.integer("axis", axis, -16, 16)
         self._turned = False  # is axis 1 of an image its channels?
 
-    def build(self, shapes):
+    def build(self, shapes: Any) -> None:
         self._check_count(shapes, 1)
         rank = len(shapes[0])
         axis = self.axis if self.axis > 0 else self.axis + rank + 1
@@ -166,7 +170,7 @@ class Concatenate(_Merging):
         self._turned = any(symbol.first for symbol in symbols)
         return super()._connect(symbols)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         rows, after = math.prod(self.output_size[:self.along]), math.prod(self.output_size[self.along + 1:])
         whole, at, nodes = self.output_size[self.along] * after, 0, []
         for number, shape in enumerate(self.input_size):

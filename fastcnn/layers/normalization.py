@@ -1,10 +1,15 @@
 """Normalization layers."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from fastcnn import _ops, arguments, constraints, initializers, regularizers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Identifier, Pair, Unpack
 
 
 class LocalResponseNormalization(Layer):
@@ -30,7 +35,8 @@ class LocalResponseNormalization(Layer):
 
     config = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, **base):
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, alpha_mode: str = "sum",
+                 mode: str = "across_channels", groups: int = 1, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.size = arguments.integer("size", size)
         self.alpha, self.beta, self.k = (arguments.number(n, v) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
@@ -40,7 +46,7 @@ class LocalResponseNormalization(Layer):
         if self.groups > 1 and self.mode == "within_channel":
             raise ValueError(f"groups must be 1 within channels, where none sees another. Received: {self.groups}")
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if self.mode == "within_channel":
             if len(shape) != 3:
                 raise ValueError(f"normalization within channels works on samples of shape (height, width, channels). "
@@ -51,27 +57,30 @@ class LocalResponseNormalization(Layer):
         self.op = _ops.local_response_norm(math.prod(shape[:-1]), shape[-1], self.size, self.alpha, self.beta, self.k,
                                            self.alpha_mode == "mean", self.groups)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
 
 class _Normalization(Layer):
     """What normalizations by mean and variance have in common: gamma and beta."""
 
-    def __init__(self, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
-                 beta_constraint, gamma_constraint, **base):
+    def __init__(self, epsilon: float, center: bool, scale: bool, beta_initializer: Identifier,
+                 gamma_initializer: Identifier, beta_regularizer: Identifier | None, gamma_regularizer: Identifier | None,
+                 beta_constraint: Identifier | None, gamma_constraint: Identifier | None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.epsilon = arguments.number("epsilon", epsilon, 0)
         self.center, self.scale = arguments.flag("center", center), arguments.flag("scale", scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.beta_initializer: Any = initializers.get(beta_initializer)
+        self.gamma_initializer: Any = initializers.get(gamma_initializer)
+        self.beta_regularizer: Any = regularizers.get(beta_regularizer)
+        self.gamma_regularizer: Any = regularizers.get(gamma_regularizer)
+        self.beta_constraint: Any = constraints.get(beta_constraint)
+        self.gamma_constraint: Any = constraints.get(gamma_constraint)
 
-    def add_scale_and_center(self, shape):
-        self.gamma = self.beta = None
+    def add_scale_and_center(self, shape: Sequence[int]) -> None:
+        self.gamma: Any = None
+        self.beta: Any = None
         if self.scale:
             self.gamma = self.add_weight("gamma", shape, self.gamma_initializer, self.gamma_regularizer,
                                          constraint=self.gamma_constraint)
@@ -79,15 +88,15 @@ class _Normalization(Layer):
             self.beta = self.add_weight("beta", shape, self.beta_initializer, self.beta_regularizer,
                                         constraint=self.beta_constraint)
 
-    def check_channels_last(self, shape):
+    def check_channels_last(self, shape: Sequence[int]) -> None:
         if self.axis not in (-1, len(shape)):
             raise ValueError(f"axis must be the last, -1 or {len(shape)} for samples of shape {shape}, whatever the "
                              f"data_format. Received: {self.axis}")
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         return self.scale * math.prod(self.input_size)
 
-    def connections(self):
+    def connections(self) -> int:
         return (self.scale + self.center) * math.prod(self.input_size)
 
 
@@ -126,17 +135,20 @@ class BatchNormalization(_Normalization):
               "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
               "beta_constraint", "gamma_constraint")
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **base):
+    def __init__(self, axis: Pair = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
+                 scale: bool = True, beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
+                 moving_mean_initializer: Identifier = "zeros", moving_variance_initializer: Identifier = "ones",
+                 beta_regularizer: Identifier | None = None, gamma_regularizer: Identifier | None = None,
+                 beta_constraint: Identifier | None = None, gamma_constraint: Identifier | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **base)
         self.axis = arguments.integer("axis", axis, -1)
         self.momentum = arguments.number("momentum", momentum, 0, 1)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean_initializer: Any = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer: Any = initializers.get(moving_variance_initializer)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.check_channels_last(shape)
         self.pixels, c = math.prod(shape[:-1]), shape[-1]
         self.add_scale_and_center((c,))
@@ -147,10 +159,10 @@ class BatchNormalization(_Normalization):
         op = _ops.batch_norm(self.pixels, self.input_size[-1], self.epsilon, self.scale, self.center, self.momentum, fixed)
         return Node(op, self.gamma, self.beta, moving=(self.moving_mean, self.moving_variance))
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [self._node(fixed=True)]
 
-    def training_nodes(self):
+    def training_nodes(self) -> list[Node] | None:
         return [self._node(fixed=not self.trainable)]
 
 
@@ -181,20 +193,23 @@ class LayerNormalization(_Normalization):
     config = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer", "beta_regularizer",
               "gamma_regularizer", "beta_constraint", "gamma_constraint")
 
-    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros", gamma_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **base):
+    def __init__(self, axis: Pair = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+                 beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
+                 beta_regularizer: Identifier | None = None, gamma_regularizer: Identifier | None = None,
+                 beta_constraint: Identifier | None = None, gamma_constraint: Identifier | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **base)
         several = isinstance(axis, (tuple, list))
         self.axis = [arguments.integer("axis", a, -32) for a in axis] if several else arguments.integer("axis", axis, -32)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         own = shape[len(shape) - arguments.last_axes("axis", self.axis, len(shape) + 1, 1):]
         self.add_scale_and_center(own)
         width = math.prod(own)
         self.op = _ops.group_norm(math.prod(shape) // width, 1, 1, width, self.epsilon, self.scale, self.center)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op, self.gamma, self.beta)]
 
 
@@ -224,19 +239,21 @@ class GroupNormalization(_Normalization):
 
     config = ("groups", *LayerNormalization.config)
 
-    def __init__(self, groups=32, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
-                 gamma_constraint=None, **base):
+    def __init__(self, groups: int = 32, axis: Pair = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+                 beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
+                 beta_regularizer: Identifier | None = None, gamma_regularizer: Identifier | None = None,
+                 beta_constraint: Identifier | None = None, gamma_constraint: Identifier | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **base)
         self.groups = arguments.integer("groups", groups, -1)
         self.axis = arguments.integer("axis", axis, -1)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.check_channels_last(shape)
         c, groups = shape[-1], arguments.groups(self.groups, shape[-1])
         self.add_scale_and_center((c,))
         self.op = _ops.group_norm(1, math.prod(shape[:-1]), groups, c // groups, self.epsilon, self.scale, self.center)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op, self.gamma, self.beta)]

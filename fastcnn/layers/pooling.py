@@ -1,10 +1,14 @@
 """Pooling: the maximum, a mean or a norm of windows, or of whole images."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Config, Padding, Pair, Unpack
 
 
 class _Pooling2D(Layer):
@@ -12,7 +16,8 @@ class _Pooling2D(Layer):
     kind = None
     config = ("pool_size", "strides", "padding", "data_format", "ceil_mode")
 
-    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False, **base):
+    def __init__(self, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
+                 data_format: str | None = None, ceil_mode: bool = False, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.pool_size = arguments.pair("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
@@ -20,17 +25,17 @@ class _Pooling2D(Layer):
         self.data_format = arguments.layout(data_format)
         self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         pads = arguments.pool_pads(self.padding, shape[:2], self.pool_size, self.strides)
         self.op = _ops.pool2d(self.kind, shape, self.pool_size, self.strides, pads,
                               self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False),
                               getattr(self, "p", 1.0))
         self.output_size = self.op.out_shape
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
-    def connections(self):
+    def connections(self) -> int:
         return self.op.out_size * self.pool_size[0] * self.pool_size[1]
 
 
@@ -73,8 +78,9 @@ class AveragePooling2D(_Pooling2D):
     kind = "avg"
     config = (*_Pooling2D.config, "count_include_pad")
 
-    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False,
-                 count_include_pad=False, **base):
+    def __init__(self, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
+                 data_format: str | None = None, ceil_mode: bool = False, count_include_pad: bool = False,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
         self.count_include_pad = arguments.flag("count_include_pad", count_include_pad)
 
@@ -120,7 +126,8 @@ class LpPooling2D(_Pooling2D):
     kind = "lp"
     config = ("p", *_Pooling2D.config)
 
-    def __init__(self, p, pool_size=2, strides=None, padding="valid", data_format=None, ceil_mode=False, **base):
+    def __init__(self, p: float, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
+                 data_format: str | None = None, ceil_mode: bool = False, **base: Unpack[LayerOptions]) -> None:
         super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
         self.p = arguments.number("p", p, 1, 1e6)
 
@@ -146,29 +153,29 @@ class AdaptiveAveragePooling2D(Layer):
     spatial = True
     config = ("data_format",)
 
-    def __init__(self, output_size, data_format=None, **base):
+    def __init__(self, output_size: Pair, data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.windows = arguments.pair("output_size", output_size)
         self.data_format = arguments.layout(data_format)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.op = _ops.adaptive_avg_pool2d(shape, self.windows)
         self.output_size = self.op.out_shape
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
-    def connections(self):
+    def connections(self) -> int:
         per_axis = [sum(-(-(i + 1) * size // count) - i * size // count for i in range(count))
                     for size, count in zip(self.input_size, self.windows)]
         return math.prod(per_axis) * self.input_size[2]
 
     # `output_size` is every layer's word for the shape of its result, so the argument is kept as `windows`
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"output_size": self.windows, **super().get_config()}
 
-    def reset(self, **given):
+    def reset(self, **given: Any) -> None:
         super().reset(**{"output_size": self.windows, **given})
 
 
@@ -177,19 +184,19 @@ class _GlobalPooling2D(Layer):
     kind = None
     config = ("data_format", "keepdims")
 
-    def __init__(self, data_format=None, keepdims=False, **base):
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.data_format = arguments.layout(data_format)
         self.keepdims = arguments.flag("keepdims", keepdims)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.op = _ops.pool2d(self.kind, shape, shape[:2], shape[:2], ((0, 0), (0, 0)))
         self.output_size = (1, 1, shape[2]) if self.keepdims else shape[2:]
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
-    def connections(self):
+    def connections(self) -> int:
         return self.op.in_size
 
 

@@ -1,8 +1,13 @@
 """PReLU."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import activations, arguments, initializers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Identifier, Pair, Unpack
 
 
 class PReLU(Layer):
@@ -28,15 +33,16 @@ class PReLU(Layer):
 
     config = ("alpha_initializer", "shared_axes")
 
-    def __init__(self, alpha_initializer="zeros", shared_axes=None, **base):
+    def __init__(self, alpha_initializer: Identifier = "zeros", shared_axes: Pair | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
-        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_initializer: Any = initializers.get(alpha_initializer)
         if shared_axes is not None:
             axes = shared_axes if isinstance(shared_axes, (tuple, list)) else (shared_axes,)
             shared_axes = [arguments.integer("shared_axes", axis) for axis in axes]
         self.shared_axes = shared_axes
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         shared = self.shared_axes or ()
         if any(axis > len(shape) for axis in shared):
             raise ValueError(f"shared_axes must lie in 1 … {len(shape)} for samples of shape {shape}. "
@@ -45,8 +51,8 @@ class PReLU(Layer):
         self.op = activations.prelu_op(shape, slopes)
         self.alpha = self.add_weight("alpha", slopes, self.alpha_initializer)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op, self.alpha)]
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         return self.op.in_size

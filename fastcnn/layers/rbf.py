@@ -1,8 +1,13 @@
 """Euclidean radial basis functions: LeNet-5's output."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import _ops, arguments, initializers
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, Options
+from fastcnn.typing import Config, Identifier, Unpack
 
 
 class RBF(Layer):
@@ -31,24 +36,25 @@ class RBF(Layer):
     config = ("units", "prototype_initializer")
     smallest_wins = True
 
-    def __init__(self, units, prototype_initializer="random_signs", trainable=False, **base):
+    def __init__(self, units: int, prototype_initializer: Identifier = "random_signs", trainable: bool = False,
+                 **base: Unpack[Options]) -> None:
         super().__init__(trainable=trainable, **base)
         self.units = arguments.integer("units", units)
-        self.prototype_initializer = initializers.get(prototype_initializer)
+        self.prototype_initializer: Any = initializers.get(prototype_initializer)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if len(shape) != 1:
             raise ValueError(f"RBF works on samples of one dimension; put Flatten() before it. Received: {shape}")
         self.op = _ops.rbf(shape[0], self.units)
         self.output_size = (self.units,)
         self.prototypes = self.add_weight("prototypes", (self.units, shape[0]), self.prototype_initializer)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op, self.prototypes)]
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         return self.prototypes.size
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The constructor's arguments in JSON's types."""
         return {**super().get_config(), "trainable": self.trainable}

@@ -1,14 +1,18 @@
 """Values moved and scaled by constants: given ones, or such as data ask for."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.batches import data, streams
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
 from fastcnn.ops.rescale import constants
+from fastcnn.typing import ArrayLike, Data, Pair, Unpack
 
 _LEAST = 1e-7       # standard deviation that values are divided by, as in Keras
 _SLICE = 1 << 20    # values looked at together
@@ -37,17 +41,17 @@ class Rescaling(Layer):
 
     config = ("scale", "offset")
 
-    def __init__(self, scale, offset=0.0, **base):
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.scale, self.offset = _numbers("scale", scale), _numbers("offset", offset)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         size, c = math.prod(shape), shape[-1]
         scale, offset = (arguments.channels(n, v, c) for n, v in (("scale", self.scale), ("offset", self.offset)))
         self.constants = constants(size, np.zeros(c), scale, offset)
         self.op = _ops.rescale(size, self.constants.shape[1])
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op, constant=self.constants)]
 
 
@@ -73,18 +77,20 @@ class Normalization(Layer):
 
     config = ("axis", "mean", "variance", "invert")
 
-    def __init__(self, axis=-1, mean=None, variance=None, invert=False, **base):
+    def __init__(self, axis: Pair | None = -1, mean: ArrayLike | None = None, variance: ArrayLike | None = None,
+                 invert: bool = False, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.axis = axis[0] if isinstance(axis, (tuple, list)) and len(axis) == 1 else axis
         if self.axis is not None:
             self.axis = arguments.integer("axis", self.axis, -1)
         if (mean is None) != (variance is None):
-            raise ValueError(f"mean and variance must come together. Received: mean={mean!r}, variance={variance!r}")
+            raise ValueError("mean and variance must come together. Received: "
+                             + arguments.given(mean=mean, variance=variance))
         self.invert = arguments.flag("invert", invert)
         self.mean = None if mean is None else _numbers("mean", mean)
         self.variance = None if variance is None else _numbers("variance", variance)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if self.axis not in (None, -1, len(shape)):
             raise ValueError(f"axis must be −1, the channels, or None. Received: {self.axis}")
         size = math.prod(shape)
@@ -100,7 +106,7 @@ class Normalization(Layer):
         values = (none, deviation, mean) if self.invert else (mean, 1 / deviation, none)
         self.constants[...] = constants(self.op.in_size, *values)
 
-    def adapt(self, x):
+    def adapt(self, x: Data) -> None:
         """Sets mean and variance to those of some data.
 
         Args:
@@ -128,7 +134,7 @@ class Normalization(Layer):
             raise ValueError(f"x must be of finite numbers. Received: mean {mean.tolist()}")
         self.reset(mean=tuple(mean.tolist()), variance=tuple((squares / count).tolist()))
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         if self.mean is None:
             raise ValueError(f"layer {self.name!r} needs a mean and a variance: give them, or call adapt(x). Received: none")
         return [Node(self.op, constant=self.constants)]

@@ -1,20 +1,25 @@
 """Layers that move values or repeat them: edges, enlarged images, other shapes and orders of axes."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from fastcnn import _ops, arguments
 from fastcnn.engine.nodes import Node
-from fastcnn.layers.base import Layer
+from fastcnn.layers.base import Layer, LayerOptions
+from fastcnn.typing import Edges, Pair, Unpack
 
 
 class _Edges2D(Layer):
     spatial = True
 
-    def __init__(self, data_format=None, **base):
+    def __init__(self, data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.data_format = arguments.layout(data_format)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
 
@@ -35,11 +40,11 @@ class ZeroPadding2D(_Edges2D):
 
     config = ("padding", "data_format")
 
-    def __init__(self, padding=1, data_format=None, **base):
+    def __init__(self, padding: Edges = 1, data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, **base)
         self.padding = arguments.edges("padding", padding)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.op = _ops.pad2d(shape, self.padding)
         self.output_size = self.op.out_shape
 
@@ -61,11 +66,12 @@ class Cropping2D(_Edges2D):
 
     config = ("cropping", "data_format")
 
-    def __init__(self, cropping=((0, 0), (0, 0)), data_format=None, **base):
+    def __init__(self, cropping: Edges = ((0, 0), (0, 0)), data_format: str | None = None,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, **base)
         self.cropping = arguments.edges("cropping", cropping)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if any(sum(side) >= size for side, size in zip(self.cropping, shape)):
             raise ValueError(f"cropping must leave at least one pixel of {shape[0]} × {shape[1]}. Received: {self.cropping}")
         self.op = _ops.pad2d(shape, tuple(tuple(-p for p in side) for side in self.cropping))
@@ -92,17 +98,18 @@ class UpSampling2D(Layer):
     spatial = True
     config = ("size", "data_format", "interpolation")
 
-    def __init__(self, size=2, data_format=None, interpolation="nearest", **base):
+    def __init__(self, size: Pair = 2, data_format: str | None = None, interpolation: str = "nearest",
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.size = arguments.pair("size", size)
         self.data_format = arguments.layout(data_format)
         self.interpolation = arguments.choice("interpolation", interpolation, ("nearest", "bilinear"))
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.op = _ops.upsample2d(shape, self.size, self.interpolation == "bilinear")
         self.output_size = self.op.out_shape
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return [Node(self.op)]
 
 
@@ -112,7 +119,7 @@ _TO_FIRST, _TO_LAST = (2, 0, 1), (1, 2, 0)  # (rows, columns, channels) → (cha
 class _Arranged(Layer):
     """A layer that speaks of axes or of the order of values: those that users see."""
 
-    def __init__(self, data_format=None, **base):
+    def __init__(self, data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.data_format = arguments.layout(data_format)
 
@@ -146,7 +153,7 @@ class Reshape(_Arranged):
 
     config = ("target_shape", "data_format")
 
-    def __init__(self, target_shape, data_format=None, **base):
+    def __init__(self, target_shape: Sequence[int], data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, **base)
         if not isinstance(target_shape, (tuple, list)) or not target_shape:
             raise TypeError(f"target_shape must be a tuple of integers. Received: {arguments.shown(target_shape)}")
@@ -155,7 +162,7 @@ class Reshape(_Arranged):
             raise ValueError("target_shape must hold positive integers; one may be −1. "
                              f"Received: {arguments.shown(target_shape)}")
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         count, known = math.prod(shape), math.prod(n for n in self.target_shape if n > 0)
         target = tuple(count // known if n < 0 else n for n in self.target_shape)
         if math.prod(target) != count:
@@ -163,7 +170,7 @@ class Reshape(_Arranged):
         self.target = target
         self.output_size = tuple(target[axis] for axis in _TO_LAST) if self._turned(target) else target
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         before = _permuted(self.input_size, _TO_FIRST) if self._turned(self.input_size) else []
         return before + (_permuted(self.target, _TO_LAST) if self._turned(self.target) else [])
 
@@ -185,11 +192,11 @@ class Permute(_Arranged):
 
     config = ("dims", "data_format")
 
-    def __init__(self, dims, data_format=None, **base):
+    def __init__(self, dims: Sequence[int], data_format: str | None = None, **base: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, **base)
         self.dims = arguments.order("dims", dims, len(dims) if isinstance(dims, (tuple, list)) else 1)
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         if len(shape) != len(self.dims):
             raise ValueError(f"dims must hold each of the {len(shape)} axes of a sample once. Received: {self.dims}")
         self.order = [d - 1 for d in self.dims]
@@ -197,5 +204,5 @@ class Permute(_Arranged):
             self.order = [_TO_FIRST[self.order[axis]] for axis in _TO_LAST]
         self.output_size = tuple(shape[axis] for axis in self.order)
 
-    def nodes(self):
+    def nodes(self) -> list[Node] | None:
         return _permuted(self.input_size, self.order)

@@ -1,9 +1,17 @@
 """Values without numbers: what a layer gives when it is called on such, so that models can be written down as in Keras'
 functional API."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
+
+from fastcnn import arguments
 
 _order = count(1)
+_COMPUTE = "only layers compute with values of a model that is being written down: layers.Activation('relu'), " \
+           "layers.Rescaling(scale, offset), layers.Add()([a, b]) …, or a subclass of Layer; functions take arrays"
 
 
 class Call:
@@ -38,30 +46,29 @@ class Symbol:
     """
 
     __slots__ = ("call", "index", "size", "first", "taken", "__weakref__")
-    __array_ufunc__ = None  # NumPy leaves it alone
 
-    def __init__(self, call, index, size, first=None, taken=False):
+    def __init__(self, call: Call, index: int, size: Sequence[int], first: bool | None = None, taken: bool = False) -> None:
         self.call, self.index, self.size, self.first, self.taken = call, index, tuple(size), first, taken
 
     def __reduce__(self):
         return _symbol_again, (self.call, self.index, self.size, self.first, self.taken)
 
     @property
-    def layer(self):
+    def layer(self) -> Any:
         """The layer that gives it."""
         return self.call.layer
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[Any, ...]:
         """As users see it, the batch as None."""
         return (None, *turned(self.size, self.first))
 
     @property
-    def name(self):
+    def name(self) -> Any:
         """That of its layer."""
         return self.layer.name
 
-    def decide(self, first, layer):
+    def decide(self, first: bool, layer: Any) -> None:
         """Takes the data format of a layer that is called on it.
 
         Raises:
@@ -76,37 +83,54 @@ class Symbol:
         elif self.first not in (None, first):
             names = {True: "channels_first", False: "channels_last"}
             raise ValueError(f"all layers of a model must have one data_format, {names[self.first]!r}. Received: "
-                             f"{names[first]!r} in layer {layer.name!r}")
+                             f"{arguments.shown(names[first])} in layer {arguments.shown(layer.name)}")
         self.first = first
 
     def __repr__(self):
         return f"<Symbol of shape {self.shape}, from {self.layer.name!r}>"
 
-    def _merged(self, name, other, swapped=False):
+    def _merged(self, name, other):
         if not isinstance(other, Symbol):
-            return NotImplemented
+            raise self._refused(_COMPUTE, other)
         from fastcnn import layers
 
-        return getattr(layers, name)()([other, self] if swapped else [self, other])
+        return getattr(layers, name)()([self, other])
 
-    def __add__(self, other):
+    def __add__(self, other: Symbol) -> Symbol:
         return self._merged("Add", other)
 
-    def __sub__(self, other):
+    def __sub__(self, other: Symbol) -> Symbol:
         return self._merged("Subtract", other)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Symbol) -> Symbol:
         return self._merged("Multiply", other)
 
-    def __array__(self, *args, **kwargs):
-        raise TypeError(f"this takes arrays, not values of a model that is being written down; layers take both. "
-                        f"Received: {self!r}")
+    # What is done with numbers alone
 
-    def __iter__(self):
-        raise TypeError(f"the value of one layer cannot be taken apart. Received: {self!r}")
+    def _refused(self, why, *others):
+        return TypeError(f"{why}. Received: {' and '.join(map(arguments.shown, (self, *others)))}")
+
+    def _compute(self, *others):
+        raise self._refused(_COMPUTE, *others)
+
+    __radd__ = __rsub__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = _compute
+    __matmul__ = __rmatmul__ = __neg__ = __pos__ = __abs__ = __float__ = __int__ = _compute
+    __lt__ = __le__ = __gt__ = __ge__ = _compute
+
+    def __array__(self, dtype=None, copy=None):
+        raise self._refused(_COMPUTE)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        raise self._refused(_COMPUTE, *(other for other in inputs if other is not self))
+
+    def _take_apart(self, *place: Any) -> Any:
+        raise self._refused("the value of one layer cannot be taken apart; layers.Cropping2D, Reshape and Permute change "
+                            "its shape", *place)
+
+    __iter__ = __getitem__ = __len__ = _take_apart
 
     def __bool__(self):
-        raise TypeError(f"a value that is not known yet is neither true nor false. Received: {self!r}")
+        raise self._refused("a value that is not known yet is neither true nor false")
 
 
 def _call_again(layer, inputs, number):
@@ -140,5 +164,6 @@ def symbols_in(x):
     if not isinstance(x, (list, tuple)) or not any(isinstance(part, Symbol) for part in x):
         return None
     if not all(isinstance(part, Symbol) for part in x):
-        raise TypeError(f"a layer is called on symbols or on arrays, not on both. Received: {[type(p).__name__ for p in x]}")
+        raise TypeError(f"a layer is called on symbols or on arrays, not on both. Received: "
+                        f"{', '.join(map(arguments.shown, x))}")
     return list(x)

@@ -1,9 +1,15 @@
 """Cross-entropies."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.losses.base import LabelLoss, OpLoss
+from fastcnn.typing import Array
 
 _SINGLE = "'sigmoid' and binary_crossentropy"
 
@@ -32,27 +38,27 @@ class SparseCategoricalCrossentropy(LabelLoss):
     config = ("from_logits", "ignore_class", "label_smoothing")
     needs_classes = _SINGLE
 
-    def __init__(self, from_logits=False, ignore_class=None, label_smoothing=0.0):
+    def __init__(self, from_logits: bool = False, ignore_class: int | None = None, label_smoothing: float = 0.0) -> None:
         self.from_logits = arguments.flag("from_logits", from_logits)
         self.ignore_class = None if ignore_class is None else arguments.integer("ignore_class", ignore_class, -2**31)
         self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
 
     @property
-    def function(self):
+    def function(self) -> str:
         """The op: softmax and cross-entropy together, or the latter alone."""
         return "softmax_cross_entropy" if self.from_logits else "categorical_cross_entropy"
 
     @property
-    def link(self):
+    def link(self) -> str | None:
         """What makes probabilities of predictions."""
         return "softmax" if self.from_logits else None
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"label_smoothing": self.label_smoothing}
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         return {**self.constants, "ignore_class": None if self.ignore_class is None else -1}  # as `prepare` calls it
 
 
@@ -78,11 +84,11 @@ class CategoricalCrossentropy(OpLoss):
     least, most, needs_classes = 0, 1, _SINGLE
     link = SparseCategoricalCrossentropy.link
 
-    def __init__(self, from_logits=False, label_smoothing=0.0):
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = arguments.flag("from_logits", from_logits)
         self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
 
-    def prepare(self, y, output_size):
+    def prepare(self, y: Any, output_size: Sequence[int]) -> tuple[Array, bool]:
         shape = np.shape(y)
         if len(output_size) == 1 < output_size[0] and shape[1:] in ((), (1,)):
             raise ValueError(f"y must be one-hot rows {(None, *output_size)} for {self.name}; labels go with "
@@ -90,7 +96,7 @@ class CategoricalCrossentropy(OpLoss):
         return super().prepare(y, output_size)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"label_smoothing": self.label_smoothing}
 
 
@@ -116,20 +122,20 @@ class BinaryCrossentropy(OpLoss):
     least, most = 0, 1
     elsewhere = "; −1 and 1 go with hinge, labels of several classes with sparse_categorical_crossentropy"
 
-    def __init__(self, from_logits=False, label_smoothing=0.0):
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = arguments.flag("from_logits", from_logits)
         self.label_smoothing = arguments.number("label_smoothing", label_smoothing, 0, 1)
 
     @property
-    def threshold(self):
+    def threshold(self) -> float:
         """Half a probability, whose logit is 0."""
         return 0.0 if self.from_logits else 0.5
 
     @property
-    def link(self):
+    def link(self) -> str | None:
         """What makes probabilities of predictions."""
         return "sigmoid" if self.from_logits else None
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}

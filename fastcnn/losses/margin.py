@@ -1,8 +1,14 @@
 """Losses that ask for a margin, and for nothing beyond it."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn.losses.base import LabelLoss, OpLoss
+from fastcnn.typing import Array
 
 
 class _Signs(OpLoss):
@@ -10,7 +16,7 @@ class _Signs(OpLoss):
 
     threshold = 0.0
 
-    def prepare(self, y, output_size):
+    def prepare(self, y: Any, output_size: Sequence[int]) -> tuple[Array, bool]:
         y, sparse = super().prepare(y, output_size)
         negative, zero = np.any(y == -1), np.any(y == 0)
         if negative and zero or not np.all((y == 1) | (y == 0) | (y == -1)):

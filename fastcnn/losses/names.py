@@ -1,5 +1,7 @@
 """Losses by the names that `compile` takes."""
 
+from __future__ import annotations
+
 from fastcnn import arguments, registry
 from fastcnn.losses import functions
 from fastcnn.losses.base import Loss
@@ -7,6 +9,7 @@ from fastcnn.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentr
 from fastcnn.losses.margin import CategoricalHinge, Hinge, MulticlassHinge, SquaredHinge
 from fastcnn.losses.rbf import RBFMaximumAPosteriori, RBFMeanSquaredError
 from fastcnn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from fastcnn.typing import Config, Identifier
 
 _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, Hinge, Huber, MeanAbsoluteError, MeanSquaredError,
             MulticlassHinge, SparseCategoricalCrossentropy, SquaredHinge)
@@ -26,7 +29,7 @@ _MEANT = {  # elsewhere: here
 _FUNCTIONS = [(getattr(functions, cls.name), cls) for cls in _CLASSES]
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Loss:
     """A loss from its name ("mse", "sparse_categorical_crossentropy" …), class, function, configuration or itself.
 
     Example:
@@ -43,11 +46,12 @@ def get(identifier):
     return loss
 
 
-def serialize(loss):
+def serialize(loss: Loss) -> Config | None:
     """What `get` accepts, in JSON's types; None for a loss written in Python.
 
     Example:
         >>> serialize(fastcnn.losses.Huber(0.5))
         {'class_name': 'Huber', 'config': {'delta': 0.5}}
     """
+    arguments.instance("loss", loss, Loss, "a fastcnn.losses.Loss")
     return None if loss.kind is None else registry.serialize(loss)

@@ -1,5 +1,9 @@
 """Losses of distances from the classes' prototypes: LeNet-5's, for models that end in `layers.RBF`."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.losses.base import LabelLoss
 
@@ -43,9 +47,9 @@ class RBFMaximumAPosteriori(_RBFLoss):
     name = function = "rbf_maximum_a_posteriori"
     config = ("j",)
 
-    def __init__(self, j=0.1):
+    def __init__(self, j: float = 0.1) -> None:
         self.j = arguments.number("j", j)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"j": self.j}

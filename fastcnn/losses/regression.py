@@ -1,10 +1,22 @@
 """Losses of real-valued predictions."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.losses.base import OpLoss
+from fastcnn.typing import Array
 
 
-class MeanSquaredError(OpLoss):
+class _Regression(OpLoss):
+    def of_classes(self, numbers: Array, output_size: Sequence[int]) -> Array:
+        raise TypeError(f"y must hold numbers for {self.name}; names of classes go with sparse_categorical_crossentropy, or "
+                        f"with binary_crossentropy and a single output. Received: names")
+
+
+class MeanSquaredError(_Regression):
     """The mean of (prediction − target)² over each sample.
 
     Shape:
@@ -18,7 +30,7 @@ class MeanSquaredError(OpLoss):
     name = function = "mean_squared_error"
 
 
-class MeanAbsoluteError(OpLoss):
+class MeanAbsoluteError(_Regression):
     """The mean of |prediction − target| over each sample.
 
     Shape:
@@ -32,7 +44,7 @@ class MeanAbsoluteError(OpLoss):
     name = function = "mean_absolute_error"
 
 
-class Huber(OpLoss):
+class Huber(_Regression):
     """The mean over each sample of d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere; d = prediction − target.
 
     Args:
@@ -51,9 +63,9 @@ class Huber(OpLoss):
     name = function = "huber"
     config = ("delta",)
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self.delta = arguments.small("delta", delta)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"delta": self.delta}

@@ -1,9 +1,14 @@
 """How often predictions are right."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.metrics.base import Deciding, Mean, aligned, labels_of, same_shape, unknown, weighted
+from fastcnn.typing import ArrayLike
 
 _BEST = "largest", "smallest"
 
@@ -17,7 +22,7 @@ class _BestAccuracy(_Accuracy):
 
     config = ("name", "best")
 
-    def __init__(self, name=None, best="largest"):
+    def __init__(self, name: str | None = None, best: str = "largest") -> None:
         super().__init__(name)
         self.best = arguments.choice("best", best, _BEST)
 
@@ -89,22 +94,22 @@ class BinaryAccuracy(Deciding, _Accuracy):
 
     config = ("name", "threshold")
 
-    def __init__(self, name=None, threshold=None):
+    def __init__(self, name: str | None = None, threshold: float | None = None) -> None:
         super().__init__(name)
         self.threshold = None if threshold is None else arguments.number("threshold", threshold)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         super().reset_state()
         self._of_signs, self._signs = 0.0, False  # the total if 0 is the threshold; has a target been −1?
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         super().update_state(y_true, y_pred, sample_weight)
         if self.threshold is None and self.middle != 0:
             y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
             self._of_signs += weighted(self._right(y_true, y_pred, 0), sample_weight)[0]
             self._signs |= bool(np.any(y_true == -1))
 
-    def result(self):
+    def result(self) -> Any:
         return self._of_signs / self._count if self._signs and self._count else super().result()
 
     def _values(self, y_true, y_pred):
@@ -132,7 +137,7 @@ class TopKCategoricalAccuracy(_Accuracy):
 
     config = ("name", "k", "best")
 
-    def __init__(self, k=5, name=None, best="largest"):
+    def __init__(self, k: int = 5, name: str | None = None, best: str = "largest") -> None:
         super().__init__(name)
         self.k, self.best = arguments.integer("k", k), arguments.choice("best", best, _BEST)
 

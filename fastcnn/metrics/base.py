@@ -1,8 +1,13 @@
 """What a metric is; the mean that most are, a user's function, and the shapes that targets may have."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, registry
+from fastcnn.typing import Array, ArrayLike
 
 
 class Metric(registry.Configurable):
@@ -24,29 +29,29 @@ class Metric(registry.Configurable):
     """
 
     config = ("name",)
-    direction = None  # "max" or "min": which way is better, for callbacks with mode="auto"
+    direction: str | None = None  # "max" or "min": which way is better, for callbacks with mode="auto"
 
-    def __init__(self, name=None):
+    def __init__(self, name: str | None = None) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a string. Received: {arguments.shown(name)}")
         self.name = registry.snake(type(self).__name__) if name is None else name
         self.reset_state()
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> None:
         """Take in one batch: targets (samples, …), predictions (samples, …), weights (samples,) or None."""
         raise NotImplementedError(f"{type(self).__name__} must define update_state and result")
 
-    def result(self):
+    def result(self) -> Any:
         """The value so far, as a float."""
         raise NotImplementedError(f"{type(self).__name__} must define update_state and result")
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forget all batches; also called by `__init__`."""
 
-    def follow(self, loss):
+    def follow(self, loss: Any) -> None:
         """Called by `compile`: what predictions mean depends on the loss, a `fastcnn.losses.Loss` or None."""
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The value so far, with this batch."""
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
@@ -55,15 +60,15 @@ class Metric(registry.Configurable):
 class Mean(Metric):
     """The weighted mean of what a subclass' `_values` returns: (samples, …), numbers or booleans."""
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> None:
         total, count = weighted(self._values(np.asarray(y_true), np.asarray(y_pred)), sample_weight)
         self._total += total
         self._count += count
 
-    def result(self):
+    def result(self) -> float:
         return self._total / self._count if self._count else 0.0
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._total = self._count = 0.0
 
 
@@ -92,12 +97,12 @@ class Deciding(Metric):
     middle = 0.5  # predictions above it say yes …
     link = None   # … after "sigmoid" or "softmax" has made probabilities of them
 
-    def follow(self, loss):
+    def follow(self, loss: Any) -> None:
         for name, value in (("middle", getattr(loss, "threshold", 0.5)), ("link", getattr(loss, "link", None))):
             if getattr(self, name) != value:  # else it is no part of the state
                 setattr(self, name, value)
 
-    def probabilities(self, y_pred):
+    def probabilities(self, y_pred: Array) -> Array:
         """Predictions, or what `link` makes of them, in float64."""
         y_pred = np.asarray(y_pred, np.float64)
         if self.link == "sigmoid":
@@ -116,7 +121,7 @@ class Function(Mean):
         super().__init__(self.class_name)
 
     def _values(self, y_true, y_pred):
-        values = np.asarray(self.function(y_true, y_pred))
+        values = np.asarray(self.function(y_true.copy(), y_pred.copy()))  # it may write into them
         if values.shape[:1] not in ((), y_pred.shape[:1]):
             raise ValueError(f"{self.name} must return {len(y_pred)} values. Received: shape {values.shape}")
         return values if values.ndim else np.broadcast_to(values, y_pred.shape[:1])

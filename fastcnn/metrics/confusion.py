@@ -1,9 +1,15 @@
 """What is taken for what: precision, recall, the confusion matrix."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.metrics.base import Deciding, members, of_samples, unknown
+from fastcnn.typing import Array, ArrayLike
 
 
 class _Part(Deciding):
@@ -12,19 +18,20 @@ class _Part(Deciding):
     config = ("name", "thresholds", "top_k", "class_id")
     direction = "max"
 
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None):
+    def __init__(self, thresholds: float | None = None, top_k: int | None = None, class_id: int | None = None,
+                 name: str | None = None) -> None:
         self.thresholds = None if thresholds is None else arguments.number("thresholds", thresholds, 0, 1)
         self.top_k = None if top_k is None else arguments.integer("top_k", top_k)
         self.class_id = None if class_id is None else arguments.integer("class_id", class_id, 0)
         super().__init__(name)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._right = self._all = 0.0
 
-    def result(self):
+    def result(self) -> Any:
         return self._right / self._all if self._all else 0.0
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
         actual, positive = members(y_true, y_pred), self._positive(y_pred)
@@ -108,21 +115,21 @@ class F1Score(Deciding):
     config = ("name", "average", "threshold")
     direction = "max"
 
-    def __init__(self, average="macro", threshold=None, name=None):
+    def __init__(self, average: str | None = "macro", threshold: float | None = None, name: str | None = None) -> None:
         self.average = None if average is None else arguments.choice("average", average, ("macro", "weighted", "micro"))
         self.threshold = None if threshold is None else arguments.number("threshold", threshold)
         super().__init__(name)
 
-    def follow(self, loss):
+    def follow(self, loss: Any) -> None:
         if self.average is None:
             raise ValueError("F1Score must average over the classes in fit and evaluate, whose metrics are numbers: "
                              "'macro', 'weighted' or 'micro'. Received: average=None")
         super().follow(loss)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._counts = np.zeros((3, 0))  # of each class: true positives, predicted, actual
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         actual, positive = members(y_true, y_pred), self._positive(y_pred)
         classes = y_pred.shape[-1] if y_pred.ndim > 1 else 1
@@ -137,7 +144,7 @@ class F1Score(Deciding):
             return y_pred > self.middle
         return (y_pred.argmax(-1)[..., None] == np.arange(y_pred.shape[-1])) & ~unknown(y_pred)[..., None]
 
-    def result(self):
+    def result(self) -> Any:
         counts = self._counts.sum(axis=1, keepdims=True) if self.average == "micro" else self._counts
         scores = 2 * counts[0] / np.maximum(counts[1] + counts[2], np.finfo(np.float64).tiny)
         if self.average is None:
@@ -146,16 +153,50 @@ class F1Score(Deciding):
         return float(scores @ shares / shares.sum()) if shares.sum() else 0.0
 
 
-def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None, threshold=None):
+def numbered(y_true: ArrayLike, y_pred: ArrayLike,
+             class_names: Sequence[str] | None = None) -> tuple[Any, Any, Sequence[str] | None]:
+    """(y_true, y_pred, class_names) with numbers in the place of names; class_names: their order, None: alphabetical.
+
+    Raises:
+        TypeError, ValueError: names that are not among these; names on one side alone, and no order; an order that is none.
+
+    Example:
+        >>> numbered(["cat", "ape"], ["ape", "ape"])
+        ([1, 0], [0, 0], ['ape', 'cat'])
+    """
+    if class_names is not None and not (isinstance(class_names, (list, tuple, np.ndarray)) and np.ndim(class_names) == 1):
+        raise TypeError(f"class_names must be a list of texts. Received: {arguments.shown(class_names)}")
+    given = [np.asarray(y) for y in (y_true, y_pred)]
+    named = [y.dtype.kind in "UTO" and y.size > 0 and isinstance(y.flat[0], str) for y in given]
+    if not any(named):
+        return y_true, y_pred, class_names
+    if class_names is None and not all(named):
+        raise ValueError("class_names must be given where y_true or y_pred holds names, and the other one numbers. "
+                         "Received: None")
+    names = sorted({str(label) for y in given for label in y.flat}) if class_names is None else list(class_names)
+    places, found = {name: number for number, name in enumerate(names)}, []
+    for y, has_names, name in zip(given, named, ("y_true", "y_pred")):
+        unknown = [label for label in y.flat if label not in places] if has_names else []
+        if unknown:
+            raise ValueError(f"{name} must hold names among {', '.join(map(repr, names[:10]))}. Received: "
+                             f"{arguments.shown(unknown[0])}")
+        found.append([places[label] for label in y.flat] if has_names else y)
+    return *found, names
+
+
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None,
+                     sample_weight: ArrayLike | None = None, threshold: float | None = None,
+                     class_names: Sequence[str] | None = None) -> Array:
     """How often each class is taken for each other: rows are what samples are, columns what they are predicted to be.
 
     Args:
-        y_true: labels (samples,), or (samples, classes) of which the largest counts.
+        y_true: labels (samples,), numbers or names, or (samples, classes) of which the largest counts.
         y_pred: the same of predictions; or what a single output predicts, (samples,) or (samples, 1), which says whether it
             is class 1.
         num_classes: None: as many as y_true and y_pred show.
         sample_weight: one number per sample.
         threshold: of a single output, which says yes above it; None: 0.5. (Of logits and of hinges it is 0.)
+        class_names: the order of classes whose labels are names; None: alphabetical.
 
     Shape:
         → (classes, classes), int64; float64 with sample_weight
@@ -169,7 +210,8 @@ def confusion_matrix(y_true, y_pred, num_classes=None, sample_weight=None, thres
         >>> confusion_matrix([0, 0, 1], [[0.2], [0.7], [0.9]]).tolist()
         [[1, 1], [0, 1]]
     """
-    columns, labels = [0], []
+    y_true, y_pred, names = numbered(y_true, y_pred, class_names)
+    columns, labels = [0 if names is None else len(names)], []
     for name, y in (("y_true", y_true), ("y_pred", y_pred)):
         y = arguments.real(name, y)
         if y.dtype.kind == "f" and np.isnan(y).any():

@@ -1,6 +1,10 @@
 """Metrics by the names that `compile` takes."""
 
-from fastcnn import registry
+from __future__ import annotations
+
+from typing import Any
+
+from fastcnn import arguments, registry
 from fastcnn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -13,6 +17,7 @@ from fastcnn.metrics.base import Function, Metric
 from fastcnn.metrics.confusion import F1Score, Precision, Recall
 from fastcnn.metrics.ranking import AUC
 from fastcnn.metrics.regression import MeanAbsoluteError, MeanSquaredError
+from fastcnn.typing import Config, Identifier
 
 _NAMES = registry.names(
     SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, SparseTopKCategoricalAccuracy,
@@ -28,7 +33,7 @@ _MEANT = {  # elsewhere: here
 }
 
 
-def get(identifier, custom_objects=None):
+def get(identifier: Identifier, custom_objects: dict[str, Any] | None = None) -> Metric:
     """A metric from an entry of `compile(metrics=[…])`; a name stays as it is spelled.
 
     Args:
@@ -44,7 +49,7 @@ def get(identifier, custom_objects=None):
         (MeanSquaredError(name='mse'), MeanSquaredError(name='MSE'))
     """
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
-        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {identifier!r}")
+        raise ValueError(f"which one depends on the loss: use resolve_accuracy. Received: {arguments.shown(identifier)}")
     found, name = registry.resolve("metric", Metric, _NAMES, identifier, custom_objects, _MEANT)
     found = found if isinstance(found, Metric) else Function(found)
     if isinstance(identifier, str):
@@ -52,7 +57,7 @@ def get(identifier, custom_objects=None):
     return found
 
 
-def resolve(identifier, loss=None, output_shape=(None, None), best="largest"):
+def resolve(identifier: Identifier, loss: Any = None, output_shape: Any = (None, None), best: str = "largest") -> Metric:
     """A metric from an entry of `compile(metrics=[…])`, told what the model's predictions mean.
 
     Args:
@@ -75,7 +80,7 @@ def resolve(identifier, loss=None, output_shape=(None, None), best="largest"):
     return metric
 
 
-def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
+def resolve_accuracy(loss: Any, output_shape: Any, name: str = "accuracy", best: str = "largest") -> Metric:
     """The metric that "accuracy" or "acc" stands for, by Keras' rule.
 
     Args:
@@ -92,6 +97,8 @@ def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
         from fastcnn import losses
 
         loss = losses.get(loss)
+    if not isinstance(output_shape, (tuple, list)) or not isinstance(output_shape[-1], (int, type(None))):
+        raise TypeError(f"output_shape must be (None, classes). Received: {arguments.shown(output_shape)}")
     if output_shape[-1] == 1:
         metric = BinaryAccuracy(name)
     else:
@@ -101,7 +108,7 @@ def resolve_accuracy(loss, output_shape, name="accuracy", best="largest"):
     return metric
 
 
-def serialize(metric):
+def serialize(metric: Identifier) -> Config:
     """A metric as {"class_name", "config"}, JSON-able; `get` turns it back.
 
     Example:

@@ -1,9 +1,15 @@
 """How well predictions order samples, whatever the threshold."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.metrics.base import Deciding, members, of_samples
+from fastcnn.typing import ArrayLike
 
 _MARGIN = 1e-7  # of the outermost thresholds beyond 0 and 1: Keras' epsilon
 
@@ -38,7 +44,8 @@ class AUC(Deciding):
     config = ("name", "num_thresholds", "curve", "thresholds", "multi_label", "from_logits")
     direction = "max"
 
-    def __init__(self, num_thresholds=200, curve="ROC", name=None, thresholds=None, multi_label=False, from_logits=False):
+    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", name: str | None = None,
+                 thresholds: Sequence[float] | None = None, multi_label: bool = False, from_logits: bool = False) -> None:
         self.num_thresholds = arguments.integer("num_thresholds", num_thresholds, 2)
         self.curve = arguments.choice("curve", curve, ("ROC", "PR"))
         self.thresholds = None
@@ -55,12 +62,12 @@ class AUC(Deciding):
             self.num_thresholds - 1)
         return np.array([-_MARGIN, *inner, 1 + _MARGIN])
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         # Of each output: weights of what is positive, or is not, by the number of thresholds below the prediction.
         self._positives = np.zeros((0, len(self._places()) + 1))
         self._negatives = self._positives.copy()
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         actual, places = members(y_true, y_pred), self._places()
         p = 0.5 * (1 + np.tanh(0.5 * y_pred.astype(np.float64))) if self.from_logits else self.probabilities(y_pred)
@@ -78,7 +85,7 @@ class AUC(Deciding):
                 part = of if outputs == 1 else of & (np.arange(outputs) == i)
                 row += np.bincount(above[part], weights[part], len(row))
 
-    def result(self):
+    def result(self) -> Any:
         if not len(self._positives):
             return 0.0
         # Sums over thresholds, from the highest: how much lies above each.

@@ -1,12 +1,20 @@
 """What every model is before it is trained: layers and how they are connected, weights, names, a configuration."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from fastcnn import arguments, attributes
+from fastcnn.engine.parameters import Parameter
+from fastcnn.hints import nearest
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
 from fastcnn.model.naming import name_layers, unique
 from fastcnn.random import new_seed
+from fastcnn.typing import Array, ArrayLike, Config
 
 
 class Layers(tuple):
@@ -15,10 +23,28 @@ class Layers(tuple):
     def _refuse(self, *args, **kwargs):
         """Refused: a model is changed by its methods."""
         raise TypeError("a model's layers cannot be changed through this list: a Sequential has add(layer) and pop(), and "
-                        "Model(inputs, outputs) makes a model of part of another's layers and new ones")
+                        "Model(inputs, outputs) makes a model of part of another's layers and new ones. "
+                        f"Received: a change of {len(self)} layers")
+
+    def __getitem__(self, place):
+        try:
+            return super().__getitem__(place)
+        except (TypeError, IndexError) as error:
+            hint = f"; get_layer({place!r}) takes names" if isinstance(place, str) else ""
+            raise type(error)(f"a model's layers have numbers from 0 to {len(self) - 1}{hint}. "
+                              f"Received: {arguments.shown(place)}") from None
 
     append = clear = extend = insert = pop = remove = reverse = sort = _refuse
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+
+class Parameters(list):
+    """A list of parameters, to look at."""
+
+    def __call__(self):
+        """Refused: elsewhere it is a method, whose answer an optimizer is made with."""
+        raise TypeError("parameters is a list, without brackets behind it; an optimizer needs none of them: did you mean "
+                        "compile(optimizer, loss)? Received: a call of parameters")
 
 
 class BaseModel(Layer):
@@ -29,22 +55,22 @@ class BaseModel(Layer):
         seed: of initial values, the order of samples and dropout; None: from `fastcnn.set_random_seed`'s source.
     """
 
-    def __init__(self, name, seed=None):
+    def __init__(self, name: str, seed: int | None = None) -> None:
         self.graph = None
         super().__init__()
         if not isinstance(name, str) or not name:
-            raise TypeError(f"name must be a text. Received: {name!r}")
+            raise TypeError(f"name must be a text. Received: {arguments.shown(name)}")
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
-        self.metadata = {}
+        self.metadata: dict[str, Any] = {}
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """What initial values, the order of samples and dropout come from."""
         return self._seed
 
     @seed.setter
-    def seed(self, value):
+    def seed(self, value: int) -> None:
         before, self._seed = vars(self).get("_seed", value), arguments.integer("seed", value, 0, 2**32 - 1)
         if before != value:
             attributes.changed()
@@ -68,7 +94,7 @@ class BaseModel(Layer):
             number = layer.seed_parameters(self.seed, number)
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[Any, ...]:
         """The layers in the order in which they were called, to look at."""
         return Layers(() if self.graph is None else self.graph.layers)
 
@@ -85,9 +111,9 @@ class BaseModel(Layer):
         return [(layer, parameter) for layer in self._leaves() for parameter in layer.parameters]
 
     @property
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         """The parameters of all layers."""
-        return [parameter for _, parameter in self._items]
+        return Parameters(parameter for _, parameter in self._items)
 
     def _named_layers(self, prefix=""):
         """[(name, layer)] of those that compute; of a model among the layers with the model's name and a slash in front."""
@@ -99,25 +125,27 @@ class BaseModel(Layer):
                 found.setdefault(leaf, own)
         return [(name, leaf) for leaf, name in found.items()]
 
-    def get_layer(self, name=None, index=None):
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by name or by index."""
         if (name is None) == (index is None):
-            raise ValueError(f"give a name or an index. Received: name={name!r}, index={index!r}")
+            raise ValueError(f"a name or an index must be given. Received: {arguments.given(name=name, index=index)}")
         layers = self.layers
         if index is not None:
             return layers[arguments.integer("index", index, -len(layers), len(layers) - 1)]
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(f"the model's layers are {', '.join(layer.name for layer in layers)}. Received: {name!r}")
+        names = [layer.name for layer in layers]
+        if isinstance(name, str) and name in names:
+            return layers[names.index(name)]
+        near = nearest(name, names) if isinstance(name, str) else None
+        raise ValueError(f"the model's layers are {', '.join(names)}{f'; did you mean {near}?' if near else '.'} "
+                         f"Received: {arguments.shown(name)}")
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         """False keeps all layers' parameters as they are; setting it sets it in every layer."""
         return self._trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         self._trainable = arguments.flag("trainable", value)
         for layer in () if self.graph is None else self.graph.layers:
             layer.trainable = value
@@ -134,6 +162,10 @@ class BaseModel(Layer):
             parameter.need_float32(what)
 
     # Being a layer
+
+    def _left_out(self, method):
+        return NotImplementedError(f"a model has no {method} to call: predict(x) computes, gradients(x, y) goes back, and "
+                                   "fit(x, y) does both")
 
     def _connect(self, symbols):
         self._need_built()
@@ -152,34 +184,34 @@ class BaseModel(Layer):
     # Shapes
 
     @property
-    def inputs(self):
+    def inputs(self) -> list[Symbol]:
         """The values that the model begins with."""
         self._need_built()
         return list(self.graph.inputs)
 
     @property
-    def outputs(self):
+    def outputs(self) -> list[Symbol]:
         """The values that the model gives."""
         self._need_built()
         return list(self.graph.outputs)
 
     @property
-    def input(self):
+    def input(self) -> Any:
         """The value that the model begins with; a list, if there are several."""
         return self.inputs if len(self.inputs) > 1 else self.inputs[0]
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The value that the model gives; a list, if there are several."""
         return self.outputs if len(self.outputs) > 1 else self.outputs[0]
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return [symbol.name for symbol in self.inputs]
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that give them."""
         return unique([symbol.name for symbol in self.outputs])
 
@@ -191,42 +223,42 @@ class BaseModel(Layer):
         return (size[2], *size[:2]) if self.first and len(size) == 3 else size
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Any:
         """Shape of the input, the batch as None; of several inputs a list."""
         return self._shapes(self.inputs)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """Shape of the output, the batch as None; of several outputs a list."""
         return self._shapes(self.outputs)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         """Multiplications with a parameter, per sample."""
         return sum(len(self.graph.sources(layer)) * layer.multiply_adds() for layer in self.layers)
 
-    def connections(self):
+    def connections(self) -> int:
         """Inputs and biases read per sample, counted once per output they reach."""
         return sum(len(self.graph.sources(layer)) * layer.connections() for layer in self.layers)
 
     # Weights
 
-    def count_params(self):
+    def count_params(self) -> int:
         """Number of parameters."""
         self._need_built()
         return super().count_params()
 
     @property
-    def weights(self):
+    def weights(self) -> list[Array]:
         """All parameters' arrays, read-only."""
         self._need_built()
         return super().weights
 
-    def get_weights(self):
+    def get_weights(self) -> list[Array]:
         """Copies of all parameters' arrays."""
         self._need_built()
         return super().get_weights()
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all parameters; nothing changes unless all shapes are right.
 
         Args:
@@ -234,19 +266,14 @@ class BaseModel(Layer):
         """
         self._need_built()
         self._need_float32("set_weights")
-        weights, names = list(weights), [f"{name}/{p.name}" for name, layer in self._named_layers()
-                                         for p in layer.parameters]
-        if len(weights) != len(names):
-            raise ValueError(f"the model has {len(names)} parameters. Received: {len(weights)} arrays")
-        weights = [arguments.array("weights", w) for w in weights]
-        for name, parameter, value in zip(names, self.parameters, weights):
-            if value.shape != parameter.shape:
-                raise ValueError(f"{name} has shape {parameter.shape}. Received: shape {value.shape}")
+        weights = self._checked_weights(weights, [f"{name}/{p.name}" for name, layer in self._named_layers()
+                                                  for p in layer.parameters])
         for parameter, value in zip(self.parameters, weights):
             parameter.value[...] = value
         self.touch()
 
-    def summary(self, print_fn=None, algorithms=False, line_length=None):
+    def summary(self, print_fn: Callable[[str], Any] | None = None, algorithms: bool = False,
+                line_length: int | None = None) -> None:
         """Prints each layer's output shape, parameters, multiply-adds, connections, and in a network with branches the
         layers that it takes values from.
 
@@ -275,6 +302,8 @@ class BaseModel(Layer):
 
         self._need_built()
         algorithms = arguments.flag("algorithms", algorithms)
+        if print_fn is not None and not callable(print_fn):
+            raise TypeError(f"print_fn must be a function of a line, as print. Received: {arguments.shown(print_fn)}")
         if line_length is not None:
             line_length = arguments.integer("line_length", line_length, 40)
         elif print_fn is None:
@@ -294,7 +323,7 @@ class BaseModel(Layer):
 
     # Configuration
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The architecture in JSON's types."""
         from fastcnn.model.configuring import entry_of
 

@@ -1,5 +1,10 @@
 """Models of the same architecture as others, with new weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from fastcnn import arguments, registry
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
@@ -8,7 +13,7 @@ from fastcnn.model.graph import symbols
 from fastcnn.random import new_seed
 
 
-def clone_model(model, input_tensors=None, clone_function=None):
+def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None) -> Any:
     """A model of the same architecture, made of new layers with initial values drawn anew; it is not compiled.
 
     `copy.deepcopy(model)` keeps weights and training, and `Model(model.inputs, model.outputs)` shares weights.
@@ -65,7 +70,8 @@ def _clone_of(layer, clone_function):
         return _like(layer)
     clone = clone_function(layer)
     if not isinstance(clone, Layer):
-        raise TypeError(f"clone_function must return a layer. Received: {arguments.shown(clone)} for {layer.name!r}")
+        raise TypeError(f"clone_function must return a layer. Received: {arguments.shown(clone)} for layer "
+                        f"{arguments.shown(layer.name)}")
     return clone
 
 

@@ -30,7 +30,7 @@ def config_of(model, entry):
     for ends in ("input_names", "output_names"):
         if model._given_names[ends]:
             config[ends] = model._given_names[ends]
-    return with_half_weights(model, config)
+    return with_choices(model, config)
 
 
 def entry_of(layer):
@@ -38,9 +38,10 @@ def entry_of(layer):
     return {"class_name": getattr(layer, "_kind", type(layer).__name__), "config": layer.get_config()}
 
 
-def with_half_weights(model, config):
-    """The configuration with the model's choice of half weights, if it has made one."""
-    return config if model.dense_dtype == "float32" else {**config, "half_weights": model.dense_dtype}
+def with_choices(model, config):
+    """The configuration with the model's choice of half weights, and of names as answers, if it has made one."""
+    half = {} if model.dense_dtype == "float32" else {"half_weights": model.dense_dtype}
+    return {**config, **half, **({"predicts": "names"} if model._named else {})}
 
 
 def layer_of(entry, models):
@@ -67,7 +68,7 @@ def symbols_of(config, models):
             if place >= len(given):
                 later = layers[config["calls"][place][0]].name if place < len(config["calls"]) else place
                 raise ValueError(f"a layer takes the values of layers before it, or there would be a circle. Received: "
-                                 f"{name!r} takes that of {later!r}")
+                                 f"{arguments.shown(name)} takes that of {arguments.shown(later)}")
             values.append(given[place][arguments.integer("index", index, 0, len(given[place]) - 1)])
         return values
 

@@ -3,14 +3,17 @@
 A batch's arrays are those of the inputs, then the targets of the outputs, then as many weights of samples.
 """
 
-import warnings
+import math
 from contextlib import closing
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.batches import data, streams
+from fastcnn.model import classes
 
 
 def ready(model, x):
@@ -57,7 +60,7 @@ def by_name(name, value, names, what):
         missing, foreign = [n for n in names if n not in value], [n for n in value if n not in names]
         if missing or foreign:
             raise ValueError(f"{name} must have an array for each {what}: {', '.join(names)}. "
-                             f"Received: {', '.join(map(repr, value))}")
+                             f"Received: {', '.join(map(arguments.shown, value))}")
         return [value[n] for n in names]
     if isinstance(value, (list, tuple)) and len(value) == len(names):
         return list(value)
@@ -66,11 +69,18 @@ def by_name(name, value, names, what):
                      f"Received: {given}")
 
 
-def prepared(model, x, y, sample_weight=None):
-    """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty."""
+def prepared(model, x, y, sample_weight=None, learn=False):
+    """(arrays of a batch, whether the targets of each output are labels), as long as each other and not empty.
+
+    learn: may the model take names of classes from y?
+    """
     if y is None:
-        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an "
-                         f"object with epoch(). Received: x of type {type(x).__name__}, y=None")
+        hint = "; did you mean (x, y) without a bracket around both?" if isinstance(x, (tuple, list)) and len(x) == 2 else \
+            "; did you mean what it returns, x()?" if callable(x) else "."
+        raise ValueError(f"y must be given when x is an array; batches are taken from a sequence, an iterator or an object "
+                         f"with epoch(){hint} Received: x of type {type(x).__name__}, y=None")
+    if not model.built and np.ndim(x) and np.ndim(y):  # before shapes are for good
+        data.same_length(x, y, sample_weight)
     xs = samples(model, "x", x)
     names, heads = model.output_names, model._heads
     single = len(heads) == 1
@@ -85,11 +95,11 @@ def prepared(model, x, y, sample_weight=None):
         if len(xs[0]) == 0:
             raise ValueError("x must hold at least one sample. Received: 0 samples")
         try:
-            target, labels = head.loss.prepare(target, head.size)
+            target, labels = head.loss.prepare(classes.numbered(model, head.loss, target, learn), head.size)
         except (TypeError, ValueError) as error:
             raise error if single else type(error)(f"output {head.name!r}: {error}") from None
         targets.append(target), sparse.append(labels)
-        weights.append(_counted(head.loss, target, data.weights(weight, None, target, len(target))))
+        weights.append(_counted(head.loss, target, data.weights(weight, len(target))))
     return [*xs, *targets, *weights], tuple(sparse)
 
 
@@ -118,40 +128,52 @@ def _weights(given, names):
     if isinstance(given, dict):
         foreign = [name for name in given if name not in names]
         if foreign:
-            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. Received: {foreign[0]!r}")
+            raise ValueError(f"sample_weight may name the outputs {', '.join(names)}. "
+                             f"Received: {arguments.shown(foreign[0])}")
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)) and len(given) == len(names) and all(w is None or np.ndim(w) for w in given):
         return list(given)
     return [given] * len(names)
 
 
-def weighted(model, arrays, class_weight, y):
+def weighted(model, arrays, class_weight):
     """The arrays of a batch with the weights of classes in those of samples."""
     if class_weight is None:
         return arrays
-    if len(model._heads) != 1:
-        raise ValueError(f"class_weight needs a model of one output; sample_weight takes a list or dictionary. "
-                         f"Received: {len(model._heads)} outputs")
-    return [*arrays[:-1], data.weights(arrays[-1], class_weight, y, len(arrays[0]))]
+    own, before = classes.weights(model, class_weight, arrays[len(model.graph.inputs)]), arrays[-1]
+    return [*arrays[:-1], own if before is None else before * own]
+
+
+def rounded(steps):
+    """A number of steps, of a float as Keras took it, len(x) / 32 or np.ceil's: so many that none is missing.
+
+    Example:
+        >>> rounded(31.25), rounded(np.ceil(31.25)), rounded(5)
+        (32, 32, 5)
+    """
+    return math.ceil(steps) if isinstance(steps, (float, np.floating)) and math.isfinite(steps) else steps
 
 
 def batches_of(model, name, arrays, sparse, batch_size, steps, seed=None, repeat=False):
     """Arrays in batches; `name` is that of the argument `steps`."""
     size = arguments.integer("batch_size", 32 if batch_size is None else batch_size)
     count = len(arrays[0])
-    steps = None if steps is None else arguments.integer(name, steps)
+    steps = None if steps is None else arguments.integer(name, rounded(steps))
     batches = data.Batches(arrays, len(model.graph.inputs), max(1, min(size, count)), sparse, steps, seed)
     if not repeat and batches.steps > len(batches):
-        warnings.warn(f"{name} is {steps}, and there are {len(batches)} batches.", stacklevel=4)
+        calling.warn(f"{name} is {steps}, and there are {len(batches)} batches.")
         batches.steps, batches.samples = len(batches), count
     return batches
 
 
-def stream_of(model, name, source, steps, class_weight=None, targets=True, **options):
-    """A source of batches; `name` is that of the argument `steps`."""
-    steps = None if steps is None else arguments.integer(name, steps)
-    prepare = (lambda item: _batch(model, item, class_weight)) if targets else (lambda item: _unlabelled(model, item))
-    stream = streams.Stream(source, prepare, steps, **options)
+def stream_of(model, steps_name, source, steps, class_weight=None, targets=True, training=False, **options):
+    """A source of batches; `steps_name` is that of the argument `steps`, options are those of a `Stream`."""
+    steps = None if steps is None else arguments.integer(steps_name, rounded(steps))
+    if hasattr(source, "read") and hasattr(source, "shape"):
+        raise TypeError(f"{options.get('name') or 'x'} must give batches, not single images; did you mean "
+                        f"images.ImageBatches(source, batch_size)? Received: an object of class {type(source).__name__}")
+    prepare = partial(_batch, model, class_weight, training) if targets else partial(_unlabelled, model)
+    stream = streams.Stream(source, prepare, steps, training=training, **options)
     if not model.built and model.layers:
         item = stream.peek()
         if item is streams.END:
@@ -161,14 +183,13 @@ def stream_of(model, name, source, steps, class_weight=None, targets=True, **opt
     return stream
 
 
-def _batch(model, item, class_weight):
+def _batch(model, class_weight, learn, item):
     """(samples, arrays, sparse) of a batch that a source gave."""
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
         what = f"{len(item)} values" if isinstance(item, (tuple, list)) else type(item).__name__
         raise ValueError(f"it must be (x, y) or (x, y, sample_weight). Received: {what}")
-    arrays, sparse = prepared(model, *item)
-    inputs = len(model.graph.inputs)
-    arrays = weighted(model, arrays, class_weight, arrays[inputs])
+    arrays, sparse = prepared(model, *item, learn=learn)
+    arrays, inputs = weighted(model, arrays, class_weight), len(model.graph.inputs)
     return len(arrays[0]), [*map(data.dense, arrays[:inputs]), *arrays[inputs:]], sparse
 
 
@@ -179,18 +200,54 @@ def _unlabelled(model, item):
     return len(xs[0]), xs, False
 
 
-def validation(model, given, batch_size, steps):
-    """Batches to validate on, or None."""
-    if given is None:
-        if steps is not None:
-            raise ValueError(f"validation_steps must come with validation_data. Received: {steps!r}")
-        return None
-    if streams.is_stream(given):
-        return stream_of(model, "validation_steps", given, steps)
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
-                         f"Received: {type(given).__name__}")
-    return batches_of(model, "validation_steps", *prepared(model, *given), batch_size, steps)
+class Validation(NamedTuple):
+    """Batches to validate on, or None; and when: after every so many epochs, or a list of them, counted from 1."""
+
+    batches: object
+    freq: object
+
+    def is_due(self, epoch):
+        """After this epoch, counted from 1?"""
+        return self.batches is not None and (epoch % self.freq == 0 if isinstance(self.freq, int) else epoch in self.freq)
+
+
+def validation(model, given, tail, batch_size, steps, own_size, freq):
+    """`Validation`, of arguments of `fit`.
+
+    Args:
+        given, steps, own_size, freq: validation_data, validation_steps, validation_batch_size, validation_freq.
+        tail: (arrays, sparse) that were split off, or None.
+        batch_size: of training.
+    """
+    if given is None and tail is None:
+        for name, value in (("steps", steps), ("batch_size", own_size), ("freq", None if freq == 1 else freq)):
+            if value is not None:
+                raise ValueError(f"validation_{name} must come with validation_data or validation_split. "
+                                 f"Received: {arguments.shown(value)}")
+    if isinstance(freq, (list, tuple, set, range)):
+        freq = sorted({arguments.integer("validation_freq", epoch) for epoch in freq})
+    elif hasattr(freq, "__index__"):
+        freq = arguments.integer("validation_freq", freq)
+    else:
+        raise TypeError(f"validation_freq must be an integer ≥ 1, or a list of epochs. Received: {arguments.shown(freq)}")
+    size = batch_size if own_size is None else arguments.integer("validation_batch_size", own_size)
+    if given is None and tail is None:
+        return Validation(None, freq)
+    if tail is None and streams.is_stream(given):
+        if own_size is not None:
+            raise ValueError(f"validation_batch_size must not be given when validation_data is a source of batches. "
+                             f"Received: {arguments.shown(own_size)}")
+        return Validation(stream_of(model, "validation_steps", given, steps, name="validation_data"), freq)
+    if tail is None:
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            received = f"{len(given)} values" if isinstance(given, (tuple, list)) else arguments.shown(given)
+            raise ValueError(f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches. "
+                             f"Received: {received}")
+        try:
+            tail = prepared(model, *given)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
+    return Validation(batches_of(model, "validation_steps", *tail, size, steps), freq)
 
 
 def edge(model, y):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.engine.parameters import trained
 from fastcnn.engine.plan import Plan
 from fastcnn.engine.update import Update
@@ -117,10 +118,14 @@ def apply_gradients(model, optimizer, gradients):
     """One step of an optimizer on given gradients; see `Optimizer.apply`."""
     names = {f"{name}/{p.name}": p for name, layer in model._named_layers() for p in layer.parameters
              if layer.trainable and p.trainable}
+    if not isinstance(gradients, dict):
+        raise TypeError("gradients must be {layer/parameter: array}, as gradients(x, y) gives them beside the loss. "
+                        f"Received: {arguments.shown(gradients)}")
     if set(names) != set(gradients):
-        missing, foreign = sorted(set(names) - set(gradients)), sorted(set(gradients) - set(names))
+        missing = [name for name in names if name not in gradients]
+        foreign = [name for name in gradients if name not in names]
         raise ValueError(f"gradients must have an array for each of {', '.join(names)}. Received: "
-                         + (f"none for {missing[0]!r}" if missing else f"one for {foreign[0]!r}"))
+                         f"{'none' if missing else 'one'} for {arguments.shown((missing or foreign)[0])}")
     for name, p in names.items():
         if np.shape(gradients[name]) != p.shape:
             raise ValueError(f"the gradient of {name} has shape {p.shape}. Received: shape {np.shape(gradients[name])}")

@@ -1,5 +1,7 @@
 """How the layers of a model are connected: what lies between its inputs and its outputs."""
 
+from fastcnn import arguments
+from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Symbol
 
@@ -56,13 +58,15 @@ class Graph:
             elif call not in done:
                 done.add(call)
                 if isinstance(call.layer, InputLayer):
-                    raise ValueError(f"the outputs depend on an Input that the model is not given, {_described(symbol)}. "
-                                     f"Received: inputs {', '.join(map(_described, self.inputs))}")
+                    raise ValueError(f"the outputs depend on an Input that the model is not given, {_described(symbol)}; "
+                                     f"each call of Input makes another. Received: inputs "
+                                     f"{', '.join(map(_described, self.inputs))}")
                 stack.append((symbol, True))
                 stack += [(taken, False) for taken in reversed(call.inputs)]
         for number, symbol in enumerate(self.inputs):
             if id(symbol) not in used:
-                raise ValueError(f"each input must lead to an output. Received: inputs[{number}], {symbol.name!r}, which "
+                raise ValueError(f"each input must lead to an output. "
+                                 f"Received: inputs[{number}], {arguments.shown(symbol.name)}, which "
                                  f"leads to none")
         return order
 
@@ -133,6 +137,9 @@ def symbols(name, value):
     wrong = [part for part in found if not isinstance(part, Symbol)]
     if wrong or not found:
         what = "an Input, or what a layer gave that was called on one," if name == "outputs" else "an Input"
-        raise TypeError(f"{name} must be {what} or a list or dictionary of such. Received: "
-                        f"{type(wrong[0]).__name__ if wrong else value!r}")
+        layer = wrong[0] if wrong and isinstance(wrong[0], Layer) else None
+        hint = "." if layer is None else "; did you mean Input(shape)?" if name == "inputs" else \
+            f"; did you mean {type(layer).__name__}(…)(x)?"
+        raise TypeError(f"{name} must be {what} or a list or dictionary of such{hint} "
+                        f"Received: {arguments.shown(wrong[0] if wrong else value)}")
     return found, names

@@ -1,11 +1,17 @@
 """Reading models that `saving` wrote."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from fastcnn import arguments
 from fastcnn.io.safetensors import FileFormatError, load_file
-from fastcnn.model.saving import READABLE, STANDING, STATE, named_parameters, trained_parameters
-from fastcnn.model.sequential import Model
+from fastcnn.model.saving import DTYPES, READABLE, STANDING, STATE, named_parameters, trained_parameters
+from fastcnn.model.sequential import Model, Sequential
+from fastcnn.typing import Path
 
 
-def load_model(path, custom_objects=None, compile=True):
+def load_model(path: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Sequential | Any:
     """Reads a model that `save` wrote.
 
     Args:
@@ -35,8 +41,9 @@ def load_as(classes, path, custom_objects=None, compile=True):
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
-        raise FileFormatError(f"{path} holds no model of this version. Received: format {metadata.get('format')!r}, "
-                              f"accepted: {' and '.join(map(repr, READABLE))}")
+        raise FileFormatError(f"{path} holds no model of this version, but arrays for fastcnn.io.load_file (accepted: "
+                              f"{' and '.join(map(repr, READABLE))}). Received: format "
+                              f"{arguments.shown(metadata.get('format'))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
         with registry.custom_objects(custom_objects):
@@ -50,7 +57,7 @@ def load_as(classes, path, custom_objects=None, compile=True):
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
     for name, parameter in named_parameters(model):
-        parameter.value = tensors[name]  # nothing has been drawn
+        parameter.value = tensors[name].astype("float32", copy=False)  # nothing has been drawn
     if compile and training is not None:
         with registry.custom_objects(custom_objects):
             _restore_training(path, model, training, tensors)
@@ -90,9 +97,10 @@ def _check(path, model, tensors, training):
                    for state in states for name, parameter in trained_parameters(model)})
     for name, shape in wanted.items():
         value = tensors.get(name)
-        if value is None or value.shape != shape or value.dtype != "float32":
+        kinds = ("float32",) if name.startswith(STATE) else DTYPES
+        if value is None or value.shape != shape or value.dtype not in kinds:
             received = None if value is None else f"{value.dtype} of shape {value.shape}"
-            raise FileFormatError(f"{path}: {name} must be float32 of shape {shape}. Received: {received}")
+            raise FileFormatError(f"{path}: {name} must be {' or '.join(kinds)} of shape {shape}. Received: {received}")
     standing = {name for name in tensors if training is not None and name.startswith(STANDING)}
     foreign = sorted(set(tensors) - set(wanted) - standing)
     if foreign:

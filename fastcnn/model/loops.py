@@ -4,14 +4,14 @@
 """
 
 import copy
-import warnings
+import math
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
 
 import numpy as np
 
-from fastcnn import callbacks
-from fastcnn.model import resuming
+from fastcnn import callbacks, calling
+from fastcnn.model import finite, resuming
 from fastcnn.threads import get_num_threads
 
 
@@ -42,11 +42,12 @@ class Logs(Mapping):
         return repr(self.read())
 
 
-def watchers_of(model, given, batches, verbose, names, epochs=1):
+def watchers_of(model, given, batches, verbose, names, epochs=1, validation_freq=1):
     """Callbacks that have been told of the model and the numbers of a phase."""
     watchers = callbacks.CallbackList(given, model=model)
     watchers.set_params({"epochs": epochs, "steps": batches.steps, "samples": batches.samples,
-                         "batch_size": batches.batch_size, "verbose": verbose, "metrics": names})
+                         "batch_size": batches.batch_size, "verbose": verbose, "metrics": names,
+                         "validation_freq": validation_freq})
     return watchers
 
 
@@ -82,8 +83,7 @@ def count(model, plan, n, arrays, totals):
             totals[2 + i] += found
         if head.metrics:
             y = plan.predictions(i, n).reshape(n, *head.size)
-            for metric in head.metrics:
-                metric.update_state(arrays[inputs + i], y, arrays[inputs + heads + i])
+            head.update(arrays[inputs + i], y, arrays[inputs + heads + i])
     totals[0] += n * plan.penalty()
     totals[1] += n
 
@@ -95,7 +95,7 @@ def fit(model, batches, epochs, resume, validation, verbose, given):
     """Trains over epochs; their History."""
     history = callbacks.History()
     given = [history, *callbacks.CallbackList(given).callbacks, callbacks.Progress(verbose)]
-    watchers = watchers_of(model, given, batches, verbose, model.metrics_names, epochs.stop)
+    watchers = watchers_of(model, given, batches, verbose, model.metrics_names, epochs.stop, validation.freq)
     standing = model._standing if resume else resuming.Standing()
     if resume:
         states, arrays = standing.callbacks()
@@ -122,17 +122,17 @@ def _epochs(model, batches, epochs, validation, watchers):
         if model.stop_training:
             break
         if epoch > epochs.start and batches.is_dry():
-            warnings.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
-                          f"an object that can be iterated anew, or steps_per_epoch.", stacklevel=5)
+            calling.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
+                         f"an object that can be iterated anew, or steps_per_epoch.")
             break
         model.epochs_seen = epoch
         watchers.on_epoch_begin(epoch)
         logs = _epoch(model, batches, epoch, watchers)
-        if validation is not None:
+        if validation.is_due(epoch + 1):
             model._leave("train")
-            values = evaluate(model, validation, watchers, float32=True)
+            results = evaluate(model, validation.batches, watchers, float32=True)
             model._leave("test")
-            logs.update({f"val_{name}": value for name, value in zip(model.metrics_names, values)})
+            logs.update({f"val_{name}": value for name, value in results.items()})
         model.epochs_seen, model._standing.step = epoch + 1, 0
         watchers.on_epoch_end(epoch, logs)
 
@@ -146,6 +146,7 @@ def _epoch(model, batches, epoch, watchers):
         for metric in model.metrics:
             metric.reset_state()
     totals = standing.totals
+    lost = not math.isfinite(totals[0])
 
     def results():
         found = model._results(totals)
@@ -164,37 +165,44 @@ def _epoch(model, batches, epoch, watchers):
             count(model, plan, n, arrays, totals)
             standing.step, standing.drawn = standing.step + 1, standing.drawn + 1
             watchers.on_train_batch_end(standing.step - 1, logs)
+            if not (lost or math.isfinite(totals[0])):
+                lost = True
+                finite.check(totals[0], model, batches, arrays, standing.step - 1, training=True)
             if model.stop_training:
                 break
     if not standing.step:
         raise ValueError(f"the source of batches must hold at least one. Received: none in epoch {epoch + 1}")
     if batches.timed and batches.limit and standing.step < batches.limit and not model.stop_training:
-        warnings.warn(f"x ran out after {standing.step} of {batches.limit} batches of epoch {epoch + 1}, and training "
-                      f"ends.", stacklevel=6)
+        calling.warn(f"x ran out after {standing.step} of {batches.limit} batches of epoch {epoch + 1}, and training "
+                     f"ends.")
         model.stop_training = True
     return results()
 
 
 def once(model, mode, arrays, sparse):
-    """One batch alone: its loss, or [loss, *metrics]."""
+    """One batch alone: loss and metrics by name."""
     n, totals = len(arrays[0]), no_totals(model)
     plan = model._plan(mode, n, sparse)
     if not model.metrics and len(totals) == 2:
         model._run(plan, n, arrays, get_num_threads())
         count(model, plan, n, arrays, totals)
-        return totals[0] / n
-    with fresh_metrics(model):
-        model._run(plan, n, arrays, get_num_threads())
-        count(model, plan, n, arrays, totals)
-        return list(model._results(totals).values())
+        results = {"loss": totals[0] / n}
+    else:
+        with fresh_metrics(model):
+            model._run(plan, n, arrays, get_num_threads())
+            count(model, plan, n, arrays, totals)
+            results = model._results(totals)
+    if not math.isfinite(totals[0]):
+        finite.check(totals[0], model, None, arrays, 0, training=mode == "train")
+    return results
 
 
 # Evaluating and predicting
 
 
 def evaluate(model, batches, watchers, float32=False):
-    """[loss, …] over batches."""
-    totals, plan, threads = no_totals(model), None, get_num_threads()
+    """Loss and metrics over batches, by name."""
+    totals, plan, lost, threads = no_totals(model), None, False, get_num_threads()
     logs = Logs(lambda: model._results(totals), totals)
     watchers.on_test_begin()
     with fresh_metrics(model), closing(batches.epoch(0)) as items:
@@ -204,12 +212,15 @@ def evaluate(model, batches, watchers, float32=False):
             watchers.on_test_batch_begin(i)
             model._run(plan, n, arrays, threads)
             count(model, plan, n, arrays, totals)
+            if not (lost or math.isfinite(totals[0])):
+                lost = True
+                finite.check(totals[0], model, batches, arrays, i, training=False, validation=float32)
             watchers.on_test_batch_end(i, logs)
         if not totals[1]:
             raise ValueError("the source of batches must hold at least one. Received: none")
         results = model._results(totals)
     watchers.on_test_end(results)
-    return list(results.values())
+    return results
 
 
 def predict(model, batches, watchers, ys=None):

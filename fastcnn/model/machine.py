@@ -1,6 +1,9 @@
 """What runs a model: its parameters' flat arrays, the plans made of its network, and what the optimizer keeps."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +14,7 @@ from fastcnn.engine.plan import Plan
 from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
 from fastcnn.threads import get_num_threads
+from fastcnn.typing import Identifier, Optimizer
 
 _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
 
@@ -38,12 +42,12 @@ class Machine(BaseModel):
             self._half_dtype, self._half = self._half.dtype, None
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> Any:
         """What takes the steps; another one begins without what this one has kept of the parameters."""
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, value):
+    def optimizer(self, value: Identifier | Optimizer) -> None:
         before, self._optimizer = vars(self).get("_optimizer"), value if value is None else optimizers.get(value)
         if self._optimizer is not before:
             self._states = None
@@ -98,7 +102,7 @@ class Machine(BaseModel):
                 self._half.version = None
 
     @property
-    def version(self):
+    def version(self) -> int:
         """Changes whenever the parameters do."""
         return max((flat.version for flat in self._flats), default=0)
 
@@ -204,14 +208,14 @@ class Machine(BaseModel):
             plan.set_outputs(ys)
             plan.run(len(xs[0]), threads, self.version, step)
 
-    def touch(self):
+    def touch(self) -> None:
         """Says that parameters have changed, so that packed copies are made again."""
         for flat in self._flats:
             flat.touch()
 
     # Second derivatives
 
-    def set_curvature(self, batches, epoch, count, more=0.0):
+    def set_curvature(self, batches: Any, epoch: int, count: int, more: float = 0.0) -> None:
         """Puts the Hessian's diagonal, estimated on the first `count` samples of an epoch, where the optimizer reads it, and
         `more` on top of it."""
         self._prepare_training()
@@ -235,11 +239,11 @@ class Machine(BaseModel):
         self._half, self._half_dtype = HalfWeights(self._half_dtype, self._lower(False)[0]), None
 
     @property
-    def dense_dtype(self):
+    def dense_dtype(self) -> str:
         """What `predict` and `evaluate` read dense kernels as: "float32", "float16" or "int8"."""
         return self._half_dtype or ("float32" if self._half is None else self._half.dtype)
 
-    def half_weights(self, dtype, free=False):
+    def half_weights(self, dtype: str | None, free: bool = False) -> None:
         """Lets `predict`, `evaluate` and their kin read the kernels of dense layers in fewer bits: one image waits for these
         weights to come from memory, so they are what its time goes into.
 

@@ -1,17 +1,39 @@
 """Models, and what users may ask of them: compile, fit, evaluate, predict, gradients; arguments are checked here."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
-from fastcnn.layers.symbols import symbols_in
-from fastcnn.model import feeding, loops, resuming
+from fastcnn.layers.symbols import Symbol, symbols_in
+from fastcnn.model import classes, feeding, loops, resuming
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
-from fastcnn.model.heads import Head, loss_list, metric_lists, weight_list
+from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight_list
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
+from fastcnn.typing import (
+    Array,
+    Arrays,
+    Callback,
+    Config,
+    Data,
+    Each,
+    History,
+    Identifier,
+    LoadedWeights,
+    Optimizer,
+    Path,
+    Sequential,
+    Watched,
+)
+
+_WHOLE = 2**31 - 1  # samples of a batch: all there are
 
 
 class Model(Machine):
@@ -45,7 +67,9 @@ class Model(Machine):
     Source: Keras' functional API.
     """
 
-    def __init__(self, inputs, outputs, name="model", seed=None):
+    def __init__(self, inputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
+                 outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol], name: str = "model",
+                 seed: int | None = None) -> None:
         super().__init__(name, seed)
         self._begin()
         starts, input_names = symbols("inputs", inputs)
@@ -59,11 +83,12 @@ class Model(Machine):
         self._reset_training()
 
     _given_names = {"input_names": None, "output_names": None}  # of dictionaries that the model was made of
+    _named = False  # does `predict_classes` answer in names?
 
     def _reset_training(self):
         self._losses = self._loss_weights = self._given_metrics = None
         self.stop_training = False
-        self.history = None
+        self.history: Any = None
         self.epochs_seen = 0
         self._standing = resuming.Standing()
 
@@ -72,16 +97,16 @@ class Model(Machine):
         self._heads = []
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that give them, unless a dictionary named them."""
         return self._given_names["output_names"] or super().output_names
 
-    def __call__(self, x, training=False):
+    def __call__(self, x: Data, training: bool = False) -> Any:
         """The model's output for a batch; builds the model if need be. On symbols: a part of another model.
 
         Args:
@@ -98,7 +123,7 @@ class Model(Machine):
         if found is not None:
             return self._connect(found)
         if not arguments.flag("training", training):
-            return self.predict(x, batch_size=max(1, len(x)))
+            return self.predict_on_batch(x)
         xs = self._dense(x)
         return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
@@ -123,7 +148,7 @@ class Model(Machine):
         return dict(zip(self.output_names, ys)) if self._given_names["output_names"] else ys
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Sequential | Any:
         """A new model from `get_config`'s answer.
 
         Args:
@@ -132,12 +157,15 @@ class Model(Machine):
         """
         from fastcnn.registry import custom_objects as scope
 
+        if not isinstance(config, dict):
+            raise TypeError(f"config must be what get_config() gave. Received: {arguments.shown(config)}")
         with scope(custom_objects):
             model = cls._from_config(config)
         if "half_weights" in config:
             from fastcnn.engine.half_weights import DTYPES
 
             model._half_dtype = arguments.choice("half_weights", config["half_weights"], DTYPES)
+        model._named = config.get("predicts") == "names"
         return model
 
     _kinds = {}  # name in configurations: class, of models that serve as layers
@@ -146,33 +174,89 @@ class Model(Machine):
     def _from_config(cls, config):
         return cls(*symbols_of(config, cls._kinds), name=config["name"], seed=config["seed"])
 
-    def save(self, path):
+    def save(self, path: Path, dtype: str = "float32") -> None:
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
         states of the callbacks, for `fit(resume=True)`.
 
         Args:
-            path: of the file.
+            path: of the file; it ends in .safetensors, or has no ending.
+            dtype: of the weights: "float16" makes the smallest file, rounds them, and leaves optimizer and training out.
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
+            ValueError: another dtype; weights beyond float16's 65,504; a name that promises another format.
         """
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        save_model(self, path)
+        self._check_path(path)
+        save_model(self, path, dtype)
+
+    def save_weights(self, path: Path) -> None:
+        """Writes all parameters into one .safetensors file, named layer/parameter.
+
+        Args:
+            path: as of `save`.
+        """
+        from fastcnn.model.weights import save_weights
+
+        self._need_built()
+        self._check_path(path)
+        save_weights(self, path)
+
+    def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
+        """Takes parameters from a file that `save_weights` or `save` wrote; nothing changes unless all is right.
+
+        Args:
+            path: of the file.
+            by_name: take the layers whose names the file has, and leave others as they are. False: all of them, by their
+                names, or in their order if names differ.
+            skip_mismatch: leave layers that have other shapes in the file, or are not there, as they are; a warning names
+                them.
+
+        Returns:
+            LoadedWeights: names of parameters that were `loaded`, are `missing` in the file or `mismatched`, and of the
+            file's that are `unused`.
+
+        Raises:
+            FileFormatError: another file, or one that does not fit; no layer fits.
+
+        Example:
+            >>> old, new = fastcnn.networks.lenet5(), fastcnn.networks.lenet5(classes=3)
+            >>> old.save_weights("digits.safetensors")
+            >>> new.pop().name, new.add(fastcnn.layers.Dense(3, "softmax", name="letters"))
+            ('output', None)
+            >>> found = new.load_weights("digits.safetensors", by_name=True)
+            >>> found.missing, found.unused, len(found.loaded)
+            (['letters/kernel', 'letters/bias'], ['output/kernel', 'output/bias'], 8)
+        """
+        from fastcnn.model.weights import load_weights
+
+        self._need_built()
+        self._need_float32("load_weights")
+        return load_weights(self, path, by_name, skip_mismatch)
+
+    @staticmethod
+    def _check_path(path):
+        """Refuses a file's name before there is work that would be lost."""
+        from fastcnn.io import formats
+
+        formats.writer(path)
 
     # Compiling
 
-    def compile(self, optimizer="sgd", loss=None, metrics=None, loss_weights=None):
+    def compile(self, optimizer: Identifier | Optimizer = "sgd", loss: Each = None, metrics: Each = None,
+                loss_weights: Sequence[float | None] | Mapping[str, float] | None = None) -> None:
         """Chooses how the model is trained.
 
         Args:
             optimizer: name or `fastcnn.optimizers.Optimizer`. The one that the model has goes on with what it keeps; any
                 other begins at step 0.
             loss: name or `fastcnn.losses.Loss`. Of several outputs one for all, or a list or dictionary by output; an output
-                without a loss is not trained on.
+                without a loss is not trained on. A cross-entropy of probabilities warns if the last layer makes none, and
+                one of logits if it makes them.
             metrics: names, `fastcnn.metrics.Metric`s or functions (y_true, y_pred) → values; "accuracy" picks the
                 kind that fits the loss. Those given by name know which output is the answer: the largest, or in a model of
                 distances the smallest. Weights of samples and classes count in them, as in Keras' weighted_metrics. Of
@@ -207,27 +291,29 @@ class Model(Machine):
         given = zip(self._losses, self._loss_weights, self._given_metrics, best)
         self._heads = [Head(name, symbol.size, *own)
                        for name, symbol, own in zip(self.output_names, self.graph.outputs, given)]
+        for layer, loss in zip(layers, self._losses):
+            check_end(layer, loss)
 
     @property
-    def loss(self):
+    def loss(self) -> Any:
         """The loss; of several outputs a list, None for those without one."""
         if self._losses is None:
             return None
         return self._losses[0] if len(self._losses) == 1 else list(self._losses)
 
     @property
-    def smallest_wins(self):
+    def smallest_wins(self) -> bool:
         """Is the smallest output the answer? So it is where the last layer, or the loss, speaks of distances."""
         last = self.graph.outputs[0].layer if self.graph is not None else self.layers[-1] if self.layers else None
         return _smallest(last, None if self._losses is None else self._losses[0])
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         """The metrics that `compile` was given, as objects."""
         return [metric for head in self._heads for metric in head.metrics]
 
     @property
-    def metrics_names(self):
+    def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns. Of several outputs each has a loss, and its name before that of its metrics."""
         self._resolve()
         if len(self._heads) < 2:
@@ -243,19 +329,22 @@ class Model(Machine):
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
-            raise ValueError("this needs a loss: call compile(optimizer, loss) first")
+            raise ValueError("this needs a loss: compile(optimizer, loss) gives the model one. Received: no loss")
 
     # Training
 
-    def fit(self, x, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, resume=False):
+    def fit(self, x: Data, y: Arrays = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
+            callbacks: Callback | Sequence[Callback] | None = None, validation_split: float = 0.0,
+            validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
+            sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+            validation_steps: int | None = None, validation_batch_size: int | None = None,
+            validation_freq: int | Sequence[int] = 1, resume: bool = False) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
-            x, y: samples and targets. Or x alone, a source of batches (x, y) or (x, y, sample_weight): a sequence
-                (`len(x)`, `x[i]`, and `on_epoch_end()` if it has it), an object with `epoch(number, first=0)`, or
-                anything that can be iterated.
+            x, y: samples and targets, or the names of their classes. Or x alone, a source of batches (x, y) or (x, y,
+                sample_weight): a sequence (`len(x)`, `x[i]`, and `on_epoch_end()` if it has it), an object with
+                `epoch(number, first=0)`, or anything that can be iterated.
             batch_size: samples per step, 32 unless given; a source has its own.
             epochs: number of the last epoch (so `epochs − initial_epoch` are run).
             verbose: 0 silent, 1 a live line, 2 a line per epoch; "auto": 1 on a terminal, else 2.
@@ -265,12 +354,14 @@ class Model(Machine):
                 it is this, and nothing is split off.
             shuffle: a new order each epoch, from the model's seed and the epoch's number: of samples, or of a sequence's
                 batches. Other sources order their batches themselves.
-            class_weight: {label: weight}; of one-hot rows, the place of the largest entry is the label.
+            class_weight: {label or name: weight}; of one-hot rows, the place of the largest entry is the label.
             sample_weight: one number per sample.
             initial_epoch: number of epochs done before.
             steps_per_epoch: steps of an epoch; None: until all samples were seen. With steps the next epoch goes on
-                where the last one ended.
+                where the last one ended. A float, as len(x) / 32, is rounded up.
             validation_steps: validate on so many batches; None: on all.
+            validation_batch_size: samples per step of validation; None: batch_size.
+            validation_freq: validate after every so many epochs; or a list of epochs, counted from 1.
             resume: go on where `load_model`'s file, or the last `fit`, left off, in the midst of an epoch if need be.
                 With the same data, the same arguments and callbacks of the same classes in the same order, the bits are
                 those of a training that never stopped: weights, optimizer, logs, the callbacks' states and History.
@@ -306,16 +397,15 @@ class Model(Machine):
             batches = feeding.stream_of(self, "steps_per_epoch", x, steps_per_epoch, class_weight, seed=seed, training=True,
                                         skip=self._standing.drawn if resume else 0)
         else:
-            arrays, sparse = feeding.prepared(self, x, y, sample_weight)
+            arrays, sparse = feeding.prepared(self, x, y, sample_weight, learn=True)
             if part and validation_data is None:
-                arrays, tail = data.split(arrays, part)
-            arrays = feeding.weighted(self, arrays, class_weight, arrays[len(self.graph.inputs)])
+                arrays, rest = data.split(arrays, part)
+                tail = rest, sparse
+            arrays = feeding.weighted(self, arrays, class_weight)
             batches = feeding.batches_of(self, "steps_per_epoch", arrays, sparse, batch_size, steps_per_epoch, seed,
-            repeat=True)
-        if tail is not None:
-            validation = feeding.batches_of(self, "validation_steps", tail, sparse, batch_size, validation_steps)
-        else:
-            validation = feeding.validation(self, validation_data, batch_size, validation_steps)
+                                         repeat=True)
+        validation = feeding.validation(self, validation_data, tail, batch_size, validation_steps, validation_batch_size,
+                                        validation_freq)
         if resume:
             self._standing.check(batches)
         return self._fit(batches, range(self.epochs_seen if resume else initial_epoch, epochs), resume, validation, verbose,
@@ -324,30 +414,40 @@ class Model(Machine):
     def _fit(self, *given):
         return loops.fit(self, *given)
 
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None):
+    def train_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None,
+                       class_weight: Mapping[Any, float] | None = None, return_dict: bool = False) -> Any:
         """One step of training on one batch.
 
         Returns:
-            the loss, or [loss, *metrics], of this batch, before the step.
+            the loss, or [loss, *metrics], of this batch, before the step; with return_dict all of them by name.
         """
         self._need_loss()
         self._need_float32("train_on_batch")
-        return loops.once(self, "train", *self._one_batch(x, y, sample_weight, class_weight))
+        batch = self._one_batch(x, y, sample_weight, class_weight, learn=True)
+        return self._told(loops.once(self, "train", *batch), return_dict)
 
-    def test_on_batch(self, x, y, sample_weight=None):
-        """The loss, or [loss, *metrics], of one batch."""
+    def test_on_batch(self, x: Data, y: Arrays, sample_weight: Arrays = None, return_dict: bool = False) -> Any:
+        """The loss, or [loss, *metrics], of one batch; with return_dict all of them by name."""
         self._need_loss()
-        return loops.once(self, "test", *self._one_batch(x, y, sample_weight))
+        return self._told(loops.once(self, "test", *self._one_batch(x, y, sample_weight)), return_dict)
 
-    def _one_batch(self, x, y, sample_weight, class_weight=None):
+    def _told(self, results, return_dict):
+        """Results, {name: value}, as `evaluate` and its kin return them."""
+        if arguments.flag("return_dict", return_dict):
+            return results
+        values = list(results.values())
+        return values if len(values) > 1 else values[0]
+
+    def _one_batch(self, x, y, sample_weight, class_weight=None, learn=False):
         """(arrays, whether targets are labels) of one batch."""
-        arrays, sparse = feeding.prepared(self, x, y, sample_weight)
-        arrays, inputs = feeding.weighted(self, arrays, class_weight, y), len(self.graph.inputs)
+        arrays, sparse = feeding.prepared(self, x, y, sample_weight, learn)
+        arrays, inputs = feeding.weighted(self, arrays, class_weight), len(self.graph.inputs)
         return [*map(data.dense, arrays[:inputs]), *arrays[inputs:]], sparse
 
     # Gradients
 
-    def gradients(self, x, y, sample_weight=None, wrt="weights", training=True):
+    def gradients(self, x: Data, y: Arrays, sample_weight: Arrays = None, wrt: str | Sequence[str] = "weights",
+                  training: bool = True) -> tuple[float, dict[str, Array]]:
         """The loss of one batch, and its gradients: what a step of training computes before the optimizer changes anything.
 
         `optimizer.apply(model, gradients)` takes the step. Sums of gradients may be applied, too: accumulating them over
@@ -409,14 +509,14 @@ class Model(Machine):
         """
         xs, losses, targets = self._dense(x), {}, []
         if loss is not None:
-            target, sparse = loss.prepare(y, self.graph.outputs[0].size)
+            target, sparse = loss.prepare(classes.numbered(self, loss, y), self.graph.outputs[0].size)
             others, targets = len(self.outputs) - 1, [target]
             losses = {"losses": [loss] + [None] * others, "sparse": (sparse,) + (False,) * others,
                       "shapes": [symbol.size for symbol in self.graph.outputs]}
         probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
         return probe.run(self, xs, targets, [None] * len(targets), step)
 
-    def watch(self, *names):
+    def watch(self, *names: str | None) -> Watched:
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
 
         Args:
@@ -444,7 +544,7 @@ class Model(Machine):
         self._plans.pop("train", None)
         return Watched(self)
 
-    def hessian_diagonal(self, x, y, sample_weight=None):
+    def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
 
         What `optimizers.SDLM` divides its steps by: derivatives across two values are left out, and those of a weight
@@ -477,16 +577,18 @@ class Model(Machine):
 
     # Evaluating and predicting
 
-    def evaluate(self, x, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None):
+    def evaluate(self, x: Data, y: Arrays = None, batch_size: int | None = None, verbose: int | str = "auto",
+                 sample_weight: Arrays = None, steps: int | None = None, return_dict: bool = False) -> Any:
         """Loss and metrics over samples.
 
         Args:
             x, y, sample_weight, verbose: as `fit`; x may be a source of batches.
             batch_size: samples per step, 32 unless given; does not change the result.
             steps: number of batches; None: all.
+            return_dict: return all by name.
 
         Returns:
-            the loss, or [loss, *metrics].
+            the loss, or [loss, *metrics]; or {name: value}.
         """
         self._need_loss()
         if streams.is_stream(x):
@@ -495,10 +597,10 @@ class Model(Machine):
         else:
             batches = feeding.batches_of(self, "steps", *feeding.prepared(self, x, y, sample_weight), batch_size, steps)
         watchers = loops.watchers_of(self, [callbacks.Progress(verbose)], batches, verbose, self.metrics_names)
-        values = loops.evaluate(self, batches, watchers)
-        return values if len(values) > 1 else values[0]
+        return self._told(loops.evaluate(self, batches, watchers), return_dict)
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None):
+    def predict(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                steps: int | None = None) -> Array | Any:
         """What the model makes of samples.
 
         Args:
@@ -526,15 +628,19 @@ class Model(Machine):
         given = [callbacks.Progress(verbose)] if verbose else []
         return self._given_back(loops.predict(self, batches, loops.watchers_of(self, given, batches, verbose, []), ys))
 
-    def predict_classes(self, x, batch_size=None, verbose=0, steps=None):
-        """Numbers of the classes that samples belong to: the place of the largest output, or of the smallest in a model that
-        ends in `RBF`; of a single output, whether it is above one half.
+    def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int | str = 0,
+                        steps: int | None = None) -> Array:
+        """The classes that samples belong to: the place of the largest output, or of the smallest in a model that ends in
+        `RBF`; of a single output, whether it is above one half. Their names, if the model was trained on names.
 
         Args:
             x, batch_size, verbose, steps: as `predict`.
 
         Shape:
-            (N, …) → (N,), integers
+            (N, …) → (N,), integers or texts
+
+        Raises:
+            ValueError: predictions of NaN, which are of no class.
 
         Example:
             >>> fastcnn.networks.lenet5().predict_classes(np.zeros((2, 28, 28, 1))).shape
@@ -545,10 +651,43 @@ class Model(Machine):
         y = self.predict(x, batch_size, verbose, steps)
         if y.shape[-1] == 1:
             loss = self._heads[0].loss if self._heads else None
-            return (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
-        return y.argmin(-1) if self.smallest_wins else y.argmax(-1)
+            found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
+        else:
+            found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
+        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        if len(lost):
+            raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
+                             f"[{lost[0]}] the first of them")
+        return classes.answers(self, found)
 
-    def predict_on_batch(self, x):
+    @property
+    def class_names(self) -> list[str] | None:
+        """What the outputs stand for, in their order (of a single output: what 0 and 1 do); None: nobody has said it.
+
+        Training on names sets it, to the names in their order. It is kept in `metadata`, and so in files. Once it is set,
+        targets may be names, and `predict_classes` answers in names.
+
+        Example:
+            >>> model = fastcnn.Sequential([fastcnn.layers.Dense(2, "softmax", input_shape=(1,))], seed=0)
+            >>> model.compile("sgd", "sparse_categorical_crossentropy")
+            >>> history = model.fit([1.0, -1.0] * 50, ["dog", "cat"] * 50, epochs=30, verbose=0)
+            >>> model.class_names, model.predict_classes([3.0, -3.0]).tolist()
+            (['cat', 'dog'], ['dog', 'cat'])
+        """
+        return self.metadata.get("class_names")
+
+    @class_names.setter
+    def class_names(self, names: Sequence[str] | None) -> None:
+        self._named = names is not None
+        if names is None:
+            self.metadata.pop("class_names", None)
+            return
+        names = classes.checked(names)
+        if self.built and len(self.graph.outputs) == 1 and len(names) != classes.count(self):
+            raise ValueError(f"class_names must be {classes.count(self)}, as the model has classes. Received: {len(names)}")
+        self.metadata["class_names"] = names
+
+    def predict_on_batch(self, x: Data) -> Array | Any:
         """What the model makes of one batch, in a single step."""
         plan = self._plans.get("predict")
         if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:

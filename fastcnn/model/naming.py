@@ -1,5 +1,7 @@
 """Names of layers, of inputs and of outputs, of which no two are the same."""
 
+from fastcnn import arguments
+
 
 def name_layers(layers):
     """Sees to it that names differ: layers without a name of the user's get one of their class' name and a number.
@@ -11,7 +13,7 @@ def name_layers(layers):
     for layer in layers:
         if layer.given_name is not None:
             if layer.given_name in taken:
-                raise ValueError(f"layers' names must differ. Received: {layer.given_name!r} twice")
+                raise ValueError(f"layers' names must differ. Received: {arguments.shown(layer.given_name)} twice")
             taken.add(layer.given_name)
     for layer in layers:
         if layer.given_name is None:

@@ -68,7 +68,7 @@ class Standing:
         loss, samples, *others = state["totals"]
         totals = [float(loss), arguments.integer("samples", samples, 0, 2**63 - 1), *map(float, others)]
         if not isinstance(state["callbacks"], list):
-            raise TypeError(f"callbacks must be a list. Received: {state['callbacks']!r}")
+            raise TypeError(f"callbacks must be a list. Received: {arguments.shown(state['callbacks'])}")
         if step:
             for i, (metric, values) in enumerate(zip(metrics, state["metrics"], strict=True)):
                 start = f"metrics/{i}/"
@@ -106,7 +106,7 @@ def json_types(name, value):
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"{name} must have keys that are strings. Received: {key!r}")
+                raise TypeError(f"{name} must have keys that are strings. Received: {arguments.shown(key)}")
             json_types(f"{name}[{key!r}]", part)
     elif isinstance(value, list):
         for i, part in enumerate(value):

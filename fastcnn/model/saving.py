@@ -4,25 +4,33 @@ from fastcnn.io.safetensors import save_file
 
 FORMAT = "fastcnn model 2"
 READABLE = FORMAT, "fastcnn model 1"  # the first knew chains only
+DTYPES = "float32", "float16"  # of the weights
+_LARGEST = 65504  # in float16
 STATE = "optimizer/"  # then the name of the optimizer's array, of the layer and of the parameter
 STANDING = "training/"
 
 
-def save_model(model, path):
+def save_model(model, path, dtype="float32"):
     """Writes a model, see `Model.save`."""
     import json
 
-    from fastcnn import losses, optimizers, registry
+    import numpy as np
+
+    from fastcnn import arguments, losses, optimizers, registry
     from fastcnn.model.resuming import json_types
 
+    arguments.choice("dtype", dtype, DTYPES)
     if not isinstance(model.metadata, dict):
         raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
     notes = json.dumps(json_types("metadata", model.metadata))
     tensors = {}
     for name, parameter in named_parameters(model):
-        tensors[name] = parameter.value
+        if dtype == "float16" and np.abs(parameter.value).max(initial=0) > _LARGEST:
+            raise ValueError(f'dtype="float16" holds weights up to {_LARGEST:,}. Received: {name} with '
+                             f"{np.abs(parameter.value).max():,}")
+        tensors[name] = parameter.value.astype(dtype, copy=False)
     training = None
-    if model.optimizer is not None:
+    if model.optimizer is not None and dtype == "float32":
         model._resolve()
         standing, arrays = model._standing.get_state(model.metrics)
         tensors.update({STANDING + name: array for name, array in arrays.items()})

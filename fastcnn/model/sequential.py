@@ -1,10 +1,16 @@
 """A model that is a chain of layers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from fastcnn import arguments
 from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
+from fastcnn.layers.symbols import Symbol
 from fastcnn.model.base import BaseModel, Layers, input_of
-from fastcnn.model.configuring import layer_of, with_half_weights
+from fastcnn.model.configuring import layer_of, with_choices
 from fastcnn.model.model import Model
 from fastcnn.model.naming import name_layers
 
@@ -34,29 +40,30 @@ class Sequential(Model):
 
     _kind = "Sequential"
 
-    def __init__(self, layers=None, name="sequential", seed=None):
+    def __init__(self, layers: Sequence[Layer | Symbol] | None = None, name: str = "sequential",
+                 seed: int | None = None) -> None:
+        if layers is not None and not isinstance(layers, (list, tuple)):
+            raise TypeError(f"layers must be a list: Sequential([layer, layer]). Received: {arguments.shown(layers)}")
         BaseModel.__init__(self, name, seed)
         self._begin()
         self._start, self._chain = None, []  # an Input says the shape, and is not one of the layers
-        if layers is not None and not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers must be a list of layers. Received: {layers!r}")
         for layer in layers or []:
             self._append(layer)
         self._build_if_known()
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[Any, ...]:
         """The layers in order, to look at; `add` and `pop` change them."""
         return Layers(self._chain)
 
-    def add(self, layer):
+    def add(self, layer: Layer | Symbol) -> None:
         """Appends a layer."""
         self._need_float32("add")
         self._append(layer)
         if not self.built:
             self._build_if_known()
 
-    def pop(self):
+    def pop(self) -> Any:
         """Takes the last layer away.
 
         Returns:
@@ -81,14 +88,15 @@ class Sequential(Model):
         start = input_of(layer)
         if start is not None:
             if self._chain or self._start is not None:
-                raise ValueError("Input must be the first entry of a model")
+                raise ValueError(f"Input must be the first entry of a model, and the only one. "
+                                 f"Received: {arguments.shown(start)} behind "
+                                 f"{len(self._chain)} layers")
             self._start = start
             return
-        if not isinstance(layer, Layer):
-            raise TypeError(f"a layer must be a fastcnn.layers.Layer. Received: {layer!r}")
+        arguments.instance("a layer", layer, Layer, "a fastcnn.layers.Layer")
         if layer in self._chain:
             raise ValueError(f"a chain has each layer once; Model(inputs, outputs) may use one twice. "
-                             f"Received: {layer.name!r}")
+                             f"Received: {arguments.shown(layer.name)}")
         formats = {other.data_format for other in (*self._chain, layer) if getattr(other, "data_format", None) is not None}
         if len(formats) > 1:
             raise ValueError(f"all layers of a model must have one data_format. Received: {', '.join(sorted(formats))}")
@@ -114,19 +122,16 @@ class Sequential(Model):
         elif isinstance(first, BaseModel) and first.built:
             self.build(first.input_shape)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int]) -> None:
         """Builds all layers.
 
         Args:
             input_shape: of one sample, without the batch (a leading None is left out).
         """
-        if not isinstance(input_shape, (tuple, list)):
-            raise TypeError(f"input_shape must be a tuple of integers. Received: {input_shape!r}")
-        shape = tuple(input_shape)
-        if shape[:1] == (None,):
-            shape = shape[1:]
-        shape = tuple(arguments.integer("input_shape", size) for size in shape)
+        batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 0 and input_shape[0] is None
+        shape = arguments.shape("input_shape", input_shape[1:] if batch else input_shape)
         self._build(InputLayer(shape, name="input").symbol())
+        self._resolve()
 
     def _build(self, start):
         value = start
@@ -150,7 +155,7 @@ class Sequential(Model):
         config = {"name": self.name, "seed": self.seed,
                   "input_shape": list(self.input_shape[1:]) if self.built else None,
                   "layers": [entry(layer) for layer in (*start, *self._chain)]}
-        return with_half_weights(self, config)
+        return with_choices(self, config)
 
     @classmethod
     def _from_config(cls, config):

@@ -1,12 +1,17 @@
 """AlexNet and its variants."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.model import Model
 from fastcnn.model.sequential import Sequential
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _KERNELS = 11, 5, 3, 3, 3
 _PAPER = {"filters": (96, 256, 384, 384, 256), "groups": (1, 2, 1, 2, 2), "size": 227, "padding": 0, "last_pool": 3}
@@ -19,7 +24,8 @@ _VARIANTS = {
 }
 
 
-def alexnet(classes=1000, variant="paper", input_shape=None, seed=None, initializer=None):
+def alexnet(classes: int = 1000, variant: str = "paper", input_shape: Sequence[int] | None = None, seed: int | None = None,
+            initializer: Identifier | None = None) -> Sequential | Any:
     """AlexNet: five convolutions with ReLU, three max poolings, three dense layers, softmax.
 
     - "paper": input 227 × 227 × 3 (the paper writes 224). conv1 96 filters 11×11, strides 4; conv2 256 5×5 in 2 groups;

@@ -1,12 +1,16 @@
 """The four-layer network for 32 × 32 photographs."""
 
+from __future__ import annotations
+
 from fastcnn.initializers import RandomNormal
 from fastcnn.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D
 from fastcnn.model.sequential import Sequential
 from fastcnn.networks.shared import BIASES
+from fastcnn.typing import ActivationName, Identifier
 
 
-def cifar10(classes=10, activation="relu", seed=None, initializer=None):
+def cifar10(classes: int = 10, activation: ActivationName = "relu", seed: int | None = None,
+            initializer: Identifier | None = None) -> Sequential:
     """Krizhevsky's four layers for CIFAR-10: three 5×5 convolutions, each pooled 3×3 with strides 2, and a dense one.
 
     32 filters and max pooling, 32 and average pooling, 64 and average pooling, softmax; poolings round sizes up. It takes

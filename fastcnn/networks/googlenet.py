@@ -1,8 +1,13 @@
 """GoogLeNet: Inception, version 1."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.model import Model
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _INCEPTIONS = {  # filters of 1×1; of the 1×1 before the 3×3, and of the 3×3; before the 5×5, and of it; behind the pooling
     "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
@@ -17,7 +22,9 @@ _VARIANTS = {
 }
 
 
-def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, input_shape=None, seed=None, initializer=None):
+def googlenet(classes: int = 1000, variant: str = "torchvision", auxiliary: bool = True, width: float = 1.0,
+              input_shape: Sequence[int] | None = None, seed: int | None = None,
+              initializer: Identifier | None = None) -> Model:
     """GoogLeNet: nine blocks of four branches that are concatenated, a mean over the image and one dense layer, softmax.
 
     A block ("inception") has a 1×1 convolution; a 1×1 and a 3×3; a 1×1 and a 5×5; 3×3 max pooling and a 1×1. ReLU follows
@@ -73,7 +80,8 @@ def googlenet(classes=1000, variant="torchvision", auxiliary=True, width=1.0, in
     def convolution(x, name, filters, kernel=1, strides=1):
         if v["normalized"]:
             names = f"{name}.conv", f"{name}.bn", f"{name}.relu"
-            return shared.normalized(x, wide(filters), kernel, names, strides, 1e-3, initializer or normal)
+            return shared.normalized(x, wide(filters), kernel, names, strides, 1e-3,
+                                     normal if initializer is None else initializer)
         return layers.Conv2D(wide(filters), kernel, strides=strides, padding=kernel // 2, activation="relu",
                              name=f"{name}.conv", **caffe(0.2))(x)
 

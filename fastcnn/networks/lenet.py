@@ -1,9 +1,12 @@
 """LeNet-5 as published, and its modern variants."""
 
+from __future__ import annotations
+
 from fastcnn import arguments
 from fastcnn.initializers import FanInUniform
 from fastcnn.layers import RBF, AveragePooling2D, Conv2D, Dense, Flatten, Subsampling2D
 from fastcnn.model.sequential import Sequential
+from fastcnn.networks import trained
 
 C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 that it sees
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -12,7 +15,7 @@ C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 th
 )  # fmt: skip
 
 
-def lenet5(classes=10, variant="tanh", seed=None):
+def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, weights: str | None = None) -> Sequential:
     """LeNet-5: two convolutions 5×5, each followed by a halving, and dense layers of 120, 84 and `classes` units.
 
     - "tanh": the modern form, as in most Keras tutorials. Input 28 × 28, tanh, plain average pooling, softmax; all of C3's
@@ -30,13 +33,14 @@ def lenet5(classes=10, variant="tanh", seed=None):
         classes: number of outputs.
         variant: "tanh", "sigmoid", "relu" or "1998".
         seed: of the model; None: from `fastcnn.set_random_seed`'s source.
+        weights: "mnist" of variant "tanh": what `fastcnn train lenet5` gave (docs/lenet5.md); None: initial values.
 
     Shape:
         (N, 28, 28, 1) → (N, classes); 61,706 parameters with 10 classes
         "1998": (N, 32, 32, 1) → (N, classes); 60,000 parameters that are trained and 840 that are not
 
     Raises:
-        TypeError, ValueError: another variant, no number of classes.
+        TypeError, ValueError: another variant, no number of classes, weights of another network.
 
     Source:
         LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition".
@@ -49,8 +53,11 @@ def lenet5(classes=10, variant="tanh", seed=None):
     """
     arguments.choice("variant", variant, ("tanh", "sigmoid", "relu", "1998"))
     classes = arguments.integer("classes", classes)
-    if variant == "1998":
-        return _published(classes, seed)
+    model = _published(classes, seed) if variant == "1998" else _modern(classes, variant, seed)
+    return trained.filled(model, weights, {"mnist": "lenet5-mnist.safetensors"})
+
+
+def _modern(classes, variant, seed):
     return Sequential([
         Conv2D(6, 5, padding="same", activation=variant, input_shape=(28, 28, 1), name="c1"),
         AveragePooling2D(name="s2"),

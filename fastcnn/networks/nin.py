@@ -1,13 +1,19 @@
 """Network in Network."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import initializers, layers
 from fastcnn.model.sequential import Sequential
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _STAGES = ((192, 160, 96), 5), ((192, 192, 192), 5), ((192, 192, None), 3)  # filters, None: classes; first one's kernel size
 
 
-def nin(classes=10, width=1.0, input_shape=None, seed=None, initializer=None):
+def nin(classes: int = 10, width: float = 1.0, input_shape: Sequence[int] | None = None, seed: int | None = None,
+        initializer: Identifier | None = None) -> Sequential:
     """Network in Network, as its authors made it for CIFAR-10: convolutions whose filters are small networks themselves.
 
     Three stages of a 5×5 (the last: 3×3) convolution and two 1×1, all with ReLU: 192, 160, 96 filters; 192, 192, 192; 192,

@@ -1,8 +1,13 @@
 """Residual networks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.model import Model
-from fastcnn.networks import shared
+from fastcnn.networks import shared, trained
+from fastcnn.typing import Identifier
 
 # the convolutions of a block: kernel size, has it the block's strides, filters as a multiple of the stage's
 _BASIC = (3, True, 1), (3, False, 1)
@@ -12,10 +17,13 @@ _STAGES = {  # depth: block, blocks of each stage
             101: (_BOTTLENECK, (3, 4, 23, 3)), 152: (_BOTTLENECK, (3, 8, 36, 3))},
     True: {depth: (_BASIC, (depth // 6,) * 3) for depth in (20, 32, 44, 56, 110)},
 }
+_WEIGHTS = {"cifar10": "resnet20-cifar10.safetensors"}
 _STEMS = {False: ((224, 224, 3), 64, 7, 2, 1000), True: ((32, 32, 3), 16, 3, 1, 10)}  # input; convolution; classes
 
 
-def resnet(depth, classes=None, cifar=False, width=1.0, input_shape=None, seed=None, initializer=None):
+def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: float = 1.0,
+           input_shape: Sequence[int] | None = None, seed: int | None = None,
+           initializer: Identifier | None = None, weights: str | None = None) -> Model:
     """ResNet: blocks of convolutions with batch normalization, whose sums with their inputs go on through ReLU.
 
     - 18, 34: a 7×7 convolution of 64 filters and 3×3 max pooling, both with strides 2; four stages of 64, 128, 256, 512
@@ -39,6 +47,8 @@ def resnet(depth, classes=None, cifar=False, width=1.0, input_shape=None, seed=N
         input_shape: (height, width, channels); None: 224 × 224 × 3, or 32 × 32 × 3.
         seed: of the model; None: from `fastcnn.set_random_seed`'s source.
         initializer: of all kernels, by name or as an object, with zero biases; None: the values above.
+        weights: "cifar10" of depth 20 with `cifar`: what `fastcnn train cifar10` gave (docs/tutorials/resnet.md); None:
+            initial values.
 
     Shape:
         (N, 224, 224, 3) → (N, classes). With 1000 classes 11,689,512 trainable parameters and 1.81 G multiply-adds in
@@ -48,7 +58,7 @@ def resnet(depth, classes=None, cifar=False, width=1.0, input_shape=None, seed=N
         855,770 and 126 M (56), 1,730,714 and 253 M (110)
 
     Raises:
-        TypeError, ValueError: another depth.
+        TypeError, ValueError: another depth; weights of another network.
 
     Source:
         He, Zhang, Ren, Sun 2015, "Deep residual learning for image recognition"; torchvision.
@@ -74,7 +84,7 @@ def resnet(depth, classes=None, cifar=False, width=1.0, input_shape=None, seed=N
     uniform = shared.uniform_by(x.shape[1])
     x = layers.Dense(found if classes is None else classes, activation="softmax", name="fc",
                      **shared.start(initializer, uniform, uniform))(x)
-    return Model(inputs, x, name=f"resnet{depth}", seed=seed)
+    return trained.filled(Model(inputs, x, name=f"resnet{depth}", seed=seed), weights, _WEIGHTS)
 
 
 def _block(x, name, convolutions, strides, start):

@@ -1,14 +1,21 @@
 """SqueezeNet."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.model import Model
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _VERSIONS = {"1.0": (96, 7, (5, 9)), "1.1": (64, 3, (4, 6))}  # first convolution; fires that a pooling stands before
 _FIRES = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}  # squeeze's filters; expand's have four times as many
 
 
-def squeezenet(version="1.1", classes=None, cifar=False, width=1.0, input_shape=None, seed=None, initializer=None):
+def squeezenet(version: str = "1.1", classes: int | None = None, cifar: bool = False, width: float = 1.0,
+               input_shape: Sequence[int] | None = None, seed: int | None = None,
+               initializer: Identifier | None = None) -> Model:
     """SqueezeNet: a convolution, eight "fires", a convolution to classes, a mean over the image, softmax; all with ReLU.
 
     A fire is a 1×1 convolution to few channels, and a 1×1 and a 3×3 one of these side by side, concatenated. "1.0" begins

@@ -1,14 +1,21 @@
 """VGG."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments, initializers, layers
 from fastcnn.model.sequential import Sequential
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}  # before each pooling
 _FILTERS = 64, 128, 256, 512, 512
 
 
-def vgg(depth, batch_norm=False, classes=1000, width=1.0, input_shape=None, seed=None, initializer=None):
+def vgg(depth: int, batch_norm: bool = False, classes: int = 1000, width: float = 1.0,
+        input_shape: Sequence[int] | None = None, seed: int | None = None,
+        initializer: Identifier | None = None) -> Sequential:
     """VGG: 3×3 convolutions with ReLU alone, five max poolings, three dense layers, softmax.
 
     The paper's A (11 layers with weights), B (13), D (16) and E (19). Stages of 64, 128, 256, 512 and 512 filters end in

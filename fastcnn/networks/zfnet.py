@@ -1,8 +1,13 @@
 """ZFNet."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import initializers, layers
 from fastcnn.model.sequential import Sequential
 from fastcnn.networks import shared
+from fastcnn.typing import Identifier
 
 _CONVOLUTIONS = (  # filters, kernel size, strides, padding; is pooling, then is normalization behind it
     (96, 7, 2, 1, True, True), (256, 5, 2, 0, True, True), (384, 3, 1, 1, False, False), (384, 3, 1, 1, False, False),
@@ -10,7 +15,8 @@ _CONVOLUTIONS = (  # filters, kernel size, strides, padding; is pooling, then is
 )  # fmt: skip
 
 
-def zfnet(classes=1000, width=1.0, input_shape=None, seed=None, initializer=None):
+def zfnet(classes: int = 1000, width: float = 1.0, input_shape: Sequence[int] | None = None, seed: int | None = None,
+          initializer: Identifier | None = None) -> Sequential:
     """ZFNet: AlexNet as Zeiler and Fergus changed it after they had looked at its filters.
 
     conv1 96 filters 7×7, strides 2; conv2 256 5×5, strides 2; conv3, conv4 384 and conv5 256 3×3; none in groups. 3×3 max

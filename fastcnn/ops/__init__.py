@@ -5,7 +5,9 @@
 `out=` takes an array to reuse: float32, contiguous, of the result's shape.
 """
 
-from fastcnn.importing import listing
+from typing import TYPE_CHECKING
+
+from fastcnn.importing import answering, listing
 from fastcnn.ops.activations import *
 from fastcnn.ops.augment import *
 from fastcnn.ops.batch_norm import *
@@ -33,3 +35,5 @@ from fastcnn.ops.upsample2d import *
 
 __all__ = sorted(name for name, value in globals().items() if getattr(value, "__module__", "").startswith("fastcnn.ops."))
 __dir__ = listing(__name__)
+if not TYPE_CHECKING:  # which know all names that there are
+    __getattr__ = answering(__name__)

@@ -1,9 +1,12 @@
 """Photographs, from bytes to floats."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
+from fastcnn.typing import Array, ArrayLike, Pair
 
 __all__ = ["augment"]
 
@@ -23,8 +26,10 @@ def _light(c, lighting, eigenvectors, eigenvalues):
     return (vectors.astype(np.float64) * values * lighting).tolist()
 
 
-def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
-            eigenvalues=None, index=None, partner=None, weight=1.0, seed=0, epoch=0, *, out=None):
+def augment(x: Array, crop: Pair | None = None, position: str = "centre", flip: str = "never", mean: ArrayLike = 0.0,
+            scale: ArrayLike = 1.0, lighting: float = 0.0, eigenvectors: ArrayLike | None = None,
+            eigenvalues: ArrayLike | None = None, index: ArrayLike | None = None, partner: ArrayLike | None = None,
+            weight: float = 1.0, seed: int = 0, epoch: int = 0, *, out: Array | None = None) -> Array:
     """Bytes to the floats a network takes: crop, mirror, subtract the mean, scale, change the light, mix in pairs.
 
     Args:

@@ -1,9 +1,14 @@
 """Batch normalization."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["batch_norm", "batch_norm_backward"]
 
@@ -16,7 +21,7 @@ class _Problem:
         if x.ndim < 1 or not x.shape[-1]:
             raise ValueError(f"x must end in at least one channel. Received: shape {x.shape}")
         if (mean is None) != (variance is None):
-            raise ValueError(f"mean and variance go together. Received: mean={mean!r}, variance={variance!r}")
+            raise ValueError("mean and variance go together. Received: " + arguments.given(mean=mean, variance=variance))
         given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
         self.given = {name: self._per_channel(name, value) for name, value in given.items() if value is not None}
         epsilon = arguments.number("epsilon", epsilon, 0)
@@ -42,7 +47,8 @@ class _Problem:
              ("packed", _ops.aligned(op.packed_size)), ("partial", partial), *arrays], chunk=chunk)
 
 
-def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3, *, out=None):
+def batch_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, mean: ArrayLike | None = None,
+               variance: ArrayLike | None = None, epsilon: float = 1e-3, *, out: Array | None = None) -> Array:
     """Normalizes each channel over the batch, scales and shifts it.
 
     Args:
@@ -66,7 +72,8 @@ def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3,
     return deliver(y, out)
 
 
-def batch_norm_backward(dy, x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3):
+def batch_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        mean: ArrayLike | None = None, variance: ArrayLike | None = None, epsilon: float = 1e-3) -> Any:
     """Gradients of `batch_norm`: dx, or (dx, dgamma, dbeta) with those that were given. A given mean and variance are
     constants; else dx takes into account that x changes them.
 

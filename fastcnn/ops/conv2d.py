@@ -1,9 +1,12 @@
 """Convolution."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments, settings
 from fastcnn.ops.shared import biases, finish, gradient, last, partials, result, run
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 __all__ = ["conv2d", "conv2d_backward"]
 
@@ -57,8 +60,9 @@ def convolve_backward(dy, op, first, x, kernel, bias, table, shape):
     return (dx, dw) if bias is None else (dx, dw, db)
 
 
-def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-           connection_table=None, *, out=None):
+def conv2d(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1, padding: Padding = "valid",
+           dilation_rate: Pair = 1, groups: int = 1, data_format: str = "channels_last",
+           connection_table: ArrayLike | None = None, *, out: Array | None = None) -> Array:
     """Two-dimensional convolution (cross-correlation, as in every deep learning library).
 
     Args:
@@ -87,8 +91,9 @@ def conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, gr
     return convolve(*_conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table), out)
 
 
-def conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1,
-                    data_format="channels_last", connection_table=None):
+def conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                    padding: Padding = "valid", dilation_rate: Pair = 1, groups: int = 1, data_format: str = "channels_last",
+                    connection_table: ArrayLike | None = None) -> tuple[Array, ...]:
     """Gradients of `conv2d`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:

@@ -1,8 +1,11 @@
 """Transposed convolution."""
 
+from __future__ import annotations
+
 from fastcnn import _ops, arguments, settings
 from fastcnn.ops.conv2d import convolve, convolve_backward
 from fastcnn.ops.shared import biases, last
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 __all__ = ["conv2d_transpose", "conv2d_transpose_backward"]
 
@@ -27,8 +30,9 @@ def _conv2d_transpose(x, kernel, bias, strides, padding, output_padding, dilatio
     return op, first, x, kernel, bias, None, (n, *op.out_shape)
 
 
-def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                     groups=1, data_format="channels_last", *, out=None):
+def conv2d_transpose(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                     padding: Padding = "valid", output_padding: Pair | None = None, dilation_rate: Pair = 1,
+                     groups: int = 1, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """Transposed convolution: each pixel times the filter, `strides` apart, added up where they overlap.
 
     Args:
@@ -59,8 +63,10 @@ def conv2d_transpose(x, kernel, bias=None, strides=1, padding="valid", output_pa
                                        data_format), out)
 
 
-def conv2d_transpose_backward(dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1,
-                              groups=1, data_format="channels_last"):
+def conv2d_transpose_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None,
+                              strides: Pair = 1, padding: Padding = "valid", output_padding: Pair | None = None,
+                              dilation_rate: Pair = 1, groups: int = 1,
+                              data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `conv2d_transpose`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:

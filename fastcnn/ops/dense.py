@@ -1,9 +1,12 @@
 """Fully connected layers."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import biases, deliver, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["dense", "dense_backward"]
 
@@ -18,7 +21,7 @@ def _dense(x, kernel, bias):
     return op, x, kernel, bias, (*x.shape[:-1], kernel.shape[1])
 
 
-def dense(x, kernel, bias=None, *, out=None):
+def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
     """A fully connected layer: x · kernel + bias.
 
     Shape:
@@ -35,7 +38,7 @@ def dense(x, kernel, bias=None, *, out=None):
     return deliver(y, out)
 
 
-def dense_backward(dy, x, kernel, bias=None):
+def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> tuple[Array, ...]:
     """Gradients of `dense`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:

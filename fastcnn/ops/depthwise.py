@@ -1,8 +1,11 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
+from __future__ import annotations
+
 from fastcnn import arguments
 from fastcnn.ops.conv2d import conv2d, conv2d_backward
 from fastcnn.ops.shared import finish, last
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 __all__ = ["depthwise_conv2d", "depthwise_conv2d_backward", "separable_conv2d", "separable_conv2d_backward"]
 
@@ -17,8 +20,9 @@ def _grouped(x, kernel, first, name="kernel"):
     return x, kernel.reshape(height, width, 1, c * multiplier), c
 
 
-def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, data_format="channels_last", *,
-                     out=None):
+def depthwise_conv2d(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                     padding: Padding = "valid", dilation_rate: Pair = 1, data_format: str = "channels_last", *,
+                     out: Array | None = None) -> Array:
     """Convolution channel by channel: each has filters of its own.
 
     Args:
@@ -45,8 +49,9 @@ def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_
     return conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, out=out)
 
 
-def depthwise_conv2d_backward(dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1,
-                              data_format="channels_last"):
+def depthwise_conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None,
+                              strides: Pair = 1, padding: Padding = "valid", dilation_rate: Pair = 1,
+                              data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `depthwise_conv2d`: (dx, dkernel), and dbias where a bias was given.
 
     Shape:
@@ -70,8 +75,9 @@ def _separable(x, depthwise_kernel, pointwise_kernel, strides, padding, dilation
     return first, x, grouped, pointwise, conv2d(x, grouped, None, *options), options
 
 
-def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, strides=1, padding="valid", dilation_rate=1,
-                     data_format="channels_last", *, out=None):
+def separable_conv2d(x: ArrayLike, depthwise_kernel: ArrayLike, pointwise_kernel: ArrayLike, bias: ArrayLike | None = None,
+                     strides: Pair = 1, padding: Padding = "valid", dilation_rate: Pair = 1,
+                     data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """Convolution channel by channel, then one of 1 × 1 pixels across channels.
 
     Args:
@@ -99,8 +105,9 @@ def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, strides=1
     return finish(conv2d(between, pointwise, bias, out=None if first else out), first, out)
 
 
-def separable_conv2d_backward(dy, x, depthwise_kernel, pointwise_kernel, bias=None, strides=1, padding="valid",
-                              dilation_rate=1, data_format="channels_last"):
+def separable_conv2d_backward(dy: ArrayLike, x: ArrayLike, depthwise_kernel: ArrayLike, pointwise_kernel: ArrayLike,
+                              bias: ArrayLike | None = None, strides: Pair = 1, padding: Padding = "valid",
+                              dilation_rate: Pair = 1, data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `separable_conv2d`: (dx, ddepthwise_kernel, dpointwise_kernel), and dbias where a bias was given.
 
     Shape:

@@ -1,15 +1,19 @@
 """Images distorted at random."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, describe, numbers, random_key, result, run
+from fastcnn.typing import Array, ArrayLike, Pair
 
 __all__ = ["distort"]
 
 
-def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
-            index=None, seed=0, epoch=0, *, out=None):
+def distort(x: Array, size: Pair | None = None, translation: float = 0.0, scaling: float = 0.0, squeezing: float = 0.0,
+            shearing: float = 0.0, background: float = 0.0, mean: float = 0.0, scale: float = 1.0,
+            index: ArrayLike | None = None, seed: int = 0, epoch: int = 0, *, out: Array | None = None) -> Array:
     """Images moved, scaled, squeezed and sheared by chance, each by a planar affine map of its own.
 
     between pixels bilinear, outside the image background. Without chance images are centred, padded or cropped.

@@ -1,9 +1,12 @@
 """Dropout: of single values, and of whole channels."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, finish, gradient, last, random_key, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["dropout", "dropout_backward", "spatial_dropout2d", "spatial_dropout2d_backward"]
 
@@ -23,7 +26,7 @@ def _dropout(x, rate, seed, step, field, out):
     return deliver(y, out)
 
 
-def dropout(x, rate, seed=0, step=0, *, out=None):
+def dropout(x: ArrayLike, rate: float, seed: int = 0, step: int = 0, *, out: Array | None = None) -> Array:
     """Inverted dropout: each value is 0 with probability `rate`, else divided by 1 − rate.
 
     Args:
@@ -43,7 +46,7 @@ def dropout(x, rate, seed=0, step=0, *, out=None):
     return _dropout(x, rate, seed, step, "x", out)
 
 
-def dropout_backward(dy, x, rate, seed=0, step=0):
+def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int = 0, step: int = 0) -> Array:
     """Gradient of `dropout`: the same places, the same factor."""
     dy = gradient(dy, arguments.array("x", x).shape)
     return _dropout(dy, rate, seed, step, "dy", None)
@@ -57,7 +60,8 @@ def _spatial_dropout2d(x, rate, seed, step, data_format):
     return _ops.dropout(c, rate, h * w), first, x, key
 
 
-def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last", *, out=None):
+def spatial_dropout2d(x: ArrayLike, rate: float, seed: int = 0, step: int = 0, data_format: str = "channels_last", *,
+                      out: Array | None = None) -> Array:
     """Dropout of whole channels: each channel of an image is 0 with probability `rate`, else divided by 1 − rate.
 
     Args:
@@ -83,7 +87,8 @@ def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last", *, o
     return finish(y, first, out)
 
 
-def spatial_dropout2d_backward(dy, x, rate, seed=0, step=0, data_format="channels_last"):
+def spatial_dropout2d_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int = 0, step: int = 0,
+                               data_format: str = "channels_last") -> Array:
     """Gradient of `spatial_dropout2d`: the same channels, the same factor.
 
     Shape:

@@ -1,11 +1,15 @@
 """Normalization of each sample by its own moments: of its last axes, or of groups of channels."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
+from fastcnn.typing import Array, ArrayLike, Pair
 
 __all__ = ["group_norm", "group_norm_backward", "layer_norm", "layer_norm_backward"]
 
@@ -62,7 +66,8 @@ def _layer_norm(x, gamma, beta, axis, epsilon):
     return _Problem(x, gamma, beta, shape).make(n, x.size // max(n, 1) // width, 1, 1, width, epsilon)
 
 
-def layer_norm(x, gamma=None, beta=None, axis=-1, epsilon=1e-3, *, out=None):
+def layer_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, axis: Pair = -1,
+               epsilon: float = 1e-3, *, out: Array | None = None) -> Array:
     """Normalizes over the last axes: y = gamma · (x − mean) / √(variance + epsilon) + beta, moments over these axes alone.
 
     Args:
@@ -85,7 +90,8 @@ def layer_norm(x, gamma=None, beta=None, axis=-1, epsilon=1e-3, *, out=None):
     return _layer_norm(x, gamma, beta, axis, epsilon).forward(out)
 
 
-def layer_norm_backward(dy, x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+def layer_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        axis: Pair = -1, epsilon: float = 1e-3) -> Any:
     """Gradients of `layer_norm`: dx, or (dx, dgamma, dbeta) with those that were given.
 
     Shape:
@@ -109,7 +115,8 @@ def _group_norm(x, gamma, beta, groups, epsilon):
                                                        epsilon)
 
 
-def group_norm(x, gamma=None, beta=None, groups=32, epsilon=1e-3, *, out=None):
+def group_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, groups: int = 32,
+               epsilon: float = 1e-3, *, out: Array | None = None) -> Array:
     """Normalizes groups of channels of each sample: y = gamma · (x − mean) / √(variance + epsilon) + beta, moments over the
     group's channels and all pixels.
 
@@ -133,7 +140,8 @@ def group_norm(x, gamma=None, beta=None, groups=32, epsilon=1e-3, *, out=None):
     return _group_norm(x, gamma, beta, groups, epsilon).forward(out)
 
 
-def group_norm_backward(dy, x, gamma=None, beta=None, groups=32, epsilon=1e-3):
+def group_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        groups: int = 32, epsilon: float = 1e-3) -> Any:
     """Gradients of `group_norm`: dx, or (dx, dgamma, dbeta) with those that were given.
 
     Shape:

@@ -1,9 +1,12 @@
 """Kernels of dense layers in fewer bits."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["half_weights"]
 
@@ -11,7 +14,7 @@ DTYPES = "float16", "int8"
 _LARGEST = {"float16": np.float32(65504), "int8": np.finfo(np.float32).max}
 
 
-def half_weights(kernel, dtype, *, out=None):
+def half_weights(kernel: ArrayLike, dtype: str, *, out: Array | None = None) -> Array:
     """What is left of a kernel that is stored in fewer bits, see `Sequential.half_weights`.
 
     Args:

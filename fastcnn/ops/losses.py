@@ -1,9 +1,12 @@
 """Losses: one number per sample."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, gradient, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = [
     "softmax_cross_entropy", "softmax_cross_entropy_backward",
@@ -60,7 +63,8 @@ def _of_classes(label_smoothing, ignore_class):
     return {"label_smoothing": _smoothing(label_smoothing), "ignore_class": ignored}
 
 
-def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+def softmax_cross_entropy(x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                          ignore_class: int | None = None) -> Array:
     """Cross-entropy of softmax(x) with the target, fused.
 
     Args:
@@ -79,7 +83,8 @@ def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     return _loss("softmax_cross_entropy", x, target, **_of_classes(label_smoothing, ignore_class))
 
 
-def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
+def softmax_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                                   ignore_class: int | None = None) -> Array:
     """Gradient of `softmax_cross_entropy` with respect to x.
 
     Shape:
@@ -88,7 +93,8 @@ def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_cl
     return _loss("softmax_cross_entropy", x, target, dy, **_of_classes(label_smoothing, ignore_class))
 
 
-def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+def categorical_cross_entropy(x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                              ignore_class: int | None = None) -> Array:
     """Cross-entropy of probabilities with the target; they are scaled to sum 1 and clipped as in Keras.
 
     Args:
@@ -103,32 +109,33 @@ def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None)
     return _loss("categorical_cross_entropy", x, target, **_of_classes(label_smoothing, ignore_class))
 
 
-def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
+def categorical_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                                       ignore_class: int | None = None) -> Array:
     """Gradient of `categorical_cross_entropy` with respect to x. Shape: dy (N,) → dx (N, C)."""
     return _loss("categorical_cross_entropy", x, target, dy, **_of_classes(label_smoothing, ignore_class))
 
 
-def mean_squared_error(x, target):
+def mean_squared_error(x: ArrayLike, target: ArrayLike) -> Array:
     """Mean squared error of each sample. Shape: x, target (N, …) → (N,)."""
     return _loss("mean_squared_error", x, target)
 
 
-def mean_squared_error_backward(dy, x, target):
+def mean_squared_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `mean_squared_error`. Shape: dy (N,) → dx as x."""
     return _loss("mean_squared_error", x, target, dy)
 
 
-def mean_absolute_error(x, target):
+def mean_absolute_error(x: ArrayLike, target: ArrayLike) -> Array:
     """Mean absolute error of each sample. Shape: x, target (N, …) → (N,)."""
     return _loss("mean_absolute_error", x, target)
 
 
-def mean_absolute_error_backward(dy, x, target):
+def mean_absolute_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `mean_absolute_error`. Shape: dy (N,) → dx as x."""
     return _loss("mean_absolute_error", x, target, dy)
 
 
-def huber(x, target, delta=1.0):
+def huber(x: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Array:
     """The mean over each sample of squares of small differences, and of the sizes of large ones.
 
     Args:
@@ -144,12 +151,12 @@ def huber(x, target, delta=1.0):
     return _loss("huber", x, target, delta=arguments.small("delta", delta))
 
 
-def huber_backward(dy, x, target, delta=1.0):
+def huber_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Array:
     """Gradient of `huber`. Shape: dy (N,) → dx as x."""
     return _loss("huber", x, target, dy, delta=arguments.small("delta", delta))
 
 
-def hinge(x, target):
+def hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """The mean over each sample of what is missing to a margin of 1; targets are −1 or 1, and 0 stands for −1.
 
     Shape:
@@ -158,12 +165,12 @@ def hinge(x, target):
     return _loss("hinge", x, target)
 
 
-def hinge_backward(dy, x, target):
+def hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `hinge`. Shape: dy (N,) → dx as x."""
     return _loss("hinge", x, target, dy)
 
 
-def squared_hinge(x, target):
+def squared_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """The same as `hinge` with squares.
 
     Shape:
@@ -172,12 +179,12 @@ def squared_hinge(x, target):
     return _loss("squared_hinge", x, target)
 
 
-def squared_hinge_backward(dy, x, target):
+def squared_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `squared_hinge`. Shape: dy (N,) → dx as x."""
     return _loss("squared_hinge", x, target, dy)
 
 
-def categorical_hinge(x, target):
+def categorical_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """What the true class lacks to lead the best of the others by 1.
 
     Args:
@@ -190,12 +197,12 @@ def categorical_hinge(x, target):
     return _loss("categorical_hinge", x, target)
 
 
-def categorical_hinge_backward(dy, x, target):
+def categorical_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `categorical_hinge`: of equal maxima the first counts. Shape: dy (N,) → dx (N, C)."""
     return _loss("categorical_hinge", x, target, dy)
 
 
-def multiclass_hinge(x, target):
+def multiclass_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """What the true class lacks to lead each of the others by 1: ConvNetJS' svm layer.
 
     Args:
@@ -212,12 +219,12 @@ def multiclass_hinge(x, target):
     return _loss("multiclass_hinge", x, target)
 
 
-def multiclass_hinge_backward(dy, x, target):
+def multiclass_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `multiclass_hinge`. Shape: dy (N,) → dx (N, C)."""
     return _loss("multiclass_hinge", x, target, dy)
 
 
-def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
+def binary_cross_entropy(x: ArrayLike, target: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0) -> Array:
     """The mean over each sample of the cross-entropy of yes and no.
 
     Args:
@@ -233,7 +240,8 @@ def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
                  label_smoothing=_smoothing(label_smoothing))
 
 
-def binary_cross_entropy_backward(dy, x, target, from_logits=False, label_smoothing=0.0):
+def binary_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, from_logits: bool = False,
+                                  label_smoothing: float = 0.0) -> Array:
     """Gradient of `binary_cross_entropy` with respect to x. Shape: dy (N,) → dx as x."""
     return _loss("binary_cross_entropy", x, target, dy, from_logits=arguments.flag("from_logits", from_logits),
                  label_smoothing=_smoothing(label_smoothing))

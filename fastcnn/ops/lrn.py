@@ -1,9 +1,12 @@
 """Local response normalization."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["local_response_norm", "local_response_norm_backward"]
 
@@ -30,8 +33,9 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
     return op, x, n
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, *,
-                        out=None):
+def local_response_norm(x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0,
+                        alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1, *,
+                        out: Array | None = None) -> Array:
     """Local response normalization over a window of `size` channels, or size × size pixels.
 
     Args:
@@ -59,8 +63,9 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
     return deliver(y, out)
 
 
-def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels",
-                                 groups=1):
+def local_response_norm_backward(dy: ArrayLike, x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75,
+                                 k: float = 2.0, alpha_mode: str = "sum", mode: str = "across_channels",
+                                 groups: int = 1) -> Array:
     """Gradient of `local_response_norm`.
 
     Shape:

@@ -1,9 +1,12 @@
 """Maxout."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["maxout", "maxout_backward"]
 
@@ -17,7 +20,7 @@ def _maxout(x, group_size):
     return op, n, x, (*x.shape[:-1], x.shape[-1] // group_size)
 
 
-def maxout(x, group_size=2, *, out=None):
+def maxout(x: ArrayLike, group_size: int = 2, *, out: Array | None = None) -> Array:
     """The maximum of each group of consecutive channels; NaN wins.
 
     Args:
@@ -39,7 +42,7 @@ def maxout(x, group_size=2, *, out=None):
     return deliver(y, out)
 
 
-def maxout_backward(dy, x, group_size=2):
+def maxout_backward(dy: ArrayLike, x: ArrayLike, group_size: int = 2) -> Array:
     """Gradient of `maxout`: dy goes to the first maximum of its group.
 
     Shape:

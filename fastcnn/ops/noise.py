@@ -1,9 +1,12 @@
 """Noise."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, random_key, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["gaussian_noise", "gaussian_noise_backward"]
 
@@ -14,7 +17,7 @@ def _noise(x, stddev, seed, step):
     return arguments.array("x", x), stddev, key
 
 
-def gaussian_noise(x, stddev, seed=0, step=0, *, out=None):
+def gaussian_noise(x: ArrayLike, stddev: float, seed: int = 0, step: int = 0, *, out: Array | None = None) -> Array:
     """Adds normally distributed random numbers.
 
     Args:
@@ -42,7 +45,7 @@ def gaussian_noise(x, stddev, seed=0, step=0, *, out=None):
     return deliver(y, out)
 
 
-def gaussian_noise_backward(dy, x, stddev, seed=0, step=0):
+def gaussian_noise_backward(dy: ArrayLike, x: ArrayLike, stddev: float, seed: int = 0, step: int = 0) -> Array:
     """Gradient of `gaussian_noise`: dy, as the noise does not depend on x."""
     x, stddev, _ = _noise(x, stddev, seed, step)
     dy, dx = gradient(dy, x.shape), np.empty_like(x)

@@ -4,17 +4,23 @@
 themselves, but for dw.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import describe, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "sdlm"]
 
 
-def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, *, out=None):
+def sgd(w: ArrayLike, dw: ArrayLike, v: ArrayLike | None = None, learning_rate: float = 0.01, momentum: float = 0.0,
+        nesterov: bool = False, weight_decay: float = 0.0, *, out: Sequence[Array] | None = None) -> tuple[Any, ...]:
     """One step of stochastic gradient descent, Keras' form, with coupled weight decay.
 
     Args:
@@ -36,8 +42,10 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
     return w, v if momentum else None
 
 
-def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
-            weight_decay=0.0, *, out=None):
+def rmsprop(w: ArrayLike, dw: ArrayLike, v: ArrayLike | None = None, m: ArrayLike | None = None,
+            average: ArrayLike | None = None, learning_rate: float = 0.001, rho: float = 0.9, momentum: float = 0.0,
+            epsilon: float = 1e-7, centered: bool = False, weight_decay: float = 0.0, *,
+            out: Sequence[Array] | None = None) -> tuple[Any, ...]:
     """One step of RMSprop, with epsilon inside the root as in Keras.
 
     Args:
@@ -62,7 +70,8 @@ def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, m
     return w, new["v"], new.get("m"), new.get("average")
 
 
-def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, *, out=None):
+def adagrad(w: ArrayLike, dw: ArrayLike, a: ArrayLike | None = None, learning_rate: float = 0.001, epsilon: float = 1e-7,
+            weight_decay: float = 0.0, *, out: Sequence[Array] | None = None) -> tuple[Any, ...]:
     """One step of Adagrad, with epsilon inside the root as in Keras.
 
     Args:
@@ -81,7 +90,9 @@ def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0, 
     return _step("adagrad", w, dw, {"a": a}, learning_rate, weight_decay, out, epsilon=arguments.small("epsilon", epsilon))
 
 
-def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=0.0, *, out=None):
+def adadelta(w: ArrayLike, dw: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None,
+             learning_rate: float = 0.001, rho: float = 0.95, epsilon: float = 1e-7, weight_decay: float = 0.0, *,
+             out: Sequence[Array] | None = None) -> tuple[Any, ...]:
     """One step of Adadelta; the paper has no learning rate, or 1.
 
     Args:
@@ -101,8 +112,9 @@ def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7,
                  epsilon=arguments.small("epsilon", epsilon))
 
 
-def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
-         amsgrad=False, weight_decay=0.0, *, out=None):
+def adam(w: ArrayLike, dw: ArrayLike, m: ArrayLike | None = None, v: ArrayLike | None = None, v_hat: ArrayLike | None = None,
+         step: int = 1, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
+         amsgrad: bool = False, weight_decay: float = 0.0, *, out: Sequence[Array] | None = None) -> tuple[Any, ...]:
     """Step number `step` of Adam, with epsilon added to the uncorrected root as in Keras.
 
     Args:
@@ -128,7 +140,7 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
     return new if amsgrad else (*new, None)
 
 
-def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
+def sdlm(w: ArrayLike, dw: ArrayLike, h: ArrayLike, learning_rate: float = 0.01, mu: float = 0.02) -> Array:
     """One step of stochastic diagonal Levenberg–Marquardt.
 
         w ← w − learning_rate / (mu + h) · dw

@@ -1,7 +1,10 @@
 """Zeros around images, and edges cut away."""
 
+from __future__ import annotations
+
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, forward, last
+from fastcnn.typing import Array, ArrayLike, Edges
 
 __all__ = ["zero_pad2d", "zero_pad2d_backward", "crop2d", "crop2d_backward"]
 
@@ -17,7 +20,7 @@ def _pad2d(x, name, edges, data_format):
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
-def zero_pad2d(x, padding=1, data_format="channels_last", *, out=None):
+def zero_pad2d(x: ArrayLike, padding: Edges = 1, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """Rows and columns of zeros around each image.
 
     Args:
@@ -39,7 +42,7 @@ def zero_pad2d(x, padding=1, data_format="channels_last", *, out=None):
     return forward(*_pad2d(x, "padding", padding, data_format), out)
 
 
-def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
+def zero_pad2d_backward(dy: ArrayLike, x: ArrayLike, padding: Edges = 1, data_format: str = "channels_last") -> Array:
     """Gradient of `zero_pad2d`: dy without its edges.
 
     Shape:
@@ -48,7 +51,7 @@ def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
     return backward(dy, *_pad2d(x, "padding", padding, data_format))
 
 
-def crop2d(x, cropping=0, data_format="channels_last", *, out=None):
+def crop2d(x: ArrayLike, cropping: Edges = 0, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """Each image without its outer rows and columns.
 
     Args:
@@ -70,7 +73,7 @@ def crop2d(x, cropping=0, data_format="channels_last", *, out=None):
     return forward(*_pad2d(x, "cropping", cropping, data_format), out)
 
 
-def crop2d_backward(dy, x, cropping=0, data_format="channels_last"):
+def crop2d_backward(dy: ArrayLike, x: ArrayLike, cropping: Edges = 0, data_format: str = "channels_last") -> Array:
     """Gradient of `crop2d`: dy with zeros where rows and columns were cut away.
 
     Shape:

@@ -1,9 +1,14 @@
 """Axes in another order."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["permute", "permute_backward"]
 
@@ -19,7 +24,7 @@ def _permute(x, dims):
     return _ops.permute(x.shape[1:], [d - 1 for d in dims]), x, shape
 
 
-def permute(x, dims, *, out=None):
+def permute(x: ArrayLike, dims: Sequence[int], *, out: Array | None = None) -> Array:
     """Samples with their axes in another order.
 
     Args:
@@ -44,7 +49,7 @@ def permute(x, dims, *, out=None):
     return deliver(y, out)
 
 
-def permute_backward(dy, x, dims):
+def permute_backward(dy: ArrayLike, x: ArrayLike, dims: Sequence[int]) -> Array:
     """Gradient of `permute`: dy with its axes where they were.
 
     Shape:

@@ -1,9 +1,12 @@
 """Pooling."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, deliver, finish, forward, gradient, last, result, run
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
@@ -25,7 +28,8 @@ def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
-def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+               ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """The maximum of each window; padding never wins, NaN always does.
 
     Args:
@@ -47,7 +51,8 @@ def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, dat
     return forward(*_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format), out)
 
 
-def max_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """Gradient of `max_pool2d`: dy goes to the first maximum of its window, row by row.
 
     Shape:
@@ -60,8 +65,9 @@ def max_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mo
     return backward(dy, *_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format))
 
 
-def avg_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
-               data_format="channels_last", *, out=None):
+def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last", *,
+               out: Array | None = None) -> Array:
     """The mean of each window.
 
     Args:
@@ -78,8 +84,9 @@ def avg_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, cou
     return forward(*_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad), out)
 
 
-def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
-                        data_format="channels_last"):
+def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                        padding: Padding = "valid", ceil_mode: bool = False, count_include_pad: bool = False,
+                        data_format: str = "channels_last") -> Array:
     """Gradient of `avg_pool2d`.
 
     Shape:
@@ -92,7 +99,8 @@ def avg_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mo
     return backward(dy, *_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
 
 
-def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+def soft_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+                ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """The mean of each window weighted by its softmax: y = Σ xᵢ·e^xᵢ / Σ e^xⱼ, without overflow; padding left out.
 
     Args:
@@ -109,7 +117,8 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
     return forward(*_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format), out)
 
 
-def soft_pool2d_backward(dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """Gradient of `soft_pool2d`: dxᵢ = dy·(1 + xᵢ − y)·e^xᵢ / Σ e^xⱼ.
 
     Shape:
@@ -126,7 +135,8 @@ def _power(p):
     return arguments.number("p", p, 1, 1e6)
 
 
-def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last", *, out=None):
+def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+              ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """The p-norm of each window: y = (Σ |xᵢ|^p)^(1/p), without overflow of the powers; padding counts as 0.
 
     Args:
@@ -143,7 +153,8 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
     return forward(*_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)), out)
 
 
-def lp_pool2d_backward(dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def lp_pool2d_backward(dy: ArrayLike, x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None,
+                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """Gradient of `lp_pool2d`: dxᵢ = dy·sign(xᵢ)·(|xᵢ|/y)^(p−1), which is 0 where xᵢ is.
 
     Shape:
@@ -164,7 +175,8 @@ def _adaptive(x, output_size, data_format):
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
-def adaptive_avg_pool2d(x, output_size, data_format="channels_last", *, out=None):
+def adaptive_avg_pool2d(x: ArrayLike, output_size: Pair, data_format: str = "channels_last", *,
+                        out: Array | None = None) -> Array:
     """The means of OH × OW windows that cover the image: rows ⌊i·H / OH⌋ to ⌈(i + 1)·H / OH⌉, columns likewise.
 
     Args:
@@ -186,7 +198,8 @@ def adaptive_avg_pool2d(x, output_size, data_format="channels_last", *, out=None
     return forward(*_adaptive(x, output_size, data_format), out)
 
 
-def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"):
+def adaptive_avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, output_size: Pair,
+                                 data_format: str = "channels_last") -> Array:
     """Gradient of `adaptive_avg_pool2d`.
 
     Shape:
@@ -221,7 +234,7 @@ def _global_backward(dy, op, first, x, shape):
     return finish(dx, first, None)
 
 
-def global_avg_pool2d(x, data_format="channels_last", *, out=None):
+def global_avg_pool2d(x: ArrayLike, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """The mean of each channel over the image.
 
     Shape:
@@ -234,7 +247,7 @@ def global_avg_pool2d(x, data_format="channels_last", *, out=None):
     return _global_forward(*_global_pool2d("avg", x, data_format), out)
 
 
-def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
+def global_avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "channels_last") -> Array:
     """Gradient of `global_avg_pool2d`.
 
     Shape:
@@ -243,7 +256,7 @@ def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
     return _global_backward(dy, *_global_pool2d("avg", x, data_format))
 
 
-def global_max_pool2d(x, data_format="channels_last", *, out=None):
+def global_max_pool2d(x: ArrayLike, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
     """The maximum of each channel over the image.
 
     Shape:
@@ -256,7 +269,7 @@ def global_max_pool2d(x, data_format="channels_last", *, out=None):
     return _global_forward(*_global_pool2d("max", x, data_format), out)
 
 
-def global_max_pool2d_backward(dy, x, data_format="channels_last"):
+def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "channels_last") -> Array:
     """Gradient of `global_max_pool2d`: to the first maximum.
 
     Shape:

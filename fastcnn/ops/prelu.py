@@ -1,9 +1,12 @@
 """PReLU."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, activations, arguments
 from fastcnn.ops.shared import deliver, gradient, partials, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["prelu", "prelu_backward"]
 
@@ -20,7 +23,7 @@ def _prelu(x, alpha):
     return activations.prelu_op(sample, slopes) if x.size else None, x, alpha
 
 
-def prelu(x, alpha, *, out=None):
+def prelu(x: ArrayLike, alpha: ArrayLike, *, out: Array | None = None) -> Array:
     """Rectifier whose slope below 0 is learned, one for each place of a sample or for many.
 
     Args:
@@ -43,7 +46,7 @@ def prelu(x, alpha, *, out=None):
     return deliver(y, out)
 
 
-def prelu_backward(dy, x, alpha):
+def prelu_backward(dy: ArrayLike, x: ArrayLike, alpha: ArrayLike) -> tuple[Array, ...]:
     """Gradients of `prelu`: (dx, dalpha).
 
     Shape:

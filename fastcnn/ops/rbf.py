@@ -1,9 +1,12 @@
 """Euclidean radial basis functions, and losses of their distances."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import FORWARD, deliver, describe, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = [
     "rbf", "rbf_backward", "rbf_mean_squared_error", "rbf_mean_squared_error_backward",
@@ -19,7 +22,7 @@ def _rbf(x, prototypes):
     return _ops.rbf(prototypes.shape[1], prototypes.shape[0]), x, prototypes
 
 
-def rbf(x, prototypes, *, out=None):
+def rbf(x: ArrayLike, prototypes: ArrayLike, *, out: Array | None = None) -> Array:
     """Squared distances from prototypes.
 
     Args:
@@ -43,7 +46,7 @@ def rbf(x, prototypes, *, out=None):
     return deliver(y, out)
 
 
-def rbf_backward(dy, x, prototypes):
+def rbf_backward(dy: ArrayLike, x: ArrayLike, prototypes: ArrayLike) -> tuple[Array, ...]:
     """Gradients of `rbf`: (dx, dprototypes).
 
     Shape:
@@ -81,7 +84,7 @@ def _loss(kind, x, target, j=0.0, dy=FORWARD):
     return dx
 
 
-def rbf_mean_squared_error(x, target):
+def rbf_mean_squared_error(x: ArrayLike, target: ArrayLike) -> Array:
     """The distance from the true class' prototype.
 
     Args:
@@ -98,7 +101,7 @@ def rbf_mean_squared_error(x, target):
     return _loss("rbf_mean_squared_error", x, target)
 
 
-def rbf_mean_squared_error_backward(dy, x, target):
+def rbf_mean_squared_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """Gradient of `rbf_mean_squared_error`.
 
     Shape:
@@ -107,7 +110,7 @@ def rbf_mean_squared_error_backward(dy, x, target):
     return _loss("rbf_mean_squared_error", x, target, dy=dy)
 
 
-def rbf_maximum_a_posteriori(x, target, j=0.1):
+def rbf_maximum_a_posteriori(x: ArrayLike, target: ArrayLike, j: float = 0.1) -> Array:
     """Pulls the true class near and pushes the others away, the nearer the more.
 
     Args:
@@ -124,7 +127,7 @@ def rbf_maximum_a_posteriori(x, target, j=0.1):
     return _loss("rbf_maximum_a_posteriori", x, target, j)
 
 
-def rbf_maximum_a_posteriori_backward(dy, x, target, j=0.1):
+def rbf_maximum_a_posteriori_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, j: float = 0.1) -> Array:
     """Gradient of `rbf_maximum_a_posteriori`.
 
     Shape:

@@ -1,9 +1,12 @@
 """Values moved and scaled by constants."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import deliver, gradient, result, run
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["rescale", "rescale_backward"]
 
@@ -33,7 +36,8 @@ def _rescale(x, scale, offset, mean):
     return _ops.rescale(x.size, values.shape[1]), x, values
 
 
-def rescale(x, scale=1.0, offset=0.0, mean=0.0, *, out=None):
+def rescale(x: ArrayLike, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0, mean: ArrayLike = 0.0, *,
+            out: Array | None = None) -> Array:
     """Values moved and scaled by constants.
 
     Args:
@@ -58,7 +62,8 @@ def rescale(x, scale=1.0, offset=0.0, mean=0.0, *, out=None):
     return deliver(y, out)
 
 
-def rescale_backward(dy, x, scale=1.0, offset=0.0, mean=0.0):
+def rescale_backward(dy: ArrayLike, x: ArrayLike, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0,
+                     mean: ArrayLike = 0.0) -> Array:
     """Gradient of `rescale`: dy · scale.
 
     Shape:

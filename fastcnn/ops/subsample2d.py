@@ -1,9 +1,12 @@
 """LeNet-5's subsampling: sums of windows times a coefficient, plus a bias."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import finish, gradient, last, partials, result, run
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 __all__ = ["subsample2d", "subsample2d_backward"]
 
@@ -28,8 +31,9 @@ def _subsample2d(x, coefficient, bias, pool_size, strides, padding, data_format)
     return pool, scale, first, x, sums, *values
 
 
-def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="valid", data_format="channels_last", *,
-                out=None):
+def subsample2d(x: ArrayLike, coefficient: ArrayLike, bias: ArrayLike | None = None, pool_size: Pair = 2,
+                strides: Pair | None = None, padding: Padding = "valid", data_format: str = "channels_last", *,
+                out: Array | None = None) -> Array:
     """The sum of each window, times the channel's coefficient, plus its bias.
 
     Args:
@@ -59,8 +63,9 @@ def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="v
     return finish(y, first, out)
 
 
-def subsample2d_backward(dy, x, coefficient, bias=None, pool_size=2, strides=None, padding="valid",
-                         data_format="channels_last"):
+def subsample2d_backward(dy: ArrayLike, x: ArrayLike, coefficient: ArrayLike, bias: ArrayLike | None = None,
+                         pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
+                         data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `subsample2d`: (dx, dcoefficient), and dbias where a bias was given.
 
     Shape:

@@ -1,7 +1,10 @@
 """Images enlarged by whole factors."""
 
+from __future__ import annotations
+
 from fastcnn import _ops, arguments
 from fastcnn.ops.shared import backward, forward, last
+from fastcnn.typing import Array, ArrayLike, Pair
 
 __all__ = ["upsample2d", "upsample2d_backward"]
 
@@ -14,7 +17,8 @@ def _upsample2d(x, size, interpolation, data_format):
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
-def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last", *, out=None):
+def upsample2d(x: ArrayLike, size: Pair = 2, interpolation: str = "nearest", data_format: str = "channels_last", *,
+               out: Array | None = None) -> Array:
     """Enlarges images by whole factors.
 
     Args:
@@ -39,7 +43,8 @@ def upsample2d(x, size=2, interpolation="nearest", data_format="channels_last", 
     return forward(*_upsample2d(x, size, interpolation, data_format), out)
 
 
-def upsample2d_backward(dy, x, size=2, interpolation="nearest", data_format="channels_last"):
+def upsample2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair = 2, interpolation: str = "nearest",
+                        data_format: str = "channels_last") -> Array:
     """Gradient of `upsample2d`: each pixel's share of dy.
 
     Shape:

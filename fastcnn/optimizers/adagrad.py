@@ -1,7 +1,13 @@
 """Steps that shrink with the gradients seen: Adagrad, and Adadelta, which forgets them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.schedules import Schedule
+from fastcnn.typing import Unpack
 
 
 class Adagrad(Optimizer):
@@ -26,17 +32,18 @@ class Adagrad(Optimizer):
     states = ("accumulator",)
     config = ("initial_accumulator_value", "epsilon", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **base):
+    def __init__(self, learning_rate: float | Schedule = 0.001, initial_accumulator_value: float = 0.1,
+                 epsilon: float = 1e-7, weight_decay: float | None = None, **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.initial_accumulator_value = arguments.number("initial_accumulator_value", initial_accumulator_value, 0)
         self.epsilon = arguments.small("epsilon", epsilon)
 
     @property
-    def initial(self):
+    def initial(self) -> float:
         return self.initial_accumulator_value
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"epsilon": self.epsilon}
 
 
@@ -64,10 +71,11 @@ class Adadelta(Optimizer):
     states = ("accumulated_gradient", "accumulated_delta")
     config = ("rho", "epsilon", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None, **base):
+    def __init__(self, learning_rate: float | Schedule = 0.001, rho: float = 0.95, epsilon: float = 1e-7,
+                 weight_decay: float | None = None, **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"rho": self.rho, "epsilon": self.epsilon}

@@ -1,9 +1,14 @@
 """Adam: running means of the gradient and of its square, corrected for their start at 0."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.schedules import Schedule
+from fastcnn.typing import Unpack
 
 
 class Adam(Optimizer):
@@ -31,23 +36,24 @@ class Adam(Optimizer):
     kind = "adam"
     config = ("beta_1", "beta_2", "epsilon", "amsgrad", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None,
-                 **base):
+    def __init__(self, learning_rate: float | Schedule = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float = 1e-7, amsgrad: bool = False, weight_decay: float | None = None,
+                 **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.beta_1, self.beta_2 = arguments.part("beta_1", beta_1), arguments.part("beta_2", beta_2)
         self.epsilon, self.amsgrad = arguments.small("epsilon", epsilon), arguments.flag("amsgrad", amsgrad)
 
     @property
-    def states(self):
+    def states(self) -> tuple[str, ...]:
         return ("momentum", "velocity", *["velocity_hat"] * self.amsgrad)
 
     @property
-    def correction(self):
+    def correction(self) -> float:
         step = self.iterations + 1
         return math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"momentum": self.beta_1, "rho": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
 
 
@@ -66,8 +72,8 @@ class AdamW(Adam):
     Source: Loshchilov, Hutter 2019, "Decoupled weight decay regularization".
     """
 
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
-                 **base):
+    def __init__(self, learning_rate: float | Schedule = 0.001, weight_decay: float | None = 0.004, beta_1: float = 0.9,
+                 beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, **base: Unpack[Options]) -> None:
         if weight_decay is None:
             raise TypeError("weight_decay of AdamW must be a number; Adam does without. Received: None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **base)

@@ -1,7 +1,36 @@
 """What an optimizer is: constants, a learning rate, and the op that updates the flat parameter array."""
 
-from fastcnn import _ops, arguments, registry
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from fastcnn import _ops, arguments, calling, registry
+from fastcnn._ops import Op
 from fastcnn.optimizers import schedules
+from fastcnn.optimizers.schedules import Schedule
+from fastcnn.typing import ArrayLike, Config, Identifier, Model, Nothing, Unpack
+
+
+class Bounds(TypedDict, total=False):
+    """Bounds of gradients, which every optimizer takes; see `Optimizer`."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+
+
+class Options(Bounds, total=False):
+    """The same, and how weights decay."""
+
+    decoupled: bool
+
+
+_INSTEAD = {  # arguments that Keras' have
+    "decay": "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by weight_decay",
+    "gradient_accumulation_steps": "model.gradients(x, y) of each part of a batch, and optimizer.apply(model, gradients) "
+                                   "with their mean",
+}
 
 
 class Optimizer(registry.Configurable):
@@ -29,21 +58,24 @@ class Optimizer(registry.Configurable):
         (True, 0)
     """
 
-    kind = None      # the op
+    kind: str | None = None  # the op
     meant = {"lr": "learning_rate"}
     kept = frozenset({"iterations", "schedule", "_rate"})
-    states = ()      # names of the arrays kept of each parameter …
-    initial = 0.0    # … and what they start from
+    states: tuple[str, ...] = ()  # names of the arrays kept of each parameter …
+    initial: float = 0.0  # … and what they start from
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
     config = ("weight_decay", "decoupled", "clipnorm", "clipvalue", "global_clipnorm")
 
-    def __init__(self, learning_rate, weight_decay=None, decoupled=True, clipnorm=None, clipvalue=None, global_clipnorm=None,
-                 **unknown):
-        if "decay" in unknown:
-            raise TypeError(f"{type(self).__name__} has no argument 'decay'. What it did is "
-                            "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weights shrink by "
-                            "weight_decay.")
+    def __init__(self, learning_rate: float | Schedule, weight_decay: float | None = None, decoupled: bool = True,
+                 clipnorm: float | None = None, clipvalue: float | None = None, global_clipnorm: float | None = None,
+                 **unknown: Unpack[Nothing]) -> None:
+        for name, instead in _INSTEAD.items():
+            if name in unknown:
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}. What it does is {instead}.")
         if unknown:
-            arguments.refuse(type(self), unknown, lr="learning_rate")
+            calling.refuse(type(self), unknown)
         self.iterations = 0  # steps taken so far
         self.learning_rate = learning_rate
         self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
@@ -51,45 +83,46 @@ class Optimizer(registry.Configurable):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for name, value in clips.items():
             setattr(self, name, None if value is None else arguments.small(name, value))
-        given = [f"{name}={value!r}" for name, value in clips.items() if value is not None]
+        given = {name: value for name, value in clips.items() if value is not None}
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
-                             f"Received: {', '.join(given)}")
+                             f"Received: {arguments.given(**given)}")
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         if self.schedule is not None:
             return float(self.schedule(self.iterations))
         return self._rate
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: float | Schedule | Config) -> None:
         if isinstance(value, (schedules.Schedule, dict)):
             self.schedule, self._rate = schedules.get(value), None
         else:
             self.schedule, self._rate = None, arguments.number("learning_rate", value, 0)
 
     @property
-    def correction(self):
+    def correction(self) -> float:
         """A factor of the learning rate of the next step; weight decay goes without."""
         return 1.0
 
     @property
-    def needs_norms(self):
+    def needs_norms(self) -> bool:
         """Do norms of whole gradients bound its steps?"""
         return self.clipnorm is not None or self.global_clipnorm is not None
 
-    def in_order(self, arrays):
+    def in_order(self, arrays: Sequence[Any]) -> list[Any]:
         """The arrays of `states` as the op takes them, None for those it goes without."""
         return list(arrays)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         """The rule's own numbers, by the names of `_ops.optimizer`."""
         return {}
 
-    def op(self, size, weight_decay_multiplier=1.0, penalty=(0.0, 0.0), norms=(0, 0, 0)):
+    def op(self, size: int, weight_decay_multiplier: float = 1.0, penalty: tuple[float, float] = (0.0, 0.0),
+           norms: tuple[int, int, int] = (0, 0, 0)) -> Op:
         """The descriptor of one step.
 
         Args:
@@ -107,7 +140,7 @@ class Optimizer(registry.Configurable):
                               clip_norm=self.clipnorm or self.global_clipnorm or 0.0, states=states, **own,
                               **self.constants)
 
-    def apply(self, model, gradients):
+    def apply(self, model: Model, gradients: Mapping[str, ArrayLike]) -> None:
         """Takes one step on given gradients.
 
         Args:
@@ -128,16 +161,16 @@ class Optimizer(registry.Configurable):
         """
         model._apply_gradients(self, gradients)
 
-    def begin_epoch(self, model, batches, epoch):
+    def begin_epoch(self, model: Model, batches: Any, epoch: int) -> None:
         """Called by `fit` before the first step of an epoch, with the `data.Batches` or `streams.Stream` it will take."""
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The constructor's arguments in JSON's types."""
         rate = self._rate if self.schedule is None else registry.serialize(self.schedule)
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
 
 
-def get(identifier):
+def get(identifier: Identifier | Optimizer) -> Optimizer:
     """An optimizer from its name, class, configuration or itself.
 
     Args:

@@ -1,7 +1,14 @@
 """Steps divided by the root of a running mean of squared gradients."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.schedules import Schedule
+from fastcnn.typing import Unpack
 
 
 class RMSprop(Optimizer):
@@ -29,21 +36,23 @@ class RMSprop(Optimizer):
     kind = "rmsprop"
     config = ("rho", "momentum", "epsilon", "centered", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None, **base):
+    def __init__(self, learning_rate: float | Schedule = 0.001, rho: float = 0.9, momentum: float = 0.0,
+                 epsilon: float = 1e-7, centered: bool = False, weight_decay: float | None = None,
+                 **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.momentum = arguments.part("rho", rho), arguments.part("momentum", momentum)
         self.epsilon, self.centered = arguments.small("epsilon", epsilon), arguments.flag("centered", centered)
 
     @property
-    def states(self):
+    def states(self) -> tuple[str, ...]:
         return ("velocity", *["momentum"] * (self.momentum > 0), *["average_gradient"] * self.centered)
 
-    def in_order(self, arrays):
+    def in_order(self, arrays: Sequence[Any]) -> list[Any]:
         given = dict(zip(self.states, arrays, strict=True))
         return [given.get(name) for name in ("velocity", "momentum", "average_gradient")]
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
 
 
@@ -69,10 +78,11 @@ class WindowGrad(Optimizer):
     states = ("velocity",)
     config = ("rho", "epsilon", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.01, rho=0.95, epsilon=1e-6, weight_decay=None, **base):
+    def __init__(self, learning_rate: float | Schedule = 0.01, rho: float = 0.95, epsilon: float = 1e-6,
+                 weight_decay: float | None = None, **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.rho, self.epsilon = arguments.part("rho", rho), arguments.small("epsilon", epsilon)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"rho": self.rho, "epsilon": self.epsilon}

@@ -1,15 +1,19 @@
 """Learning rates that change from step to step; the formulas are Keras'."""
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from fastcnn import arguments, registry
+from fastcnn.typing import Identifier
 
 
 class Schedule(registry.Configurable):
     """Base class: call it with the number of steps taken to get the learning rate of the next."""
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         """The learning rate after `step` steps."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(step)")
 
@@ -34,13 +38,13 @@ class OneCycle(Schedule):
 
     config = ("peak", "steps", "warmup", "start", "end")
 
-    def __init__(self, peak, steps, warmup=0.3, start=0.04, end=1e-4):
+    def __init__(self, peak: float, steps: int, warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> None:
         self.peak = arguments.number("peak", peak, 0)
         self.steps = arguments.integer("steps", steps)
         self.warmup = arguments.number("warmup", warmup, 0, 1)
         self.start, self.end = arguments.number("start", start, 0, 1), arguments.number("end", end, 0, 1)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         top = self.warmup * self.steps
         if step < top:
             low, part = self.start, 1 - step / top
@@ -54,7 +58,7 @@ class _Decay(Schedule):
 
     config = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase")
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+    def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False) -> None:
         self.initial_learning_rate = arguments.number("initial_learning_rate", initial_learning_rate, 0)
         self.decay_steps = _positive("decay_steps", decay_steps)
         self.decay_rate = arguments.number("decay_rate", decay_rate, 0)
@@ -79,7 +83,7 @@ class ExponentialDecay(_Decay):
         0.025
     """
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.initial_learning_rate * self.decay_rate ** self._turns(step)
 
 
@@ -97,7 +101,7 @@ class InverseTimeDecay(_Decay):
         0.05
     """
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.initial_learning_rate / (1 + self.decay_rate * self._turns(step))
 
 
@@ -116,7 +120,7 @@ class PiecewiseConstantDecay(Schedule):
 
     config = ("boundaries", "values")
 
-    def __init__(self, boundaries, values):
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float]) -> None:
         for name, given in (("boundaries", boundaries), ("values", values)):
             if not isinstance(given, (list, tuple)):
                 raise TypeError(f"{name} must be a list of numbers. Received: {arguments.shown(given)}")
@@ -128,7 +132,7 @@ class PiecewiseConstantDecay(Schedule):
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:])):
             raise ValueError(f"boundaries must grow. Received: {arguments.shown(boundaries)}")
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         return self.values[bisect_left(self.boundaries, step)]
 
 
@@ -149,14 +153,15 @@ class PolynomialDecay(Schedule):
 
     config = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle")
 
-    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False):
+    def __init__(self, initial_learning_rate: float, decay_steps: float, end_learning_rate: float = 0.0001,
+                 power: float = 1.0, cycle: bool = False) -> None:
         self.initial_learning_rate = arguments.number("initial_learning_rate", initial_learning_rate, 0)
         self.decay_steps = _positive("decay_steps", decay_steps)
         self.end_learning_rate = arguments.number("end_learning_rate", end_learning_rate, 0)
         self.power = arguments.number("power", power, 0)
         self.cycle = arguments.flag("cycle", cycle)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         steps = self.decay_steps
         if self.cycle:
             steps *= max(1, math.ceil(step / steps))
@@ -185,7 +190,8 @@ class CosineDecay(Schedule):
 
     config = ("initial_learning_rate", "decay_steps", "alpha", "warmup_target", "warmup_steps")
 
-    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
+    def __init__(self, initial_learning_rate: float, decay_steps: float, alpha: float = 0.0,
+                 warmup_target: float | None = None, warmup_steps: float = 0) -> None:
         self.initial_learning_rate = arguments.number("initial_learning_rate", initial_learning_rate, 0)
         self.decay_steps = _positive("decay_steps", decay_steps)
         self.alpha = arguments.number("alpha", alpha, 0, 1)
@@ -195,7 +201,7 @@ class CosineDecay(Schedule):
             raise ValueError("warmup_steps must come with warmup_target. "
                              f"Received: warmup_steps={arguments.shown(warmup_steps)}")
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         largest = self.initial_learning_rate
         if self.warmup_target is not None:
             if step < self.warmup_steps:
@@ -225,14 +231,15 @@ class CosineDecayRestarts(Schedule):
 
     config = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha")
 
-    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0):
+    def __init__(self, initial_learning_rate: float, first_decay_steps: float, t_mul: float = 2.0, m_mul: float = 1.0,
+                 alpha: float = 0.0) -> None:
         self.initial_learning_rate = arguments.number("initial_learning_rate", initial_learning_rate, 0)
         self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
         self.t_mul = arguments.number("t_mul", t_mul, 1)
         self.m_mul = arguments.number("m_mul", m_mul, 0)
         self.alpha = arguments.number("alpha", alpha, 0, 1)
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         start, steps, height = 0.0, self.first_decay_steps, 1.0
         if self.t_mul == 1:
             turns = step // steps
@@ -243,7 +250,7 @@ class CosineDecayRestarts(Schedule):
         return self.initial_learning_rate * ((1 - self.alpha) * height * (1 + math.cos(math.pi * part)) / 2 + self.alpha)
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Schedule:
     """A schedule from its name and configuration {"class_name", "config"}, or itself.
 
     Example:

@@ -1,10 +1,24 @@
 """Stochastic diagonal Levenberg–Marquardt: the optimizer LeNet-5 was trained with."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer
-from fastcnn.optimizers.schedules import PiecewiseConstantDecay
+from fastcnn.optimizers.base import Optimizer, Options
+from fastcnn.optimizers.schedules import PiecewiseConstantDecay, Schedule
+from fastcnn.typing import Model, Unpack
 
 _PUBLISHED = (5e-4, 2), (2e-4, 3), (1e-4, 3), (5e-5, 4), (1e-5, None)  # rate, passes through the training set
+
+
+class SDLMOptions(Options, total=False):
+    """What `SDLM.published` hands on to the constructor."""
+
+    mu: float
+    samples: int
+    first_mu: float | None
+    weight_decay: float | None
 
 
 class SDLM(Optimizer):
@@ -39,14 +53,15 @@ class SDLM(Optimizer):
     states = ("hessian_diagonal",)
     config = ("mu", "samples", "first_mu", *Optimizer.config)
 
-    def __init__(self, learning_rate=5e-4, mu=0.02, samples=500, first_mu=None, weight_decay=None, **base):
+    def __init__(self, learning_rate: float | Schedule = 5e-4, mu: float = 0.02, samples: int = 500,
+                 first_mu: float | None = None, weight_decay: float | None = None, **base: Unpack[Options]) -> None:
         super().__init__(learning_rate, weight_decay, **base)
         self.mu = arguments.small("mu", mu)
         self.samples = arguments.integer("samples", samples)
         self.first_mu = None if first_mu is None else arguments.number("first_mu", first_mu, self.mu)
 
     @classmethod
-    def published(cls, steps_per_epoch, factor=1.0, **options):
+    def published(cls, steps_per_epoch: int, factor: float = 1.0, **options: Unpack[SDLMOptions]) -> SDLM:
         """The optimizer with the paper's learning rates: 5e-4 for two epochs, 2e-4 for three, 1e-4 for three, 5e-5 for four,
         and 1e-5 after that.
 
@@ -68,10 +83,10 @@ class SDLM(Optimizer):
         return cls(PiecewiseConstantDecay(ends, [factor * rate for rate, _ in _PUBLISHED]), **options)
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"epsilon": self.mu}
 
-    def begin_epoch(self, model, batches, epoch):
+    def begin_epoch(self, model: Model, batches: Any, epoch: int) -> None:
         """Estimates h on the first samples of the epoch."""
         more = 0 if epoch or self.first_mu is None else self.first_mu - self.mu
         model.set_curvature(batches, epoch, self.samples, more)

@@ -1,7 +1,13 @@
 """Stochastic gradient descent."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from fastcnn import arguments
-from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.base import Bounds, Optimizer
+from fastcnn.optimizers.schedules import Schedule
+from fastcnn.typing import Unpack
 
 
 class SGD(Optimizer):
@@ -26,15 +32,16 @@ class SGD(Optimizer):
     kind = "sgd"
     config = ("momentum", "nesterov", *Optimizer.config)
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0, decoupled=True, **base):
+    def __init__(self, learning_rate: float | Schedule = 0.01, momentum: float = 0.0, nesterov: bool = False,
+                 weight_decay: float | None = 0.0, decoupled: bool = True, **base: Unpack[Bounds]) -> None:
         super().__init__(learning_rate, weight_decay, decoupled, **base)
         self.momentum = arguments.part("momentum", momentum)
         self.nesterov = arguments.flag("nesterov", nesterov)
 
     @property
-    def states(self):
+    def states(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
     @property
-    def constants(self):
+    def constants(self) -> dict[str, Any]:
         return {"momentum": self.momentum, "nesterov": self.nesterov}

@@ -1,23 +1,35 @@
 """Digits, MNIST's or one's own: where they come from, and how LeNet-5 takes them."""
 
+from __future__ import annotations
+
 import os
-import warnings
-from collections import namedtuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
+from fastcnn.typing import Array, ArrayLike, Config, Path, Preparation
 
 SIDE = 28  # pixels of an image
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
 _MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
 
-Digits = namedtuple("Digits", "x_train y_train x_test y_test class_names notes line")
-Digits.__doc__ = ("Images (N, 28, 28) uint8 and labels to train on and to test on, what labels mean, what is to be "
-                  "remembered of them, and a line about them.")
+
+class Digits(NamedTuple):
+    """Images (N, 28, 28) uint8 and labels to train on and to test on, what labels mean, what is to be remembered of them,
+    and a line about them."""
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+    class_names: list[str] | None
+    notes: Config | None
+    line: str | None
 
 
-def digits_preparation(variant="tanh", class_names=None):
+def digits_preparation(variant: str = "tanh", class_names: Sequence[str] | None = None) -> Preparation:
     """The `fastcnn.images.Preparation` of LeNet-5's digits.
 
     Example:
@@ -34,7 +46,7 @@ def digits_preparation(variant="tanh", class_names=None):
     return Preparation((SIDE, SIDE), augmentation, names, channels=1, ground="black")
 
 
-def prepare_digits(x, variant="tanh"):
+def prepare_digits(x: ArrayLike, variant: str = "tanh") -> Array:
     """Turn images of digits into what LeNet-5 takes: (x / 255 − 0.1307) / 0.3081; "1998": −0.1 (background) to 1.175 (ink),
     padded with background, or cropped, to 32 × 32.
 
@@ -66,7 +78,8 @@ def prepare_digits(x, variant="tanh"):
     return digits_preparation(variant).augmentation(x[..., np.newaxis])
 
 
-def load_digits(data=None, val=None, transpose=False, limit=None):
+def load_digits(data: Path | None = None, val: Path | None = None, transpose: bool = False,
+                limit: int | None = None) -> Digits:
     """`Digits` to train on and to test on.
 
     Args:
@@ -89,7 +102,7 @@ def load_digits(data=None, val=None, transpose=False, limit=None):
     notes = None
     if data is None:
         if val is not None:
-            raise ValueError(f"val must be given with data. Received: val={val!r} alone")
+            raise ValueError(f"val must be given with data. Received: val={arguments.shown(val)} alone")
         training, test, names, line = *_mnist(), list("0123456789"), "MNIST"
     elif holds_arrays(data):
         training, test, names, notes, line = _arrays(data, val, transpose)
@@ -179,8 +192,8 @@ def _read(data, transpose):
 
     name = os.path.abspath(os.fsdecode(data)).lower()
     if "emnist" in name and not transpose:
-        warnings.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
-                      "upright", stacklevel=4)
+        calling.warn("EMNIST's files hold images with rows and columns exchanged: transpose (--transpose) sets them "
+                     "upright")
     if name.endswith(_TABLES):
         return read_digits_csv(data), None
     return mnist.read_arrays(data) if mnist.zipped_arrays(data) else read_idx_set(data)
@@ -229,6 +242,5 @@ def _decoded(source):
         raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
     if not good.all():
         broken = list(source.broken.values())
-        warnings.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}",
-                      stacklevel=5)
+        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
     return x[good][..., 0], source.labels[good]

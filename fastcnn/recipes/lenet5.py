@@ -1,18 +1,33 @@
 """LeNet-5 on the bundled MNIST, or on digits of one's own: `fastcnn train lenet5`."""
 
-from collections import namedtuple
+from __future__ import annotations
+
+from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.digits import digits_preparation, load_digits, prepare_digits
-
-Trained = namedtuple("Trained", "model history loss accuracy train_seconds test_seconds test_images")
-Trained.__doc__ = "What a recipe returns: the model, `fit`'s History, and loss and accuracy on the test set."
+from fastcnn.typing import Callback, History, Model, Path
 
 
-def train_lenet5(epochs=8, batch_size=32, learning_rate=0.05, seed=0, limit=None, verbose="auto",
-                 callbacks=None, model=None, variant="tanh", data=None, val=None, transpose=False):
+class Trained(NamedTuple):
+    """What a recipe returns: the model, `fit`'s History, and loss and accuracy on the test set."""
+
+    model: Model
+    history: History
+    loss: float
+    accuracy: float
+    train_seconds: float
+    test_seconds: float
+    test_images: int
+
+
+def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0.05, seed: int = 0, limit: int | None = None,
+                 verbose: int | str = "auto", callbacks: Callback | Sequence[Callback] | None = None,
+                 model: Model | None = None, variant: str = "tanh", data: Path | None = None, val: Path | None = None,
+                 transpose: bool = False) -> Trained:
     """Train LeNet-5 in a modern form on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9 and coupled weight decay 5e-4; the learning rate rises to its

@@ -1,17 +1,24 @@
 """LeNet-5 as published, with its own optimizer and loss: `fastcnn train lenet5 --variant 1998`."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from time import perf_counter
 
 from fastcnn import arguments
 from fastcnn.recipes.digits import load_digits, prepare_digits
 from fastcnn.recipes.lenet5 import Trained, begin
+from fastcnn.typing import Callback, Model, Path
 
 _MU = {"mu": 0.4, "first_mu": 1.68}  # the paper's 0.02 saturates the network (docs/lenet5.md)
 _DISTORTION = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
-def train_lenet5_1998(epochs=20, batch_size=1, learning_rate=5e-4, seed=0, limit=None, verbose="auto", callbacks=None,
-                      model=None, loss="map", distort=False, data=None, val=None, transpose=False):
+def train_lenet5_1998(epochs: int = 20, batch_size: int = 1, learning_rate: float = 5e-4, seed: int = 0,
+                      limit: int | None = None, verbose: int | str = "auto",
+                      callbacks: Callback | Sequence[Callback] | None = None, model: Model | None = None, loss: str = "map",
+                      distort: bool = False, data: Path | None = None, val: Path | None = None,
+                      transpose: bool = False) -> Trained:
     """Train LeNet-5 as published on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic diagonal Levenberg–Marquardt, one image per step, the Hessian's diagonal estimated on 500 images before each

@@ -17,7 +17,7 @@ Sources.__doc__ = ("What a recipe trains on and is validated on, what is to be r
 
 
 def training_sources(data, val=None, validation_split=None, size=None, cache=False, folder=None, classes=None, labels=None,
-                     channels=3, ground="white"):
+                     val_labels=None, channels=3, ground="white"):
     """`Sources` for training.
 
     Args:
@@ -30,7 +30,8 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
         cache: keep decoded photographs in memory.
         folder: where in data the class folders (or train and val) lie; None: they are looked for.
         classes: names of the classes, in order; None: all.
-        labels: a CSV file, or {file: class}, in the place of class folders.
+        labels: a table (`fastcnn.datasets.labels`), or {file: class}, in the place of class folders.
+        val_labels: the same for val; None: as labels.
         channels, ground: as of `fastcnn.datasets.ImageFolder`.
 
     Raises:
@@ -47,6 +48,8 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
 
     options = {"size": 256 if size is None else size, "cache": cache, "labels": labels, "channels": channels,
                "ground": ground}
+    if val is None and val_labels is not None:
+        raise ValueError(f"val_labels must be given with val. Received: {arguments.shown(val_labels)} alone")
     listing, training, inner = _listing(data, "data", size, cache, folder, classes, labels), data, None
     if listing is not None:
         first, inner = (None, None) if labels is not None else listing.parts()
@@ -61,9 +64,11 @@ def training_sources(data, val=None, validation_split=None, size=None, cache=Fal
         notes, whence = {"validation_split": None, "whole": None}, f"the folder {inner}"
         if validation_split is not None:
             where = "val" if val is not None else f"{data}, which holds {inner!r} to validate on"
-            raise ValueError(f"validation_split must not be given with {where}. Received: {validation_split!r}")
+            raise ValueError(f"validation_split must not be given with {where}. "
+                             f"Received: {arguments.shown(validation_split)}")
         if val is not None:
-            listing, whence = _listing(val, "val", size, cache), "given as val"
+            labels = options["labels"] = labels if val_labels is None else val_labels
+            listing, whence = _listing(val, "val", size, cache, labels=val_labels), "given as val"
             inner = None if listing is None or labels is not None else _validation_folder(listing, names)
         validation = val if listing is None else _source(listing, inner, names=names, **options)
         _check_validation(validation, training, names)
@@ -168,10 +173,12 @@ def _listing(data, name, size=None, cache=False, folder=None, classes=None, labe
 
     if hasattr(data, "read") and hasattr(data, "shape"):
         if size not in (None, min(data.shape[:2])):
-            raise ValueError(f"size must not be given with a source, whose images are of {data.shape}. Received: {size!r}")
+            raise ValueError(f"size must not be given with a source, whose images are of {data.shape}. "
+                             f"Received: {arguments.shown(size)}")
         for option, value in ("cache", cache or None), ("folder", folder), ("classes", classes), ("labels", labels):
             if value is not None:
-                raise ValueError(f"{option} must not be given with a source, which decides itself. Received: {value!r}")
+                raise ValueError(f"{option} must not be given with a source, which decides itself. "
+                                 f"Received: {arguments.shown(value)}")
         return None
     if not isinstance(data, (str, os.PathLike)):
         raise TypeError(f"{name} must be a folder, a zip or tar archive, or a source of images. "

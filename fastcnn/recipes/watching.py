@@ -34,9 +34,15 @@ class Checkpoint(Callback):
     def __init__(self, path, steps=None):
         self.path = None if path is None else os.fspath(path)
         if steps is not None and path is None:
-            raise ValueError(f"steps between checkpoints need a file to save to. Received: {steps!r}")
+            raise ValueError(f"steps between checkpoints need a file to save to. Received: {arguments.shown(steps)}")
         self.steps = None if steps is None else arguments.integer("steps", steps)
         self.seen, self.saved, self._due, self._interrupted = 0, False, False, False
+
+    def set_model(self, model):
+        """Also checks that the model can write a file of that name."""
+        if self.path is not None:
+            model._check_path(self.path)
+        super().set_model(model)
 
     def on_train_begin(self, logs=None):
         if self._starts_anew():

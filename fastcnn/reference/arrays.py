@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastcnn.arguments import shown
+
 
 def as_float64(x, name="x"):
     """`x` as a float64 array. Booleans, integers and reals are taken; anything else is a TypeError."""
@@ -52,6 +54,6 @@ def in_format(y, data_format):
 def _is_channels_first(data_format):
     if data_format not in ("channels_last", "channels_first"):
         raise ValueError(
-            f"`data_format` must be 'channels_last' or 'channels_first'. Received: {data_format!r}"
+            f"`data_format` must be 'channels_last' or 'channels_first'. Received: {shown(data_format)}"
         )
     return data_format == "channels_first"

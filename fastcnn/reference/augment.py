@@ -1,13 +1,20 @@
 """Photographs as a network takes them: crop, mirror, mean, scale, light, and mixing in pairs."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike, Pair
 
 from .arrays import as_float64, as_image
 from .dropout import MASK32, SHIFT32, _halves, philox4x32
 
 
-def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, lighting=0.0, eigenvectors=None,
-            eigenvalues=None, index=None, partner=None, weight=1.0, seed=0, epoch=0):
+def augment(x: Array, crop: Pair | None = None, position: str = "centre", flip: str = "never", mean: ArrayLike = 0.0,
+            scale: ArrayLike = 1.0, lighting: float = 0.0, eigenvectors: ArrayLike | None = None,
+            eigenvalues: ArrayLike | None = None, index: ArrayLike | None = None, partner: ArrayLike | None = None,
+            weight: float = 1.0, seed: int = 0, epoch: int = 0) -> Array:
     """Crops, mirrors, centres, scales, relights and mixes images.
 
         image = (x − mean + eigenvectors · (α · eigenvalues)) · scale
@@ -26,7 +33,7 @@ def augment(x, crop=None, position="centre", flip="never", mean=0.0, scale=1.0, 
     n, h, w, c = x.shape
     crop_h, crop_w = (h, w) if crop is None else np.broadcast_to(crop, 2).tolist()
     if not (1 <= crop_h <= h and 1 <= crop_w <= w):
-        raise ValueError(f"`crop` must fit into {h} × {w} pixels. Received: {crop!r}")
+        raise ValueError(f"`crop` must fit into {h} × {w} pixels. Received: {shown(crop)}")
     index = np.arange(n) if index is None else np.asarray(index)
     where, normal = words(2 * index, seed, epoch), _normal(words(2 * index + 1, seed, epoch))
     y = np.empty((n, crop_h, crop_w, c))
@@ -69,11 +76,11 @@ def _corner(position, room_h, room_w, u):
         "bottom_right": (room_h, room_w),
     }
     if position not in places:
-        raise ValueError(f"`position` must be one of {', '.join(places)}. Received: {position!r}")
+        raise ValueError(f"`position` must be one of {', '.join(places)}. Received: {shown(position)}")
     return places[position]
 
 
 def _is_mirrored(flip, words):
     if flip not in ("never", "random", "always"):
-        raise ValueError(f"`flip` must be 'never', 'random' or 'always'. Received: {flip!r}")
+        raise ValueError(f"`flip` must be 'never', 'random' or 'always'. Received: {shown(flip)}")
     return flip == "always" or flip == "random" and words[2] >= 2**31

@@ -1,11 +1,19 @@
 """Batch normalization."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3):
+def batch_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, mean: ArrayLike | None = None,
+               variance: ArrayLike | None = None, epsilon: float = 1e-3) -> Array:
     """Each channel less its mean, over its standard deviation.
 
         y = γ · x̂ + β,   x̂ = (x − μ) / √(σ² + ε)
@@ -18,7 +26,8 @@ def batch_norm(x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3)
     return x * inverse * given.get("gamma", 1.0) + given.get("beta", 0.0)
 
 
-def batch_norm_backward(dy, x, gamma=None, beta=None, mean=None, variance=None, epsilon=1e-3):
+def batch_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        mean: ArrayLike | None = None, variance: ArrayLike | None = None, epsilon: float = 1e-3) -> Any:
     """Gradients of `batch_norm`: dx, or (dx, dγ, dβ) with those that were given.
 
         dβ = Σ dy,   dγ = Σ dy·x̂,   dx = γ / √(σ² + ε) · (dy − Σ dy / n − x̂ · Σ dy·x̂ / n)
@@ -44,7 +53,8 @@ def _prepare(x, gamma, beta, mean, variance, epsilon):
     if x.ndim < 1 or x.shape[-1] == 0:
         raise ValueError(f"`x` must end in at least one channel. Received: shape {x.shape}")
     if (mean is None) != (variance is None):
-        raise ValueError(f"`mean` and `variance` must be given together. Received: {mean!r}, {variance!r}")
+        raise ValueError(f"`mean` and `variance` must be given together. "
+                         f"Received: {shown(mean)}, {shown(variance)}")
     if not epsilon >= 0:
         raise ValueError(f"`epsilon` must be at least 0. Received: {epsilon}")
     given = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}

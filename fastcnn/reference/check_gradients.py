@@ -6,10 +6,15 @@ corner, as that of max(x, 0), any slope between them is right. Corners close by 
 a gradient must be off at two steps to be wrong.
 """
 
+from __future__ import annotations
+
 import math
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+
+from fastcnn.typing import ArrayLike
 
 _STEPS, _SINGLE_STEPS = (1e-6, 1e-7), (1e-3, 2.5e-4)  # of float64 and of float32, in units of the numbers moved
 _NOISE = 16       # roundings in a sum, in units of the last place
@@ -18,7 +23,8 @@ _DIRECTIONS = 3   # tried per array
 _MOST = 3000      # halvings in search of a wrong entry
 
 
-def check_gradients(layer_or_loss, x, y=None, training=True, seed=0):
+def check_gradients(layer_or_loss: Any, x: Any, y: ArrayLike | None = None, training: bool = True,
+                    seed: int = 0) -> dict[str, float]:
     """Compares the gradients that a layer or loss written in NumPy returns with differences of what it computes.
 
     Computed in float64, as far as the code allows: code that makes float32 of its numbers is checked less closely. A layer

@@ -1,5 +1,10 @@
 """Compares a function of `fastcnn.ops` with its NumPy float64 reference: error and speed."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 _TICK = 1e-9  # seconds that a clock tells apart at best
@@ -15,7 +20,8 @@ class Comparison:
         seconds, reference_seconds: the best of the timed calls.
     """
 
-    def __init__(self, op, error, relative, seconds, reference_seconds):
+    def __init__(self, op: str, error: Sequence[float], relative: Sequence[float], seconds: float,
+                 reference_seconds: float) -> None:
         self.op, self.error, self.relative = op, error, relative
         self.seconds, self.reference_seconds = seconds, reference_seconds
 
@@ -30,7 +36,7 @@ def _times(ratio):
     return f"{ratio:,.0f}" if ratio >= 10 else f"{max(ratio, _TICK):.2g}"
 
 
-def compare(op, *arguments, repeat=3, **options):
+def compare(op: str, *arguments: Any, repeat: int = 3, **options: Any) -> Comparison:
     """Runs `fastcnn.ops.<op>` and `fastcnn.reference.<op>` on the same arguments.
 
     Args:
@@ -52,7 +58,7 @@ def compare(op, *arguments, repeat=3, **options):
     from fastcnn.hints import did_you_mean
 
     names = [name for name in dir(ops) if callable(getattr(ops, name)) and hasattr(reference, name)]
-    if op not in names:
+    if not isinstance(op, str) or op not in names:
         raise ValueError(f"op must name a function of fastcnn.ops. {did_you_mean(str(op), names)} Received: {shown(op)}")
     integer("repeat", repeat)
     results, seconds = [], []

@@ -1,15 +1,19 @@
 """Two-dimensional convolution (cross-correlation), strided, dilated, grouped, or connected by a table."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .windows import pad, pair, sliding_axes, taps, unpad
 
 
-def conv2d(
-    x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, groups=1, data_format="channels_last",
-    connection_table=None,
-):  # fmt: skip
+def conv2d(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1, padding: Padding = "valid",
+           dilation_rate: Pair = 1, groups: int = 1, data_format: str = "channels_last",
+           connection_table: ArrayLike | None = None) -> Array:  # fmt: skip
     """Convolution as networks use the word: the filter is not flipped.
 
         y[n,h,w,o] = bias[o] + Σ_{i,j,c} x[n, h·s + i·d − top, w·s + j·d − left, g·C/G + c] · kernel[i,j,c,o]
@@ -36,18 +40,9 @@ def conv2d(
     return in_format(y, data_format)
 
 
-def conv2d_backward(
-    dy,
-    x,
-    kernel,
-    bias=None,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    data_format="channels_last",
-    connection_table=None,
-):
+def conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                    padding: Padding = "valid", dilation_rate: Pair = 1, groups: int = 1, data_format: str = "channels_last",
+                    connection_table: ArrayLike | None = None) -> tuple[Array, ...]:
     """Gradients of `conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
 
         dx[n,p,q,g·C/G + c] = Σ dy[n,h,w,o] · kernel[i,j,c,o]
@@ -114,7 +109,7 @@ def _written_out(kernel, table, channels, groups):
     if not rightful or not all(0 <= c < channels for c, _ in pairs) or kernel.shape[2:] != (len(pairs),):
         raise ValueError(
             f"`connection_table` must list channels of {channels}, each once, for every output, without groups; `kernel` "
-            f"holds a weight for each. Received: {table!r}, kernel {kernel.shape}"
+            f"holds a weight for each. Received: {shown(table)}, kernel {kernel.shape}"
         )
     places = np.array([c for c, _ in pairs]), np.array([o for _, o in pairs])
     full = np.zeros((*kernel.shape[:2], channels, len(table)))

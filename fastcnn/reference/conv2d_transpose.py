@@ -1,16 +1,20 @@
 """Transposed convolution: the gradient of a convolution with respect to its input, as an operation of its own."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .conv2d import join_last, split_last
 from .windows import Axis, pad, pair, taps, unpad
 
 
-def conv2d_transpose(
-    x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, groups=1,
-    data_format="channels_last",
-):  # fmt: skip
+def conv2d_transpose(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                     padding: Padding = "valid", output_padding: Pair | None = None, dilation_rate: Pair = 1,
+                     groups: int = 1, data_format: str = "channels_last") -> Array:  # fmt: skip
     """Convolution backwards: every pixel adds a filter, weighted, to the result.
 
         y[n,p,q,o] = bias[o] + Σ x[n,h,w,c] · kernel[i,j,o mod O/G,c]
@@ -34,10 +38,10 @@ def conv2d_transpose(
     return in_format(y if bias is None else y + bias, data_format)
 
 
-def conv2d_transpose_backward(
-    dy, x, kernel, bias=None, strides=1, padding="valid", output_padding=None, dilation_rate=1, groups=1,
-    data_format="channels_last",
-):  # fmt: skip
+def conv2d_transpose_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None,
+                              strides: Pair = 1, padding: Padding = "valid", output_padding: Pair | None = None,
+                              dilation_rate: Pair = 1, groups: int = 1,
+                              data_format: str = "channels_last") -> tuple[Array, ...]:  # fmt: skip
     """Gradients of `conv2d_transpose`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias.
 
         dx[n,h,w,c] = Σ_{i,j,o} dy[n, h·s + i·d − top, w·s + j·d − left, g·O/G + o] · kernel[i,j,o,c], c of group g
@@ -82,7 +86,7 @@ def _axis(size, window, stride, dilation, edges, more):
     elif edges == "valid":
         out, begin, end = whole + (max(stride - extent, 0) if more is None else more), 0, 0
     elif isinstance(edges, str):
-        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {edges!r}")
+        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {shown(edges)}")
     else:
         begin, end = edges
         out = whole - begin - end + (more or 0)

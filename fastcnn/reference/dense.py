@@ -1,11 +1,15 @@
 """The fully connected layer."""
 
+from __future__ import annotations
+
 import math
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_bias, as_float64, as_gradient
 
 
-def dense(x, kernel, bias=None):
+def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Array:
     """y[..., o] = bias[o] + Σ_i x[..., i] · kernel[i, o].
 
     Source: Rumelhart, Hinton & Williams 1986.
@@ -15,7 +19,7 @@ def dense(x, kernel, bias=None):
     return y if bias is None else y + bias
 
 
-def dense_backward(dy, x, kernel, bias=None):
+def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> tuple[Array, ...]:
     """Gradients of `dense`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias. Over all rows n of x,
 
         dx[n,i] = Σ_o dy[n,o] · kernel[i,o],   dkernel[i,o] = Σ_n x[n,i] · dy[n,o],   dbias[o] = Σ_n dy[n,o]

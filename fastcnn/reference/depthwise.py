@@ -1,13 +1,18 @@
 """Convolutions channel by channel: alone, and with one across channels behind them."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_bias, as_float64, as_image, as_image_gradient, in_format
 from .conv2d import conv2d, conv2d_backward
 from .windows import pad, pair, sliding_axes, taps, unpad
 
 
-def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, data_format="channels_last"):
+def depthwise_conv2d(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
+                     padding: Padding = "valid", dilation_rate: Pair = 1, data_format: str = "channels_last") -> Array:
     """Convolution of each channel with filters of its own.
 
         y[n,h,w,c·M + m] = bias[c·M + m] + Σ_{i,j} x[n, h·s + i·d − top, w·s + j·d − left, c] · kernel[i,j,c,m]
@@ -23,9 +28,9 @@ def depthwise_conv2d(x, kernel, bias=None, strides=1, padding="valid", dilation_
     return in_format(y if bias is None else y + bias, data_format)
 
 
-def depthwise_conv2d_backward(
-    dy, x, kernel, bias=None, strides=1, padding="valid", dilation_rate=1, data_format="channels_last"
-):
+def depthwise_conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None,
+                              strides: Pair = 1, padding: Padding = "valid", dilation_rate: Pair = 1,
+                              data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `depthwise_conv2d`: (dx, dkernel), or (dx, dkernel, dbias) if there is a bias."""
     x, kernel, bias, axes, out_shape = _prepare(x, kernel, bias, strides, padding, dilation_rate, data_format)
     dy = as_image_gradient(dy, out_shape, data_format)
@@ -39,10 +44,9 @@ def depthwise_conv2d_backward(
     return (dx, dkernel) if bias is None else (dx, dkernel, dy.sum(axis=(0, 1, 2)))
 
 
-def separable_conv2d(
-    x, depthwise_kernel, pointwise_kernel, bias=None, strides=1, padding="valid", dilation_rate=1,
-    data_format="channels_last",
-):  # fmt: skip
+def separable_conv2d(x: ArrayLike, depthwise_kernel: ArrayLike, pointwise_kernel: ArrayLike, bias: ArrayLike | None = None,
+                     strides: Pair = 1, padding: Padding = "valid", dilation_rate: Pair = 1,
+                     data_format: str = "channels_last") -> Array:  # fmt: skip
     """`depthwise_conv2d`, then `conv2d` with a kernel of 1 × 1 pixels.
 
     Source: Chollet 2017, "Xception: deep learning with depthwise separable convolutions".
@@ -52,10 +56,9 @@ def separable_conv2d(
     return conv2d(between, _pointwise(pointwise_kernel), bias, data_format=data_format)
 
 
-def separable_conv2d_backward(
-    dy, x, depthwise_kernel, pointwise_kernel, bias=None, strides=1, padding="valid", dilation_rate=1,
-    data_format="channels_last",
-):  # fmt: skip
+def separable_conv2d_backward(dy: ArrayLike, x: ArrayLike, depthwise_kernel: ArrayLike, pointwise_kernel: ArrayLike,
+                              bias: ArrayLike | None = None, strides: Pair = 1, padding: Padding = "valid",
+                              dilation_rate: Pair = 1, data_format: str = "channels_last") -> tuple[Array, ...]:  # fmt: skip
     """Gradients of `separable_conv2d`: (dx, ddepthwise_kernel, dpointwise_kernel), and dbias if there is a bias."""
     options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "data_format": data_format}
     between = depthwise_conv2d(x, depthwise_kernel, **options)

@@ -1,13 +1,18 @@
 """Images moved, scaled, squeezed and sheared by chance."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Pair
 
 from .arrays import as_image
 from .augment import words
 
 
-def distort(x, size=None, translation=0.0, scaling=0.0, squeezing=0.0, shearing=0.0, background=0.0, mean=0.0, scale=1.0,
-            index=None, seed=0, epoch=0):
+def distort(x: Array, size: Pair | None = None, translation: float = 0.0, scaling: float = 0.0, squeezing: float = 0.0,
+            shearing: float = 0.0, background: float = 0.0, mean: float = 0.0, scale: float = 1.0,
+            index: ArrayLike | None = None, seed: int = 0, epoch: int = 0) -> Array:
     """Each image by a planar affine map of its own.
 
         y[oh, ow] = (x at (h, w) − mean) · scale,   bilinear between pixels, `background` outside the image

@@ -1,8 +1,12 @@
 """Dropout of single values and of whole channels, and the counter-based random numbers it is made of."""
 
+from __future__ import annotations
+
 import operator
 
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient, as_image, as_image_gradient, in_format
 
@@ -13,7 +17,7 @@ WEYL = np.array([0x9E3779B9, 0xBB67AE85], dtype=np.uint64)
 ROUNDS = 10
 
 
-def dropout(x, rate, seed=0, step=0):
+def dropout(x: ArrayLike, rate: float, seed: int = 0, step: int = 0) -> Array:
     """Inverted dropout: zeroes a fraction `rate` of the elements and multiplies the others by 1 / (1 − rate).
 
         y_i = x_i / (1 − rate)  if word_i >= ⌊rate · 2³²⌋,  else 0
@@ -27,13 +31,13 @@ def dropout(x, rate, seed=0, step=0):
     return _drop(x, x.shape, rate, seed, step)
 
 
-def dropout_backward(dy, x, rate, seed=0, step=0):
+def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int = 0, step: int = 0) -> Array:
     """dx of `dropout`: dx_i = dy_i / (1 − rate) where x_i was kept, else 0."""
     shape = as_float64(x).shape
     return _drop(as_gradient(dy, shape), shape, rate, seed, step)
 
 
-def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last"):
+def spatial_dropout2d(x: ArrayLike, rate: float, seed: int = 0, step: int = 0, data_format: str = "channels_last") -> Array:
     """Dropout of whole channels: y[n,h,w,c] = x[n,h,w,c] · f[n,c] with f = `dropout` of (N, C) ones.
 
     Source: Tompson et al. 2015, "Efficient object localization using convolutional networks", §3.2.
@@ -42,13 +46,14 @@ def spatial_dropout2d(x, rate, seed=0, step=0, data_format="channels_last"):
     return in_format(_drop_channels(x, rate, seed, step), data_format)
 
 
-def spatial_dropout2d_backward(dy, x, rate, seed=0, step=0, data_format="channels_last"):
+def spatial_dropout2d_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int = 0, step: int = 0,
+                               data_format: str = "channels_last") -> Array:
     """dx of `spatial_dropout2d`: dx = dy · f."""
     dy = as_image_gradient(dy, as_image(x, data_format).shape, data_format)
     return in_format(_drop_channels(dy, rate, seed, step), data_format)
 
 
-def philox4x32(counter, key):
+def philox4x32(counter: ArrayLike, key: tuple[int, int]) -> Array:
     """Philox4×32-10: four random 32-bit words from a counter and a key. Each of the ten rounds maps
 
         (c0, c1, c2, c3) → (hi(M1·c2) ^ c1 ^ k0, lo(M1·c2), hi(M0·c0) ^ c3 ^ k1, lo(M0·c0))

@@ -1,11 +1,18 @@
 """Normalization of each sample by its own moments: of its last axes, or of groups of channels."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Pair
 
 from .arrays import as_float64, as_gradient
 
 
-def layer_norm(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+def layer_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, axis: Pair = -1,
+               epsilon: float = 1e-3) -> Array:
     """Values less their mean, over their standard deviation, both taken along the last axes.
 
         y = γ · x̂ + β,   x̂ = (x − μ) / √(σ² + ε),   μ = Σ x / n,   σ² = Σ (x − μ)² / n
@@ -24,7 +31,8 @@ def layer_norm(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
     return _normalize(x, axes, epsilon)[0] * given.get("gamma", 1.0) + given.get("beta", 0.0)
 
 
-def layer_norm_backward(dy, x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+def layer_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        axis: Pair = -1, epsilon: float = 1e-3) -> Any:
     """Gradients of `layer_norm`: dx, or (dx, dγ, dβ) with those that were given.
 
         dβ = Σ dy,   dγ = Σ dy·x̂  over all other axes,   dx = (g − Σ g / n − x̂ · Σ g·x̂ / n) / √(σ² + ε),   g = γ·dy
@@ -35,7 +43,8 @@ def layer_norm_backward(dy, x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
     return _gradients(as_gradient(dy, x.shape), x, axes, epsilon, given, tuple(range(x.ndim - len(axes))))
 
 
-def group_norm(x, gamma=None, beta=None, groups=32, epsilon=1e-3):
+def group_norm(x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, groups: int = 32,
+               epsilon: float = 1e-3) -> Array:
     """The same with moments of each sample's groups of channels, over all its pixels.
 
     Args:
@@ -53,7 +62,8 @@ def group_norm(x, gamma=None, beta=None, groups=32, epsilon=1e-3):
     return y.reshape(np.shape(x))
 
 
-def group_norm_backward(dy, x, gamma=None, beta=None, groups=32, epsilon=1e-3):
+def group_norm_backward(dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None,
+                        groups: int = 32, epsilon: float = 1e-3) -> Any:
     """Gradients of `group_norm`: dx, or (dx, dγ, dβ) with those that were given (formulas: `layer_norm_backward`).
 
     Shape: dy, like x → dx like x, dγ (C,), dβ (C,).

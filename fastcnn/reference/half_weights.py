@@ -1,6 +1,11 @@
 """What is left of a kernel that is stored in fewer bits."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64
 
@@ -9,7 +14,7 @@ _LARGEST = 65504.0  # of float16
 _TINY = 2.0**-126
 
 
-def half_weights(kernel, dtype):
+def half_weights(kernel: ArrayLike, dtype: str) -> Array:
     """The kernel rounded to `dtype` and restored.
 
     "float16": to the nearest of IEEE's binary16, ties to even. "int8": for every 256 rows r of a column,
@@ -22,7 +27,7 @@ def half_weights(kernel, dtype):
     """
     kernel = as_float64(kernel, "kernel").astype(np.float32)
     if dtype not in ("float16", "int8"):
-        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {dtype!r}')
+        raise ValueError(f'`dtype` must be "float16" or "int8". Received: {shown(dtype)}')
     if kernel.ndim != 2:
         raise ValueError(f"`kernel` must be (in, out). Received: {kernel.shape}")
     most, largest = _LARGEST if dtype == "float16" else np.finfo(np.float32).max, np.abs(kernel).max(initial=0)

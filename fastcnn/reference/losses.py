@@ -3,9 +3,13 @@
 Each `<name>_backward(dy, x, target, ...)` takes dy (N,) and returns dx, like x; targets get no gradient.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .activations import log_softmax, sigmoid, softmax, softplus
 from .arrays import as_float64, as_gradient
@@ -13,7 +17,8 @@ from .arrays import as_float64, as_gradient
 EPSILON = 1e-7  # Keras': probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm
 
 
-def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+def softmax_cross_entropy(x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                          ignore_class: int | None = None) -> Array:
     """loss = −Σ_c t_c · log softmax(x)_c, t smoothed to t·(1 − s) + s/C; t = 0 for a label that is ignored.
 
     Source: Bridle 1990; smoothing: Szegedy et al. 2016, §7.
@@ -22,21 +27,24 @@ def softmax_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
     return _cross_entropy(t, log_softmax(x))
 
 
-def softmax_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
+def softmax_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                                   ignore_class: int | None = None) -> Array:
     """dx_c = dy · (softmax(x)_c · Σ_j t_j − t_c); the sum is 1 for labels and for probabilities."""
     x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     dx = softmax(x) * t.sum(axis=1, keepdims=True) - t
     return _scaled(dy, dx, shape)
 
 
-def categorical_cross_entropy(x, target, label_smoothing=0.0, ignore_class=None):
+def categorical_cross_entropy(x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                              ignore_class: int | None = None) -> Array:
     """loss = −Σ_c t_c · log clip(p_c), p_c = x_c / Σ_j x_j, clipped to [1e-7, 1 − 1e-7]."""
     x, t, _ = _class_arguments(x, target, label_smoothing, ignore_class)
     p = x / x.sum(axis=1, keepdims=True)
     return _cross_entropy(t, np.log(_clip(p)))
 
 
-def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignore_class=None):
+def categorical_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, label_smoothing: float = 0.0,
+                                       ignore_class: int | None = None) -> Array:
     """dx_c = dy · (g_c − Σ_j g_j · p_j) / Σ_j x_j, where g_c = −t_c / p_c, or 0 where p_c is clipped."""
     x, t, shape = _class_arguments(x, target, label_smoothing, ignore_class)
     total = x.sum(axis=1, keepdims=True)
@@ -45,31 +53,31 @@ def categorical_cross_entropy_backward(dy, x, target, label_smoothing=0.0, ignor
     return _scaled(dy, (g - (g * p).sum(axis=1, keepdims=True)) / total, shape)
 
 
-def mean_squared_error(x, target):
+def mean_squared_error(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = Σ_i (x_i − t_i)² / M over the M elements of the sample."""
     x, t, _ = _arguments(x, target)
     return ((x - t) ** 2).mean(axis=1)
 
 
-def mean_squared_error_backward(dy, x, target):
+def mean_squared_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_i = dy · 2·(x_i − t_i) / M."""
     x, t, shape = _arguments(x, target)
     return _scaled(dy, 2.0 * (x - t) / x.shape[1], shape)
 
 
-def mean_absolute_error(x, target):
+def mean_absolute_error(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = Σ_i |x_i − t_i| / M over the M elements of the sample."""
     x, t, _ = _arguments(x, target)
     return np.abs(x - t).mean(axis=1)
 
 
-def mean_absolute_error_backward(dy, x, target):
+def mean_absolute_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_i = dy · sign(x_i − t_i) / M."""
     x, t, shape = _arguments(x, target)
     return _scaled(dy, np.sign(x - t) / x.shape[1], shape)
 
 
-def huber(x, target, delta=1.0):
+def huber(x: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Array:
     """loss = Σ_i h(x_i − t_i) / M, h(d) = d²/2 where |d| ≤ delta, delta·|d| − delta²/2 elsewhere.
 
     Source: Huber 1964, "Robust estimation of a location parameter".
@@ -79,37 +87,37 @@ def huber(x, target, delta=1.0):
     return np.where(far <= delta, far**2 / 2, delta * far - delta**2 / 2).mean(axis=1)
 
 
-def huber_backward(dy, x, target, delta=1.0):
+def huber_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Array:
     """dx_i = dy · clip(x_i − t_i, ±delta) / M."""
     x, t, shape = _arguments(x, target)
     return _scaled(dy, np.clip(x - t, -delta, delta) / x.shape[1], shape)
 
 
-def hinge(x, target):
+def hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = Σ_i max(0, 1 − t_i · x_i) / M. A target 0 is read as −1."""
     margin, _, _ = _margins(x, target)
     return margin.mean(axis=1)
 
 
-def hinge_backward(dy, x, target):
+def hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_i = −dy · t_i / M where t_i · x_i < 1, else 0."""
     margin, t, shape = _margins(x, target)
     return _scaled(dy, np.where(margin > 0, -t, 0.0) / t.shape[1], shape)
 
 
-def squared_hinge(x, target):
+def squared_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = Σ_i max(0, 1 − t_i · x_i)² / M."""
     margin, _, _ = _margins(x, target)
     return (margin**2).mean(axis=1)
 
 
-def squared_hinge_backward(dy, x, target):
+def squared_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_i = −dy · 2 · t_i · max(0, 1 − t_i · x_i) / M."""
     margin, t, shape = _margins(x, target)
     return _scaled(dy, -2.0 * t * margin / t.shape[1], shape)
 
 
-def categorical_hinge(x, target):
+def categorical_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = max(0, 1 + max_c (1 − t_c)·x_c − Σ_c t_c·x_c).
 
     Source: Crammer, Singer 2001; Keras, whose maximum also sees a 0 in the place of the true class.
@@ -118,7 +126,7 @@ def categorical_hinge(x, target):
     return np.maximum(0.0, 1.0 + ((1.0 - t) * x).max(axis=1) - (t * x).sum(axis=1))
 
 
-def categorical_hinge_backward(dy, x, target):
+def categorical_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_c = dy · ([c is the first maximum] · (1 − t_c) − t_c), or 0 where the loss is 0."""
     x, t, shape = _arguments(x, target)
     others = (1.0 - t) * x
@@ -127,7 +135,7 @@ def categorical_hinge_backward(dy, x, target):
     return _scaled(dy, np.where(loss[:, None] > 0, best * (1.0 - t) - t, 0.0), shape)
 
 
-def multiclass_hinge(x, target):
+def multiclass_hinge(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = Σ_{c ≠ label} max(0, 1 + x_c − x_label).
 
     Source: Weston, Watkins 1999, "Support vector machines for multi-class pattern recognition"; ConvNetJS' svm layer.
@@ -136,14 +144,14 @@ def multiclass_hinge(x, target):
     return margin.sum(axis=1)
 
 
-def multiclass_hinge_backward(dy, x, target):
+def multiclass_hinge_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_c = dy · [1 + x_c − x_label > 0]; of the label minus their number."""
     x, one_hot, margin, shape = _class_margins(x, target)
     within = (margin > 0).astype(np.float64)
     return _scaled(dy, within - one_hot * within.sum(axis=1, keepdims=True), shape)
 
 
-def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
+def binary_cross_entropy(x: ArrayLike, target: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0) -> Array:
     """loss = −Σ_i [t_i · log p_i + (1 − t_i) · log(1 − p_i)] / M over the M elements of the sample.
 
     t is smoothed to t·(1 − s) + s/2. p is x clipped to [1e-7, 1 − 1e-7]; from logits sigmoid(x), and the term is then
@@ -157,7 +165,8 @@ def binary_cross_entropy(x, target, from_logits=False, label_smoothing=0.0):
     return -(t * np.log(p) + (1.0 - t) * np.log1p(-p)).mean(axis=1)
 
 
-def binary_cross_entropy_backward(dy, x, target, from_logits=False, label_smoothing=0.0):
+def binary_cross_entropy_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, from_logits: bool = False,
+                                  label_smoothing: float = 0.0) -> Array:
     """dx_i = dy · (p_i − t_i) / M from logits; else dy · (p_i − t_i) / (p_i·(1 − p_i)·M), 0 where clipped."""
     x, t, shape = _arguments(x, target)
     t = t * (1 - label_smoothing) + label_smoothing / 2

@@ -1,13 +1,17 @@
 """Local response normalization, across channels and within them."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def local_response_norm(
-    x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
-):
+def local_response_norm(x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0,
+                        alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1) -> Array:
     """Divides each value by a power of the energy of its neighbours.
 
         y_c = x_c · S_c^−β,   S_c = k + s · Σ_{i∈W(c)} x_i²,   W(c) = c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋
@@ -23,9 +27,9 @@ def local_response_norm(
     return (x * _energy(x, size, scale, k, axes) ** -beta).reshape(shape)
 
 
-def local_response_norm_backward(
-    dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1
-):
+def local_response_norm_backward(dy: ArrayLike, x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75,
+                                 k: float = 2.0, alpha_mode: str = "sum", mode: str = "across_channels",
+                                 groups: int = 1) -> Array:
     """dx of `local_response_norm`. With ∂S_j/∂x_c = 2s·x_c for c ∈ W(j), the product rule gives
 
         dx_c = dy_c · S_c^−β − 2sβ · x_c · Σ_{j: c∈W(j)} dy_j · x_j · S_j^(−β−1)
@@ -49,9 +53,9 @@ def _prepare(x, size, alpha, alpha_mode, mode, groups):
     if size < 1:
         raise ValueError(f"`size` must be at least 1. Received: {size}")
     if alpha_mode not in ("sum", "mean"):
-        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {alpha_mode!r}")
+        raise ValueError(f"`alpha_mode` must be 'sum' or 'mean'. Received: {shown(alpha_mode)}")
     if mode not in ("across_channels", "within_channel"):
-        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {mode!r}")
+        raise ValueError(f"`mode` must be 'across_channels' or 'within_channel'. Received: {shown(mode)}")
     if mode == "within_channel" and x.ndim != 4:
         raise ValueError(f"`x` must be (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if not 1 <= groups <= (1 if mode == "within_channel" else groups) or x.shape[-1] % groups:

@@ -1,11 +1,15 @@
 """The maximum of each group of consecutive channels."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def maxout(x, group_size=2):
+def maxout(x: ArrayLike, group_size: int = 2) -> Array:
     """y_j = max_k x_(j·group_size + k), 0 <= k < group_size, over the last axis; NaN if there is one.
 
     Source: Goodfellow, Warde-Farley, Mirza, Courville & Bengio 2013, "Maxout networks", §3.
@@ -13,7 +17,7 @@ def maxout(x, group_size=2):
     return _groups(x, group_size).max(axis=-1)
 
 
-def maxout_backward(dy, x, group_size=2):
+def maxout_backward(dy: ArrayLike, x: ArrayLike, group_size: int = 2) -> Array:
     """dx of `maxout`: dy goes to the first maximum (or NaN) of its group."""
     groups = _groups(x, group_size)
     dy = as_gradient(dy, groups.shape[:-1])

@@ -1,6 +1,10 @@
 """Gaussian noise from counter-based random numbers."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 from .dropout import random_words
@@ -8,7 +12,7 @@ from .dropout import random_words
 STREAM = 1 << 62
 
 
-def gaussian_noise(x, stddev, seed=0, step=0):
+def gaussian_noise(x: ArrayLike, stddev: float, seed: int = 0, step: int = 0) -> Array:
     """y_i = x_i + stddev · z_i, z_i of the standard normal distribution, by Box and Muller:
 
         z_i = √(−2 ln u) · cos 2πt for even i, … · sin 2πt for odd i
@@ -28,6 +32,6 @@ def gaussian_noise(x, stddev, seed=0, step=0):
     return x + stddev * normal.reshape(x.shape)
 
 
-def gaussian_noise_backward(dy, x, stddev, seed=0, step=0):
+def gaussian_noise_backward(dy: ArrayLike, x: ArrayLike, stddev: float, seed: int = 0, step: int = 0) -> Array:
     """dx of `gaussian_noise`: dy."""
     return as_gradient(dy, as_float64(x).shape).copy()

@@ -4,12 +4,19 @@ Each takes parameters w, their gradient dw and what the optimizer keeps, all of 
 the new ones in this order, None for what is not kept. `weight_decay` is coupled: g = dw + weight_decay · w.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64
 
 
-def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=0.0):
+def sgd(w: ArrayLike, dw: ArrayLike, v: ArrayLike | None = None, learning_rate: float = 0.01, momentum: float = 0.0,
+        nesterov: bool = False, weight_decay: float = 0.0) -> tuple[Any, ...]:
     """One step of stochastic gradient descent, in Keras' form, with coupled weight decay.
 
         g  = dw + weight_decay · w
@@ -26,8 +33,9 @@ def sgd(w, dw, v=None, learning_rate=0.01, momentum=0.0, nesterov=False, weight_
     return (w + momentum * v - step if nesterov else w + v), v
 
 
-def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False,
-            weight_decay=0.0):
+def rmsprop(w: ArrayLike, dw: ArrayLike, v: ArrayLike | None = None, m: ArrayLike | None = None,
+            average: ArrayLike | None = None, learning_rate: float = 0.001, rho: float = 0.9, momentum: float = 0.0,
+            epsilon: float = 1e-7, centered: bool = False, weight_decay: float = 0.0) -> tuple[Any, ...]:
     """One step of RMSprop, with epsilon inside the root as in Keras.
 
         v ← rho · v + (1 − rho) · g²
@@ -45,7 +53,8 @@ def rmsprop(w, dw, v=None, m=None, average=None, learning_rate=0.001, rho=0.9, m
     return w - m if momentum else w - step, v, m if momentum else None, average if centered else None
 
 
-def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0):
+def adagrad(w: ArrayLike, dw: ArrayLike, a: ArrayLike | None = None, learning_rate: float = 0.001, epsilon: float = 1e-7,
+            weight_decay: float = 0.0) -> tuple[Any, ...]:
     """One step of Adagrad, with epsilon inside the root as in Keras.
 
         a ← a + g²
@@ -58,7 +67,9 @@ def adagrad(w, dw, a=None, learning_rate=0.001, epsilon=1e-7, weight_decay=0.0):
     return w - learning_rate * g / np.sqrt(a + epsilon), a
 
 
-def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=0.0):
+def adadelta(w: ArrayLike, dw: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None,
+             learning_rate: float = 0.001, rho: float = 0.95, epsilon: float = 1e-7,
+             weight_decay: float = 0.0) -> tuple[Any, ...]:
     """One step of Adadelta; the paper has no learning rate, or 1.
 
         a ← rho · a + (1 − rho) · g²
@@ -74,8 +85,9 @@ def adadelta(w, dw, a=None, b=None, learning_rate=0.001, rho=0.95, epsilon=1e-7,
     return w - learning_rate * d, a, rho * b + (1 - rho) * d**2
 
 
-def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7,
-         amsgrad=False, weight_decay=0.0):
+def adam(w: ArrayLike, dw: ArrayLike, m: ArrayLike | None = None, v: ArrayLike | None = None, v_hat: ArrayLike | None = None,
+         step: int = 1, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
+         amsgrad: bool = False, weight_decay: float = 0.0) -> tuple[Any, ...]:
     """Step number `step` (from 1) of Adam, with epsilon added to the uncorrected root as in Keras.
 
         m ← beta_1 · m + (1 − beta_1) · g
@@ -94,7 +106,7 @@ def adam(w, dw, m=None, v=None, v_hat=None, step=1, learning_rate=0.001, beta_1=
     return w - rate * m / (np.sqrt(v_hat if amsgrad else v) + epsilon), m, v, v_hat
 
 
-def sdlm(w, dw, h, learning_rate=0.01, mu=0.02):
+def sdlm(w: ArrayLike, dw: ArrayLike, h: ArrayLike, learning_rate: float = 0.01, mu: float = 0.02) -> Array:
     """w − learning_rate / (mu + h) · dw, of one shape all; h is the diagonal of the Hessian, at least 0.
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, equations 18 and 23; Becker, LeCun 1989.

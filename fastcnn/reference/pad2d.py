@@ -1,18 +1,22 @@
 """Zeros around images, and edges cut away."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Edges
 
 from .arrays import as_image, as_image_gradient, in_format
 from .windows import pair
 
 
-def zero_pad2d(x, padding=1, data_format="channels_last"):
+def zero_pad2d(x: ArrayLike, padding: Edges = 1, data_format: str = "channels_last") -> Array:
     """y[n,h,w,c] = x[n, h − top, w − left, c], and 0 where that is outside x."""
     x, rows, cols = _prepare(x, padding, "padding", data_format)
     return in_format(np.pad(x, ((0, 0), rows, cols, (0, 0))), data_format)
 
 
-def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
+def zero_pad2d_backward(dy: ArrayLike, x: ArrayLike, padding: Edges = 1, data_format: str = "channels_last") -> Array:
     """dx of `zero_pad2d`: dx[n,h,w,c] = dy[n, h + top, w + left, c]."""
     x, rows, cols = _prepare(x, padding, "padding", data_format)
     n, h, w, c = x.shape
@@ -20,13 +24,13 @@ def zero_pad2d_backward(dy, x, padding=1, data_format="channels_last"):
     return in_format(dy[:, rows[0] : rows[0] + h, cols[0] : cols[0] + w].copy(), data_format)
 
 
-def crop2d(x, cropping=0, data_format="channels_last"):
+def crop2d(x: ArrayLike, cropping: Edges = 0, data_format: str = "channels_last") -> Array:
     """y[n,h,w,c] = x[n, h + top, w + left, c]."""
     x, rows, cols = _prepare(x, cropping, "cropping", data_format)
     return in_format(_inside(x, rows, cols).copy(), data_format)
 
 
-def crop2d_backward(dy, x, cropping=0, data_format="channels_last"):
+def crop2d_backward(dy: ArrayLike, x: ArrayLike, cropping: Edges = 0, data_format: str = "channels_last") -> Array:
     """dx of `crop2d`: dy, and 0 where rows and columns were cut away."""
     x, rows, cols = _prepare(x, cropping, "cropping", data_format)
     dx = np.zeros(x.shape)

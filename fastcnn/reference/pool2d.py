@@ -1,12 +1,18 @@
 """Max, average, soft and Lp pooling over windows; maxima and means of whole images."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.arguments import shown
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_gradient, as_image, as_image_gradient, in_format
 from .windows import pad, pair, sliding_axes, taps, unpad
 
 
-def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+               ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """The largest element of each window. Padding never wins; a NaN in the window does.
 
         y[n,h,w,c] = max_{i,j} x[n, h·s + i − top, w·s + j − left, c]   over the (i, j) that lie in the image
@@ -20,9 +26,8 @@ def max_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, dat
     return in_format(_first_max(x, axes)[0], data_format)
 
 
-def max_pool2d_backward(
-    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
-):
+def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """dx of `max_pool2d`: each dy goes to the first maximum of its window in row-major order (to the first
     NaN if there is one); windows that overlap add up.
     """
@@ -35,10 +40,8 @@ def max_pool2d_backward(
     return in_format(unpad(dpadded, axes).copy(), data_format)
 
 
-def avg_pool2d(
-    x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
-    data_format="channels_last",
-):  # fmt: skip
+def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last") -> Array:
     """The mean of each window.
 
         y[n,h,w,c] = Σ_{i,j} x[n, h·s + i − top, w·s + j − left, c] / count[h,w]
@@ -57,10 +60,9 @@ def avg_pool2d(
     return in_format(y / _counts(axes, count_include_pad), data_format)
 
 
-def avg_pool2d_backward(
-    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
-    data_format="channels_last",
-):  # fmt: skip
+def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                        padding: Padding = "valid", ceil_mode: bool = False, count_include_pad: bool = False,
+                        data_format: str = "channels_last") -> Array:
     """dx of `avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window]."""
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format) / _counts(axes, count_include_pad)
@@ -70,7 +72,8 @@ def avg_pool2d_backward(
     return in_format(unpad(dpadded, axes).copy(), data_format)
 
 
-def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def soft_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+                ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """The mean of each window weighted by its softmax.
 
         y = Σ_i x_i · w_i,   w_i = e^(x_i − m) / Σ_j e^(x_j − m),   m = max_i x_i,   over the pixels in the image
@@ -82,9 +85,8 @@ def soft_pool2d(x, pool_size, strides=None, padding="valid", ceil_mode=False, da
     return in_format(largest + (weights * excess).sum(axis=0), data_format)
 
 
-def soft_pool2d_backward(
-    dy, x, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
-):
+def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
+                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """dx of `soft_pool2d`. With ∂w_i/∂x_i = w_i·(1 − w_i) and ∂w_i/∂x_j = −w_i·w_j,
 
         dx_i = dy · w_i · (1 + x_i − y)
@@ -96,7 +98,8 @@ def soft_pool2d_backward(
     return in_format(_spread(dy * slopes, x, axes), data_format)
 
 
-def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"):
+def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
+              ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """The p-norm of each window.
 
         y = (Σ_i |x_i|^p)^(1/p) = m · (Σ_i (|x_i| / m)^p)^(1/p),   m = max_i |x_i|
@@ -111,9 +114,8 @@ def lp_pool2d(x, p, pool_size, strides=None, padding="valid", ceil_mode=False, d
     return in_format(largest * total ** (1 / p), data_format)
 
 
-def lp_pool2d_backward(
-    dy, x, p, pool_size, strides=None, padding="valid", ceil_mode=False, data_format="channels_last"
-):
+def lp_pool2d_backward(dy: ArrayLike, x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None,
+                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
     """dx of `lp_pool2d`: dx_i = dy · sign(x_i) · (|x_i| / y)^(p−1), and 0 where x_i = 0."""
     x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
@@ -122,7 +124,7 @@ def lp_pool2d_backward(
     return in_format(_spread(dy * slopes, x, axes), data_format)
 
 
-def adaptive_avg_pool2d(x, output_size, data_format="channels_last"):
+def adaptive_avg_pool2d(x: ArrayLike, output_size: Pair, data_format: str = "channels_last") -> Array:
     """The mean of each of OH × OW windows of rows ⌊i·H/OH⌋ … ⌈(i+1)·H/OH⌉ − 1 and columns likewise: neighbours may share
     one, and where there are more windows than pixels, pixels are repeated.
 
@@ -132,7 +134,8 @@ def adaptive_avg_pool2d(x, output_size, data_format="channels_last"):
     return in_format(np.einsum("ph,nhwc,qw->npqc", rows, x, cols), data_format)
 
 
-def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"):
+def adaptive_avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, output_size: Pair,
+                                 data_format: str = "channels_last") -> Array:
     """dx of `adaptive_avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window].
 
     Shape: dy (N, OH, OW, C) → dx, like x.
@@ -142,12 +145,12 @@ def adaptive_avg_pool2d_backward(dy, x, output_size, data_format="channels_last"
     return in_format(np.einsum("ph,npqc,qw->nhwc", rows, dy, cols), data_format)
 
 
-def global_avg_pool2d(x, data_format="channels_last"):
+def global_avg_pool2d(x: ArrayLike, data_format: str = "channels_last") -> Array:
     """y[n,c] = Σ_{h,w} x[n,h,w,c] / (H·W). Source: Lin, Chen & Yan 2014, "Network in network", §3.2."""
     return _pixels(x, data_format)[0].mean(axis=1)
 
 
-def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
+def global_avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "channels_last") -> Array:
     """dx of `global_avg_pool2d`: dx[n,h,w,c] = dy[n,c] / (H·W)."""
     pixels, shape = _pixels(x, data_format)
     dy = as_gradient(dy, (shape[0], shape[3]))
@@ -155,12 +158,12 @@ def global_avg_pool2d_backward(dy, x, data_format="channels_last"):
     return in_format(dpixels.reshape(shape), data_format)
 
 
-def global_max_pool2d(x, data_format="channels_last"):
+def global_max_pool2d(x: ArrayLike, data_format: str = "channels_last") -> Array:
     """y[n,c] = max_{h,w} x[n,h,w,c]; NaN if there is one."""
     return _pixels(x, data_format)[0].max(axis=1)
 
 
-def global_max_pool2d_backward(dy, x, data_format="channels_last"):
+def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "channels_last") -> Array:
     """dx of `global_max_pool2d`: dy goes to the first maximum (or NaN)."""
     pixels, shape = _pixels(x, data_format)
     dy = as_gradient(dy, (shape[0], shape[3]))
@@ -178,7 +181,7 @@ def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=Fals
     if is_max and any(max(a.begin, a.end) >= a.window or a.size == 0 for a in axes):
         raise ValueError(
             f"Each window of a max pooling must hold an element of the image: `padding` must be less than "
-            f"`pool_size`. Received: padding {padding!r}, pool_size {pool_size}, x of shape {x.shape}"
+            f"`pool_size`. Received: padding {shown(padding)}, pool_size {pool_size}, x of shape {x.shape}"
         )
     return x, axes
 

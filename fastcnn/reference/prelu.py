@@ -1,11 +1,15 @@
 """A rectifier with learned slopes."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def prelu(x, alpha):
+def prelu(x: ArrayLike, alpha: ArrayLike) -> Array:
     """y = x where x > 0, else α·x.
 
     Source: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers", §2.1.
@@ -14,7 +18,7 @@ def prelu(x, alpha):
     return np.where(x > 0, x, alpha * x)
 
 
-def prelu_backward(dy, x, alpha):
+def prelu_backward(dy: ArrayLike, x: ArrayLike, alpha: ArrayLike) -> tuple[Array, ...]:
     """(dx, dα) of `prelu`: dx = dy where x > 0, else α·dy; dα sums x·dy over the batch, and over what shares a
     slope, where x <= 0.
     """

@@ -1,11 +1,15 @@
 """Euclidean radial basis functions, and the losses of their distances (LeCun et al. 1998, II.B and II.C)."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def rbf(x, prototypes):
+def rbf(x: ArrayLike, prototypes: ArrayLike) -> Array:
     """Squared distances from prototypes: y[n, i] = Σ_j (x[n, j] − prototypes[i, j])².
 
     Source: LeCun et al. 1998, equation 7.
@@ -13,7 +17,7 @@ def rbf(x, prototypes):
     return (_differences(x, prototypes) ** 2).sum(axis=2)
 
 
-def rbf_backward(dy, x, prototypes):
+def rbf_backward(dy: ArrayLike, x: ArrayLike, prototypes: ArrayLike) -> tuple[Array, ...]:
     """(dx, dprototypes) of `rbf`.
 
         dx[n, j] = Σ_i 2·dy[n, i]·(x[n, j] − prototypes[i, j]),   dprototypes[i, j] = −Σ_n 2·dy[n, i]·(x[n, j] − …)
@@ -23,7 +27,7 @@ def rbf_backward(dy, x, prototypes):
     return terms.sum(axis=1), -terms.sum(axis=0)
 
 
-def rbf_mean_squared_error(x, target):
+def rbf_mean_squared_error(x: ArrayLike, target: ArrayLike) -> Array:
     """loss = x[target]: the distance from the prototype of the true class.
 
     Source: LeCun et al. 1998, equation 8.
@@ -32,13 +36,13 @@ def rbf_mean_squared_error(x, target):
     return (x * hot).sum(axis=1)
 
 
-def rbf_mean_squared_error_backward(dy, x, target):
+def rbf_mean_squared_error_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike) -> Array:
     """dx_i = dy · [i = target]."""
     x, hot = _class_arguments(x, target)
     return as_gradient(dy, x.shape[:1])[:, None] * hot
 
 
-def rbf_maximum_a_posteriori(x, target, j=0.1):
+def rbf_maximum_a_posteriori(x: ArrayLike, target: ArrayLike, j: float = 0.1) -> Array:
     """loss = x[target] + log(e^−j + Σ_i e^−x_i).
 
     Source: LeCun et al. 1998, equation 9.
@@ -49,7 +53,7 @@ def rbf_maximum_a_posteriori(x, target, j=0.1):
     return (x * hot).sum(axis=1) + rest
 
 
-def rbf_maximum_a_posteriori_backward(dy, x, target, j=0.1):
+def rbf_maximum_a_posteriori_backward(dy: ArrayLike, x: ArrayLike, target: ArrayLike, j: float = 0.1) -> Array:
     """dx_i = dy · ([i = target] − p_i), p_i = e^−x_i / (e^−j + Σ_k e^−x_k)."""
     x, hot = _class_arguments(x, target)
     return as_gradient(dy, x.shape[:1])[:, None] * (hot - posteriors(x, j))

@@ -1,17 +1,22 @@
 """Values moved and scaled by constants."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike
 
 from .arrays import as_float64, as_gradient
 
 
-def rescale(x, scale=1.0, offset=0.0, mean=0.0):
+def rescale(x: ArrayLike, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0, mean: ArrayLike = 0.0) -> Array:
     """y = (x − mean) · scale + offset."""
     x, scale, offset, mean = _prepare(x, scale, offset, mean)
     return (x - mean) * scale + offset
 
 
-def rescale_backward(dy, x, scale=1.0, offset=0.0, mean=0.0):
+def rescale_backward(dy: ArrayLike, x: ArrayLike, scale: ArrayLike = 1.0, offset: ArrayLike = 0.0,
+                     mean: ArrayLike = 0.0) -> Array:
     """dx of `rescale`: dx = dy · scale."""
     x, scale, *_ = _prepare(x, scale, offset, mean)
     return as_gradient(dy, x.shape) * scale

@@ -1,12 +1,17 @@
 """LeNet-5's subsampling: sums of windows times a coefficient, plus a bias."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from fastcnn.typing import Array, ArrayLike, Padding, Pair
 
 from .arrays import as_float64, as_image, as_image_gradient, in_format
 from .windows import pad, pair, sliding_axes, taps, unpad
 
 
-def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="valid", data_format="channels_last"):
+def subsample2d(x: ArrayLike, coefficient: ArrayLike, bias: ArrayLike | None = None, pool_size: Pair = 2,
+                strides: Pair | None = None, padding: Padding = "valid", data_format: str = "channels_last") -> Array:
     """The sum of each window, times a coefficient per channel, plus a bias per channel.
 
         y[n,h,w,c] = bias[c] + coefficient[c] · Σ_{i,j} x[n, h·s + i − top, w·s + j − left, c]
@@ -20,9 +25,9 @@ def subsample2d(x, coefficient, bias=None, pool_size=2, strides=None, padding="v
     return in_format(y if bias is None else y + bias, data_format)
 
 
-def subsample2d_backward(
-    dy, x, coefficient, bias=None, pool_size=2, strides=None, padding="valid", data_format="channels_last"
-):
+def subsample2d_backward(dy: ArrayLike, x: ArrayLike, coefficient: ArrayLike, bias: ArrayLike | None = None,
+                         pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
+                         data_format: str = "channels_last") -> tuple[Array, ...]:
     """Gradients of `subsample2d`: (dx, dcoefficient), or (dx, dcoefficient, dbias) if there is a bias.
 
         dx[n,p,q,c] = coefficient[c] · Σ dy[n,h,w,c] over the windows that hold pixel (p, q)

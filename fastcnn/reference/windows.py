@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcnn.arguments import shown
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -86,9 +88,9 @@ def pair(value, name, least=1):
     try:
         values = tuple(operator.index(v) for v in values)
     except TypeError:
-        raise TypeError(f"`{name}` must be an integer or a pair of integers. Received: {value!r}") from None
+        raise TypeError(f"`{name}` must be an integer or a pair of integers. Received: {shown(value)}") from None
     if len(values) != 2 or min(values) < least:
-        raise ValueError(f"`{name}` must be one or two integers >= {least}. Received: {value!r}")
+        raise ValueError(f"`{name}` must be one or two integers >= {least}. Received: {shown(value)}")
     return values
 
 
@@ -103,10 +105,10 @@ def _pads(padding, in_size, extents, strides):
             return (0, 0), (0, 0)
         if padding == "same":
             return tuple(_same(i, k, s) for i, k, s in zip(in_size, extents, strides))
-        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {padding!r}")
+        raise ValueError(f"`padding` must be 'valid', 'same' or integers. Received: {shown(padding)}")
     if isinstance(padding, (tuple, list)) and all(isinstance(p, (tuple, list)) for p in padding):
         if len(padding) != 2:
-            raise ValueError(f"`padding` must be ((top, bottom), (left, right)). Received: {padding!r}")
+            raise ValueError(f"`padding` must be ((top, bottom), (left, right)). Received: {shown(padding)}")
         return tuple(pair(p, "padding", least=0) for p in padding)
     height, width = pair(padding, "padding", least=0)
     return (height, height), (width, width)

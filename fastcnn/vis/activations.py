@@ -1,13 +1,19 @@
 """What each layer makes of a sample."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from fastcnn import arguments
+from fastcnn.typing import ArrayLike, Figure, FigureBase, Model
 from fastcnn.vis.mosaic import Rows, is_image
 from fastcnn.vis.probing import chosen, one_sample, outputs
 from fastcnn.vis.style import drawing
 
 
 @drawing
-def activations(model, x, layers=None, limit=32, class_names=None, figure=None):
+def activations(model: Model, x: ArrayLike, layers: Sequence[str] | None = None, limit: int = 32,
+                class_names: Sequence[str] | None = None, figure: FigureBase | None = None) -> Figure:
     """The outputs of the layers for one sample, a row each: maps of convolutions and poolings, units of dense layers.
 
     Each row has its own scale: white is zero, blue is below, red above, and deepest what 0.5 % of its numbers exceed.

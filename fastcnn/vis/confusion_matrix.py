@@ -1,15 +1,22 @@
 """What is taken for what."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments, metrics
+from fastcnn.metrics.confusion import numbered
+from fastcnn.typing import ArrayLike, Axes, Figure
 from fastcnn.vis.style import BLUE, GREY, INK, PAPER, RED, axes_of, drawing, grid
 
 _LEGIBLE = 30  # classes
 
 
 @drawing
-def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None, threshold=None):
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str] | None = None, normalize: bool = False,
+                     ax: Axes | None = None, threshold: float | None = None) -> Figure:
     """Counts of samples by true class (rows) and predicted class (columns).
 
     Right answers are blue, by their part of the row; mistakes are red, deepest the most frequent one, by counts or, if these
@@ -17,10 +24,11 @@ def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None,
     returns the counts.
 
     Args:
-        y_true: labels (N,) or (N, 1), or one-hot rows (N, classes).
+        y_true: labels (N,) or (N, 1), numbers or names, or one-hot rows (N, classes).
         y_pred: labels alike, or what `predict` returned: (N, classes), of which the largest counts, or (N, 1) of a single
             output, class 1 where it is above the threshold.
-        class_names: of the classes; None: their numbers, up to the largest label.
+        class_names: of the classes, in their order; None: their numbers, up to the largest label, or the names in y_true
+            and y_pred.
         normalize: show percents of each row in place of counts.
         ax: matplotlib axes to draw on; None: those of a new figure.
         threshold: of a single output; None: 0.5. (Of logits and of hinges it is 0.)
@@ -37,6 +45,7 @@ def confusion_matrix(y_true, y_pred, class_names=None, normalize=False, ax=None,
         '2 of 3 right (66.67 %)'
     """
     normalize = arguments.flag("normalize", normalize)
+    y_true, y_pred, class_names = numbered(y_true, y_pred, class_names)
     counts = metrics.confusion_matrix(y_true, y_pred, threshold=threshold)
     if not counts.any():
         raise ValueError("y_true and y_pred must hold at least one sample. Received: 0 samples")

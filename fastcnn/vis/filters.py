@@ -1,17 +1,22 @@
 """What a layer looks for."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
 from fastcnn import arguments
 from fastcnn.layers import Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from fastcnn.layers.base import Layer
+from fastcnn.typing import Axes, Figure, Model
 from fastcnn.vis.mosaic import mosaic
 from fastcnn.vis.style import axes_of, drawing, signed
 
 
 @drawing
-def filters(model, layer=None, limit=None, ax=None):
+def filters(model: Model, layer: str | int | Layer | None = None, limit: int | None = None,
+            ax: Axes | None = None) -> Figure:
     """A layer's kernels as pictures.
 
     Of a layer that sees colours, each filter is a picture in colours, grey where it is zero, at its own contrast. Others

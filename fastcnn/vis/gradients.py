@@ -1,8 +1,13 @@
 """How gradients flow through a network."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.typing import ArrayLike, Figure, FigureBase, Model
 from fastcnn.vis.mosaic import Rows, is_image
 from fastcnn.vis.probing import Gradients, as_given, chosen, one_sample, samples
 from fastcnn.vis.style import BLUE, GREY, INK, PALE, RED, drawing, figure_of, inches, short
@@ -11,7 +16,8 @@ _BINS = 80
 
 
 @drawing
-def gradients(model, x, y, kind="histograms", layers=None, limit=32, figure=None):
+def gradients(model: Model, x: ArrayLike, y: ArrayLike, kind: str = "histograms", layers: Sequence[str] | None = None,
+              limit: int = 32, figure: FigureBase | None = None) -> Figure:
     """The gradients of the loss in every layer: of its parameters as histograms, or of its output as maps.
 
     "histograms" shows sizes, |gradient|, on a logarithmic axis, one ridge per layer from first to last: whether gradients

@@ -1,8 +1,11 @@
 """How the layers of a network are connected."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 from typing import NamedTuple
 
+from fastcnn.typing import Figure, FigureBase, Model
 from fastcnn.vis.layering import Layering
 from fastcnn.vis.style import GREY, INK, bare, cut, drawing, figure_of, inches
 
@@ -34,7 +37,7 @@ class _Box(NamedTuple):
 
 
 @drawing
-def graph(model, figure=None):
+def graph(model: Model, figure: FigureBase | None = None) -> Figure:
     """The layers as boxes, with arrows from each to those that take its values; branches stand side by side.
 
     A box tells the layer's name and type, its output's shape, and its parameters if it has some. A layer that is called

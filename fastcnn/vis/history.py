@@ -1,14 +1,21 @@
 """Curves of a training."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from fastcnn import arguments
+from fastcnn.typing import Axes, Figure, FigureBase, History
 from fastcnn.vis.style import BLUE, GREY, RED, axes_of, drawing, figure_of
 
 _NOT_LEARNING = ("data_wait",)  # what the logs say of the machine
 
 
 @drawing
-def history(history, names=None, figure=None, ax=None):
+def history(history: History | Mapping[str, Sequence[float]], names: str | Sequence[str] | None = None,
+            figure: FigureBase | None = None, ax: Axes | None = None) -> Figure:
     """Loss and metrics over the epochs, of training and of validation: a panel each.
 
     Args:
@@ -30,7 +37,7 @@ def history(history, names=None, figure=None, ax=None):
         ['loss', 'accuracy']
     """
     values = getattr(history, "history", history)
-    epochs = [epoch + 1 for epoch in getattr(history, "epoch", [])]
+    epochs_of = getattr(history, "epochs_of", None) or (lambda name: range(1, len(values[name]) + 1))
     if not isinstance(values, dict):
         raise TypeError(f"history must be what fit returned, or a dictionary of lists. Received: {type(history).__name__}")
     if not any(len(v) for v in values.values()):
@@ -39,8 +46,8 @@ def history(history, names=None, figure=None, ax=None):
     if ax is not None:
         if figure is not None or len(names) != 1:
             raise ValueError(f"ax takes one panel, and no figure; choose among {names} with names=. Received: {len(names)} "
-                             f"panels, figure={figure!r}")
-        _panel(axes_of(ax, 0, 0), values, names[0], epochs)
+                             f"panels, figure={arguments.shown(figure)}")
+        _panel(axes_of(ax, 0, 0), values, names[0], epochs_of)
         return ax.figure
     columns = 2 if len(names) == 4 else min(len(names), 3)
     rows = -(-len(names) // columns)
@@ -49,7 +56,7 @@ def history(history, names=None, figure=None, ax=None):
     if new:
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1, wspace=0.04)
     for i, name in enumerate(names):
-        _panel(figure.add_subplot(rows, columns, i + 1), values, name, epochs)
+        _panel(figure.add_subplot(rows, columns, i + 1), values, name, epochs_of)
     return figure
 
 
@@ -65,14 +72,14 @@ def _panels(values, names):
     return names
 
 
-def _panel(axes, values, name, epochs):
+def _panel(axes, values, name, epochs_of):
     from matplotlib.ticker import MaxNLocator
 
+    keys = [key for key in (name, f"val_{name}") if key in values]
     curves = [(label, np.asarray(values[key], float), colour) for label, key, colour in
-              (("training", name, BLUE), ("validation", f"val_{name}", RED)) if key in values]
-    for label, y, colour in curves:
-        x = epochs[-len(y):] if len(epochs) >= len(y) else list(range(1, len(y) + 1))
-        axes.plot(x, y, color=colour, linewidth=2, label=label, solid_capstyle="round",
+              (("training", name, BLUE), ("validation", f"val_{name}", RED)) if key in keys]
+    for key, (label, y, colour) in zip(keys, curves):
+        axes.plot(epochs_of(key), y, color=colour, linewidth=2, label=label, solid_capstyle="round",
                   marker="o" if len(y) <= 12 else None, markersize=4)
     everything = np.concatenate([y for _, y, _ in curves])
     share = (name in ("acc", "accuracy") or name.endswith("_accuracy")) and np.nanmax(everything, initial=0) <= 1

@@ -1,15 +1,22 @@
 """The drawings that the 1998 LeNet-5 compares its last hidden layer with."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcnn import arguments
+from fastcnn.layers.base import Layer
+from fastcnn.typing import ArrayLike, Figure, FigureBase
 from fastcnn.vis.style import INK, PALE, bare, drawing, figure_of, grid, signed
 
 _HEIGHT, _WIDTH = 12, 7
 
 
 @drawing
-def rbf_prototypes(prototypes, class_names=None, figure=None):
+def rbf_prototypes(prototypes: ArrayLike | Layer, class_names: Sequence[str] | None = None,
+                   figure: FigureBase | None = None) -> Figure:
     """Prototypes of radial basis functions as bitmaps of 12 × 7: black is +1, white is −1.
 
     Args:

@@ -1,7 +1,12 @@
 """Which pixels an answer depends on."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
+from fastcnn.typing import ArrayLike, Figure, FigureBase, Model
 from fastcnn.vis.mosaic import is_image, visible
 from fastcnn.vis.probing import Gradients, Score, as_given, one_sample, samples
 from fastcnn.vis.style import GREY, RED, bare, cut, drawing, figure_of, inches, strongest
@@ -13,7 +18,8 @@ _LETTERS = 16  # that a picture is wide
 
 
 @drawing
-def saliency(model, x, y=None, class_names=None, figure=None):
+def saliency(model: Model, x: ArrayLike, y: ArrayLike | None = None, class_names: Sequence[str] | None = None,
+             figure: FigureBase | None = None) -> Figure:
     """Images, and below each how strongly each pixel changes the score of a class: the largest |∂score / ∂pixel| over the
     channels.
 

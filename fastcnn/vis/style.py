@@ -1,13 +1,18 @@
 """How all plots look: colours, letters, the figure to draw on."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastcnn.importing import extra
 
 INK, GREY, PALE, PAPER = "#222222", "#777777", "#d9d9d9", "#ffffff"
+Drawing = TypeVar("Drawing", bound="Callable[..., Any]")
 BLUE, RED = "#2b5c8a", "#c8442b"  # below and above zero; training and validation
 
 _RULES = {
@@ -50,7 +55,7 @@ def _rules():
         settings.update(before)
 
 
-def drawing(function):
+def drawing(function: Drawing) -> Drawing:
     """Lets a function draw by the house's rules, whatever matplotlib's settings are, and a notebook show its figure once.
 
     Example:

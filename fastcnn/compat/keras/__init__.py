@@ -20,13 +20,20 @@ Example:
     Dense(output_dim=10) is an old spelling. Write Dense(units=10)
 """
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import __version__ as _version
+from fastcnn import arguments
 from fastcnn.compat.keras import absent
 from fastcnn.compat.spellings import Moved
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 __version__ = f"3.0.0+fastcnn.{_version}"  # the age of the vocabulary, for programs that ask
 
@@ -75,7 +82,7 @@ Model, Sequential, Input = MODULES["models"].Model, MODULES["models"].Sequential
 __all__ = sorted(["Input", "Model", "Sequential", "install", *[path for path in MODULES if "." not in path]])
 
 
-def install(name="keras"):
+def install(name: str = "keras") -> None:
     """Lets `import keras` find this package for the rest of the process.
 
     Args:
@@ -93,7 +100,7 @@ def install(name="keras"):
         True
     """
     if name not in ("keras", "tensorflow.keras"):
-        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {name!r}")
+        raise ValueError(f"name must be 'keras' or 'tensorflow.keras'. Received: {arguments.shown(name)}")
     root = sys.modules[__name__]
     top = name.partition(".")[0]
     known = sys.modules.get(top)

@@ -1,8 +1,15 @@
 """Activations as functions, which layers take in the place of their names."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from fastcnn import activations, arguments, ops
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 
 def linear(x):

@@ -1,10 +1,16 @@
 """Callbacks under Keras' names, logs that answer to old keys, and the models' own names of files."""
 
+from __future__ import annotations
+
 import string
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import arguments, callbacks
 from fastcnn.compat.keras.optimizers import set_starting_rate, starting_rate, with_decay
 from fastcnn.compat.spellings import accepting, reexport, renamed, warn
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 
 class Logs(dict):

@@ -1,37 +1,12 @@
 """Arguments of the methods that Keras once had for sources of batches, and of threads that make batches."""
 
 import itertools
-import math
-
-import numpy as np
 
 from fastcnn import arguments
 from fastcnn.batches import streams
 from fastcnn.compat.keras.ahead import Ahead, AheadOfIterator
 from fastcnn.compat.spellings import bound, known, place, renamed, translate, warn
-
-
-def every_epoch(what, old, given):
-    """A rule for validation_freq, which must be what it is by default."""
-    value = given.pop(old)
-    if value != 1:
-        raise ValueError(f"validation_freq must be 1: {what} validates after every epoch. "
-                         f"Received: {arguments.shown(value)}")
-
-
-def rounded(value):
-    """A number of steps as Keras took it, len(x) / 32 or np.ceil's: so many steps that none is missing.
-
-    Example:
-        >>> rounded(31.25), rounded(np.ceil(31.25)), rounded(5)
-        (32, 32, 5)
-    """
-    return math.ceil(value) if isinstance(value, (float, np.floating)) and math.isfinite(value) else value
-
-
-def _steps(what, old, given):
-    """A rule for a number of steps: no old spelling, but maybe no integer."""
-    given[old] = rounded(given[old])
+from fastcnn.model.feeding import rounded
 
 
 def _samples(source, steps):
@@ -52,8 +27,7 @@ def _samples(source, steps):
 
 THREADS = {"max_q_size": renamed("max_queue_size"), "nb_worker": renamed("workers"),
            "pickle_safe": renamed("use_multiprocessing")}
-STEPS = dict.fromkeys(("steps_per_epoch", "validation_steps", "steps"), _steps)
-GENERATOR = {"nb_epoch": renamed("epochs"), "validation_freq": every_epoch, **THREADS, **STEPS,
+GENERATOR = {"nb_epoch": renamed("epochs"), **THREADS,
              "samples_per_epoch": _samples("generator", "steps_per_epoch"),
              "nb_val_samples": _samples("validation_data", "validation_steps")}
 
@@ -82,7 +56,7 @@ def threaded(given, seed, ordered=False):
 
 def _fit_generator(generator, steps_per_epoch=None, epochs=1, verbose="auto", callbacks=None, validation_data=None,
                    validation_steps=None, class_weight=None, max_queue_size=10, workers=1, use_multiprocessing=False,
-                   shuffle=True, initial_epoch=0):
+                   shuffle=True, initial_epoch=0, validation_freq=1):
     """The order of fit_generator's arguments."""
 
 
@@ -103,7 +77,7 @@ def fit_over_batches(args, given):
 
 def over_batches(today, args, given):
     """Arguments of evaluate_generator or predict_generator as `today`, evaluate or predict, takes them."""
-    rules = {**THREADS, **STEPS, "val_samples": _samples("generator", "steps")}
+    rules = {**THREADS, "val_samples": _samples("generator", "steps")}
     given = _named(f"{today}_generator", _over_generator, args, given, rules)
     warn(f"{today}_generator(generator, …)", f"{today}(generator, …)")
     generator = given.pop("generator")

@@ -1,10 +1,17 @@
 """Layers under Keras' names of any age: all of `fastcnn.layers`, and old spellings of their arguments."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import arguments, layers
 from fastcnn.compat.keras import activations, backend, initializers
 from fastcnn.compat.spellings import accepting, bound, known, paired, renamed, translate
+from fastcnn.layers.symbols import Symbol
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
 
@@ -141,7 +148,7 @@ CLASSES = _classes()
 globals().update(CLASSES)
 
 
-def Input(*args, **given):
+def Input(*args: Any, **given: Any) -> Symbol:
     """`fastcnn.Input`; takes old spellings: `batch_shape`, `batch_input_shape`, `input_shape`; and Keras' `dtype`,
     "float32".
 

@@ -1,7 +1,14 @@
 """Losses, also as functions by their names in small letters."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from fastcnn import losses, registry
 from fastcnn.compat.spellings import reexport
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 _SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
           "msle": "mean_squared_logarithmic_error"}

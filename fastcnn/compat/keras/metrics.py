@@ -1,7 +1,14 @@
 """Metrics, also by their names in small letters."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from fastcnn import metrics, registry
 from fastcnn.compat.spellings import reexport
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 _found = reexport(globals(), metrics)
 NAMES = {registry.snake(name): cls for name, cls in _found.items()

@@ -1,7 +1,9 @@
 """Models under Keras' names of any age: `Sequential` and `Model` with the methods of early days, and files."""
 
+from __future__ import annotations
+
 import json
-import os
+from typing import Any
 
 import numpy as np
 
@@ -10,28 +12,27 @@ from fastcnn import arguments, metrics, registry
 from fastcnn.compat.keras import layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
 from fastcnn.compat.keras.files import target
-from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
+from fastcnn.compat.keras.generators import THREADS, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
-from fastcnn.compat.spellings import bound, known, renamed, translate, warn
-from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+from fastcnn.compat.spellings import bound, known, renamed, short, translate, warn
 from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
+from fastcnn.model.saving import save_model as save_as_own
+from fastcnn.typing import Array, Config, Data, LoadedWeights, Path
 
 __all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
-_WEIGHTS = "fastcnn weights 1"
 _CLASS_MODES = {"categorical": "categorical_accuracy", "binary": "binary_accuracy"}
 
 
 def _kept(new):
     """A rule for an argument that stays, and gets a text of what to write."""
-    return lambda what, old, given: (f"{old}={given[old]!r}", new)
+    return lambda what, old, given: (f"{old}={short(given[old])}", new)
 
 
-_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']"),
-        "validation_freq": every_epoch, **STEPS}
+_FIT = {"nb_epoch": renamed("epochs"), "show_accuracy": _kept("…) after compile(…, metrics=['accuracy']")}
 
 
 class _Methods:
@@ -42,7 +43,7 @@ class _Methods:
 
     # Compiling
 
-    def compile(self, *args, **given):
+    def compile(self, *args: Any, **given: Any) -> None:
         """As `fastcnn.Sequential.compile`; takes functions of keras.losses, classes of keras.metrics and a lone metric, too.
 
         Args:
@@ -80,7 +81,7 @@ class _Methods:
 
     # Training
 
-    def fit(self, *args, **given):
+    def fit(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.fit`.
 
         Args:
@@ -92,7 +93,7 @@ class _Methods:
         self._show_accuracy(given)
         return super().fit(**known("fit", super().fit, threaded(given, self.seed)))
 
-    def fit_generator(self, *args, **given):
+    def fit_generator(self, *args: Any, **given: Any) -> Any:
         """Training on batches, which `fit` does today.
 
         Args:
@@ -106,14 +107,14 @@ class _Methods:
         """
         return super().fit(**threaded(fit_over_batches(args, given), self.seed))
 
-    def evaluate(self, *args, **given):
+    def evaluate(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.evaluate`; `show_accuracy` is Keras 0's."""
-        rules = {"show_accuracy": _FIT["show_accuracy"], **STEPS}
+        rules = {"show_accuracy": _FIT["show_accuracy"]}
         given = translate("evaluate", bound(super().evaluate, args, given), rules)
         self._show_accuracy(given)
         return super().evaluate(**known("evaluate", super().evaluate, given))
 
-    def evaluate_generator(self, *args, **given):
+    def evaluate_generator(self, *args: Any, **given: Any) -> Any:
         """Loss and metrics over batches, which `evaluate` gives today.
 
         Args:
@@ -125,12 +126,12 @@ class _Methods:
 
     # Predicting
 
-    def predict(self, *args, **given):
+    def predict(self, *args: Any, **given: Any) -> Any:
         """As `fastcnn.Sequential.predict`."""
-        given = translate("predict", bound(super().predict, args, given), STEPS)
+        given = bound(super().predict, args, given)
         return super().predict(**known("predict", super().predict, given))
 
-    def predict_generator(self, *args, **given):
+    def predict_generator(self, *args: Any, **given: Any) -> Any:
         """Predictions for batches, which `predict` makes today.
 
         Args:
@@ -139,7 +140,7 @@ class _Methods:
         """
         return super().predict(**threaded(over_batches("predict", args, given), self.seed, ordered=True))
 
-    def predict_classes(self, x, batch_size=None, verbose=0):
+    def predict_classes(self, x: Data, batch_size: int | None = None, verbose: int = 0) -> Array:
         """As `fastcnn.Sequential.predict_classes`, but of a single output a column.
 
         Shape:
@@ -147,53 +148,46 @@ class _Methods:
         """
         warn("predict_classes(x)", "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5) for a single output")
         classes = super().predict_classes(x, batch_size, verbose)
-        return classes if self.output_shape[-1] > 1 else classes[:, None].astype(np.int32)
+        if self.output_shape[-1] > 1:
+            return classes
+        return classes[:, None].astype(np.int32) if classes.dtype.kind == "i" else classes[:, None]
 
-    def predict_proba(self, x, batch_size=None, verbose=0):
+    def predict_proba(self, x: Data, batch_size: int | None = None, verbose: int = 0) -> Any:
         """The output, as `predict` gives it."""
         warn("predict_proba(x)", "predict(x)")
         return self.predict(x, batch_size, verbose)
 
     # Files
 
-    def save(self, filepath, overwrite=True):
+    def save(self, filepath: Path, overwrite: bool = True) -> None:
         """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
 
         Args:
-            filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
+            filepath: of the file. A name that promises another format, as .h5 and .keras do, warns.
             overwrite: False: a file that exists is an error.
         """
-        super().save(target("save", filepath, overwrite))
+        path = target("save", filepath, overwrite)
+        self._need_built()
+        save_as_own(self, path)
 
-    def save_weights(self, filepath, overwrite=True):
+    def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
         """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
-        path = target("save_weights", filepath, overwrite)
-        self._need_built()
-        save_file({name: parameter.value for name, parameter in self._named_parameters()}, path, {"format": _WEIGHTS})
+        super().save_weights(target("save_weights", filepath, overwrite))
 
-    def load_weights(self, filepath):
-        """Takes all parameters from a file that `save_weights` or `save` wrote.
+    def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
+        """Takes parameters from a file that `save_weights` or `save` wrote; see `fastcnn.Sequential.load_weights`."""
+        return super().load_weights(filepath, by_name, skip_mismatch)
 
-        Raises:
-            FileFormatError: no such file, or one that lacks a parameter of this model.
-        """
-        self._need_built()
-        tensors, _ = load_file(filepath)
-        missing = [name for name, _ in self._named_parameters() if name not in tensors]
-        if missing:
-            found = ", ".join(list(tensors)[:5])
-            raise FileFormatError(f"{os.fsdecode(filepath)} must hold {missing[0]}. Received: {found} …")
-        self.set_weights([tensors[name] for name, _ in self._named_parameters()])
+    @staticmethod
+    def _check_path(path):
+        """Any name will do."""
 
-    def _named_parameters(self):
-        return [(f"{name}/{p.name}", p) for name, layer in self._named_layers() for p in layer.parameters]
-
-    def to_json(self):
+    def to_json(self) -> str:
         """The architecture as text, for `model_from_json`."""
         return json.dumps({"class_name": self._kind, "config": self.get_config()})
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
         """A new model from `get_config`'s answer; see `fastcnn.Model.from_config`."""
         return super().from_config(config, {**layers.CLASSES, **registry.custom(), **(custom_objects or {})})
 
@@ -240,7 +234,7 @@ class Model(_Methods, fastcnn.Model):
         (None, 10)
     """
 
-    def __init__(self, *args, **given):
+    def __init__(self, *args: Any, **given: Any) -> None:
         rules = {"input": renamed("inputs"), "output": renamed("outputs")}
         given = known("Model", _model, translate("Model", bound(_model, args, given), rules))
         if given.get("inputs") is None:
@@ -256,7 +250,7 @@ def _model(inputs, outputs, name="model", seed=None):
     """The order of Model's arguments."""
 
 
-def save_model(model, filepath, overwrite=True):
+def save_model(model: Any, filepath: Path, overwrite: bool = True) -> None:
     """`model.save(filepath, overwrite)`.
 
     Example:
@@ -266,7 +260,7 @@ def save_model(model, filepath, overwrite=True):
     model.save(filepath, overwrite)
 
 
-def load_model(filepath, custom_objects=None, compile=True):
+def load_model(filepath: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
     """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
 
     Raises:
@@ -281,7 +275,7 @@ def load_model(filepath, custom_objects=None, compile=True):
     return load_as(_Methods._kinds, filepath, custom_objects, compile)
 
 
-def model_from_json(json_string, custom_objects=None):
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """A new model from `to_json`'s text.
 
     Example:

@@ -1,11 +1,17 @@
 """keras.utils: one-hot rows, normalized rows, images from files, and the base of sequences of batches."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 import fastcnn
 from fastcnn import arguments
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, load_img, save_img
 from fastcnn.compat.spellings import bound, renamed, translate, warn
+from fastcnn.typing import Array, ArrayLike
 
 __all__ = ["PyDataset", "Sequence", "array_to_img", "img_to_array", "load_img", "normalize", "save_img", "set_random_seed",
            "to_categorical"]
@@ -13,7 +19,7 @@ __all__ = ["PyDataset", "Sequence", "array_to_img", "img_to_array", "load_img", 
 _RULES = {"nb_classes": renamed("num_classes")}
 
 
-def to_categorical(*labels, **given):
+def to_categorical(*labels: Any, **given: Any) -> Array:
     """to_categorical(y, num_classes=None): labels as one-hot rows.
 
     Warns, as fastcnn needs no such rows: "sparse_categorical_crossentropy" takes labels.
@@ -55,7 +61,7 @@ def _one_hot(y, num_classes=None):
     return rows.reshape(*shape, num_classes)
 
 
-def normalize(x, axis=-1, order=2):
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Array:
     """x divided by its norm along an axis; where that is 0, x.
 
     Args:
@@ -76,7 +82,7 @@ def normalize(x, axis=-1, order=2):
     return x / np.expand_dims(norm, axis)
 
 
-def set_random_seed(seed):
+def set_random_seed(seed: int) -> None:
     """Seeds everything random: Python's `random`, NumPy's old generator, and fastcnn, which takes no seed from the others.
 
     Args:
@@ -105,16 +111,16 @@ class Sequence:
         [0.0, 1.0]
     """
 
-    def __len__(self):
+    def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define __len__()")
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(i)")
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """After each epoch."""
 
 

@@ -1,11 +1,17 @@
 """Optimizers under Keras' names of any age, with `lr` and `decay`."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import arguments, optimizers, registry
 from fastcnn.compat.keras.backend import Variable
 from fastcnn.compat.spellings import accepting, place, renamed, short, warn
 from fastcnn.optimizers import schedules
+
+if TYPE_CHECKING:  # other names are made when this runs
+    def __getattr__(name: str) -> Any: ...
 
 
 class _Rate:

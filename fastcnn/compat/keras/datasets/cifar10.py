@@ -1,12 +1,17 @@
 """CIFAR-10 in the backend's data format."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn.compat.keras import backend
 from fastcnn.datasets import cifar10
+from fastcnn.typing import Array, Path
 
 
-def load_data(path=None):
+def load_data(path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """As `fastcnn.datasets.cifar10.load_data`; images are (3, 32, 32) where the backend's data format is "channels_first".
 
     Example:
@@ -17,7 +22,7 @@ def load_data(path=None):
     return delivered(cifar10.load_data(path) if path is not None else cifar10.load_data())
 
 
-def delivered(parts):
+def delivered(parts: Any) -> Any:
     """(x, y) of parts, x in the backend's data format."""
     if backend.image_data_format() == "channels_last":
         return parts

@@ -1,10 +1,13 @@
 """CIFAR-100 in the backend's data format."""
 
+from __future__ import annotations
+
 from fastcnn.compat.keras.datasets.cifar10 import delivered
 from fastcnn.datasets import cifar100
+from fastcnn.typing import Array, Path
 
 
-def load_data(label_mode="fine", path=None):
+def load_data(label_mode: str = "fine", path: Path | None = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """As `fastcnn.datasets.cifar100.load_data`; images are (3, 32, 32) where the backend's data format is "channels_first".
 
     Example:

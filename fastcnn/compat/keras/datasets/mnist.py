@@ -1,11 +1,14 @@
 """MNIST, with the argument that Keras has."""
 
+from __future__ import annotations
+
 import os
 
 from fastcnn.datasets import mnist
+from fastcnn.typing import Array, Path
 
 
-def load_data(path="mnist.npz"):
+def load_data(path: Path = "mnist.npz") -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """As `fastcnn.datasets.mnist.load_data`.
 
     Args:

@@ -1,5 +1,9 @@
 """Images from files, to arrays and back; needs Pillow."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from fastcnn import arguments
@@ -7,13 +11,15 @@ from fastcnn.compat.keras import backend
 from fastcnn.compat.spellings import renamed, translate
 from fastcnn.images.decode import flatten, open_image
 from fastcnn.images.openers import pillow
+from fastcnn.typing import Array, ArrayLike, Pair, Path
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 _CHANNELS = {"rgb": 3, "grayscale": 1}
 _FORMATS = ("channels_last", "channels_first")
 
 
-def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", **old):
+def load_img(path: Any, color_mode: str = "rgb", target_size: Pair | None = None, interpolation: str = "nearest",
+             **old: Any) -> Any:
     """A Pillow image from a file.
 
     Args:
@@ -50,7 +56,7 @@ def opened(source, channels, target_size=None, interpolation="nearest", name=Non
     return image
 
 
-def img_to_array(img, data_format=None):
+def img_to_array(img: Any, data_format: str | None = None) -> Array:
     """A Pillow image as float32 numbers from 0 to 255.
 
     Shape:
@@ -65,7 +71,7 @@ def img_to_array(img, data_format=None):
     return np.ascontiguousarray(x.transpose(2, 0, 1)) if _first(data_format) else x
 
 
-def array_to_img(x, data_format=None, scale=True):
+def array_to_img(x: ArrayLike, data_format: str | None = None, scale: bool = True) -> Any:
     """A Pillow image from an array.
 
     Args:
@@ -91,7 +97,7 @@ def array_to_img(x, data_format=None, scale=True):
     return pillow().fromarray(x[..., 0] if x.shape[2] == 1 else x)
 
 
-def save_img(path, x, data_format=None, scale=True):
+def save_img(path: Path, x: ArrayLike, data_format: str | None = None, scale: bool = True) -> None:
     """Writes an array as an image file; arguments as `array_to_img`."""
     from fastcnn.io.atomic import naming
 

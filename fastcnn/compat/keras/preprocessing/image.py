@@ -1,8 +1,13 @@
 """keras.preprocessing.image: images turned, shifted, mirrored and normalized while a network trains."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.compat.keras import backend
 from fastcnn.compat.keras.layers import FORMATS
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, load_img, save_img
@@ -10,6 +15,7 @@ from fastcnn.compat.keras.preprocessing.iterators import SUBSETS, DirectoryItera
 from fastcnn.compat.spellings import renamed, translate, warn
 from fastcnn.images.affine import FILL_MODES, affine_matrices, affine_transform
 from fastcnn.random import new_seed
+from fastcnn.typing import Array, ArrayLike, Path
 
 Iterator = ImageIterator
 
@@ -58,17 +64,21 @@ class ImageDataGenerator:
         ((16, 8, 8, 3), (16,))
     """
 
-    def __init__(self, featurewise_center=False, samplewise_center=False, featurewise_std_normalization=False,
-                 samplewise_std_normalization=False, zca_whitening=False, zca_epsilon=1e-6, rotation_range=0,
-                 width_shift_range=0.0, height_shift_range=0.0, brightness_range=None, shear_range=0.0, zoom_range=0.0,
-                 channel_shift_range=0.0, fill_mode="nearest", cval=0.0, horizontal_flip=False, vertical_flip=False,
-                 rescale=None, preprocessing_function=None, data_format=None, validation_split=0.0, **old):
+    def __init__(self, featurewise_center: bool = False, samplewise_center: bool = False,
+                 featurewise_std_normalization: bool = False, samplewise_std_normalization: bool = False,
+                 zca_whitening: bool = False, zca_epsilon: float = 1e-6, rotation_range: float = 0,
+                 width_shift_range: Any = 0.0, height_shift_range: Any = 0.0,
+                 brightness_range: Sequence[float] | None = None, shear_range: float = 0.0,
+                 zoom_range: float | Sequence[float] = 0.0, channel_shift_range: float = 0.0, fill_mode: str = "nearest",
+                 cval: float = 0.0, horizontal_flip: bool = False, vertical_flip: bool = False, rescale: float | None = None,
+                 preprocessing_function: Callable[[Array], Array] | None = None, data_format: str | None = None,
+                 validation_split: float = 0.0, **old: Any) -> None:
         warn("ImageDataGenerator(…)", "fastcnn.images.ImageBatches(source, augmentation=fastcnn.images.Augmentation(…))")
         if old:
             old = translate("ImageDataGenerator", old, {"dim_ordering": renamed("data_format", FORMATS)})
             data_format = old.pop("data_format", data_format)
         if old:
-            arguments.refuse(type(self), old)
+            calling.refuse(type(self), old)
         flags = dict(featurewise_center=featurewise_center, samplewise_center=samplewise_center,
                      featurewise_std_normalization=featurewise_std_normalization,
                      samplewise_std_normalization=samplewise_std_normalization, zca_whitening=zca_whitening,
@@ -98,8 +108,9 @@ class ImageDataGenerator:
 
     # Sources
 
-    def flow(self, x, y=None, batch_size=32, shuffle=True, sample_weight=None, seed=None, save_to_dir=None, save_prefix="",
-             save_format="png", subset=None):
+    def flow(self, x: ArrayLike, y: ArrayLike | None = None, batch_size: int = 32, shuffle: bool = True,
+             sample_weight: ArrayLike | None = None, seed: int | None = None, save_to_dir: Path | None = None,
+             save_prefix: str = "", save_format: str = "png", subset: str | None = None) -> NumpyArrayIterator:
         """Batches of arrays, without end.
 
         Args:
@@ -122,9 +133,11 @@ class ImageDataGenerator:
         return NumpyArrayIterator(self, x, y, batch_size, shuffle, sample_weight, seed,
                                   _saving(save_to_dir, save_prefix, save_format), subset)
 
-    def flow_from_directory(self, directory, target_size=(256, 256), color_mode="rgb", classes=None,
-                            class_mode="categorical", batch_size=32, shuffle=True, seed=None, save_to_dir=None,
-                            save_prefix="", save_format="png", subset=None, interpolation="nearest"):
+    def flow_from_directory(self, directory: Path, target_size: Sequence[int] = (256, 256), color_mode: str = "rgb",
+                            classes: Sequence[str] | None = None, class_mode: str | None = "categorical",
+                            batch_size: int = 32, shuffle: bool = True, seed: int | None = None,
+                            save_to_dir: Path | None = None, save_prefix: str = "", save_format: str = "png",
+                            subset: str | None = None, interpolation: str = "nearest") -> DirectoryIterator:
         """Batches of the images in a folder that holds a folder per class, without end; needs Pillow.
 
         Args:
@@ -151,7 +164,7 @@ class ImageDataGenerator:
         return DirectoryIterator(self, directory, target_size, color_mode, classes, class_mode, batch_size, shuffle, seed,
                                  _saving(save_to_dir, save_prefix, save_format), subset, interpolation)
 
-    def part(self, subset, count):
+    def part(self, subset: str | None, count: int) -> slice:
         """Which of `count` images are a subset, as a slice."""
         if subset is None:
             return slice(None)
@@ -164,7 +177,7 @@ class ImageDataGenerator:
 
     # Measuring
 
-    def fit(self, x, augment=False, rounds=1, seed=None):
+    def fit(self, x: ArrayLike, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Measures what normalization over the data set needs: mean, standard deviation and, for ZCA, the covariance.
 
         Args:
@@ -196,20 +209,20 @@ class ImageDataGenerator:
 
     # Changing
 
-    def standardize(self, x):
+    def standardize(self, x: Array) -> Array:
         """Images (N, H, W, C), or one (H, W, C), normalized; see the class."""
         x = arguments.array("x", x)
         batch = np.array(x if x.ndim == 4 else x[None], np.float32)
         y = self._given(self._normalized(self._last(batch)))
         return y if x.ndim == 4 else y[0]
 
-    def random_transform(self, x, seed=None):
+    def random_transform(self, x: Array, seed: int | None = None) -> Array:
         """One image (H, W, C) changed by chance, not normalized."""
         x = arguments.array("x", x, 3)
         rng = np.random.default_rng(new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1))
         return self._given(self._changed(self._last(x[None]), rng))[0]
 
-    def prepare(self, x, rng):
+    def prepare(self, x: Array, rng: Any) -> Array:
         """Images with channels last, changed by chance and normalized, in this object's data format."""
         return self._given(self._normalized(self._changed(x, rng)))
 

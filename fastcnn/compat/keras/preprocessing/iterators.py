@@ -1,7 +1,11 @@
 """Batches of images from arrays and folders: what `ImageDataGenerator.flow` and `flow_from_directory` return."""
 
+from __future__ import annotations
+
 import os
 import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +13,7 @@ from fastcnn import arguments
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, opened
 from fastcnn.datasets.listing import Listing
 from fastcnn.random import new_seed
+from fastcnn.typing import ArrayLike, Path
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input")
 SUBSETS = ("training", "validation")
@@ -24,7 +29,7 @@ class ImageIterator:
         batch_size, image_shape.
     """
 
-    def __init__(self, generator, count, batch_size, shuffle, seed, save):
+    def __init__(self, generator: Any, count: int, batch_size: int, shuffle: bool, seed: int | None, save: Any) -> None:
         self.generator, self.n, self.samples = generator, count, count
         self.batch_size, self.shuffle = arguments.integer("batch_size", batch_size), arguments.flag("shuffle", shuffle)
         self.seed = new_seed() if seed is None else arguments.integer("seed", seed, 0, 2**32 - 1)
@@ -40,37 +45,37 @@ class ImageIterator:
     def __setstate__(self, state):
         vars(self).update(state, _orders={}, _lock=threading.Lock())
 
-    def reset(self):
+    def reset(self) -> None:
         """The next batch is the first again."""
         self._turn = self._place = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Any:
         if not 0 <= i < len(self):
             raise IndexError(f"an epoch has batches 0 to {len(self) - 1}. Received: {i}")
         return self.batch(self._turn, i)
 
-    def __iter__(self):
+    def __iter__(self) -> ImageIterator:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         batch = self.batch(self._turn, self._place)
         self._place += 1
         if self._place == len(self):
             self._turn, self._place = self._turn + 1, 0
         return batch
 
-    def next(self):
+    def next(self) -> Any:
         """The next batch."""
         return next(self)
 
-    def epoch(self, number, first=0):
+    def epoch(self, number: int, first: int = 0) -> Iterator[Any]:
         """The batches of an epoch, from batch `first` on."""
         return (self.batch(number, i) for i in range(first, len(self)))
 
-    def batch(self, epoch, i):
+    def batch(self, epoch: int, i: int) -> Any:
         """Batch i of an epoch: x, (x, y) or (x, y, sample_weight)."""
         index = self._order(epoch)[i * self.batch_size:(i + 1) * self.batch_size]
         x = self.generator.prepare(self._images(index), np.random.default_rng([self.seed, epoch, i]))
@@ -103,7 +108,8 @@ class ImageIterator:
 class NumpyArrayIterator(ImageIterator):
     """Batches of arrays; see `ImageDataGenerator.flow`."""
 
-    def __init__(self, generator, x, y, batch_size, shuffle, sample_weight, seed, save, subset):
+    def __init__(self, generator: Any, x: ArrayLike, y: ArrayLike | None, batch_size: int, shuffle: bool,
+                 sample_weight: ArrayLike | None, seed: int | None, save: Any, subset: str | None) -> None:
         x = np.asarray(x)
         if x.ndim != 4 or x.dtype.kind not in "fiub":
             raise ValueError(f"x must be images (N, H, W, C) of real numbers. Received: {x.dtype}, shape {x.shape}")
@@ -136,8 +142,9 @@ class DirectoryIterator(ImageIterator):
         classes: label of each image; filenames: names of the images within the folder; num_classes.
     """
 
-    def __init__(self, generator, directory, target_size, color_mode, classes, class_mode, batch_size, shuffle, seed, save,
-                 subset, interpolation):
+    def __init__(self, generator: Any, directory: Path, target_size: Sequence[int], color_mode: str,
+                 classes: Sequence[str] | None, class_mode: str | None, batch_size: int, shuffle: bool, seed: int | None,
+                 save: Any, subset: str | None, interpolation: str) -> None:
         self.directory = os.fspath(directory)
         self.target_size = arguments.pair("target_size", target_size)
         self.channels = {"rgb": 3, "grayscale": 1}[arguments.choice("color_mode", color_mode, ("rgb", "grayscale"))]
