@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+from fastcnn import attributes
 from fastcnn.ops.half_weights import DTYPES as DTYPES
 from fastcnn.ops.half_weights import arrays, check, restore, store
 
@@ -23,7 +24,7 @@ class HalfKernel:
             self.half, self.scales = arrays(parameter.shape, dtype)
 
     def __getstate__(self):
-        return {**vars(self), "half": None, "scales": None, "value": self.restored()}
+        return {**vars(self), "half": None, "scales": None, "_penalty": None, "value": self.restored()}
 
     def __setstate__(self, state):
         vars(self).update(state, value=None)
@@ -58,9 +59,10 @@ class HalfKernel:
         """What its regularizer, if it has one that counts, adds to the loss."""
         if self.parameter.regularizer is None or not self.layer.trainable:
             return 0.0
-        if self._penalty is None:
-            self._penalty = self.parameter.regularizer(self.restored() if self.value is None else self.value)
-        return self._penalty
+        if self._penalty is None or self._penalty[0] != attributes.changes():
+            kernel = self.restored() if self.value is None else self.value
+            self._penalty = attributes.changes(), self.parameter.regularizer(kernel)
+        return self._penalty[1]
 
 
 class HalfWeights:

@@ -215,19 +215,19 @@ class States:
     parameters, which lie in none yet, arrays of their own.
 
     Args:
-        count: rows.
+        names: of the rows.
         initial: what they start from.
-        loose: {parameter: its arrays}.
     """
 
-    def __init__(self, count, initial, loose=()):
-        self.count, self.initial, self.rows, self.loose = count, initial, {}, dict(loose)
+    def __init__(self, names, initial):
+        self.names, self.initial, self.rows, self.loose = names, initial, {}, {}
 
     def cover(self, flats):
         """Makes rows for the flat arrays that have none."""
-        for flat in flats if self.count else ():
+        count = len(self.names)
+        for flat in flats if count else ():
             if flat not in self.rows:
-                self.rows[flat] = _ops.aligned(self.count * flat.values.size, zero=True).reshape(self.count, -1)
+                self.rows[flat] = _ops.aligned(count * flat.values.size, zero=True).reshape(count, -1)
                 if self.initial:
                     self.rows[flat][...] = self.initial
         for parameter in [p for p in self.loose if p.flat in self.rows]:
@@ -238,12 +238,18 @@ class States:
         """What is kept of one parameter, as views; of one that has taken no step, what it starts from."""
         if parameter in self.loose:
             return self.loose[parameter]
-        return [parameter.of(row) for row in self.rows.get(parameter.flat, ())] or [
-            np.full(parameter.shape, self.initial, np.float32) for _ in range(self.count)]
+        if parameter.flat in self.rows:
+            return [parameter.of(row) for row in self.rows[parameter.flat]]
+        return [np.full(parameter.shape, self.initial, np.float32) for _ in self.names]
 
-    def apart(self, parameters):
-        """The same of some parameters, whatever arrays they lie in."""
-        return States(self.count, self.initial, {p: self.of(p) for p in parameters if self.count})
+    def apart(self, parameters, names):
+        """The same of some parameters, whatever arrays they lie in, for an optimizer that keeps arrays of these names."""
+        other = States(names, self.initial)
+        for parameter in parameters:
+            kept = dict(zip(self.names, self.of(parameter)))
+            other.loose[parameter] = [kept[name] if name in kept else np.full(parameter.shape, self.initial, np.float32)
+                                      for name in names]
+        return other
 
     def part(self, run):
         """What is kept of a run of parameters, as views."""

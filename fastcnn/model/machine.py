@@ -68,7 +68,7 @@ class Machine(BaseModel):
     # Copies
 
     def __getstate__(self):
-        states = None if self._states is None else self._states.apart(self.parameters)
+        states = None if self._states is None else self._states.apart(self.parameters, self.optimizer.states)
         half = None if self.dense_dtype == "float32" else self.dense_dtype
         made = {"_made_plans": {}, "_flat_arrays": None, "_places": [], "_states": states, "_half": None,
                 "_half_dtype": half}
@@ -110,9 +110,14 @@ class Machine(BaseModel):
         """Makes gradients and the optimizer's arrays, if they are not there."""
         for flat in self._flats:
             flat.prepare_gradients()
-        if self._states is None or self._states.count != len(self.optimizer.states):
-            self._states = States(len(self.optimizer.states), self.optimizer.initial)
+        self._states = self._kept() or States(self.optimizer.states, self.optimizer.initial)
         self._states.cover(self._flats)
+
+    def _kept(self):
+        """What the optimizer keeps, by its attributes as they are now; None: it has taken no step."""
+        if self._states is not None and self._states.names != self.optimizer.states:
+            self._states = self._states.apart(self.parameters, self.optimizer.states)
+        return self._states
 
     # Plans
 

@@ -46,7 +46,7 @@ def save_model(model, path, dtype="float32"):
             "epochs_seen": model.epochs_seen,
             "standing": standing,
         }
-        if model._states is not None and model._states.count:
+        if model._kept() is not None:
             for name, parameter in trained_parameters(model):
                 for state, array in zip(model.optimizer.states, model._states.of(parameter), strict=True):
                     tensors[f"{STATE}{state}/{name}"] = array
