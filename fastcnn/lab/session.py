@@ -1,5 +1,7 @@
 """`Lab`: a network, images, and a page to watch the one learn from the other."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import threading
@@ -11,6 +13,7 @@ from fastcnn.lab.data import Images, load
 from fastcnn.lab.presets import PRESETS
 from fastcnn.lab.server import Server
 from fastcnn.lab.trainer import Trainer
+from fastcnn.typing import Data, Model, Path
 
 
 class Lab:
@@ -34,7 +37,7 @@ class Lab:
         True
     """
 
-    def __init__(self, model=None, data="mnist", folder="lab"):
+    def __init__(self, model: Model | Path | None = None, data: Path | Data = "mnist", folder: Path = "lab") -> None:
         named = isinstance(model, (str, os.PathLike))
         if named and model not in PRESETS and not os.path.exists(model):
             raise ValueError(f"model must be a model, a file that is there, or one of {', '.join(PRESETS)}. "
@@ -50,11 +53,11 @@ class Lab:
         self.bench.begin(self._model or ("lenet5" if images.shape[2] == 1 else "convnetjs-cifar10"), images)
 
     @property
-    def model(self):
+    def model(self) -> Model | None:
         """The network as it is now, trained so far; None: the images are still being read."""
         return self.trainer.model
 
-    def start(self, port=0, host="127.0.0.1"):
+    def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
         """Begins to answer pages, and returns.
 
         Args:
@@ -77,7 +80,7 @@ class Lab:
             self.trainer.thread.start()
         return self.url
 
-    def serve(self, port=0, host="127.0.0.1", browser=True):
+    def serve(self, port: int = 0, host: str = "127.0.0.1", browser: bool = True) -> Model | None:
         """Shows the page until Ctrl-C, or until it is stopped there.
 
         Args:
@@ -106,7 +109,7 @@ class Lab:
             raise self.trainer.failure
         return self.model
 
-    def close(self):
+    def close(self) -> None:
         """Ends training after the step that runs, and answers pages no more."""
         self.finished.set()
         if self.server is not None:
@@ -115,10 +118,10 @@ class Lab:
             self.server.server_close()
             self.server = None
 
-    def __enter__(self):
+    def __enter__(self) -> Lab:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _repr_html_(self):
