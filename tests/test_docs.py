@@ -164,9 +164,9 @@ def test_wrong_commands_are_noticed():
 
 NAMESPACES = (
     "fastcnn", "fastcnn.callbacks", "fastcnn.compat.keras", "fastcnn.constraints", "fastcnn.convnetjs", "fastcnn.datasets",
-    "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.layers", "fastcnn.losses", "fastcnn.metrics",
-    "fastcnn.networks", "fastcnn.optimizers", "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.regularizers",
-    "fastcnn.vis")
+    "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.lab", "fastcnn.layers", "fastcnn.losses",
+    "fastcnn.metrics", "fastcnn.networks", "fastcnn.optimizers", "fastcnn.optimizers.schedules", "fastcnn.recipes",
+    "fastcnn.regularizers", "fastcnn.vis")
 SHOWN = set(re.findall(r"\w+", " ".join(
     code for name, text in TEXTS.items() if name != "docs/api.md"  # which shows all of them, but explains none
     for code in re.findall(r"`[^`\n]+`|^    .*$", text, re.MULTILINE)

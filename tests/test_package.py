@@ -62,8 +62,9 @@ model.fit(numpy.zeros((2, 28, 28, 1)), numpy.zeros(2), verbose=0)
 SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take their time
     "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
     "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
-    "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.layers.depthwise", "fastcnn.layers.rescaling",
-    "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference", "fastcnn.model.summary", "fastcnn.vis",
+    "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
+    "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference",
+    "fastcnn.model.summary", "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]

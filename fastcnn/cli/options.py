@@ -30,6 +30,11 @@ def seed(text):
     return _number(int, text, 0, "an integer from 0")
 
 
+def port(text):
+    """The number of a port; 0: any."""
+    return _number(int, text, 0, "a number from 0 to 65535", 65536)
+
+
 def rate(text):
     """A number from 0."""
     return _number(float, text, 0, "a number from 0")
