@@ -71,9 +71,12 @@ def set_threads(options):
         fastcnn.set_num_threads(options.threads)
 
 
+MODEL = "a file that train --save or Model.save wrote, or another program: ONNX"
+
+
 def add_model(command):
     """MODEL, the first word."""
-    command.add_argument("model", metavar="MODEL", help="a file that train --save or Model.save wrote")
+    command.add_argument("model", metavar="MODEL", help=MODEL)
 
 
 def add_crops(command):

@@ -6,6 +6,7 @@ from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
 from fastcnn.random import new_seed
+from fastcnn.registry import unique, unique_name
 
 
 class Layers(tuple):
@@ -36,6 +37,7 @@ class BaseModel(Layer):
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
         self.metadata = {}
+        self.notes = ()  # of a model of another program: what became of what
 
     @property
     def seed(self):
@@ -330,23 +332,6 @@ def name_layers(layers):
                 layer._name = unique_name(layer.default_name(), taken)
                 layer.settled = True
             taken.add(layer.name)
-
-
-def unique_name(base, taken):
-    """The name itself, or with the first number that makes it new."""
-    name, number = base, 0
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
-    return name
-
-
-def unique(names):
-    """The same names, those that have been there before with a number."""
-    found = []
-    for name in names:
-        found.append(unique_name(name, found))
-    return found
 
 
 def input_of(layer):

@@ -150,18 +150,62 @@ class Model(Machine):
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
-        states of the callbacks, for `fit(resume=True)`.
+        states of the callbacks, for `fit(resume=True)`. Under a name that ends as another program's files do, such as
+        .onnx, `export` writes that format.
 
         Args:
             path: of the file.
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
+            ValueError: the file's ending is that of no format; or its format has no such layers.
         """
+        from fastcnn.io import formats
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        save_model(self, path)
+        if formats.writer(path) is None:
+            save_model(self, path)
+        else:
+            self.export(path)
+
+    def export(self, path, **options):
+        """Writes the network for another program, in the format that the file's ending says: architecture, weights and
+        metadata; nothing of its training.
+
+        Args:
+            path: of the file.
+            options: of the format (docs/interchange.md): of .onnx opset, input_layout, logits, preparation.
+
+        Returns:
+            What the format has no word for, a line each.
+
+        Raises:
+            ValueError: another ending; or layers that the format does not have: all of them are named.
+            ImportError: the format's package is not installed.
+        """
+        from fastcnn.io import formats
+
+        writer = formats.writer(path)
+        if writer is None:
+            raise ValueError(f"export writes other programs' formats, {', '.join(formats.FOREIGN)}; save writes fastcnn's "
+                             f"own. Received: {path}")
+        description = self._described()
+        writer.write(description, path, **options)
+        return description.notes
+
+    def _described(self):
+        """The model as other programs' formats take it."""
+        from fastcnn.model.describing import describe
+
+        self._need_built()
+        return describe(self)
+
+    def _take_arrays(self, arrays):
+        """Takes the arrays of such a description."""
+        from fastcnn.model.describing import take
+
+        take(self, arrays)
 
     # Compiling
 

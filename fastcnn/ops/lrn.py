@@ -8,7 +8,7 @@ from fastcnn.ops.shared import deliver, gradient, result, run
 __all__ = ["local_response_norm", "local_response_norm_backward"]
 
 
-def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
+def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups, even):
     x = arguments.array("x", x)
     if x.ndim < 1:
         raise ValueError(f"x must have at least one dimension, the channels. Received: shape {x.shape}")
@@ -17,8 +17,10 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
     mean = arguments.choice("alpha_mode", alpha_mode, ("sum", "mean")) == "mean"
     within = arguments.choice("mode", mode, ("across_channels", "within_channel")) == "within_channel"
     groups = arguments.integer("groups", groups)
-    if within and groups > 1:
-        raise ValueError(f"groups must be 1 within channels, where none sees another. Received: {groups}")
+    above = arguments.choice("even", even, ("below", "above")) == "above"
+    if within and (groups > 1 or above):
+        raise ValueError(f"within channels, where none sees another, groups must be 1, and even 'below'. Received: "
+                         f"groups={groups}, even={even!r}")
     if within and x.ndim != 4:
         raise ValueError(f"x must be images (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if x.size == 0:
@@ -26,12 +28,12 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups):
     n = x.shape[0] if x.ndim > 1 else 1
     if within:
         return _ops.local_response_norm_within(x.shape[1:], size, alpha, beta, k, mean), x, n
-    op = _ops.local_response_norm(x.size // n // x.shape[-1], x.shape[-1], size, alpha, beta, k, mean, groups)
+    op = _ops.local_response_norm(x.size // n // x.shape[-1], x.shape[-1], size, alpha, beta, k, mean, groups, above)
     return op, x, n
 
 
-def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1, *,
-                        out=None):
+def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels", groups=1,
+                        even="below", *, out=None):
     """Local response normalization over a window of `size` channels, or size × size pixels.
 
     Args:
@@ -42,6 +44,7 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
         mode: "across_channels" or "within_channel", whose window is one of pixels of the same channel. Caffe's
             WITHIN_CHANNEL has k=1 and alpha_mode="mean".
         groups: the channels are cut into this many equal groups, at whose ends the windows end; 1 within channels.
+        even: of which neighbours an even size has one more: "below" (torch), or "above" (ONNX).
         out: array to write the result to.
 
     Shape:
@@ -52,7 +55,7 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
         >>> [round(float(v), 4) for v in y[:3]]
         [0.0714, 0.0667, 0.0545]
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups, even)
     y = result(out, x.shape, x)
     if n:
         run(op, n, [["forward"]], [("x", x), ("y", y)])
@@ -60,13 +63,13 @@ def local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum
 
 
 def local_response_norm_backward(dy, x, size=5, alpha=1e-4, beta=0.75, k=2.0, alpha_mode="sum", mode="across_channels",
-                                 groups=1):
+                                 groups=1, even="below"):
     """Gradient of `local_response_norm`.
 
     Shape:
         dy, x (…, C) → the same
     """
-    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups)
+    op, x, n = _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups, even)
     dy, dx = gradient(dy, x.shape), np.empty_like(x)
     if n:
         run(op, n, [["data"]], [("x", x), ("dy", dy), ("dx", dx)])

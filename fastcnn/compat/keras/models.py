@@ -1,22 +1,23 @@
 """Models under Keras' names of any age: `Sequential` and `Model` with the methods of early days, and files."""
 
-import json
 import os
 
 import numpy as np
 
 import fastcnn
 from fastcnn import arguments, metrics, registry
-from fastcnn.compat.keras import layers, optimizers
+from fastcnn.compat.keras import files, layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
-from fastcnn.compat.keras.files import target
 from fastcnn.compat.keras.generators import STEPS, THREADS, every_epoch, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, translate, warn
-from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+from fastcnn.io import FileFormatError
+from fastcnn.io import keras as format_of_keras
+from fastcnn.io.safetensors import load_file, save_file
 from fastcnn.model.loading import load_as
+from fastcnn.model.saving import save_model as write_model
 
 __all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
 
@@ -156,28 +157,42 @@ class _Methods:
     # Files
 
     def save(self, filepath, overwrite=True):
-        """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
+        """Writes the model: .h5, .hdf5 and .keras are Keras' formats, if h5py is installed; see `fastcnn.Sequential.save`.
 
         Args:
-            filepath: of the file. A name of HDF5 or of Keras' archive warns: it is neither.
+            filepath: of the file. Without h5py a name of Keras' formats warns: fastcnn's own is written under it.
             overwrite: False: a file that exists is an error.
         """
-        super().save(target("save", filepath, overwrite))
+        self._need_built()
+        path, theirs = files.target("save", filepath, overwrite)
+        if not theirs or not files.written(path, lambda: self.export(path)):
+            write_model(self, path)
 
     def save_weights(self, filepath, overwrite=True):
-        """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
-        path = target("save_weights", filepath, overwrite)
+        """Writes all parameters, in Keras' format or fastcnn's own; arguments as `save`."""
         self._need_built()
+        path, theirs = files.target("save_weights", filepath, overwrite)
+        if theirs and files.written(path, lambda: format_of_keras.write(self._described(), path, weights_only=True)):
+            return
         save_file({name: parameter.value for name, parameter in self._named_parameters()}, path, {"format": _WEIGHTS})
 
-    def load_weights(self, filepath):
-        """Takes all parameters from a file that `save_weights` or `save` wrote.
+    def load_weights(self, filepath, by_name=False):
+        """Takes all parameters from a file that `save_weights` or `save` wrote, or Keras.
+
+        Args:
+            filepath: of the file.
+            by_name: take those of layers whose names the file has, and leave others as they are. False: all of them.
 
         Raises:
             FileFormatError: no such file, or one that lacks a parameter of this model.
         """
         self._need_built()
+        if files.is_kerass(filepath):
+            self._take_arrays(files.weights(self, filepath, arguments.flag("by_name", by_name)))
+            return
         tensors, _ = load_file(filepath)
+        if by_name:
+            tensors = {**{name: parameter.value for name, parameter in self._named_parameters()}, **tensors}
         missing = [name for name, _ in self._named_parameters() if name not in tensors]
         if missing:
             found = ", ".join(list(tensors)[:5])
@@ -188,8 +203,8 @@ class _Methods:
         return [(f"{name}/{p.name}", p) for name, layer in self._named_layers() for p in layer.parameters]
 
     def to_json(self):
-        """The architecture as text, for `model_from_json`."""
-        return json.dumps({"class_name": self._kind, "config": self.get_config()})
+        """The architecture as text, for `model_from_json` here or in Keras."""
+        return files.text(self)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -269,7 +284,7 @@ def load_model(filepath, custom_objects=None, compile=True):
     """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
 
     Raises:
-        FileFormatError: another file. HDF5 and Keras' archives are not read.
+        FileFormatError: another file, or one of Keras' with layers that fastcnn does not have.
 
     Example:
         >>> from fastcnn.compat.keras.layers import Dense
@@ -281,12 +296,12 @@ def load_model(filepath, custom_objects=None, compile=True):
 
 
 def model_from_json(json_string, custom_objects=None):
-    """A new model from `to_json`'s text.
+    """A new model from `to_json`'s text, or that of Keras.
 
     Example:
         >>> from fastcnn.compat.keras.layers import Dense
         >>> model_from_json(Sequential([Dense(2, input_shape=(3,))]).to_json()).output_shape
         (None, 2)
     """
-    found = json.loads(json_string)
+    found = files.architecture(json_string)
     return _Methods._kinds[found["class_name"]].from_config(found["config"], custom_objects)
