@@ -78,6 +78,8 @@ def symbols_of(config, models):
             given.append([layer if isinstance(layer, Symbol) else layer.symbol()])
             continue
         values = found(layer.name, places)
+        if not values:
+            raise ValueError(f"a layer takes the value of another. Received: {layer.name!r}, which takes none")
         answer = layer(values if layer.merges else values[0])
         given.append(answer if isinstance(answer, list) else [answer])
     ends = []
