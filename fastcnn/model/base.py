@@ -14,6 +14,7 @@ from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
 from fastcnn.model.naming import name_layers
 from fastcnn.random import new_seed
+from fastcnn.registry import unique
 from fastcnn.typing import Array, ArrayLike, Config
 
 

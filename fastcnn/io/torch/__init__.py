@@ -4,8 +4,11 @@ A state dict has no architecture. `load` puts its arrays into a model, by name, 
 `save` writes them; `code` writes the network's `nn.Module` as Python, which takes what `save` wrote.
 """
 
+from __future__ import annotations
+
 import os
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from fastcnn.io.safetensors import load_file, save_file
 from fastcnn.io.torch import names as naming
 from fastcnn.io.torch.code import source
 from fastcnn.io.torch.pickled import Foreign, Storage, Tensor, pickled, unpickled
+from fastcnn.typing import Array, Model, Path
 
 __all__ = ["ALEXNET", "code", "load", "load_state", "save"]
 __dir__ = listing(__name__)
@@ -35,7 +39,7 @@ def read(path):
 def write(description, path, names=None):
     """Writes a description's arrays as a state dict; see `save`."""
     state = {}
-    modules = naming.module_names(description) | (names or {})
+    modules = naming.module_names(description) | dict(names or {})
     for layer, table in naming.turns(description).items():
         for own, (name, to, _) in table.items():
             state[f"{modules[layer]}.{name}"] = to(description.arrays[f"{layer}/{own}"])
@@ -54,7 +58,7 @@ def write(description, path, names=None):
             found.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
 
 
-def load_state(path, key=None):
+def load_state(path: Path, key: str | None = None) -> dict[str, Array]:
     """{name: array} of a state dict.
 
     Args:
@@ -138,7 +142,8 @@ def _part(values, tensor):
     return np.lib.stride_tricks.as_strided(values[tensor.offset:], tensor.shape, strides, writeable=False)
 
 
-def load(model, path, names=None, key=None):
+def load(model: Model, path: Path | Mapping[str, Array], names: Mapping[str, str] | None = None,
+         key: str | None = None) -> None:
     """Puts PyTorch's arrays into a model of the same architecture.
 
     Args:
@@ -157,13 +162,13 @@ def load(model, path, names=None, key=None):
         >>> save(model, "alexnet.pt", ALEXNET)
         >>> load(model, "alexnet.pt", ALEXNET)
     """
-    state = dict(path) if isinstance(path, dict) else load_state(path, key)
+    state = dict(path) if isinstance(path, Mapping) else load_state(path, key)
     description = model._description()
     turns, modules = naming.turns(description), naming.module_names(description)
     state = {name: array for name, array in state.items() if not name.endswith("num_batches_tracked")}
     groups = list(dict.fromkeys(name.rpartition(".")[0] for name in state))
     if names is not None:
-        modules |= names
+        modules |= dict(names)
     elif not any(module in groups for module in modules.values()) and len(groups) == len(modules):
         modules = dict(zip(modules, groups))
     found, problems = {}, []
@@ -181,7 +186,7 @@ def load(model, path, names=None, key=None):
     model._take_arrays(found)
 
 
-def save(model, path, names=None):
+def save(model: Model, path: Path, names: Mapping[str, str] | None = None) -> None:
     """Writes a model's arrays as PyTorch has them: `torch.load(path)` gives a state dict.
 
     Args:
@@ -198,7 +203,7 @@ def save(model, path, names=None):
     write(model._description(), path, names)
 
 
-def code(model, name="Network"):
+def code(model: Model, name: str = "Network") -> str:
     """The source of an `nn.Module` that computes what the model does, of images (N, C, H, W).
 
     Args:
