@@ -4,7 +4,7 @@ from fastcnn import arguments
 from fastcnn.layers.building import layer_from_config
 from fastcnn.layers.input import InputLayer, input_for
 from fastcnn.layers.symbols import Symbol
-from fastcnn.model.naming import unique
+from fastcnn.registry import unique
 
 
 def config_of(model, entry):
