@@ -1,7 +1,5 @@
 """Dense kernels in fewer bits: what a model's plans read for `predict` and `evaluate` in place of the float32 ones."""
 
-import threading
-
 import numpy as np
 
 from fastcnn import attributes
@@ -79,7 +77,6 @@ class HalfWeights:
         self.kernels = {node.w: node.w.stored if node.w.stored is not None and node.w.stored.dtype == dtype
                         else HalfKernel(node.layer, node.w, node.op, dtype) for node in dense}
         self.version = None  # of the parameters that the kernels were made of
-        self._lock = threading.Lock()
 
     @property
     def nbytes(self):
@@ -100,11 +97,10 @@ class HalfWeights:
 
     def refresh(self, version):
         """Rounds the kernels anew if the parameters have changed."""
-        with self._lock:
-            if self.version != version:
-                for kernel in self.kernels.values():
-                    kernel.make()
-                self.version = version
+        if self.version != version:
+            for kernel in self.kernels.values():
+                kernel.make()
+            self.version = version
 
     def node(self, node):
         """The same node, or one that reads these kernels."""
