@@ -1,6 +1,7 @@
 """One layer called on arrays, outside any model."""
 
 import math
+import weakref
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class Eager:
             self.old = attributes.changes()
             network, _ = lower([(layer, list(inputs), "y")], inputs, ["y"])
             self.plan, self.arrays = Plan(network, "predict", max(batch, 1), threads), arrays
+            for node in self.plan.nodes:
+                node.layer = weakref.proxy(layer)  # which has this object, and would be kept by it
         y = np.empty((batch, *layer.output_size), np.float32)
         self.plan.set_inputs(xs)
         self.plan.set_outputs([y.reshape(batch, math.prod(layer.output_size))])

@@ -1,5 +1,7 @@
 """Dense kernels in fewer bits: what a model's plans read for `predict` and `evaluate` in place of the float32 ones."""
 
+import weakref
+
 import numpy as np
 
 from fastcnn import attributes
@@ -10,10 +12,13 @@ from fastcnn.ops.half_weights import arrays, check, restore, store
 class HalfKernel:
     """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`value`).
 
-    Pickles hold what is stored as float32, which gives the same bits: their order depends on the processor."""
+    It may be what is left of the parameter, which it does not keep, nor its layer. Pickles hold what is stored as float32,
+    which gives the same bits: their order depends on the processor."""
+
+    layer, parameter = property(lambda self: self._layer()), property(lambda self: self._parameter())
 
     def __init__(self, layer, parameter, op, dtype):
-        self.layer, self.parameter, self.dtype = layer, parameter, dtype
+        self._layer, self._parameter, self.dtype = weakref.ref(layer), weakref.ref(parameter), dtype
         self.name = f"{layer.name}/{parameter.name}"
         self.half = self.scales = self.value = self._penalty = None
         if op.with_format(dtype) is None:
@@ -22,10 +27,12 @@ class HalfKernel:
             self.half, self.scales = arrays(parameter.shape, dtype)
 
     def __getstate__(self):
-        return {**vars(self), "half": None, "scales": None, "_penalty": None, "value": self.restored()}
+        return {**vars(self), "half": None, "scales": None, "_penalty": None, "value": self.restored(),
+                "_layer": self.layer, "_parameter": self.parameter}
 
     def __setstate__(self, state):
-        vars(self).update(state, value=None)
+        vars(self).update(state, value=None, _layer=weakref.ref(state["_layer"]),
+                          _parameter=weakref.ref(state["_parameter"]))
         self.half, self.scales = store(state["value"], self.dtype)
 
     @property
