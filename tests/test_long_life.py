@@ -281,7 +281,8 @@ model.compile("sgd", "mse", metrics=["mae"])
 x, y = np.ones((40, 16, 16, 4), np.float32), np.zeros((40, 3))
 
 def work():
-    return [*model.evaluate(x, y, batch_size=8, verbose=0), *model.predict(x).ravel(), *model.predict_on_batch(x[:2]).ravel()]
+    predicted = model.predict(x), model.predict_on_batch(x[:2])
+    return [*model.evaluate(x, y, batch_size=8, verbose=0), *predicted[0].ravel(), *predicted[1].ravel()]
 
 def others():
     while not stop.is_set():

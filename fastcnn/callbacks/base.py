@@ -35,7 +35,7 @@ class Callback:
         calling.hinting(cls)
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "_model"}  # copies wait for a `fit` of their own
+        return {name: value for name, value in vars(self).items() if name != "_model"}  # copies wait for a `fit`
 
     @property
     def model(self) -> Model:
