@@ -1,4 +1,4 @@
-"""Damaged files, each read in a child of its own that may take 1 GiB and 5 seconds.
+"""Damaged files, each read in a child of its own that may take 1 GiB and 5 seconds of processor time.
 
     python tests/mutants.py FORMAT [--count 10000] [--first 0] [--keep]
 
@@ -31,7 +31,7 @@ from sound_files import FORMATS, entries, zipped
 
 import fastcnn
 
-SECONDS, MEMORY = 5, 1 << 30
+SECONDS, WAITED, MEMORY = 5, 60, 1 << 30  # of processor time, of any
 CORPUS = Path(__file__).parent / "corpus"
 LOADED, REFUSED, UNCLEAN, OUTSIDE, MEMORY_ERROR = range(10, 15)  # codes of children
 NAMES = {LOADED: "loaded", REFUSED: "refused", UNCLEAN: "unclean error", OUTSIDE: "touched other files or ran something",
@@ -231,8 +231,9 @@ def child(path, read):
                 used = int(file.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(SECONDS)
+            signal.alarm(WAITED)
             _watch(os.path.dirname(path))
             code, words = load(path, read)
             os.write(taken, words[:500].encode(errors="replace"))
@@ -243,7 +244,8 @@ def child(path, read):
         words = pipe.read().decode(errors="replace")
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        return "hang" if os.WTERMSIG(status) == signal.SIGALRM else f"crash by signal {os.WTERMSIG(status)}", words
+        number = os.WTERMSIG(status)
+        return "hang" if number in (signal.SIGALRM, signal.SIGXCPU) else f"crash by signal {number}", words
     return NAMES.get(os.WEXITSTATUS(status), "crash"), words
 
 

@@ -27,7 +27,7 @@ def test_damaged_files_are_refused(kind, run_python):
 @forked
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
     """Crashes, hangs, memory, files elsewhere and other errors."""
-    monkeypatch.setattr(mutants, "SECONDS", 1)
+    monkeypatch.setattr(mutants, "WAITED", 1)
     path = str(tmp_path / "m")
 
     def refuse(_):
