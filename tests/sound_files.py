@@ -229,7 +229,7 @@ def read_own(path):
         read_model(path)
 
 
-def _naming(read):
+def naming(read):
     """A reader of bytes or texts, whose errors are to name the file."""
     def named(path):
         try:
@@ -269,7 +269,7 @@ def read_state(path):
 FORMATS = {  # format: (a function of a folder that writes sound files into it, and gives their paths; who reads them)
     "fastcnn": (own_files, read_own), "onnx": (onnx_files, read_model), "keras": (keras_files, read_model),
     "h5": (h5_files, read_model), "torch": (torch_files, read_state), "caffe": (caffe_files, read_model),
-    "convnetjs": (convnetjs_files, _naming(read_net)), "cifar": (cifar_files, _naming(read_batch)),
+    "convnetjs": (convnetjs_files, naming(read_net)), "cifar": (cifar_files, naming(read_batch)),
     "idx": (idx_files, read_idx), "pictures": (picture_files, lambda path: decode_image(path, 16)),
     "archives": (archive_files, read_archive), "tables": (table_files, read_table),
 }

@@ -365,3 +365,67 @@ def test_what_a_file_holds_after_training(tmp_path):
     arrays, metadata = load_file(tmp_path / "m.safetensors")
     assert '"class_name": "EarlyStopping"' in metadata["training"].replace('\\"', '"')
     assert any("best_weights" in name for name in arrays)
+
+
+# Files of many layers
+
+
+def operations(run):
+    """How many instructions of Python's a call takes: the same on every machine, however busy."""
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def chain_of(n):
+    return fastcnn.Sequential([layers.Input((2,)), *(layers.Dense(2) if i % 2 else layers.ReLU() for i in range(n))], seed=0)
+
+
+def chain_of_calls(n):
+    """Written down, of layers that are called once and one that is called over and over."""
+    start, again = layers.Input((2,)), layers.Dense(2)
+    x = start
+    for _ in range(n // 2):
+        x = again(layers.ReLU()(x))
+    return fastcnn.Model(start, x, seed=0)
+
+
+def wide(n):
+    """Many inputs and outputs."""
+    starts = [layers.Input((2,)) for _ in range(n // 2)]
+    return fastcnn.Model(starts, [layers.Dense(2)(x) for x in starts], seed=0)
+
+
+@pytest.mark.parametrize("make", [chain_of, chain_of_calls, wide])
+def test_making_saving_and_loading_take_time_as_there_are_layers(make, tmp_path):
+    """Eight times the layers take at most nine times the operations."""
+    found = []
+    for n in (24, 24, 192):  # the first call imports
+        path = tmp_path / f"{n}.safetensors"
+        parts = [lambda n=n, path=path: make(n).save(path), lambda path=path: fastcnn.load_model(path)]
+        found.append([operations(part) for part in parts])
+    for few, many in zip(*found[1:]):
+        assert 1000 < few and many < 9 * few
+
+
+def test_loading_draws_nothing(tmp_path, monkeypatch):
+    """Initial values would be drawn to be overwritten."""
+    model = fastcnn.networks.resnet(18, classes=3, input_shape=(32, 32, 3))
+    model.save(tmp_path / "m.safetensors")
+    weights = model.get_weights()
+    monkeypatch.setattr(fastcnn.engine.parameters.Parameter, "_drawn", lambda self: 1 / 0)
+    loaded = fastcnn.load_model(tmp_path / "m.safetensors")
+    assert all(map(np.array_equal, loaded.get_weights(), weights))
+    loaded.predict(np.ones((1, 32, 32, 3)))

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 
+import hostile
 import mutants
 import pytest
 import sound_files
@@ -22,6 +23,16 @@ def test_damaged_files_are_refused(kind, run_python):
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith(f"{kind}: 500 mutants, ") and "refused" in run.stdout and "loaded" in run.stdout
     assert " 0 of the corpus" not in run.stdout
+
+
+@forked
+def test_hostile_files_are_refused_soon(run_python):
+    """In little time and memory, by errors that name them."""
+    if importlib.util.find_spec("PIL") is None:
+        pytest.skip("Pillow is not installed")
+    run = run_python(hostile.__file__, timeout=600)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count(": refused: ") == len(hostile.CASES) > 20
 
 
 @forked

@@ -1,7 +1,5 @@
 """Networks as ConvNetJS describes them: its shorthand written out, and the fields of each layer, as its files have them."""
 
-import json
-
 from fastcnn import arguments
 
 LOSSES = ("softmax", "svm", "regression")
@@ -70,7 +68,7 @@ def desugar(layer_defs):
 
 def _checked(layer_defs):
     if isinstance(layer_defs, str):
-        layer_defs = json.loads(layer_defs)
+        layer_defs = arguments.from_json("layer_defs", layer_defs)
     if not isinstance(layer_defs, (list, tuple)) or not all(isinstance(d, dict) for d in layer_defs):
         raise TypeError(f"layer_defs must be a list of dictionaries, or one as JSON. Received: {type(layer_defs).__name__}")
     kinds = [_kind(definition, "type") for definition in layer_defs]
