@@ -35,7 +35,7 @@ SECONDS, WAITED, MEMORY = 5, 60, 1 << 30  # of processor time, of any
 CORPUS = Path(__file__).parent / "corpus"
 LOADED, REFUSED, UNCLEAN, OUTSIDE, MEMORY_ERROR = range(10, 15)  # codes of children
 NAMES = {LOADED: "loaded", REFUSED: "refused", UNCLEAN: "unclean error", OUTSIDE: "touched other files or ran something",
-         MEMORY_ERROR: "more than 1 GiB"}
+         MEMORY_ERROR: "too much memory"}
 GOOD = {"loaded", "refused"}
 _KEPT, _SMALL = 60, 20_000  # of a format: mutants, and their bytes
 _NUMBERS = [0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]

@@ -46,7 +46,7 @@ def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
 
     wrong = {
         "hang": lambda path: signal.pause(), "crash by signal 11": lambda path: os.kill(os.getpid(), 11),
-        "unclean error": lambda path: 1 / 0, "more than 1 GiB": lambda path: bytearray(2 << 30),
+        "unclean error": lambda path: 1 / 0, "too much memory": lambda path: bytearray(2 << 30),
         "touched other files or ran something": lambda path: open(tmp_path.parent / "other", "w"),
     }
     assert {name: mutants.child(path, act)[0] for name, act in wrong.items()} == {name: name for name in wrong}
