@@ -9,7 +9,6 @@ hung its reader, took too much memory or raised an unclean error, or if a killed
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -18,8 +17,8 @@ import tempfile
 
 import numpy as np
 from buffers import normal
-from mutants import GOOD, results, told
-from sound_files import FORMATS, NEEDED
+from mutants import bad
+from sound_files import FORMATS
 from test_io import KILLER
 from test_ops_random import either, gradients, random_conv2d
 
@@ -75,20 +74,6 @@ def convolutions(seeds, count):
                   f"largest value, {norm.max():.1e} in the 2-norm", flush=True)
 
 
-def files(count):
-    """Prints what became of damaged files; how many did not end well."""
-    bad = 0
-    for kind in FORMATS:
-        if importlib.util.find_spec(NEEDED.get(kind, "numpy")) is None:
-            print(f"{kind}: {NEEDED[kind]} is not installed")
-            continue
-        rows = results(kind, count)
-        wrong = [row for row in rows if row[1] not in GOOD]
-        print(told(kind, rows), *(f"  mutant {row}" for row in wrong[:20]), sep="\n", flush=True)
-        bad += len(wrong)
-    return bad
-
-
 def kills(count):
     """Prints what became of saves that were killed; 1 if a file was lost."""
     package = os.path.dirname(os.path.dirname(fastcnn.io.__file__))
@@ -111,10 +96,10 @@ def main(argv=None):
     parser.add_argument("--kills", type=int, default=1000)
     options = parser.parse_args(argv)
     convolutions(options.seeds, options.convolutions)
-    bad = files(options.files)
+    crashes = sum(bad(kind, options.files) for kind in FORMATS)
     lost = kills(options.kills)
-    print(f"files that ended badly: {bad}, lost: {lost}")
-    return int(bool(bad or lost))
+    print(f"crashes: {crashes}, lost: {lost}")
+    return int(bool(crashes or lost))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Damaged files, each read in a child of its own that may take 1 GiB and 5 seconds of processor time.
 
-    python tests/mutants.py FORMAT [--count 10000] [--first 0] [--keep]
+    python tests/mutants.py FORMAT|all [--count 10000] [--first 0] [--keep]
 
 `sound_files.py` has sound small files of each format; a mutant is one of them with bytes changed, lost, doubled or taken
 from another, and depends on its number alone. What wraps the damage, checksums and lengths, is mostly made right again. A
@@ -14,6 +14,7 @@ import collections
 import faulthandler
 import gzip
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -27,7 +28,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from sound_files import FORMATS, entries, zipped
+from sound_files import FORMATS, NEEDED, entries, zipped
 
 import fastcnn
 
@@ -297,25 +298,29 @@ def _plain(words):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Damaged files, each read in a limited child")
-    parser.add_argument("format", choices=list(FORMATS))
+    parser.add_argument("format", choices=[*FORMATS, "all"])
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="add to tests/corpus what is refused in other words")
     options = parser.parse_args(argv)
-    rows = results(options.format, options.count, options.first, options.keep)
-    print(told(options.format, rows))
-    bad = [row for row in rows if row[1] not in GOOD]
-    for number, what, words in bad[:50]:
-        print(f"  mutant {number}: {what}: {words[:200]}")
-    return 1 if bad else 0
+    kinds = FORMATS if options.format == "all" else [options.format]
+    return min(1, sum(bad(kind, options.count, options.first, options.keep) for kind in kinds))
 
 
-def told(kind, rows):
-    """A line of counts."""
+def bad(kind, count, first=0, keep=False):
+    """Prints what became of mutants of a format; how many ended badly."""
+    if importlib.util.find_spec(NEEDED.get(kind, "numpy")) is None:
+        print(f"{kind}: {NEEDED[kind]} is not installed")
+        return 0
+    rows = results(kind, count, first, keep)
     kept = sum(isinstance(number, str) for number, *_ in rows)
     counts = collections.Counter(what for _, what, _ in rows)
-    return (f"{kind}: {len(rows) - kept} mutants, {kept} of the corpus: "
-            + ", ".join(f"{n} {what}" for what, n in counts.most_common()))
+    print(f"{kind}: {len(rows) - kept} mutants, {kept} of the corpus: "
+          + ", ".join(f"{n} {what}" for what, n in counts.most_common()), flush=True)
+    found = [row for row in rows if row[1] not in GOOD]
+    for number, what, words in found[:50]:
+        print(f"  mutant {number}: {what}: {words[:200]}")
+    return len(found)
 
 
 if __name__ == "__main__":
