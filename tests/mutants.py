@@ -207,6 +207,7 @@ def load(path, read):
 
 def _watch(folder):
     """From here on whoever opens a file outside the folder and Python's own, or runs something, ends the process."""
+    tempfile.tempdir = folder
     allowed = tuple(map(os.path.realpath, {folder, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)}))
 
     def hook(event, arguments):
