@@ -66,7 +66,7 @@ static inline float one_mantissa(float a) /* a / 2^exponent, in [1, 2) */
 }
 
 /* Flush denormals, and the mode to restore. */
-static inline unsigned v_flush_denormals(void)
+static inline unsigned one_flush_denormals(void)
 {
 #if defined(__SSE__)
     unsigned old = _mm_getcsr();
@@ -76,7 +76,7 @@ static inline unsigned v_flush_denormals(void)
     return 0;
 #endif
 }
-static inline void v_restore_denormals(unsigned old)
+static inline void one_restore_denormals(unsigned old)
 {
 #if defined(__SSE__)
     _mm_setcsr(old);

@@ -63,6 +63,9 @@ WORD void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
         }
 }
 
+WORD unsigned v_flush_denormals(void) { return one_flush_denormals(); }
+WORD void v_restore_denormals(unsigned old) { one_restore_denormals(old); }
+
 #undef WORD
 #undef EACH
 #endif

@@ -43,4 +43,6 @@ static inline vf v_mantissa(vf a) { return one_mantissa(a); } /* a / 2^exponent,
 static inline float v_sum(vf a) { return a; }
 static inline float v_max_across(vf a) { return a; }
 static inline void v_transpose(vf r[V]) { (void)r; } /* r[i][j] ↔ r[j][i] */
+static inline unsigned v_flush_denormals(void) { return one_flush_denormals(); }
+static inline void v_restore_denormals(unsigned old) { one_restore_denormals(old); }
 #endif
