@@ -4,8 +4,6 @@
 #define FC_VEC_H
 #include "vec_one.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors that the machine lacks are passed in memory; no function that others call has any */
-
 typedef float vf __attribute__((vector_size(4 * V)));
 typedef int32_t vm __attribute__((vector_size(4 * V)));
 
