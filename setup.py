@@ -1,7 +1,7 @@
 """Builds fastcnn: one extension with the C library in it, and a door to single kernels for tests.
 
-The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the target's architecture. All is
-compiled at once, on all cores.
+The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the target's architecture.
+All is compiled at once, on all cores.
 Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors;
 FASTCNN_TEST_ISA=plain4,plain16,simde adds kernels that tests choose by FASTCNN_ISA (docs/machines.md).
 """
@@ -93,7 +93,7 @@ class BuildExt(build_ext):
         return found
 
     def library(self, levels):
-        """What to compile of csrc: kernels, all else. (file, flags, patterns of the headers it may include, macros, folders)"""
+        """What to compile of csrc: kernels, all else. (file, flags, patterns of headers it may include, macros, folders)"""
         macros = [(f"FC_HAVE_{isa.upper()}", None) for isa in levels if isa != "scalar"]
         flags = FLAGS + (WARNINGS if os.environ.get("FASTCNN_WERROR") == "1" else [])
         threads = ["-pthread", *(["-fopenmp"] if self.openmp else [])]
