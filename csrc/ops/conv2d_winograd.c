@@ -156,7 +156,7 @@ static void multiply_alone(const fc_op *op, const fc_tiling *k, const fc_tile_sc
                 for (ptrdiff_t i = 0; i < taps; i++) {
                     at[i] += op->out_c;
                     if (c + AHEAD < channels)
-                        for (ptrdiff_t l = 0; l < columns; l += 16) __builtin_prefetch(at[i] + (AHEAD - 1) * op->out_c + l);
+                        for (ptrdiff_t l = 0; l < columns; l += FC_LINE) __builtin_prefetch(at[i] + (AHEAD - 1) * op->out_c + l);
                 }
             }
             for (ptrdiff_t p = 0; p < k->t * k->t; p++)
