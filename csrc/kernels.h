@@ -5,7 +5,6 @@
 
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
-#define FC_CHAIN 64 /* products that gemm sums one after the other before it adds them to C: longer chains round more */
 
 /* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
  * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).

@@ -2,29 +2,10 @@
  *
  *     C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j]
  *
- * A is read through row pointers, one broadcast per element; B through whole vectors. Every C[i][j] is chains of at most
- * FC_CHAIN multiply-adds in order of (r, k), added to C one after the other, whatever the tile: results do not depend on how
- * a caller cuts its rows and columns, and long sums are taken in two levels.
+ * A is read through row pointers, one broadcast per element; B through whole vectors. Every C[i][j] is one chain
+ * of multiply-adds in order of (r, k), whatever the tile, so results do not depend on how a caller cuts its rows and
+ * columns. Accumulating adds the finished tile to C, so long sums are taken in two levels.
  * Assumes: see kernels.h. */
-
-/* C (+)= the first m rows, n columns of a tile. */
-static inline __attribute__((always_inline)) void gemm_store(const int height, const int nv, ptrdiff_t m, ptrdiff_t n,
-                                                             const fc_rows *rows, vf (*acc)[NRV], int accumulate)
-{
-#pragma GCC unroll 16
-    for (int i = 0; i < height; i++) {
-        if (i >= m) break;
-#pragma GCC unroll 4
-        for (int j = 0; j < nv; j++) {
-            const ptrdiff_t left = n - j * V;
-            float *c = rows->c[i] + j * V;
-            if (left >= V)
-                v_store(c, accumulate ? v_add(v_load(c), acc[i][j]) : acc[i][j]);
-            else
-                v_store_tail(c, left, accumulate ? v_add(v_load_tail(c, left), acc[i][j]) : acc[i][j]);
-        }
-    }
-}
 
 static inline __attribute__((always_inline)) void gemm_tile(const int height, const int nv, ptrdiff_t m,
                                                             ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
@@ -48,34 +29,33 @@ static inline __attribute__((always_inline)) void gemm_tile(const int height, co
             __builtin_prefetch(rows->c[i], 1);
             __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
         }
-    ptrdiff_t room = FC_CHAIN;
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         ptrdiff_t at = in->run[r];
-        for (ptrdiff_t k = 0; k < len;) {
-            if (!room) {
-                gemm_store(height, nv, m, n, rows, acc, accumulate);
-                accumulate = 1, room = FC_CHAIN;
+        for (ptrdiff_t k = 0; k < len; k++, at += a_step, b += b_step) {
+            vf bk[NRV];
+#pragma GCC unroll 4
+            for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
 #pragma GCC unroll 16
-                for (int i = 0; i < height; i++)
+            for (int i = 0; i < height; i++) {
+                vf ak = v_set1(a[i][at]);
 #pragma GCC unroll 4
-                    for (int j = 0; j < nv; j++) acc[i][j] = v_zero();
-            }
-            const ptrdiff_t stop = len - k < room ? len : k + room;
-            room -= stop - k;
-            for (; k < stop; k++, at += a_step, b += b_step) {
-                vf bk[NRV];
-#pragma GCC unroll 4
-                for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
-#pragma GCC unroll 16
-                for (int i = 0; i < height; i++) {
-                    vf ak = v_set1(a[i][at]);
-#pragma GCC unroll 4
-                    for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
-                }
+                for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
             }
         }
     }
-    gemm_store(height, nv, m, n, rows, acc, accumulate);
+#pragma GCC unroll 16
+    for (int i = 0; i < height; i++) {
+        if (i >= m) break;
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) {
+            const ptrdiff_t left = n - j * V;
+            float *c = rows->c[i] + j * V;
+            if (left >= V)
+                v_store(c, accumulate ? v_add(v_load(c), acc[i][j]) : acc[i][j]);
+            else
+                v_store_tail(c, left, accumulate ? v_add(v_load_tail(c, left), acc[i][j]) : acc[i][j]);
+        }
+    }
 }
 
 /* Few rows take a tile of FEW: its eight or more sums hide the latency of a multiply-add as well. */
@@ -111,7 +91,7 @@ static void pack(ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, f
         }
 }
 
-/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. The order of operations of a chain of gemm. */
+/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
 static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
 {
     ptrdiff_t i = 0;

@@ -9,7 +9,7 @@
  *
  * b_step is V where lanes are images. With 1 they are neighbouring pixels of one plane (conv2d.c).
  * lanes_gemm is gemm's tile with its sides exchanged: weights are broadcast, pixels times images are the columns. Every
- * element is chains of FC_CHAIN multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
+ * element is one chain of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
  * nothing beyond an array is read.
  * Assumes: images ≤ V; a_row is 1 where pixels > 1. */
 
@@ -52,19 +52,6 @@ static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, 
     }
 }
 
-/* C = a tile, added to what is there if `accumulate`. */
-static inline __attribute__((always_inline)) void lanes_store(const int m, const int nv, ptrdiff_t c_pixel, vf (*acc)[NRV],
-                                                              int accumulate, float *restrict c)
-{
-#pragma GCC unroll 16
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 4
-        for (int p = 0; p < nv; p++) {
-            float *to = c + p * c_pixel + i * V;
-            v_store(to, accumulate ? v_add(v_load(to), acc[i][p]) : acc[i][p]);
-        }
-}
-
 static inline __attribute__((always_inline)) void lanes_tile(const int m, const int nv, const int unit, const fc_lanes *in,
                                                              const float *restrict a, const float *restrict b,
                                                              const float *bias, float *restrict c)
@@ -75,35 +62,24 @@ static inline __attribute__((always_inline)) void lanes_tile(const int m, const 
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
-    ptrdiff_t room = FC_CHAIN;
-    int accumulate = 0;
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         const float *ar = a + r * in->a_run, *br = b + r * in->b_run;
-        for (ptrdiff_t k = 0; k < len;) {
-            if (!room) {
-                lanes_store(m, nv, in->c_pixel, acc, accumulate, c);
-                accumulate = 1, room = FC_CHAIN;
+        for (ptrdiff_t k = 0; k < len; k++, ar += a_step, br += b_step) {
+            vf bk[NRV];
+#pragma GCC unroll 4
+            for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
 #pragma GCC unroll 16
-                for (int i = 0; i < m; i++)
+            for (int i = 0; i < m; i++) {
+                vf ak = v_set1(ar[i * a_row]);
 #pragma GCC unroll 4
-                    for (int p = 0; p < nv; p++) acc[i][p] = v_zero();
-            }
-            const ptrdiff_t stop = len - k < room ? len : k + room;
-            room -= stop - k;
-            for (; k < stop; k++, ar += a_step, br += b_step) {
-                vf bk[NRV];
-#pragma GCC unroll 4
-                for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
-#pragma GCC unroll 16
-                for (int i = 0; i < m; i++) {
-                    vf ak = v_set1(ar[i * a_row]);
-#pragma GCC unroll 4
-                    for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
-                }
+                for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
             }
         }
     }
-    lanes_store(m, nv, in->c_pixel, acc, accumulate, c);
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+        for (int p = 0; p < nv; p++) v_store(c + p * in->c_pixel + i * V, acc[i][p]);
 }
 
 #define EACH_ROWS6(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)

@@ -103,15 +103,15 @@ static void start(float *y, const float *bias, ptrdiff_t n)
         memset(y, 0, (size_t)n * sizeof *y);
 }
 
-/* One image against weights as they lie, in the same order of operations as gemm. */
+/* One image against weights as they lie, in the same order of operations as forward_block. */
 static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n,
                         float *scratch)
 {
     start(y + j, io->b ? io->b + j : NULL, n);
-    fc_k->gemv(fc_min(FC_CHAIN, op->in_c), n, x, io->w + j, op->out_c, y + j);
-    for (ptrdiff_t k = FC_CHAIN; k < op->in_c; k += FC_CHAIN) {
+    fc_k->gemv(fc_min(WIDE_K, op->in_c), n, x, io->w + j, op->out_c, y + j);
+    for (ptrdiff_t k = WIDE_K; k < op->in_c; k += WIDE_K) {
         memset(scratch, 0, (size_t)n * sizeof *scratch);
-        fc_k->gemv(fc_min(FC_CHAIN, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
+        fc_k->gemv(fc_min(WIDE_K, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
         fc_k->add(n, scratch, y + j);
     }
 }
@@ -120,10 +120,10 @@ static void forward_one(const fc_op *op, const fc_io *io, const float *x, float 
 static void forward_few(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t n, const fc_work *work)
 {
     for (ptrdiff_t p = j; p < j + n; p += FC_PANEL)
-        for (ptrdiff_t k = 0; k < op->in_c; k += FC_CHAIN) {
+        for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
             const fc_half w = fc_half_at(op, io, k, p);
             for (ptrdiff_t image = 0; image < work->batch; image++)
-                fc_k->half_gemv(op->format, fc_min(FC_CHAIN, op->in_c - k), fc_min(FC_PANEL, j + n - p),
+                fc_k->half_gemv(op->format, fc_min(WIDE_K, op->in_c - k), fc_min(FC_PANEL, j + n - p),
                                 fc_row(&io->x, image, work) + k, w.p, w.step, w.scales, io->b && k == 0 ? io->b + p : NULL,
                                 k > 0, fc_row(&io->y, image, work) + p);
         }
@@ -209,7 +209,8 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         float *y = fc_row(&io->y, work->first, work);
         const float *x = fc_row(&io->x, work->first, work);
         if (images == 1) {
-            forward_one(op, io, x, y, 0, op->out_c, work->scratch);
+            start(y, io->b, op->out_c);
+            fc_k->gemv(op->in_c, op->out_c, x, io->w, op->out_c, y);
         } else {
             product(x, io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed, io->b);
         }
