@@ -1,8 +1,7 @@
 """Networks as ConvNetJS describes them: its shorthand written out, and the fields of each layer, as its files have them."""
 
-import json
-
 from fastcnn import arguments
+from fastcnn.convnetjs.text import objects
 
 LOSSES = ("softmax", "svm", "regression")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "maxout")
@@ -30,7 +29,7 @@ def desugar(layer_defs):
     that they need before them, and biases begin at .1 where the activation is "relu", else at 0.
 
     Args:
-        layer_defs: list of dictionaries with `type` and what it takes, or such a list as JSON text.
+        layer_defs: list of dictionaries with `type` and what it takes, or such a list as text, in JSON or JavaScript.
 
     Returns:
         list of new dictionaries, one per layer.
@@ -70,9 +69,9 @@ def desugar(layer_defs):
 
 def _checked(layer_defs):
     if isinstance(layer_defs, str):
-        layer_defs = json.loads(layer_defs)
+        layer_defs = [definition for _, definition in objects(layer_defs)]
     if not isinstance(layer_defs, (list, tuple)) or not all(isinstance(d, dict) for d in layer_defs):
-        raise TypeError(f"layer_defs must be a list of dictionaries, or one as JSON. Received: {type(layer_defs).__name__}")
+        raise TypeError(f"layer_defs must be a list of dictionaries, or one as text. Received: {type(layer_defs).__name__}")
     kinds = [_kind(definition, "type") for definition in layer_defs]
     _check_order(kinds)
     for kind, definition in zip(kinds, layer_defs):

@@ -6,11 +6,11 @@ import re
 from functools import partial
 
 from fastcnn import arguments
+from fastcnn.convnetjs.text import Wrong
 from fastcnn.lab import layers, network, presets, settings
 from fastcnn.lab.arithmetic import arithmetic
 from fastcnn.lab.code import code_of
 from fastcnn.lab.frames import packed
-from fastcnn.lab.text import Wrong
 
 _NAME = re.compile(r"\w[\w. -]{0,63}", re.ASCII)  # of a file, without its ending
 _ENDING = ".safetensors"
@@ -56,7 +56,7 @@ class Actions:
                 "layers": layers.facts(model), "entries": bench.entries, "kept": bench.kept, "runs": list(bench.runs),
                 "parameters": model.count_params(), "input": list(model.input_shape[1:]), "shape": list(images.shape),
                 "classes": images.class_names, "data": images.name, "training": len(images.x), "test": len(images.x_test),
-                "optimizers": list(settings.KINDS), "folder": os.path.basename(self.lab.folder),
+                "optimizers": settings.usual(), "folder": os.path.basename(self.lab.folder),
                 "presets": {name: preset.title for name, preset in presets.offered(images.shape).items()}}
 
     def get_answers(self, query):
@@ -78,14 +78,17 @@ class Actions:
         return packed({"shape": list(pixels.shape)}, [pixels.tobytes()])
 
     def get_pixel(self, query):
-        """The arithmetic of the number at a `place` of a `layer`."""
-        place = [arguments.integer("place", i, 0) for i in json.loads(query["place"])]
+        """The number at a `place` of a `layer`, and its arithmetic; of another `kind` of maps (row, column, map) alone."""
+        trainer, name, kind = self.trainer, query["layer"], query.get("kind", "activations")
+        place = tuple(arguments.integer("place", i, 0) for i in json.loads(query["place"]))
 
         def pixel():
-            trainer, x = self.trainer, self.trainer.images.prepare(self.trainer.shown_image()[0][None])
-            return {**arithmetic(trainer.model, x, query["layer"], place), "step": trainer.step}
+            if kind != "activations":
+                row, column, number = place
+                return {"kind": kind, "value": trainer.frame.maps(name)[kind][number][row, column].tolist()}
+            return arithmetic(trainer.model, trainer.images.prepare(trainer.shown_image()[0][None]), name, place)
 
-        return self.trainer.call(pixel, shows=False)
+        return {"place": place, **trainer.call(pixel, shows=False), "step": trainer.step}
 
     def post_specimen(self, body):
         """Which image is shown: a test or training image by number, another one each time (null), or a drawing."""

@@ -50,6 +50,12 @@ class Frame:
                 gradient = self.gradients.get(f"{layer.name}/{layer.parameters[0].name}")
                 self.filters[layer.name] = found, None if gradient is None else layers.filters(layer, gradient)
 
+    def maps(self, name):
+        """{kind: maps (count, height, width), or in colours; None: there are none} of a layer."""
+        filters, filter_gradients = self.filters.get(name, (None, None))
+        return {"activations": _maps(self.outputs[name][0]), "gradients": _maps(self.gradients[name][0]),
+                "filters": filters, "filter_gradients": filter_gradients}
+
     def encode(self, names, more):
         """The frame as bytes: the length of the JSON text (4 bytes, little-endian), that text, and the pictures.
 
@@ -58,10 +64,8 @@ class Frame:
             more: {key: value} for the text besides.
         """
         blob, told = [np.ascontiguousarray(self.picture).tobytes()], []
-        for name, y in self.outputs.items():
-            filters, filter_gradients = self.filters.get(name, (None, None))
-            kinds = {"activations": _maps(y[0]), "gradients": _maps(self.gradients[name][0]), "filters": filters,
-                     "filter_gradients": filter_gradients}
+        for name in self.outputs:
+            kinds = self.maps(name)
             told.append({"name": name, **{kind: values is not None and [float(values.min()), float(values.max())]
                                           for kind, values in kinds.items()},
                          "pictures": {kind: _picture(values, blob) for kind, values in kinds.items()

@@ -7,11 +7,12 @@ from difflib import SequenceMatcher
 
 from fastcnn import initializers, layers, losses, registry
 from fastcnn.convnetjs import building, definitions
+from fastcnn.convnetjs.text import Wrong, objects
 from fastcnn.hints import did_you_mean
-from fastcnn.lab.text import Wrong, objects
 from fastcnn.model.model import Model
 
 _PARAMETERS, _VALUES, _SIDE = 30_000_000, 8_000_000, 512  # the most of a network, of a layer's output, of an image's side
+_TEXT = 50_000  # characters
 _OWN = "layer", "takes"  # of an entry: the class, and whose values it takes; all else are its arguments
 _KNOWN = {name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "InputLayer", "Layer")}
 
@@ -33,6 +34,8 @@ def build(text, shape, classes, known=None, seed=None, name="network"):
         >>> build("{layer: 'Flatten'}, {layer: 'Dense', units: 10, activation: 'softmax'}", (28, 28, 1), 10)[0].output_shape
         (None, 10)
     """
+    if not isinstance(text, str) or len(text) > _TEXT:
+        raise Wrong(f"a network must be a text of at most {_TEXT:,} characters")
     found = objects(text)
     last = len(found) - 1, found[-1][0]
     convnetjs = any("type" in entry for _, entry in found)

@@ -125,7 +125,9 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(getattr(error, "code", 503), error)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except (TypeError, ValueError, KeyError, OSError, ArithmeticError, MemoryError, RecursionError) as error:
+        except LookupError as error:
+            self._refuse(400, f"there is no {error}")
+        except Exception as error:
             self._refuse(400, error)
 
     do_POST = do_GET
