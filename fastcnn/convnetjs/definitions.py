@@ -1,7 +1,7 @@
 """Networks as ConvNetJS describes them: its shorthand written out, and the fields of each layer, as its files have them."""
 
 from fastcnn import arguments
-from fastcnn.convnetjs.text import objects
+from fastcnn.convnetjs.text import at, objects
 
 LOSSES = ("softmax", "svm", "regression")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "maxout")
@@ -138,6 +138,32 @@ def fields(definitions):
         layer.update(zip(("out_sx", "out_sy", "out_depth"), shape), layer_type=kind)
         found.append(layer)
     return found
+
+
+def located(found):
+    """Fields of definitions in a text, and for each layer where its definition stands.
+
+    Args:
+        found: [(line, definition)], as `text.objects` returns.
+
+    Returns:
+        (what `fields` returns, [(place, line)]).
+
+    Raises:
+        Wrong: the first definition that does not fit to those before it.
+
+    Example:
+        >>> located([(1, {"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": 2}),
+        ...          (2, {"type": "softmax", "num_classes": 3})])[1]
+        [(0, 1), (1, 2), (1, 2)]
+    """
+    definitions, places = [definition for _, definition in found], []
+    for place, (line, _) in enumerate(found):
+        end = [] if place == len(found) - 1 else [{"type": "softmax", "num_classes": 2}]
+        with at(place, line):
+            made = fields(desugar(definitions[:place + 1] + end))
+            places += [(place, line)] * (len(made) - 2 * len(end) - len(places))
+    return made, places
 
 
 def _times(shape):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import contextmanager
 
 _AROUND = re.compile(r"\b(?:var|let|const|layer_defs|push|net|layers|makeLayers|new|convnetjs|Net)\b|[\s\[\](),;=.]+")
 _STRING = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
@@ -20,6 +21,17 @@ class Wrong(ValueError):
     def __init__(self, message, place=None, line=None):
         super().__init__(message)
         self.place, self.line = place, line
+
+
+@contextmanager
+def at(place, line):
+    """A block whose errors are those of a layer."""
+    try:
+        yield
+    except Wrong:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        raise Wrong(" ".join(str(error).split()) or type(error).__name__, place, line) from None
 
 
 def objects(text):

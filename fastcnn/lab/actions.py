@@ -11,6 +11,7 @@ from fastcnn.lab import layers, network, presets, settings
 from fastcnn.lab.arithmetic import arithmetic
 from fastcnn.lab.code import code_of
 from fastcnn.lab.frames import packed
+from fastcnn.networks.trained import FOLDER
 
 _NAME = re.compile(r"\w[\w. -]{0,63}", re.ASCII)  # of a file, without its ending
 _ENDING = ".safetensors"
@@ -145,25 +146,26 @@ class Actions:
     # Files
 
     def get_files(self, query):
-        """Names of saved models."""
-        names = os.listdir(self.lab.folder) if os.path.isdir(self.lab.folder) else []
-        return {"names": sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))}
+        """Names of saved models, and of those that come with fastcnn."""
+        found = [os.listdir(folder) if os.path.isdir(folder) else [] for folder in (self.lab.folder, FOLDER)]
+        mine, shipped = ([name.removesuffix(_ENDING) for name in sorted(names) if name.endswith(_ENDING)] for names in found)
+        return {"names": mine, "shipped": shipped}
 
     def post_save(self, body):
         """Saves the model under a `name` of the folder."""
-        path = self._path(body)
+        path = self._path(body, self.lab.folder)
         os.makedirs(self.lab.folder, exist_ok=True)
         return self._done(lambda: self.trainer.model.save(path))
 
     def post_load(self, body):
-        """Takes a saved model."""
-        return self._done(self.bench.load, self._path(body))
+        """Takes a saved model, or one that comes with fastcnn."""
+        return self._done(self.bench.load, self._path(body, FOLDER if body.get("shipped") is True else self.lab.folder))
 
-    def _path(self, body):
+    def _path(self, body, folder):
         name = body.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"a name must be of letters, digits, dots, dashes and spaces, 64 at most. Received: {name!r}")
-        return os.path.join(self.lab.folder, name + _ENDING)
+        return os.path.join(folder, name + _ENDING)
 
     def get_code(self, query):
         """Python that makes this network and trains it so."""

@@ -40,10 +40,6 @@ def _chain(*own):
                                            {"layer": "Dense", "units": classes, "activation": "softmax"}])
 
 
-def _resnet(shape, classes):
-    return written(entries(networks.resnet(20, classes, cifar=True, width=0.5, input_shape=shape)))
-
-
 def _sgd(learning_rate, weight_decay=5e-4):
     config = {"learning_rate": learning_rate, "momentum": 0.9, "weight_decay": weight_decay, "decoupled": False}
     return {"class_name": "SGD", "config": config}
@@ -65,7 +61,8 @@ PRESETS = {
     "alexnet": Preset("a small AlexNet", _sgd(0.01), 32, _chain(
         _conv2d(32, 5), _NORMALIZED, _POOLED, _conv2d(64, 5), _NORMALIZED, _POOLED, _conv2d(96, 3), _conv2d(96, 3),
         _conv2d(64, 3), _POOLED, _FLATTEN, *_DENSE, *_DENSE)),
-    "resnet": Preset("ResNet-20, half as wide", "adam", 32, _resnet),
+    "resnet": Preset("ResNet-20, half as wide", "adam", 32, lambda shape, classes: written(entries(
+        networks.resnet(20, classes, cifar=True, width=0.5, input_shape=shape)))),
     "perceptron": Preset("no convolutions", _sgd(0.05), 32, _chain(
         _FLATTEN, {"layer": "Dense", "units": 64, "activation": "relu"})),
 }

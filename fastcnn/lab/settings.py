@@ -35,8 +35,7 @@ def made(chosen):
         >>> made({"optimizer": "Nesterov", "learning_rate": 0.1, "momentum": 0.5}).momentum
         0.5
     """
-    known = kinds()
-    make = known[arguments.choice("optimizer", chosen.get("optimizer"), tuple(known))]
+    make = kinds()[arguments.choice("optimizer", chosen.get("optimizer"), tuple(kinds()))]
     plain = make()
     own = {key: arguments.number(key, value, 0) for key, value in chosen.items() if key != "optimizer"}
     if "momentum" in own:

@@ -27,7 +27,8 @@ function row(name, rate, momentum, place) {
   learning.value = rate;
   if (momentum !== null) kept.value = momentum;
   const part = make("input", { type: "checkbox", checked: true, "aria-label": "Takes part" });
-  const result = make("td", {}), cells = [[part], [markOf(place), kind], [learning], [kept]].map((inside) => make("td", {}, ...inside));
+  const result = make("td", {});
+  const cells = [[part], [markOf(place), kind], [learning], [kept]].map((inside) => make("td", {}, ...inside));
   const chosen = () => ({ optimizer: kind.value, learning_rate: Number(learning.value),
     ...(kept.value === "" ? {} : { momentum: Number(kept.value) }) });
   return { element: make("tr", {}, ...cells, result), result, part, chosen };
