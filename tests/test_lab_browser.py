@@ -65,7 +65,16 @@ def test_it_learns(page, lab):
     assert lab.trainer.step == step and page.text("epoch") == f"{lab.trainer.done + lab.trainer.seen:.0f}" or step > 0
     page.click("step")
     page.until(lambda: lab.trainer.step == step + 1, "one step")
-    page.picture("lab")
+
+
+@pytest.mark.parametrize("width, height, name", [(1280, 1000, "lab"), (390, 1700, "lab-phone")])
+def test_it_looks_well_by_day_and_by_night(page, width, height, name):
+    page.size(width, height)
+    page.browser.refresh()  # a narrow page folds what is long
+    page.until(lambda: page.text("title") == "LeNet-5, tanh", "the page begins")
+    for theme in ("", "-night"):
+        page.picture(f"{name}{theme}", width, height)
+        page.click("theme")
 
 
 def test_numbers_are_those_of_gradients(page, lab):
@@ -104,7 +113,7 @@ def test_the_arithmetic_of_a_number(page, lab):
 def test_numbers_of_other_maps(page, lab, kind):
     place = list(KINDS).index(kind)
     page.pause()
-    shown = page.find("[aria-label='Layer c1']").find_elements(By.TAG_NAME, "figure")
+    shown = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .maps")
     if kind == "filter_gradients":
         page.click("#kinds label:nth-child(4) input")
         page.until(shown[place].is_displayed, "more maps")
@@ -115,7 +124,7 @@ def test_numbers_of_other_maps(page, lab, kind):
     number = int(page.text("lens-title").split("map ")[1].split()[0]) - 1
     images = lab.trainer.images
     x, y = images.prepare(images.x_test[:1]), images.y_test[:1]
-    _, gradients = lab.model.gradients(x, y, ["c1", "weights"], training=False)
+    _, gradients = lab.model.gradients(x, y, wrt=["c1", "weights"], training=False)
     values = {"gradients": gradients["c1"][0][2, 3], "filters": lab.model.get_layer("c1").kernel.value[2, 3, 0],
               "filter_gradients": gradients["c1/kernel"][2, 3, 0]}[kind]
     assert float(page.text("#lens .sum b")) == float(f"{values[number]:.4g}")
@@ -256,17 +265,13 @@ def test_saving_and_code(page, lab):
     page.until(lambda: "a name must be" in page.text("message"), "a wrong name")
 
 
-KEPT = {("layers", "light", 390): "lab-phone", ("layers", "dark", 390): "lab-phone-night",
-        ("layers", "dark", 1280): "lab-night"}  # pictures of the documents
-
-
 @pytest.mark.parametrize("width", [390, 1280])
 def test_every_view_on_a_phone_and_by_night(page, lab, width):
     for theme in ("light", "dark"):
         assert page.browser.execute_script("return document.documentElement.dataset.theme") == theme
         for tab in ("answers", "network", "compare", "files", "layers"):
             page.tab(tab)
-            page.picture(KEPT.get((tab, theme, width), f"{tab}-{theme}-{width}"), width, 1600 if width < 600 else 1000)
+            page.picture(f"{tab}-{theme}-{width}", width, 1700 if width < 600 else 1000)
             assert page.pale() == [], (tab, theme)
         page.click("theme")
 
