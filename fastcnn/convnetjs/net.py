@@ -19,8 +19,8 @@ class Net:
     """A network in ConvNetJS' vocabulary.
 
     Args:
-        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as JSON; None: `makeLayers`
-            or `fromJSON` say later.
+        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as text: JSON, or the lines of
+            a page that make it (they are read, never run). None: `makeLayers` or `fromJSON` say later.
         faithful: also do what ConvNetJS does wrong (docs/convnetjs.md lists it).
         seed: of initial weights, dropout and the order of samples; None: from `fastcnn.set_random_seed`'s source.
 

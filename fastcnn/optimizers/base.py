@@ -170,6 +170,20 @@ class Optimizer(registry.Configurable):
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
 
 
+def offered() -> dict[str, type[Optimizer]]:
+    """{name: class} of all optimizers of this package.
+
+    Example:
+        >>> offered()["SGD"](0.1).learning_rate
+        0.1
+    """
+    from fastcnn import optimizers
+
+    found = {name: getattr(optimizers, name) for name in optimizers.__all__}
+    return {name: cls for name, cls in found.items()
+            if isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer}
+
+
 def get(identifier: Identifier | Optimizer) -> Optimizer:
     """An optimizer from its name, class, configuration or itself.
 
@@ -181,11 +195,7 @@ def get(identifier: Identifier | Optimizer) -> Optimizer:
         >>> fastcnn.optimizers.get("sgd").learning_rate
         0.01
     """
-    from fastcnn import optimizers as o
-
-    offered = [getattr(o, name) for name in o.__all__]
-    known = [cls for cls in offered if isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer]
-    spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
+    spellings = {spelling: cls for name, cls in offered().items() for spelling in (name, name.lower())}
     meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
              "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
     optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)
