@@ -50,7 +50,7 @@ class Settable:
             object.__setattr__(self, name, value)
         elif name in _native(type(self)).config:
             self.reset(**{name: value})
-        elif name in own or hasattr(type(self), name) or type(self) is not _native(type(self)):
+        elif name in own or type(self) is not _native(type(self)):
             object.__setattr__(self, name, value)
         else:
             from fastcnn.hints import did_you_mean

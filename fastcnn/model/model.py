@@ -701,7 +701,7 @@ class Model(Machine):
             found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         else:
             found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
-        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        lost = np.flatnonzero(np.isnan(y).any(axis=tuple(range(1, y.ndim))))
         if len(lost):
             raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
                              f"[{lost[0]}] the first of them")
