@@ -34,6 +34,7 @@ class Settable:
 
     config: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()  # attributes that stay when others are set
+    derived: tuple[str, ...] = ()  # attributes that are made of others
     meant: dict[str, str] = {}  # {an attribute that cannot be set: what it is called here, or what sets it}
 
     def __init_subclass__(cls, **options):
@@ -50,7 +51,7 @@ class Settable:
             object.__setattr__(self, name, value)
         elif name in _native(type(self)).config:
             self.reset(**{name: value})
-        elif name in own or type(self) is not _native(type(self)):
+        elif name in own and name not in self.derived or type(self) is not _native(type(self)):
             object.__setattr__(self, name, value)
         else:
             from fastcnn.hints import did_you_mean
