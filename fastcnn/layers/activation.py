@@ -28,7 +28,6 @@ class Activation(Layer):
     """
 
     config = ("activation",)
-    derived = ("activation",)  # in classes that take something else
 
     def __init__(self, activation: ActivationName, **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)

@@ -293,7 +293,7 @@ class Model(Machine):
         """Refuses a file's name before there is work that would be lost."""
         from fastcnn.io import formats
 
-        formats.writer(path)
+        formats.check(path)
 
     # Compiling
 
