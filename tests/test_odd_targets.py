@@ -37,7 +37,8 @@ def test_weights_of_classes(weight, words):
 
 
 @pytest.mark.parametrize("weights, words", [
-    (np.full(9, np.nan), "nan for sample 0"), (np.full(9, 1e300), "inf for sample 0"), (np.ones((9, 2)), r"Received: shape \(9, 2\)"),
+    (np.full(9, np.nan), "nan for sample 0"), (np.full(9, 1e300), "inf for sample 0"),
+    (np.ones((9, 2)), r"Received: shape \(9, 2\)"),
 ])
 def test_weights_of_samples(weights, words):
     refused(ValueError, words, lambda: model().fit(X, Y, verbose=0, sample_weight=weights))

@@ -58,8 +58,8 @@ def weights(sample_weight, count):
         raise ValueError(f"sample_weight must hold finite numbers. Received: {result[odd]:g} for sample {odd}")
     if count and result.min() < 0:
         odd = int(np.argmin(result))
-        calling.warn(f"sample_weight has numbers below 0, which make the loss of their samples grow, and metrics mean little. "
-                     f"Received: {result[odd]:g} for sample {odd}")
+        calling.warn(f"sample_weight has numbers below 0, which make the loss of their samples grow, and metrics mean "
+                     f"little. Received: {result[odd]:g} for sample {odd}")
     return result
 
 

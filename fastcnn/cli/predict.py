@@ -143,7 +143,8 @@ def _array(model, preparation, path, options):
     try:
         x = np.load(path, allow_pickle=False)
     except (ValueError, EOFError):
-        raise Failure("must hold an array of numbers, as np.save writes it. Received: Python objects, or other bytes") from None
+        raise Failure("must hold an array of numbers, as np.save writes it. Received: Python objects, or other "
+                      "bytes") from None
     if not isinstance(x, np.ndarray):
         raise Failure(f"must hold one array. Received: {type(x).__name__}")
     if x.size == 0:

@@ -54,7 +54,7 @@ def writer(path: Path) -> Any:
 
 
 def check(path: Path) -> None:
-    """Refuses a name before there is work that would be lost: for what `writer` refuses it, or for a package that is missing.
+    """Refuses a name before there is work that would be lost: as `writer` does, or for a package that is missing.
 
     Raises:
         ValueError: an ending that no format has.
