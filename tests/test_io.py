@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastcnn.io
-from fastcnn.io import FileFormatError, load_file, save_file, write_atomically
+from fastcnn.io import FileFormatError, formats, load_file, save_file, write_atomically
 from fastcnn.io.recognize import recognize
 
 DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]
@@ -273,7 +273,7 @@ def test_what_a_file_is_instead(name, tmp_path):
     raw, what = FOREIGN[name]
     (tmp_path / name).write_bytes(raw)
     reads = [load_file, lambda path: load_file(os.fsencode(path), verify=False)]
-    for read in reads if fastcnn.io.formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
+    for read in reads if formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
         with pytest.raises(FileFormatError, match=what) as error:
             read(tmp_path / name)
         words = str(error.value)

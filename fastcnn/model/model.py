@@ -253,7 +253,6 @@ class Model(Machine):
         from fastcnn.model.weights import save_weights
 
         self._need_built()
-        self._check_path(path)
         save_weights(self, path)
 
     def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
