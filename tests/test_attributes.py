@@ -65,6 +65,19 @@ def test_what_would_have_no_effect_is_refused(change, message):
     assert np.array_equal(m.predict(X), before)
 
 
+@pytest.mark.parametrize("owner, name", [("optimizer", "iterations"), ("model", "epochs_seen")])
+@pytest.mark.parametrize("value", [-1, "a", 1.5, None])
+def test_numbers_that_no_file_could_hold(owner, name, value, tmp_path):
+    m = model()
+    found = m.optimizer if owner == "optimizer" else m
+    setattr(found, name, 3)
+    with pytest.raises((TypeError, ValueError), match=f"{name} must be an integer"):
+        setattr(found, name, value)
+    m.save(tmp_path / "m")
+    again = fastcnn.load_model(tmp_path / "m")
+    assert getattr(again.optimizer if owner == "optimizer" else again, name) == 3
+
+
 def test_other_models_change_nothing():
     before = attributes.changes()
     model().fit(X, Y, verbose=0)

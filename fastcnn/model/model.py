@@ -97,6 +97,15 @@ class Model(Machine):
         self._heads = []
 
     @property
+    def epochs_seen(self) -> int:
+        """Epochs of training that are done."""
+        return self._epochs_seen
+
+    @epochs_seen.setter
+    def epochs_seen(self, number: int) -> None:
+        self._epochs_seen = arguments.integer("epochs_seen", number, 0)
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
@@ -194,7 +203,6 @@ class Model(Machine):
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        self._check_path(path)
         if formats.writer(path) is None:
             save_model(self, path, dtype)
         elif dtype != "float32":
