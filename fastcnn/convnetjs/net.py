@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import Sequential, arguments
+from fastcnn import Sequential, arguments, calling
 from fastcnn.convnetjs import building, definitions
 from fastcnn.convnetjs.layers import NetLayer
 from fastcnn.convnetjs.vol import Vol
@@ -15,6 +15,7 @@ from fastcnn.layers import Input
 from fastcnn.typing import Array, ArrayLike, Config
 
 
+@calling.hinting
 class Net:
     """A network in ConvNetJS' vocabulary.
 

@@ -289,7 +289,7 @@ class Machine(BaseModel):
                                  f"{', '.join(layer.name for layer in self.layers)}")
             half.refresh(version)
         for parameter in freed:
-            parameter.value = parameter.value  # restored
+            parameter.array = parameter.array  # restored
         given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})

@@ -97,6 +97,15 @@ class Model(Machine):
         self._heads = []
 
     @property
+    def epochs_seen(self) -> int:
+        """Epochs of training that are done."""
+        return self._epochs_seen
+
+    @epochs_seen.setter
+    def epochs_seen(self, number: int) -> None:
+        self._epochs_seen = arguments.integer("epochs_seen", number, 0)
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
@@ -194,7 +203,6 @@ class Model(Machine):
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        self._check_path(path)
         if formats.writer(path) is None:
             save_model(self, path, dtype)
         elif dtype != "float32":
@@ -253,7 +261,6 @@ class Model(Machine):
         from fastcnn.model.weights import save_weights
 
         self._need_built()
-        self._check_path(path)
         save_weights(self, path)
 
     def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
@@ -293,7 +300,7 @@ class Model(Machine):
         """Refuses a file's name before there is work that would be lost."""
         from fastcnn.io import formats
 
-        formats.writer(path)
+        formats.check(path)
 
     # Compiling
 
@@ -704,7 +711,7 @@ class Model(Machine):
             found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         else:
             found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
-        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        lost = np.flatnonzero(np.isnan(y).any(axis=tuple(range(1, y.ndim))))
         if len(lost):
             raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
                              f"[{lost[0]}] the first of them")
