@@ -1,12 +1,14 @@
 """Builds fastcnn: one extension with the C library in it, and a door to single kernels for tests.
 
 The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the architecture.
-Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors.
+Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors;
+FASTCNN_ABI3=1 makes what serves each later Python, too (a call takes longer, by 0.6 µs: what is built for one's own does not).
 """
 
 import os
 import platform
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
@@ -24,6 +26,14 @@ ISA_FLAGS = {
     "neon": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": ["-mavx512f", "-mfma", "-mf16c"],
+}
+# The limited C API has buffers since 3.11, and is not for free-threaded Pythons.
+ABI3 = (os.environ.get("FASTCNN_ABI3") == "1" and sys.version_info >= (3, 11)
+        and not sysconfig.get_config_var("Py_GIL_DISABLED"))
+MACROS = {  # what NumPy may be asked for: nothing that is old, nothing that pyproject.toml's oldest lacks
+    "NPY_NO_DEPRECATED_API": "NPY_1_7_API_VERSION",
+    "NPY_TARGET_VERSION": "NPY_1_23_API_VERSION",
+    **({"Py_LIMITED_API": "0x030B0000"} if ABI3 else {}),
 }
 DIRECTIVES = {
     "language_level": 3,
@@ -98,7 +108,7 @@ def extension(name):
     headers = glob("csrc/**/*.h", recursive=True) + glob("csrc/**/*.c", recursive=True)
     return Extension(
         f"fastcnn.{name}", [f"fastcnn/{name}.pyx"], include_dirs=["csrc", get_include()], depends=headers,
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], extra_compile_args=["-O2", "-g0"],
+        define_macros=list(MACROS.items()), extra_compile_args=["-O2", "-g0"], py_limited_api=ABI3,
         libraries=[] if os.name == "nt" else ["m"],
     )
 
@@ -109,4 +119,5 @@ setup(
         compiler_directives=DIRECTIVES, build_dir="build/cython",
     ),
     cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )
