@@ -2,7 +2,7 @@
 
 The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the architecture.
 Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors;
-FASTCNN_ABI3=1 makes what serves each later Python, too (a call takes longer, by 0.6 µs: what is built for one's own does not).
+FASTCNN_ABI3=1 makes what serves each later Python, too, as wheels do (its calls take 0.6 µs longer).
 """
 
 import os
