@@ -37,7 +37,7 @@ from benchmarks import (  # noqa: E402
 )
 
 COMMON = {"id", "group", "work", "pass", "batch", "unit", "ours", "quartiles", "windows", "rounds", "peers", "peer", "ratio",
-          "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "isa", "versions", "commit", "took"}
+          "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "caches", "isa", "versions", "commit", "took"}
 
 
 @pytest.fixture
