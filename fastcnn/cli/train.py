@@ -13,6 +13,8 @@ _NETWORKS = {"lenet5": "LeNet-5 on digits", "photos": "a small residual network 
              "alexnet": "AlexNet on photographs of your own, of which there should be thousands",
              "cifar10": "a residual network on CIFAR-10"}
 _ALL, _OWN, _PHOTOGRAPHS = [*_NETWORKS], ["photos", "alexnet"], ["photos", "alexnet", "cifar10"]
+_SIZED = ["lenet5", "alexnet", "cifar10"]
+_MODERN = "width", "dropout", "validation_split"  # options of LeNet-5 that the variant of 1998 has not
 _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("epochs", common.positive, "N", _ALL, "passes over the training set"),
     ("batch-size", common.positive, "N", _ALL, "images per step"),
@@ -33,12 +35,13 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("labels", str, "FILE", _OWN, "classes in the place of class folders: a table, CSV or the like, with a row of "
                                    "image and class for each, or a column of 0 and 1 for each class"),
     ("val-labels", str, "FILE", _OWN, "the same for the images of --val"),
-    ("validation-split", common.part, "X", _OWN, "the part of each class that is held out (0.2)"),
+    ("validation-split", common.part, "X", _ALL, "the part of each class that is held out of the training images (photos, "
+                                                 "alexnet: 0.2, if there are no others to validate on)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
      None, ["lenet5", "alexnet"], "which LeNet-5: with that activation, or as published in 1998, by default trained on "
                                   "single images for 20 epochs at 5e-4; which AlexNet"),
     ("loss", ["map", "mse"], None, ["lenet5"], "of the variant of 1998: maximum a posteriori, or mean squared error"),
-    ("distort", True, None, ["lenet5"], "variant of 1998: move, scale, squeeze and shear the training images by chance"),
+    ("distort", True, None, ["lenet5"], "move, scale, squeeze and shear the training images by chance"),
     ("mixup", common.rate, "X", _PHOTOGRAPHS, "how strongly pairs of images are mixed; 0: not at all"),
     ("lighting", common.rate, "X", ["alexnet"], "how strongly the light changes; 0: not at all"),
     ("initializer", str, "NAME", ["alexnet"], 'of the kernels; "own": the variant\'s own initial values'),
@@ -49,7 +52,8 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("weights", ["cifar10", "none"], None, ["photos"], "what the network starts from: what it learnt from CIFAR-10, or "
                                                        "nothing"),
     ("depth", common.positive, "N", ["cifar10"], "layers of the network: 20, 32, 44, 56 or 110"),
-    ("width", common.rate, "X", ["cifar10"], "factor of all the network's numbers of filters"),
+    ("width", common.rate, "X", _SIZED, "factor of all the network's numbers of filters and inner units"),
+    ("dropout", common.share, "X", _SIZED, "the part of inner units' values that training drops"),
     ("crop", common.positive, "N", ["alexnet"], "pixels of the network's input (the variant's)"),
     ("cache", True, None, ["alexnet"], "keep decoded photographs in memory"),
     ("resume", str, "FILE", _PHOTOGRAPHS, "go on exactly where FILE, which --save named, left off, with its settings"),
@@ -116,8 +120,10 @@ def run(options):
         options.error(f"{network} needs --data: a folder or an archive of photographs")
     if network == "lenet5" and options.data is None and (options.val or options.transpose):
         options.error("--val and --transpose are for digits of --data")
-    if network == "lenet5" and options.variant != "1998" and (options.loss or options.distort):
-        options.error("--loss and --distort are for --variant 1998")
+    if network == "lenet5" and options.variant != "1998" and options.loss:
+        options.error("--loss is for --variant 1998")
+    if network == "lenet5" and options.variant == "1998" and set(_MODERN) & set(given):
+        options.error(f"--{', --'.join(_MODERN).replace('_', '-')} are not for --variant 1998")
     if given.get("data") == "mnist" and network == "lenet5":
         del given["data"]
     common.set_threads(options)
