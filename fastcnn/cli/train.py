@@ -70,9 +70,19 @@ def add(commands):
         description=f"Train a network and evaluate it: {'; '.join(f'{n}, {what}' for n, what in _NETWORKS.items())}. Ctrl-C "
                     "stops early; with --save, what was learnt so far is kept, and on photographs training can go on from "
                     "there.")
-    train.add_argument("network", metavar="NETWORK", choices=_ALL, help=", ".join(_ALL))
-    defaults, groups = {network: _defaults(network) for network in _ALL}, {tuple(_ALL): train}
+    add_recipes(train, _ALL)
+    common.add_threads(train)
+    train.set_defaults(run=run, error=train.error)
+
+
+def add_recipes(command, all_networks, left_out=()):
+    """NETWORK, and the options of their recipes but those left out."""
+    command.add_argument("network", metavar="NETWORK", choices=all_networks, help=", ".join(all_networks))
+    defaults, groups = {network: _defaults(network) for network in all_networks}, {tuple(all_networks): command}
     for option, kind, word, networks, what in _OPTIONS:
+        networks = [network for network in networks if network in all_networks]
+        if option in left_out or not networks:
+            continue
         found = {n: defaults[n].get(_name(option)) for n in networks}
         known = {value for value in found.values() if value is not None and value is not False}
         shown = str(*known) if len(known) == 1 and None not in found.values() else ", ".join(
@@ -82,10 +92,8 @@ def add(commands):
         options = {"choices": kind} if isinstance(kind, list) else {"action": "store_const", "const": True} if kind is True \
             else {"type": kind, "metavar": word}
         if tuple(networks) not in groups:
-            groups[tuple(networks)] = train.add_argument_group(f"of {', '.join(networks)}")
+            groups[tuple(networks)] = command.add_argument_group(f"of {', '.join(networks)}")
         groups[tuple(networks)].add_argument(f"--{option}", help=f"{what} ({shown})" if shown else what, **options)
-    common.add_threads(train)
-    train.set_defaults(run=run, error=train.error)
 
 
 def _name(option):
@@ -105,11 +113,11 @@ def _defaults(network):
             if parameter.default is not parameter.empty}
 
 
-def run(options):
-    """Trains, and prints how it went."""
+def given_to_recipe(options, left_out=()):
+    """{argument: value} of what the command line says to the recipe, in options that are not left out."""
     given, network = {}, options.network
     for option, kind, _, networks, _ in _OPTIONS:
-        value = getattr(options, _name(option))
+        value = None if option in left_out else getattr(options, _name(option), None)
         if value is not None and network not in networks:
             options.error(f"--{option} does not apply to {network}, only to {' and '.join(networks)}")
         if value is not None and isinstance(kind, dict) and value not in kind[network]:
@@ -120,12 +128,18 @@ def run(options):
         options.error(f"{network} needs --data: a folder or an archive of photographs")
     if network == "lenet5" and options.data is None and (options.val or options.transpose):
         options.error("--val and --transpose are for digits of --data")
-    if network == "lenet5" and options.variant != "1998" and options.loss:
+    if network == "lenet5" and options.variant != "1998" and "loss" in given:
         options.error("--loss is for --variant 1998")
     if network == "lenet5" and options.variant == "1998" and set(_MODERN) & set(given):
         options.error(f"--{', --'.join(_MODERN).replace('_', '-')} are not for --variant 1998")
     if given.get("data") == "mnist" and network == "lenet5":
         del given["data"]
+    return given
+
+
+def run(options):
+    """Trains, and prints how it went."""
+    given, network = given_to_recipe(options), options.network
     common.set_threads(options)
     if not _check_files(given, network != "lenet5"):
         given["callbacks"] = [_Gone()]

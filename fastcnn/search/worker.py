@@ -1,0 +1,46 @@
+"""A trial of a search in a process of its own: `python -m fastcnn.search.worker` reads what to train from standard input and
+writes a line of JSON on each epoch, warning and end."""
+
+import json
+import os
+import sys
+import threading
+import warnings
+
+
+def main(lines, tell):
+    """Trains.
+
+    Args:
+        lines: standard input: a line of JSON, and an end when the process that searches has ended, however it did.
+        tell: function of what is to be told, as keyword arguments.
+    """
+    from fastcnn.callbacks import LambdaCallback
+    from fastcnn.search.spaces import recipe
+
+    job = json.loads(lines.readline())
+    threading.Thread(target=_end_with, args=(lines,), daemon=True).start()
+    warnings.showwarning = lambda message, *_, **__: tell(warning=" ".join(str(message).split()))
+    watcher = LambdaCallback(on_epoch_end=lambda epoch, logs: tell(epoch=epoch, value=logs["val_accuracy"]))
+    try:
+        model = recipe(job["network"])(**job["arguments"], verbose=0, callbacks=[watcher]).model
+        if job["save"] is not None:
+            model.metadata["search"] = {"trial": job["trial"], "arguments": job["arguments"]}
+            model.save(job["save"])
+    except Exception as error:  # noqa: BLE001  whatever it is, the search says it
+        tell(error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    else:
+        tell(done=True)
+
+
+def _end_with(lines):
+    """Nobody wants the result any more."""
+    while os.read(lines.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")  # whatever else prints, prints on standard error
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    main(sys.stdin, lambda **told: print(json.dumps(told), file=answers, flush=True))
