@@ -65,8 +65,8 @@ class _Threads(fastcnn.callbacks.Callback):
 
 def test_a_random_search_and_scores(digits):
     x, y = digits[0] / 16, digits[1]
-    search = RandomizedSearchCV(classifier(epochs=4), {"learning_rate": loguniform(1e-4, 1e-2), "batch_size": [16, 32]}, n_iter=3,
-                                cv=2, random_state=0, error_score="raise").fit(x, y)
+    ranges = {"learning_rate": loguniform(1e-4, 1e-2), "batch_size": [16, 32]}
+    search = RandomizedSearchCV(classifier(epochs=4), ranges, n_iter=3, cv=2, random_state=0, error_score="raise").fit(x, y)
     assert search.best_score_ == max(search.cv_results_["mean_test_score"]) > 0.7
     scores = cross_val_score(classifier(), x, y, cv=3)
     assert len(scores) == 3 and scores.min() > 0.85
