@@ -15,9 +15,10 @@ NAMESPACES = (
     "fastcnn.compat.keras.datasets.mnist", "fastcnn.compat.keras.models", "fastcnn.compat.keras.np_utils",
     "fastcnn.compat.keras.preprocessing.image", "fastcnn.constraints", "fastcnn.convnetjs", "fastcnn.datasets",
     "fastcnn.datasets.cifar10", "fastcnn.datasets.cifar100", "fastcnn.datasets.fashion_mnist", "fastcnn.datasets.idx",
-    "fastcnn.datasets.mnist", "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.lab", "fastcnn.layers",
-    "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers", "fastcnn.optimizers.schedules",
-    "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.search", "fastcnn.vis")
+    "fastcnn.datasets.mnist", "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.io.torch", "fastcnn.lab",
+    "fastcnn.layers", "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers",
+    "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.search",
+    "fastcnn.vis")
 SKLEARN = pytest.param("fastcnn.sklearn", marks=pytest.mark.skipif(
     find_spec("sklearn") is None, reason="scikit-learn is not installed"))
 GIVEN = {  # classes that users get, but do not name
