@@ -62,7 +62,7 @@ def run(options):
     if network == "lenet5":
         from fastcnn.cli import main
 
-        test = {name: given[name] for name in ("data", "transpose", "limit") if name in given}
+        test = {name: given[name] for name in ("data", "transpose") if name in given}
         return main(["evaluate", save, *_words({**test, **({"data": given["val"]} if "val" in given else {})})])
     return 0
 
@@ -70,6 +70,7 @@ def run(options):
 def _tell(study, network, given, seconds):
     """What was found, and the command that trains it again."""
     from fastcnn.search.plotting import importances
+    from fastcnn.search.spaces import HELD_OUT
 
     states = [trial.state.name for trial in study.trials]
     print(f"{states.count('COMPLETE')} trials went to their end and {states.count('PRUNED')} were pruned; this call took "
@@ -78,8 +79,10 @@ def _tell(study, network, given, seconds):
     found = importances(study)
     if found:
         print("What mattered: " + ", ".join(f"{name} {100 * part:.0f} %" for name, part in found.items()))
+    if network in HELD_OUT:  # `fastcnn train` need not hold out
+        given = {name: value for name, value in given.items() if name != "validation_split"}
     words = _words({**given, **study.best_trial.user_attrs["arguments"]})
-    print(f"On all training images: {' '.join(['fastcnn', 'train', network, *words])}")
+    print(f"To train so with all images: {' '.join(['fastcnn', 'train', network, *words])}")
 
 
 def _words(arguments):
