@@ -191,7 +191,8 @@ def test_width_and_dropout():
     tight = partial(alexnet, 2, input_shape=(67, 67, 3))
     assert [layer.filters for layer in tight(width=0.3).layers if isinstance(layer, L.Conv2D)] == [28, 76, 116, 116, 76]
     assert tight(width=0.3).count_params() == tight(variant="towers", width=0.3).count_params()
-    for build, rates in ((tight, 2), (partial(tight, variant="towers"), 4), (partial(resnet, 20, cifar=True), 1), (lenet5, 2)):
+    towers, small = partial(tight, variant="towers"), partial(resnet, 20, cifar=True)
+    for build, rates in ((tight, 2), (towers, 4), (small, 1), (lenet5, 2)):
         model = build(dropout=0.25)
         assert [layer.rate for layer in model.layers if isinstance(layer, L.Dropout)] == [0.25] * rates
         assert model.count_params() == build().count_params()
