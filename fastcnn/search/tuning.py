@@ -19,6 +19,8 @@ from fastcnn.threads import get_num_threads
 from fastcnn.typing import Path
 
 _STARTING = 5  # trials that nothing is concluded from
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_WORKER = f"import sys; sys.path.append({_HOME!r}); from fastcnn.search import worker; worker.main()"  # as it is found here
 
 
 class _Died(Exception):
@@ -183,8 +185,10 @@ class _Search:
                     return value
         if self.reason:
             raise _Stopped
-        trial.set_user_attr("error", error or f"its process ended with {process.returncode}")
-        if error:
+        killed = not error and process.returncode < 0
+        error = error or f"its process ended with {process.returncode}"
+        trial.set_user_attr("error", error)
+        if not killed:
             self.stop(RuntimeError(f"trial {trial.number} failed: {error}. Received: {arguments.given(**searched)}"))
             raise _Stopped
         raise _Died
@@ -194,7 +198,7 @@ class _Search:
         """The process of a trial, gone when the block ends; it ends by itself if this one does."""
         threads = str(self.threads)
         process = subprocess.Popen(
-            [sys.executable, "-m", "fastcnn.search.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             start_new_session=True, env={**os.environ, "FASTCNN_NUM_THREADS": threads, "OMP_NUM_THREADS": threads})
         with self.lock:
             self.processes.add(process)

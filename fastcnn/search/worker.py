@@ -1,5 +1,5 @@
-"""A trial of a search in a process of its own: `python -m fastcnn.search.worker` reads what to train from standard input and
-writes a line of JSON on each epoch, warning and end."""
+"""A trial of a search, in a process of its own: reads what to train from standard input, writes a line of JSON on each epoch and
+warning, and at the end."""
 
 import json
 import os
@@ -8,13 +8,14 @@ import threading
 import warnings
 
 
-def main(lines, tell):
-    """Trains.
+def main():
+    """Trains. Standard input is a line of JSON, and ends when the process that searches has ended, however it did."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else prints, prints on standard error
+    _train(sys.stdin, lambda **told: print(json.dumps(told), file=answers, flush=True))
 
-    Args:
-        lines: standard input: a line of JSON, and an end when the process that searches has ended, however it did.
-        tell: function of what is to be told, as keyword arguments.
-    """
+
+def _train(lines, tell):
     from fastcnn.callbacks import LambdaCallback
     from fastcnn.search.spaces import recipe
 
@@ -38,9 +39,3 @@ def _end_with(lines):
     while os.read(lines.fileno(), 1):
         pass
     os._exit(1)
-
-
-if __name__ == "__main__":
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")  # whatever else prints, prints on standard error
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    main(sys.stdin, lambda **told: print(json.dumps(told), file=answers, flush=True))
