@@ -1,5 +1,5 @@
-"""A trial of a search, in a process of its own: reads what to train from standard input, writes a line of JSON on each epoch and
-warning, and at the end."""
+"""A trial of a search in a process of its own: what to train comes from standard input, and what happens is told in lines
+of JSON."""
 
 import json
 import os
