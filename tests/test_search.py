@@ -16,7 +16,7 @@ from fastcnn.cli import main
 from fastcnn.search import PruningCallback, tune
 
 optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
-from fastcnn.search import spaces, tuning  # noqa: E402
+from fastcnn.search import processes, spaces, storage  # noqa: E402
 
 FEW = {"limit": 120, "epochs": 2}
 COMMAND = ["tune", "lenet5", "--limit", "120", "--epochs", "2", "--trials", "6", "--jobs", "2", "--storage", "s.journal"]
@@ -79,7 +79,7 @@ def test_threads_are_shared(monkeypatch):
         seen.append(env["FASTCNN_NUM_THREADS"])
         return subprocess.Popen(*words, env=env, **options)
 
-    monkeypatch.setattr(tuning, "subprocess", type("Own", (), {"Popen": popen, "PIPE": subprocess.PIPE}))
+    monkeypatch.setattr(processes, "subprocess", type("Own", (), {"Popen": popen, "PIPE": subprocess.PIPE}))
     with fastcnn.num_threads(7):
         study = tune("lenet5", trials=3, jobs=3, verbose=False, **FEW)
     assert seen == ["2"] * 3 and len(study.trials) == 3
@@ -95,7 +95,7 @@ def test_a_process_that_dies_is_one_trial(monkeypatch, capsys):
             if Popen.count == 1:
                 self.kill()
 
-    monkeypatch.setattr(tuning.subprocess, "Popen", Popen)
+    monkeypatch.setattr(processes.subprocess, "Popen", Popen)
     study = tune("lenet5", trials=2, **FEW)
     assert states(study) == ["FAIL", "COMPLETE"] and study.best_trial.number == 1
     assert "its process ended with -9" in capsys.readouterr().out
@@ -175,7 +175,7 @@ def test_a_search_goes_on(tmp_path, number, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(COMMAND) == 0
     out = capsys.readouterr().out
-    study = optuna.load_study(study_name="lenet5", storage=tuning._journal("s.journal"))
+    study = storage.study_in("s.journal", "lenet5")
     lost = [t for t in study.trials if t.state.name == "FAIL"]
     again = {t.user_attrs["again"]: t for t in study.trials if "again" in t.user_attrs}
     assert 1 <= len(lost) <= 2 and {t.number for t in lost} == set(again)

@@ -27,10 +27,6 @@ def add(commands):
     search.add_argument("--storage", metavar="FILE",
                         help="Optuna's journal of the search, from which it goes on (tune-NETWORK.journal)")
     search.add_argument("--save", metavar="FILE", help="write the best model to FILE (as --storage, but .safetensors)")
-    search.add_argument("--plot", metavar="FILE",
-                        help="write a plot of the search and of what mattered to FILE, if matplotlib is installed (as "
-                             "--storage, but .png)")
-    search.add_argument("--search-seed", type=common.seed, default=0, metavar="N", help="of the sampler (%(default)s)")
     common.add_overwrite(search)
     common.add_threads(search)
     tune.set_defaults(run=run, error=tune.error)
@@ -48,16 +44,16 @@ def run(options):
     given, network = train.given_to_recipe(options, _FILES), options.network
     storage = options.storage or f"tune-{network}.journal"
     stem = os.path.splitext(storage)[0]
-    save, plot = options.save or f"{stem}.safetensors", options.plot or f"{stem}.png"
+    save, plot = options.save or f"{stem}.safetensors", f"{stem}.png"
     formats.writer(save)
-    goes_on = os.path.exists(storage)
+    goes_on = os.path.exists(storage) and os.path.getsize(storage) > 0
     for path, replaced in (storage, True), (save, goes_on), (plot, goes_on):
         common.check_writable(path, replaced or options.overwrite)
     common.set_threads(options)
     start = perf_counter()
-    study = tune(network, options.trials, options.jobs, storage, save, options.search_seed, **given)
+    study = tune(network, options.trials, options.jobs, storage, save, **given)
     _tell(study, network, given, perf_counter() - start)
-    _plot(study, plot, required=options.plot)
+    _plot(study, plot)
     print(f"Best model saved to {save}")
     if network == "lenet5":
         from fastcnn.cli import main
@@ -96,15 +92,11 @@ def _words(arguments):
     return found
 
 
-def _plot(study, path, required):
+def _plot(study, path):
     from fastcnn.search import plot
 
     try:
-        figure = plot(study)
+        plot(study).savefig(path)
+        print(f"Plotted to {path}")
     except ImportError as error:
-        if required:
-            raise
         warnings.warn(f"no plot: {error}", stacklevel=2)
-        return
-    figure.savefig(path)
-    print(f"Plotted to {path}")
