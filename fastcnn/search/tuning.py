@@ -149,7 +149,7 @@ class _Search:
         trial.set_user_attr("error", error)
         if killed:
             raise _Died
-        self.processes.stop(RuntimeError(f"trial {trial.number} failed: {error}. Received: {arguments.given(**searched)}"))
+        self.processes.stop(RuntimeError(f"trial {trial.number} failed: {error} (with {arguments.given(**searched)})"))
         raise _Stopped
 
     def _ended(self, study, trial):
