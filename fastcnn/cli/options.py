@@ -59,6 +59,11 @@ def words(text):
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def share(text):
+    """A number from 0, below 1."""
+    return _number(float, text, 0, "a number from 0, below 1", 1)
+
+
 def part(text):
     """A number between 0 and 1."""
     return _number(float, text, 1e-9, "a number between 0 and 1", 1)
