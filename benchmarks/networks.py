@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 import fastcnn
-from benchmarks import expected, peers
+from benchmarks import expected, peak, peers
 from benchmarks.jobs import Job, WrongResult, timed
 from fastcnn import reference
 
@@ -161,11 +161,14 @@ def _training(work, model, x, y, loss, name, builder):
 
 
 def _measure(work, stage, batch, settings):
-    return _timed(batch, settings, *contestants(work, stage, batch, settings))
+    sides, missing = contestants(work, stage, batch, settings)
+    return _timed(batch, settings, sides, missing, stage, sides["fastcnn"].func.__self__)
 
 
-def _timed(batch, settings, sides, missing):
-    found = timed(batch, settings.in_turn(sides))
+def _timed(batch, settings, sides, missing, stage, model):
+    sides["fastcnn"]()
+    result, said, _ = peak.beside(sides, *peak.needs(model, stage, batch), settings)
+    found = timed(batch, result) | said
     found["peers"].update(missing)
     sides.clear()
     gc.collect()
@@ -181,7 +184,7 @@ def _measure_half(dtype, batch, settings):
     changes = effect(model, dtype, images[:EFFECT_IMAGES])
     right = reference.softmax(expected.logits(model, images[:2], dtype))
     expected.check_predictions(model.predict_on_batch(images[:max(batch, 2)])[:2], right, f"alexnet, {dtype}", 2e-5)
-    row = _timed(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing)
+    row = _timed(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing, "forward", model)
     return {**row, **changes, "note": f"logits change by {changes['logit_change']:.1e} of the largest, "
                                       f"{changes['same_class']:.1%} of {EFFECT_IMAGES} images keep their class"}
 
