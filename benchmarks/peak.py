@@ -72,11 +72,11 @@ def beside(sides, gflop, gb, settings, ours="fastcnn", others=(), **more):
                     "ceilings": {key: limits[key].amount / times[key].median for key in limits}}, parts
 
 
-def needs(model, stage, batch):
-    """(GFLOP, GB) of a step of a model that has run: products as if computed directly; images, and parameters, which
+def needs(model, call, batch):
+    """(GFLOP, GB) of a model's `predict_on_batch` or `train_on_batch`, which has been called: products as if computed directly; images, and parameters, which
     training also writes, as it reads and writes what the optimizer keeps of them."""
-    plan = model._plans["predict" if stage == "forward" else "train"]
-    moved = 1 if stage == "forward" else 2 + 2 * len(model.optimizer.states)
+    plan = model._plans["predict" if call == "predict_on_batch" else "train"]
+    moved = 2 + 2 * len(model.optimizer.states) if plan.training else 1
     half = {"float16": 2, "int8": 1}.get(model.dense_dtype, 4)
     dense = sum(layer.parameters[0].size for layer in model.layers if isinstance(layer, fastcnn.layers.Dense))
     floats = moved * model.count_params() + batch * int(np.prod(model.input_shape[1:]))

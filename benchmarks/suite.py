@@ -14,6 +14,7 @@ from benchmarks import (
     baseline,
     convnetjs,
     images,
+    imported,
     jobs,
     kernels,
     loaded,
@@ -29,7 +30,7 @@ from fastcnn.engine.processor import processor
 
 RUNS = Path(__file__).parent / "runs"
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
-          (peak, kernels, networks, scaling, loaded, memory, package, mnist, images,
+          (peak, kernels, networks, imported, scaling, loaded, memory, package, mnist, images,
            convnetjs)}
 
 

@@ -115,6 +115,10 @@ cdef class Op:
         cdef unsigned fields = self.fields(PASSES[name])
         return tuple(fc_field_name(i).decode() for i in range(32) if fields >> i & 1)
 
+    def alone(self, str name):
+        """Does a single image take the weights of a pass as they lie, so that none need be packed?"""
+        return bool(self.op.alone >> <int>PASSES[name] & 1)
+
     def passes_on(self, int number):
         """Is the gradient of input `number` that of the output, as it is?"""
         return bool(fc_op_passes_on(&self.op, number))
@@ -214,7 +218,7 @@ cdef class Program:
     cdef Py_ssize_t op_count, phase_count, step_count, scratch_size
     cdef int scratch_threads
     cdef object scratch, seconds
-    cdef dict bound, sizes  # (op, field): the array; floats of its rows, if it has a row for each image
+    cdef dict bound
     cdef char *checked  # of each phase: 0: its bindings are to be looked at; 1: they serve single images; 2: any batch
 
     def __cinit__(self, list ops, list steps, list phases):
@@ -249,7 +253,7 @@ cdef class Program:
                 if fc_op_by_block(&self.ops[<Py_ssize_t>op], PASSES[name]):
                     raise ValueError(f"{ops[op].name} computes its pass {name!r} for the whole batch at once, which a phase in "
                                      f"parts does. Received: phase {i}, in chunks of {chunk} images")
-        self.bound, self.sizes = {}, {}
+        self.bound = {}
         self.program.ops, self.program.io = self.ops, self.io
         self.program.steps, self.program.phases = self.steps, self.phases
         self.program.scratch_size = self.scratch_size
@@ -286,7 +290,6 @@ cdef class Program:
         cdef fc_buf rows
         rows.p = NULL if array is None else <float *>cnp.PyArray_DATA(array)
         rows.size, rows.offset, rows.stride, rows.slots = size, offset, stride, slots
-        self.sizes[op, field] = size
         fc_bind_rows(&self.io[op], number, &rows)
 
     def bind(self, Py_ssize_t op, str field, cnp.ndarray array):
@@ -326,16 +329,6 @@ cdef class Program:
         self.seconds, self.program.timed = seconds, self.step_count
         self.program.seconds = <double *>cnp.PyArray_DATA(seconds) if threads > 0 else NULL
         return seconds
-
-    def bytes(self, Py_ssize_t step, Py_ssize_t batch):
-        """{field: bytes} of the arrays that a step reads or writes on a batch."""
-        if not 0 <= step < self.step_count or batch < 1:
-            raise IndexError((step, batch))
-        cdef int op = self.steps[step].op
-        cdef unsigned fields = fc_needs(&self.ops[op], &self.io[op], self.steps[step].pass_, batch)
-        names = [fc_field_name(i).decode() for i in range(32) if fields >> i & 1]
-        return {name: 4 * batch * self.sizes[op, name] if (op, name) in self.sizes else self.bound[op, name].nbytes
-                for name in names if self.bound.get((op, name)) is not None}
 
     cdef void forget(self):
         """What has been found out about bindings is no longer true."""

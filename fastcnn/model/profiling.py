@@ -17,8 +17,11 @@ from fastcnn.typing import Axes, Figure
 
 _PRODUCTS = "conv2d", "conv2d_transpose", "dense", "rbf"  # ops of which `cost` is multiply-adds, in these passes:
 _PASSES = "forward", "data", "weights"
-_TWICE = {"mask": {"dy"}, "update": {"w", "state[0]", "state[1]", "state[2]"}}  # read and written: counted twice
-_TWICE["weights"] = _TWICE["update"]  # of wide dense layers, which take the optimizer's step on the way
+_ROWS = {"x": "in_size", "dx": "in_size"} | dict.fromkeys(("y", "dy", "x2", "dx2"), "out_size")  # of each sample
+_ARRAYS = {"w": "w_size", "dw": "w_size", "b": "b_size", "db": "b_size", "packed": "packed_size",
+           "packed_t": "packed_t_size", "half": "half_size", "scales": "scales_size"}
+_ARRAYS |= dict.fromkeys(_STATES := ("state[0]", "state[1]", "state[2]"), "w_size")
+_TWICE = {"mask": {"dy"}, "update": {"w", *_STATES}}  # read and written
 _LEAST = 3  # runs
 _MULTIPLE = ("B", 1), ("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30)
 
@@ -185,10 +188,9 @@ def _steps(plan, n, seconds, limits):
     """A dictionary for each step of the program."""
     phases = [(number, parts) for number, (_, count, parts, _) in enumerate(plan.phases) for _ in range(count)]
     ops, found = _ops_of(plan), []
-    for place, ((i, name), spent, (phase, parts), gflop) in enumerate(zip(plan.steps, seconds, phases, products(plan, n))):
-        op, fields = ops[i], plan.program.bytes(place, n)
-        size = sum(amount * (1 + (field in _TWICE.get(name, ()))) for field, amount in fields.items())
-        at_once = size if parts else sum(plan.program.bytes(place, min(plan.chunk, n)).values())
+    for (i, name), spent, (phase, parts), gflop in zip(plan.steps, seconds, phases, products(plan, n)):
+        op, size = ops[i], _bytes(plan, i, name, n)
+        at_once = size if parts else _bytes(plan, i, name, min(plan.chunk, n))
         least = {"arithmetic": gflop / limits.gflops, "memory": 1e-9 * size / limits.bandwidth(at_once)}
         binds = max(least, key=least.get)
         found.append({
@@ -203,6 +205,24 @@ def products(plan, n):
     """GFLOP of each step on n samples, as if computed directly; 0 where sums of products are not what takes time."""
     ops = _ops_of(plan)
     return [2e-9 * ops[i].cost * n if ops[i].name in _PRODUCTS and name in _PASSES else 0.0 for i, name in plan.steps]
+
+
+def _bytes(plan, i, name, n):
+    """How many bytes a pass of an op must read and write for n samples: of each array once, or twice if it does both."""
+    op = _ops_of(plan)[i]
+    total = sum(_size(plan, op, field, n) * (1 + (field in _TWICE.get(name, ()))) for field in op.needs(name))
+    if name == "weights" and i in plan.inside:  # the optimizer's step is taken on the way, and no gradient is written or read
+        total += _bytes(plan, plan.inside[i], "update", n) - 2 * 4 * op.w_size
+    return total
+
+
+def _size(plan, op, field, n):
+    """Bytes of an op's array."""
+    if field == "partial":
+        return 4 * op.partial_size * -(-n // plan.chunk)
+    if field in _ROWS:
+        return 4 * n * getattr(op, _ROWS[field])
+    return 4 * getattr(op, _ARRAYS[field]) if field in _ARRAYS else 0  # others are small
 
 
 def _ops_of(plan):
