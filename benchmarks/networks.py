@@ -165,8 +165,8 @@ def _measure(work, stage, batch, settings):
 
 
 def in_turn(batch, settings, sides, missing):
-    """A row of contestants that are timed in turn, and of why others cannot; "fastcnn" is a call of one of a model's methods,
-    `predict_on_batch` or `train_on_batch`."""
+    """A row of contestants that are timed in turn, and of why others cannot; "fastcnn" calls a model's `predict_on_batch` or
+    `train_on_batch`."""
     ours = sides["fastcnn"]
     ours()
     result, said, _ = peak.beside(sides, *peak.needs(ours.func.__self__, ours.func.__name__, batch), settings)

@@ -73,8 +73,8 @@ def beside(sides, gflop, gb, settings, ours="fastcnn", others=(), **more):
 
 
 def needs(model, call, batch):
-    """(GFLOP, GB) of a model's `predict_on_batch` or `train_on_batch`, which has been called: products as if computed directly; images, and parameters, which
-    training also writes, as it reads and writes what the optimizer keeps of them."""
+    """(GFLOP, GB) of a model's `predict_on_batch` or `train_on_batch`, which has been called: products as if computed
+    directly; images, and parameters, which training also writes, as it reads and writes what the optimizer keeps of them."""
     plan = model._plans["predict" if call == "predict_on_batch" else "train"]
     moved = 2 + 2 * len(model.optimizer.states) if plan.training else 1
     half = {"float16": 2, "int8": 1}.get(model.dense_dtype, 4)

@@ -33,7 +33,8 @@ def _measure(work, stage, batch, settings):
     counts = thread_counts()
     try:
         call()
-        result, said, _ = peak.beside({count: call for count in counts}, *peak.needs(model, call.func.__name__, batch), settings, before,
+        needs = peak.needs(model, call.func.__name__, batch)
+        result, said, _ = peak.beside({count: call for count in counts}, *needs, settings, before,
                                       before={count: partial(fastcnn.set_num_threads, count) for count in counts})
     finally:
         fastcnn.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""The command `fastcnn`: train, evaluate, predict, classify, convert, summary, lab, profile, bench, info. A file per command.
+"""The command `fastcnn`: train, evaluate, predict, classify, convert, summary, lab, profile, bench, info. A file each.
 
 Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by
 SIGHUP).

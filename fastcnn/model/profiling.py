@@ -211,7 +211,7 @@ def _bytes(plan, i, name, n):
     """How many bytes a pass of an op must read and write for n samples: of each array once, or twice if it does both."""
     op = _ops_of(plan)[i]
     total = sum(_size(plan, op, field, n) * (1 + (field in _TWICE.get(name, ()))) for field in op.needs(name))
-    if name == "weights" and i in plan.inside:  # the optimizer's step is taken on the way, and no gradient is written or read
+    if name == "weights" and i in plan.inside:  # the optimizer's step is taken on the way, the gradient not kept
         total += _bytes(plan, plan.inside[i], "update", n) - 2 * 4 * op.w_size
     return total
 
@@ -252,7 +252,6 @@ def _words(op):
 
 
 def _algorithm(op, name):
-    if op.name.startswith("conv2d") and name in _PASSES:
-        return op.algorithm(name)
-    return ", ".join(word for word, is_so in (("lanes", op.lanes), ("wide", op.wide), (op.format, op.format != "float32"))
-                     if is_so)
+    one_of_several = op.name.startswith("conv2d") and name in _PASSES
+    words = (op.algorithm(name), one_of_several), ("lanes", op.lanes), ("wide", op.wide), (op.format, op.format != "float32")
+    return ", ".join(word for word, is_so in words if is_so)
