@@ -62,7 +62,7 @@ def beside(sides, gflop, gb, settings, ours="fastcnn", others=(), **more):
         ({name: Timing} of the contestants, what a row says of ceilings, {ceiling: part of it}).
     """
     needs = {"fma": gflop, copy_of(1e9 * gb): gb}
-    name = max(needs, key=lambda key: needs[key] / rate(key, settings))
+    name = max(needs, key=lambda key: needs[key] and needs[key] / rate(key, settings))
     limits = {key: contestant(key, settings) for key in (name, *others)}
     result = settings.in_turn({**sides, **{key: limit.call for key, limit in limits.items()}}, **more)
     times = {key: result.pop(key) for key in limits}

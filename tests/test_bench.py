@@ -28,6 +28,7 @@ from benchmarks import (  # noqa: E402
     loaded,
     mnist,
     networks,
+    peak,
     peers,
     report,
     steps,
@@ -40,10 +41,15 @@ COMMON = {"id", "group", "work", "pass", "batch", "unit", "ours", "quartiles", "
           "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "isa", "versions", "commit", "took"}
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    """Settings with which a row takes next to no time."""
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Nothing is measured here: no pause between contestants."""
     monkeypatch.setattr(timing, "SETTLE", 0.001)
+
+
+@pytest.fixture
+def tiny():
+    """Settings with which a row takes next to no time."""
     return jobs.Settings(windows=1, window=0.001, most=1, seeds=1, epochs=1, digits=320)
 
 
@@ -381,6 +387,7 @@ def test_list(main):
 
 def test_command(main, tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "is_watched", lambda: False)  # every window counts, whatever else runs here
+    monkeypatch.setattr(timing, "calls", lambda call, window: (1, 0.001))
     found, known = tmp_path / "rows.jsonl", tmp_path / "baseline.json"
     code, out, err = main("bench", "--quick", "--only", "kernels/odd.dense.one_weight", "--json", found, "--threads", 1)
     assert code == 0 and err == "" and "odd.dense.one_weight.forward.128" in out
@@ -389,9 +396,46 @@ def test_command(main, tmp_path, monkeypatch):
     assert main("bench", "--from", found, "--update-baseline", known)[0] == 0
     code, out, _ = main("bench", "--from", found, "--baseline", known)
     assert code == 0 and "3 figures compared, 0 fell" in out
-    known.write_text(json.dumps({rows[0]["id"]: {"part of fma": 9.0}}))
+    part = f"part of {rows[0]['ceiling']}"
+    known.write_text(json.dumps({rows[0]["id"]: {part: 9.0}}))
     code, out, _ = main("bench", "--from", found, "--baseline", known)
-    assert code == 1 and f"{rows[0]['id']}, part of fma: 9 →" in out
+    assert code == 1 and f"{rows[0]['id']}, {part}: 9 →" in out
+
+
+def test_official_runs_are_kept(main, tmp_path, monkeypatch):
+    """A file for each machine; of several runs a row's last figure counts."""
+    monkeypatch.setattr(suite, "RUNS", tmp_path / "runs")
+    for _ in range(2):
+        assert main("bench", "--only", "package/installed", "--keep")[0] == 0
+    file, = (tmp_path / "runs").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(lines) == 2 and all(line["run"] and "caches" in line and "family" in line for line in lines)
+    assert re.fullmatch(r"[a-z0-9-]+\.jsonl", file.name) and suite.read(file) == lines[1:]
+
+
+def test_rows_are_a_part_of_the_ceiling_that_binds(tiny, monkeypatch):
+    """Multiply-adds of what computes much for its bytes; a copy of what moves much."""
+    convolution, = rows_of(tiny, "kernels/alexnet.conv3.forward")
+    plain, = rows_of(tiny, "kernels/lenet5.tanh1.forward")
+    network, = rows_of(tiny, "networks/lenet5.training.128")
+    assert convolution["ceiling"] == network["ceiling"] == "fma" and plain["ceiling"].startswith("copy.")
+    assert convolution["gflops"] > 0 and network["gflops"] > 0 and plain["gbs"] > 0
+    for row in convolution, plain, network:
+        assert row["of_ceiling"] > 0 and row["ceilings"][row["ceiling"]] > 0
+    assert "of fma" in "".join(text.row_lines(network))
+
+
+def test_no_ceiling_is_below_what_sgemm_reaches(tiny, monkeypatch):
+    """Of all that multiplies and adds the quickest is the ceiling."""
+    order = []
+
+    def in_turn(contestants, **more):
+        order.append(list(contestants))
+        return {name: timing.Timing([(0.01 if name == "sgemm" else 1.0, 0.0)]) for name in contestants}
+
+    monkeypatch.setattr(jobs.Settings, "in_turn", lambda self, contestants, **more: in_turn(contestants, **more))
+    assert peak.contestant("fma", tiny).variant == "sgemm"
+    assert {name.split(",")[0] for name in order[0]} == {"sgemm", *fastcnn._ops.usable_isas()[-2:]}
 
 
 def test_rows_on_standard_output_are_nothing_but_json(main):
@@ -403,7 +447,8 @@ def test_rows_on_standard_output_are_nothing_but_json(main):
 @pytest.mark.parametrize("words, error", [
     (["--only", "nothing"], "no row is called so"),
     (["--peers", "nothing"], "Received: nothing"),
-    (["--update-baseline", "--quick"], "no --quick"),
+    (["--update-baseline", "--quick"], "no --quick"), (["--keep", "--batch", "3"], "no --quick and no --batch"),
+    (["--from", "missing.jsonl", "--keep"], "no --keep"),
     (["--baseline", "missing.json", "--only", "peak/fma"], "missing.json"),
     (["--from", "missing.jsonl"], "missing.jsonl"),
     (["--json", "missing/rows.jsonl"], "cannot write"),

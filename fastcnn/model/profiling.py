@@ -124,7 +124,8 @@ def profile(model, x, y, seconds):
     threads = get_num_threads()
     if y is None:
         xs = model._dense(x)
-        n, plan = _samples(xs), _forward_plan(model, len(xs[0]))
+        n = _samples(xs)
+        plan = _forward_plan(model, n)
         ys = [np.empty((n, plan.network.sizes[value]), np.float32) for value in plan.network.outputs]
 
         def run():
@@ -132,7 +133,8 @@ def profile(model, x, y, seconds):
     else:
         model = copy.deepcopy(model)
         arrays, sparse = model._one_batch(x, y, None, learn=True)
-        n, plan = _samples(arrays), model._plan("train", max(1, len(arrays[0])), sparse)
+        n = _samples(arrays)
+        plan = model._plan("train", n, sparse)
 
         def run():
             model._run(plan, n, arrays, threads)
@@ -142,7 +144,7 @@ def profile(model, x, y, seconds):
     steps = _steps(plan, n, of_steps, limits) + _calls(plan, of_calls)
     whole = sum(step["seconds"] for step in steps)
     for step in steps:
-        step["share"] = step["seconds"] / whole if whole else 0.0
+        step["share"] = step["seconds"] / whole
     return Profile({
         "model": model.name, "training": y is not None, "batch": n, "threads": threads, "isa": _ops.active_isa(),
         "runs": runs, "seconds": best, "images_per_second": n / best, "processor": processor(),
@@ -159,7 +161,7 @@ def _forward_plan(model, n):
     """A plan of its own: those that `predict` keeps run on undisturbed."""
     if model._half_dtype is not None:
         model._make_half()
-    return model._new_plan("predict", max(1, n), (False,) * len(model.outputs), model._half)
+    return model._new_plan("predict", n, (False,) * len(model.outputs), model._half)
 
 
 def _measured(plan, run, threads, longest):
@@ -185,19 +187,20 @@ def _measured(plan, run, threads, longest):
 
 
 def _steps(plan, n, seconds, limits):
-    """A dictionary for each step of the program."""
+    """A dictionary for each step of the program that was run."""
     phases = [(number, parts) for number, (_, count, parts, _) in enumerate(plan.phases) for _ in range(count)]
     ops, found = _ops_of(plan), []
     for (i, name), spent, (phase, parts), gflop in zip(plan.steps, seconds, phases, products(plan, n)):
+        if not spent:  # weights that have not changed are not packed again
+            continue
         op, size = ops[i], _bytes(plan, i, name, n)
         at_once = size if parts else _bytes(plan, i, name, min(plan.chunk, n))
         least = {"arithmetic": gflop / limits.gflops, "memory": 1e-9 * size / limits.bandwidth(at_once)}
         binds = max(least, key=least.get)
         found.append({
             "phase": phase, "layer": _layer(plan, i), "op": _words(op), "pass": name, "algorithm": _algorithm(op, name),
-            "seconds": spent, "gflops": gflop / spent if gflop and spent else None, "bytes": size,
-            "gbs": 1e-9 * size / spent if spent else None, "ceiling": binds,
-            "of_ceiling": least[binds] / spent if spent else None})
+            "seconds": spent, "gflops": gflop / spent if gflop else None, "bytes": size, "gbs": 1e-9 * size / spent,
+            "ceiling": binds, "of_ceiling": least[binds] / spent})
     return found
 
 
