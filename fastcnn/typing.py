@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     from fastcnn.images.distortion import Distortion as Distortion
     from fastcnn.images.preparation import Preparation as Preparation
     from fastcnn.model.model import Model as Model
-    from fastcnn.model.profiling import Profile as Profile
+    from fastcnn.model.profile import Profile as Profile
     from fastcnn.model.sequential import Sequential as Sequential
     from fastcnn.model.watching import Watched as Watched
     from fastcnn.model.weights import LoadedWeights as LoadedWeights

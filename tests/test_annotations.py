@@ -19,7 +19,7 @@ NAMESPACES = (
     "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.vis")
 GIVEN = {  # classes that users get, but do not name
     "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"],
-    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.profiling": ["Profile"],
+    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.profile": ["Profile"],
     "fastcnn.model.watching": ["Seen", "Watched"],
     "fastcnn.reference.compare": ["Comparison"], "fastcnn.recipes.digits": ["Digits"]}
 SPECIAL = {f"__{name}__" for name in "add call enter exit getitem init iter len mul next sub".split()}

@@ -415,7 +415,7 @@ def test_official_runs_are_kept(main, tmp_path, monkeypatch):
 
 def test_rows_are_a_part_of_the_ceiling_that_binds(tiny, monkeypatch):
     """Multiply-adds of what computes much for its bytes; a copy of what moves much."""
-    convolution, = rows_of(tiny, "kernels/alexnet.conv3.forward")
+    convolution, = rows_of(tiny, "kernels/lenet5.conv2.forward")
     plain, = rows_of(tiny, "kernels/lenet5.tanh1.forward")
     network, = rows_of(tiny, "networks/lenet5.training.128")
     assert convolution["ceiling"] == network["ceiling"] == "fma" and plain["ceiling"].startswith("copy.")

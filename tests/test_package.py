@@ -64,7 +64,7 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
     "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
     "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference",
-    "fastcnn.model.profiling", "fastcnn.model.summary", "fastcnn.vis",
+    "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]

@@ -90,7 +90,8 @@ def test_products_and_bytes_are_those_of_the_layers():
     assert found["b", "data"]["gflops"] > 0 and found["", "update"]["gflops"] is None
     assert 4 * (k * m + n * (k + m)) <= found["a", "forward"]["bytes"] <= 8 * (k * m + n * (k + m))
     parameters = model.count_params()
-    assert found["", "update"]["bytes"] == 4 * 5 * parameters, "weights and velocity read and written, gradients read"
+    update = found["", "update"]["bytes"] / (4 * 5)  # weights and velocity read and written, gradients read
+    assert parameters <= update < parameters + 4 * 64, "each array begins at a line of the cache"
 
 
 def test_the_ceiling_that_binds(lenet, monkeypatch):
