@@ -96,8 +96,8 @@ def measured(threads, isa):
     What multiplies and adds most counts, on one thread or on all: a processor's clock, and what others do, change."""
     threads = min(threads, os.cpu_count() or 1)
     gflops = max(_best(*multiply_adds(isa, count), count) for count in {1, threads})
-    copies = {}
-    for name, size in COPIES.items():
+    copies, most = {}, 0.0
+    for name, size in reversed(COPIES.items()):  # what is slower than larger arrays was disturbed
         loops, amount = copying(size, threads)
-        copies[name] = max(_best(loop, amount, threads) for loop in loops)
+        copies[name] = most = max(most, *(_best(loop, amount, threads) for loop in loops))
     return Ceilings(gflops, copies)

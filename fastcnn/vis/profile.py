@@ -51,7 +51,7 @@ def profile(profile: Profile | Mapping[str, Any], limit: int = 40, ax: Axes | No
     axes.set_yticks(range(len(bars)), [label for label, *_ in bars])
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, 1.28 * max((1e3 * seconds for _, seconds, _ in bars), default=1) or 1)
+    axes.set_xlim(0, 1.35 * max((1e3 * seconds for _, seconds, _ in bars), default=1) or 1)
     axes.set_xlabel("milliseconds of processor time")
     axes.set_title(f"{cut(found['model'], 24)}, {'training' if found['training'] else 'forward'}, batch {found['batch']}, "
                    f"{found['threads']} thread{'s' * (found['threads'] > 1)}: {short(1e3 * found['seconds'])} ms")
