@@ -7,6 +7,7 @@ import argparse
 
 import fastcnn
 from benchmarks import networks
+from fastcnn.model import profiling
 
 
 def profile(work, training=False, batch=32, threads=1, seconds=10, **options):
@@ -15,6 +16,22 @@ def profile(work, training=False, batch=32, threads=1, seconds=10, **options):
     x, y = networks.batch_of(model, batch)
     with fastcnn.num_threads(threads):
         return model.profile(x, y if training else None, seconds)
+
+
+def plan_of(model, batch, training, threads):
+    """(a plan for a batch of the suite's images, a call that runs it)."""
+    x, y = networks.batch_of(model, batch)
+    if training:
+        networks.compiled(model)
+    with fastcnn.num_threads(threads):
+        plan, _, run = profiling.prepared(model, x, y if training else None)
+    return plan, run
+
+
+def seconds_of(plan, run, threads, longest):
+    """(the quickest processor time of each step, the quickest run, how many there were), in so many seconds."""
+    runs, best, of_steps, _ = profiling.watched(plan, run, threads, longest)
+    return of_steps, best, runs
 
 
 def main():

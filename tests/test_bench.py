@@ -497,6 +497,20 @@ def test_a_report(main, tmp_path):
 # Steps
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_steps_of_a_network(training):
+    """Every step has a time; a program that is no longer watched leaves the array alone."""
+    plan, run = steps.plan_of(networks.network("lenet5"), 9, training, 2)
+    seconds, best, runs = steps.seconds_of(plan, run, 2, 0)
+    assert runs == 3 and best > 0 and seconds.shape == (len(plan.steps),) and (seconds >= 0).all()
+    watched = plan.program.watch(1)
+    with pytest.raises(ValueError, match="2"):
+        plan.program.run(9, 2)
+    ended = plan.program.watch(0)
+    plan.program.run(9, 2)
+    assert not watched.any() and ended.shape[0] == 0
+
+
 def test_steps_are_printed(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["steps", "lenet5", "--batch", "2", "--seconds", "0"])
     steps.main()

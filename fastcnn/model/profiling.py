@@ -22,28 +22,12 @@ _LEAST = 3  # runs
 
 
 def profile(model, x, y, seconds):
-    """The `Profile` of a batch: forward, or with y a step of training, on a copy."""
+    """The `Profile` of a batch: forward, or with y a step of training."""
     threads = get_num_threads()
-    if y is None:
-        xs = model._dense(x)
-        n = _samples(xs)
-        plan = _forward_plan(model, n)
-        ys = [np.empty((n, plan.network.sizes[value]), np.float32) for value in plan.network.outputs]
-
-        def run():
-            model._forward(plan, xs, ys, threads)
-    else:
-        model = copy.deepcopy(model)
-        arrays, sparse = model._one_batch(x, y, None, learn=True)
-        n = _samples(arrays)
-        plan = model._plan("train", n, sparse)
-
-        def run():
-            model._run(plan, n, arrays, threads)
-
-    runs, best, of_steps, of_calls = _measured(plan, run, threads, seconds)
+    plan, n, run = prepared(model, x, y)
+    runs, best, of_steps, of_calls = watched(plan, run, threads, seconds)
     limits = measured(threads, _ops.active_isa())
-    steps = _steps(plan, n, of_steps, limits) + _calls(plan, of_calls)
+    steps = _steps(plan, n, of_steps.tolist(), limits) + _calls(plan, of_calls)
     whole = sum(step["seconds"] for step in steps)
     for step in steps:
         step["share"] = step["seconds"] / whole
@@ -51,6 +35,23 @@ def profile(model, x, y, seconds):
         "model": model.name, "training": y is not None, "batch": n, "threads": threads, "isa": _ops.active_isa(),
         "runs": runs, "seconds": best, "images_per_second": n / best, "processor": processor(),
         "ceilings": {"arithmetic": limits.gflops, **limits.copies}, "steps": steps})
+
+
+def prepared(model, x, y):
+    """(a plan of its own for a batch, forward, or with y for a step of training of a copy of the model; samples; a call that
+    runs it)."""
+    threads = get_num_threads()
+    if y is None:
+        xs = model._dense(x)
+        n = _samples(xs)
+        plan = _forward_plan(model, n)
+        ys = [np.empty((n, plan.network.sizes[value]), np.float32) for value in plan.network.outputs]
+        return plan, n, lambda: model._forward(plan, xs, ys, threads)
+    twin = copy.deepcopy(model)
+    arrays, sparse = twin._one_batch(x, y, None, learn=True)
+    n = _samples(arrays)
+    plan = twin._plan("train", n, sparse)
+    return plan, n, lambda: twin._run(plan, n, arrays, threads)
 
 
 def _samples(arrays):
@@ -66,9 +67,9 @@ def _forward_plan(model, n):
     return model._new_plan("predict", n, (False,) * len(model.outputs), model._half)
 
 
-def _measured(plan, run, threads, longest):
-    """(runs, seconds of the quickest, processor time of each step, of each call into Python), of the quickest run of each:
-    half of the time nobody looks at steps, which costs a little."""
+def watched(plan, run, threads, longest):
+    """(runs, seconds of the quickest; processor time of each step, an array, and of each call into Python, the quickest of
+    each). Half of the time nobody looks at steps, which costs a little."""
     run()
     best, runs, start = float("inf"), 0, perf_counter()
     while runs < _LEAST or perf_counter() - start < longest / 2:
@@ -85,12 +86,12 @@ def _measured(plan, run, threads, longest):
         count += 1
     plan.program.watch(0)
     plan.called = None
-    return runs, best, of_steps.tolist(), of_calls
+    return runs, best, of_steps, of_calls
 
 
 def _steps(plan, n, seconds, limits):
     """A dictionary for each step of the program that was run."""
-    phases = [(number, parts) for number, (_, count, parts, _) in enumerate(plan.phases) for _ in range(count)]
+    phases = [(number, parts) for number, (_, count, parts, *_) in enumerate(plan.phases) for _ in range(count)]
     ops, found = _ops_of(plan), []
     for (i, name), spent, (phase, parts), gflop in zip(plan.steps, seconds, phases, products(plan, n)):
         if not spent:  # weights that have not changed are not packed again
