@@ -78,8 +78,9 @@ class Job:
 @lru_cache
 def machine():
     """What a row says of where it was measured."""
-    return {"cpu": processor.described(), "caches": processor.caches(), "isa": fastcnn._ops.active_isa(),
-            "compiler": fastcnn._ops.compiler(), "commit": _commit(),
+    cpu = processor.facts()
+    return {"cpu": processor.described(), "family": cpu["family"], "caches": cpu["caches"],
+            "isa": fastcnn._ops.active_isa(), "compiler": fastcnn._ops.compiler(), "commit": _commit(),
             "versions": {"python": platform.python_version(), "fastcnn": fastcnn.__version__, **_versions()}}
 
 

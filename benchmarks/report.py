@@ -104,7 +104,8 @@ def _table(rows):
             continue
         beside = f"{row['of_ceiling']:.0%} of {row['ceiling']}" if row.get("of_ceiling") is not None else ""
         if row["ratio"] is not None:
-            beside = f"{text.number(row['ratio'])}× {html.escape(row['peer'])}{_range(row['ratio_quartiles'])}"
+            times = f"{text.number(row['ratio'])}× {html.escape(row['peer'])}{_range(row['ratio_quartiles'])}"
+            beside = "<br>".join(filter(None, (times, beside)))
         others = "<br>".join(html.escape(f"{name} {text.number(peer['value'])}" if "error" not in peer
                                          else f"{name}: {peer['error']}") for name, peer in row["peers"].items())
         ours = f"{text.number(row['ours'])} {row['unit']}{_range(row['quartiles'])}"

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path("/")
 _NAME = ("model name", "Hardware", "machdep.cpu.brand_string")
@@ -26,6 +27,21 @@ _FILES = ("level", "type", "size", "shared_cpu_list")
 _CACHES = {"L1 data": "l1dcachesize", "L1 instructions": "l1icachesize", "L2": "l2cachesize", "L3": "l3cachesize"}  # macOS
 
 
+def facts() -> dict[str, Any]:
+    """{"name", "count" of CPUs, "family": {"family", "model", …}, "caches": {"L1d": bytes, "L2" …}}, as far as is told.
+
+    Example:
+        >>> from fastcnn import processor
+        >>> sorted(processor.facts())
+        ['caches', 'count', 'family', 'name']
+    """
+    told = _facts()
+    name = next((told[key] for key in _NAME if key in told), platform.processor() or platform.machine())
+    family = {word: told[key] for word, keys in _FAMILY.items() for key in keys if key in told}
+    sizes = {name.replace(" data", "d"): kilobytes * 1024 for name, kilobytes, _ in _caches() if "instructions" not in name}
+    return {"name": name, "count": os.cpu_count() or 1, "family": family, "caches": sizes}
+
+
 def described() -> str:
     """Name, family and number of CPUs.
 
@@ -34,10 +50,8 @@ def described() -> str:
         >>> processor.described()  # doctest: +SKIP
         'Intel(R) Xeon(R) Processor @ 2.80GHz, family 6, model 106, stepping 6, 2 CPUs'
     """
-    facts = _facts()
-    name = next((facts[key] for key in _NAME if key in facts), platform.processor() or platform.machine())
-    family = [f"{word} {facts[key]}" for word, keys in _FAMILY.items() for key in keys if key in facts]
-    return ", ".join([name, *family, _cpus(os.cpu_count() or 1)])
+    found = facts()
+    return ", ".join([found["name"], *map(" ".join, found["family"].items()), _cpus(found["count"])])
 
 
 def caches() -> str:
@@ -48,9 +62,8 @@ def caches() -> str:
         >>> processor.caches()  # doctest: +SKIP
         'L1 data 48 KB, L1 instructions 32 KB, L2 1.25 MB, L3 48 MB (of 2 CPUs)'
     """
-    found = _caches_of_macos() if sys.platform == "darwin" else _caches_of_linux()
     return ", ".join(f"{name} {_size(kilobytes)}{f' (of {_cpus(sharing)})' if sharing > 1 else ''}"
-                     for name, kilobytes, sharing in found)
+                     for name, kilobytes, sharing in _caches())
 
 
 def _facts():
@@ -67,6 +80,10 @@ def _facts():
     return {word.strip(): value.strip() for word, value in pairs if value.strip()}
 
 
+def _caches():
+    return _caches_of_macos() if sys.platform == "darwin" else _caches_of_linux()
+
+
 def _caches_of_linux():
     """(name, kilobytes, how many CPUs share it) of each."""
     found = []
@@ -81,8 +98,8 @@ def _caches_of_linux():
 
 
 def _caches_of_macos():
-    facts = _facts()
-    sizes = {name: facts.get(f"hw.perflevel0.{word}") or facts.get(f"hw.{word}") or "0" for name, word in _CACHES.items()}
+    told = _facts()
+    sizes = {name: told.get(f"hw.perflevel0.{word}") or told.get(f"hw.{word}") or "0" for name, word in _CACHES.items()}
     return [(name, int(size) // 1024, 1) for name, size in sizes.items() if int(size)]
 
 

@@ -65,7 +65,8 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
     "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
     "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.processor", "fastcnn.recipes",
-    "fastcnn.reference", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn", "fastcnn.vis",
+    "fastcnn.reference", "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn",
+    "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]

@@ -50,6 +50,7 @@ class Plan:
         self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
         self.optimizer, self.items, self.moving = optimizer, items, moving
         self.packed = None  # the version of the parameters that the packed copies were made of
+        self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
         self.lock = threading.Lock()
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
         network = attach(fuse(network, not self.backward), losses, sparse or (False,) * len(losses), wanted)
@@ -351,7 +352,7 @@ class Plan:
             if phase > first:
                 self.program.run(batch, threads, first, phase - first)
                 first = phase
-            python_calls.CALLS[kind](self, i, batch)
+            python_calls.call(self, kind, i, batch)
         self.program.run(batch, threads, first)
         if self.training:
             for constraint, weights in self.constraints:

@@ -29,6 +29,7 @@ from fastcnn.typing import (
     LoadedWeights,
     Optimizer,
     Path,
+    Profile,
     Sequential,
     Watched,
 )
@@ -600,6 +601,35 @@ class Model(Machine):
         self._seen = tuple(dict.fromkeys(names))
         self._plans.pop("train", None)
         return Watched(self)
+
+    def profile(self, x: Data, y: Arrays = None, seconds: float = 1.0) -> Profile:
+        """Where the time of a batch goes: of each step of each layer its time, its speed, how much memory it moves, by which
+        algorithm, and what part of the machine's limits that is (docs/profile.md).
+
+        Args:
+            x: the samples of one batch.
+            y: their targets: a step of training is looked at, on a copy of the model, which stays as it is. None: the
+                forward pass, as `predict` makes it.
+            seconds: for so long the batch is run again and again; the quickest run counts. The machine's limits are
+                measured once in a process, in some two seconds more.
+
+        Returns:
+            Profile: `print` shows a table; `.steps` has its rows, `.to_json()` all of it; `.plot()` draws it.
+
+        Raises:
+            ValueError: no samples; y without a loss.
+
+        Example:
+            >>> profile = fastcnn.networks.lenet5().profile(np.zeros((16, 28, 28, 1)), seconds=0)
+            >>> [step["layer"] for step in profile.steps if step["op"] == "conv2d + tanh"]
+            ['c1', 'c3']
+        """
+        from fastcnn.model.profiling import profile
+
+        if y is not None:
+            self._need_loss()
+            self._need_float32("profile of a training")
+        return profile(self, x, y, arguments.number("seconds", seconds, 0))
 
     def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
