@@ -119,6 +119,21 @@ def path(name, value):
     return value
 
 
+def from_json(name, text):
+    """What a JSON text says.
+
+    Example:
+        >>> from_json("layer_defs", "[1, null]")
+        [1, None]
+    """
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} must be JSON, and not nested too deeply: {error}. Received: {shown(text)}") from None
+
+
 def instance(name, value, cls, what):
     """An object of a class.
 

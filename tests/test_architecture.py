@@ -205,7 +205,7 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 # Python: rooms, and which of them a room may look into
 
 GROUND = {"_ops", "_probe", "activations", "arguments", "attributes", "calling", "configuration", "constraints", "elsewhere",
-          "foreign", "hints", "importing", "processor", "random", "registry", "regularizers", "settings", "tables",
+          "foreign", "hints", "importing", "locks", "processor", "random", "registry", "regularizers", "settings", "tables",
           "threads", "typing"}
 MAP = ROOT / "docs" / "architecture.md"
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house

@@ -1,6 +1,6 @@
 """Dense kernels in fewer bits: what a model's plans read for `predict` and `evaluate` in place of the float32 ones."""
 
-import threading
+import weakref
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from fastcnn.ops.half_weights import arrays, check, restore, store
 class HalfKernel:
     """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`array`).
 
-    Pickles hold what is stored as float32, which gives the same bits: their order depends on the processor."""
+    It may be what is left of the parameter, which it does not keep, nor its layer. Pickles hold what is stored as float32,
+    which gives the same bits: their order depends on the processor."""
+
+    layer, parameter = property(lambda self: self._layer()), property(lambda self: self._parameter())
 
     def __init__(self, layer, parameter, op, dtype):
-        self.layer, self.parameter, self.dtype = layer, parameter, dtype
+        self._layer, self._parameter, self.dtype = weakref.ref(layer), weakref.ref(parameter), dtype
         self.name = f"{layer.name}/{parameter.name}"
         self.half = self.scales = self.array = self._penalty = None
         if op.with_format(dtype) is None:
@@ -24,10 +27,12 @@ class HalfKernel:
             self.half, self.scales = arrays(parameter.shape, dtype)
 
     def __getstate__(self):
-        return {**vars(self), "half": None, "scales": None, "_penalty": None, "array": self.restored()}
+        return {**vars(self), "half": None, "scales": None, "_penalty": None, "array": self.restored(),
+                "_layer": self.layer, "_parameter": self.parameter}
 
     def __setstate__(self, state):
-        vars(self).update(state, array=None)
+        vars(self).update(state, array=None, _layer=weakref.ref(state["_layer"]),
+                          _parameter=weakref.ref(state["_parameter"]))
         self.half, self.scales = store(state["array"], self.dtype)
 
     @property
@@ -79,7 +84,6 @@ class HalfWeights:
         self.kernels = {node.w: node.w.stored if node.w.stored is not None and node.w.stored.dtype == dtype
                         else HalfKernel(node.layer, node.w, node.op, dtype) for node in dense}
         self.version = None  # of the parameters that the kernels were made of
-        self._lock = threading.Lock()
 
     @property
     def nbytes(self):
@@ -100,11 +104,10 @@ class HalfWeights:
 
     def refresh(self, version):
         """Rounds the kernels anew if the parameters have changed."""
-        with self._lock:
-            if self.version != version:
-                for kernel in self.kernels.values():
-                    kernel.make()
-                self.version = version
+        if self.version != version:
+            for kernel in self.kernels.values():
+                kernel.make()
+            self.version = version
 
     def node(self, node):
         """The same node, or one that reads these kernels."""

@@ -6,8 +6,6 @@ only chunk phases touch, each writing it first, becomes local (a few images per 
 buffers whose lives do not overlap share memory.
 """
 
-import threading
-
 import numpy as np
 
 from fastcnn import _ops
@@ -51,7 +49,6 @@ class Plan:
         self.optimizer, self.items, self.moving = optimizer, items, moving
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
-        self.lock = threading.Lock()
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
         network = attach(fuse(network, not self.backward), losses, sparse or (False,) * len(losses), wanted)
         for number, node in enumerate(network.nodes):
@@ -336,8 +333,8 @@ class Plan:
         first = 0
         if self.half is not None:
             self.half.refresh(version)
-        if not self.backward:
-            first, self.packed = (self.pack_phases if self.packed == version else 0), version
+        if not self.backward and self.packed == version:
+            first = self.pack_phases
         for place, weight in zip(self.loss_places if self.backward else (), self.loss_weights):
             if place is not None:
                 self.program.set_scale(self.number[place], weight / batch)
@@ -347,13 +344,14 @@ class Plan:
             self._set_rates()
         for array in self.idle:
             array[...] = 0
-        threads = min(threads, self.threads)
+        threads, self.packed = min(threads, self.threads), None  # until the run has ended
         for phase, kind, i in self.script:
             if phase > first:
                 self.program.run(batch, threads, first, phase - first)
                 first = phase
             python_calls.call(self, kind, i, batch)
         self.program.run(batch, threads, first)
+        self.packed = version
         if self.training:
             for constraint, weights in self.constraints:
                 constraint.apply(weights)

@@ -71,6 +71,7 @@ def build(description, path, classes=Model._kinds, training=None):
     try:
         config = dict(description.config)
         model = classes[config.pop("class_name", "Sequential")].from_config(config)
+        model._need_built()
         _check(path, model, description.arrays, training)
         if not isinstance(description.metadata, dict):
             raise TypeError(f"metadata must be a dict. Received: {type(description.metadata).__name__}")

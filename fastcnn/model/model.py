@@ -135,7 +135,8 @@ class Model(Machine):
         if not arguments.flag("training", training):
             return self.predict_on_batch(x)
         xs = self._dense(x)
-        return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
+        with self._running.now:
+            return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
     def _drawn(self):
         """A step of random numbers that no step of training has."""
@@ -383,7 +384,8 @@ class Model(Machine):
         """Means of losses and values of metrics, by name."""
         n = max(totals[1], 1)
         means = [totals[0] / n, *(total / n for total, head in zip(totals[2:], self._heads) if head.loss is not None)]
-        return dict(zip(self.metrics_names, [*means, *(m.result() for m in self.metrics)]))
+        with self._measuring.now:
+            return dict(zip(self.metrics_names, [*means, *(m.result() for m in self.metrics)]))
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
@@ -536,13 +538,16 @@ class Model(Machine):
         self._need_loss()
         arrays, sparse = self._one_batch(x, y, sample_weight)
         wanted = [wrt] if isinstance(wrt, str) else list(wrt)
-        return gradients_of(self, arrays, sparse, wanted, arguments.flag("training", training))
+        training = arguments.flag("training", training)
+        with self._running.now:
+            return gradients_of(self, arrays, sparse, wanted, training)
 
     def _apply_gradients(self, optimizer, gradients):
         """What `optimizer.apply(model, gradients)` does."""
         self._need_built()
         self._need_float32("apply")
-        apply_gradients(self, optimizer, gradients)
+        with self._running.now:
+            apply_gradients(self, optimizer, gradients)
 
     def _samples(self, name, x):
         """The arrays of samples for each input as layers see them, channels last, of any dtype; `name`: the argument's."""
@@ -571,8 +576,9 @@ class Model(Machine):
             others, targets = len(self.outputs) - 1, [target]
             losses = {"losses": [loss] + [None] * others, "sparse": (sparse,) + (False,) * others,
                       "shapes": [symbol.size for symbol in self.graph.outputs]}
-        probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
-        return probe.run(self, xs, targets, [None] * len(targets), step)
+        with self._running.now:
+            probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
+            return probe.run(self, xs, targets, [None] * len(targets), step)
 
     def watch(self, *names: str | None) -> Watched:
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
@@ -776,12 +782,12 @@ class Model(Machine):
 
     def predict_on_batch(self, x: Data) -> Array | Any:
         """What the model makes of one batch, in a single step."""
-        plan = self._plans.get("predict")
-        if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:
-            with plan.lock:
+        with self._running.now:
+            plan = self._plans.get("predict")
+            if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:
                 y = plan.predict(x, self.input_size, self.output_size, get_num_threads(), self.version)
-            if y is not None:
-                return y
+                if y is not None:
+                    return y
         xs = self._dense(x)
         return self._predicted(self._plan("predict", max(1, len(xs[0]))), xs)
 
