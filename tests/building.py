@@ -77,8 +77,8 @@ def package(place, kept, objects, flags=("-O1",), compiler="cc"):
             link.symlink_to(path)
     for name, more in ("_ops", objects), ("_probe", []):
         made = inside / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
-        own = module(name, kept, flags, compiler)
-        subprocess.run([compiler, "-shared", "-pthread", *flags, *map(str, [own, *more]), "-lm", "-o", str(made)], check=True)
+        linked = [str(path) for path in (module(name, kept, flags, compiler), *more)]
+        subprocess.run([compiler, "-shared", "-pthread", *flags, *linked, "-lm", "-o", str(made)], check=True)
     return place
 
 
