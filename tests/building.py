@@ -67,16 +67,18 @@ def module(name, kept, flags=("-O1",), compiler="cc"):
     return compiled(source, [*FLAGS, "-w", *flags, *(f"-I{folder}" for folder in folders)], kept, compiler)
 
 
-def package(place, objects, flags=(), compiler="cc"):
-    """A folder from which Python imports fastcnn with these objects: the sources are linked to."""
+def package(place, kept, objects, flags=("-O1",), compiler="cc"):
+    """A folder from which Python imports fastcnn with these objects of csrc: the sources are linked to."""
     inside = place / "fastcnn"
     inside.mkdir(parents=True, exist_ok=True)
     for path in (ROOT / "fastcnn").iterdir():
         link = inside / path.name
         if path.suffix != ".so" and path.name != "__pycache__" and not link.exists():
             link.symlink_to(path)
-    made = inside / f"_ops{sysconfig.get_config_var('EXT_SUFFIX')}"
-    subprocess.run([compiler, "-shared", "-pthread", *flags, *map(str, objects), "-lm", "-o", str(made)], check=True)
+    for name, more in ("_ops", objects), ("_probe", []):
+        made = inside / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        linked = [str(path) for path in (module(name, kept, flags, compiler), *more)]
+        subprocess.run([compiler, "-shared", "-pthread", *flags, *linked, "-lm", "-o", str(made)], check=True)
     return place
 
 
@@ -98,8 +100,7 @@ def main(argv):
     place, *levels = argv[1:argv.index("--")]
     flags, kept = tuple(argv[argv.index("--") + 1:]), Path(place) / "objects"
     kept.mkdir(parents=True)
-    objects = library(ROOT / "csrc", kept, dict.fromkeys(("scalar", *levels)), flags)
-    print(package(Path(place), [module("_ops", kept, flags), *objects], flags))
+    print(package(Path(place), kept, library(ROOT / "csrc", kept, dict.fromkeys(("scalar", *levels)), flags), flags))
 
 
 if __name__ == "__main__":

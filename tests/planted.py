@@ -18,27 +18,28 @@ from pathlib import Path
 
 import building
 
-EXACT, RANDOM, MEMORY = "test_ops_exact.py", "test_ops_random.py", "test_memory.py"
+TILES, RANDOM, MEMORY = "test_tiles.py", "test_ops_random.py", "test_memory.py"
+CONV2D, MAX_POOL2D, AVG_POOL2D = (f"test_ops_exact.py::test_{op}" for op in ("conv2d", "max_pool2d", "avg_pool2d"))
 PANEL = "for (ptrdiff_t i = 0; i < inside; i++) copy_few(width, from + i * op->in_c, d + i * mr);"
 
 # (what is wrong, file, the right text, the wrong one, the test file that is to find it)
 FAULTS = [
     ("a panel of six channels is copied with the tile of AVX2", "ops/conv2d_direct_weights.c", PANEL,
-     PANEL.replace("d + i * mr", "d + i * (width == 6 ? 6 : mr)"), RANDOM),
+     PANEL.replace("d + i * mr", "d + i * (width == 6 ? 6 : mr)"), TILES),
     ("gradients of weights: the second block of rows replaces the first", "ops/conv2d_direct_weights.c",
-     "dw, image > from || oh > 0)", "dw, image > from)", EXACT),
+     "dw, image > from || oh > 0)", "dw, image > from)", CONV2D),
     ("gradients of weights: a tile's last rows are read beyond the panel", "ops/conv2d_direct_weights.c",
      "row = i + (t < count ? t : 0);", "row = i + t;", MEMORY),
-    ("a long sum's second part replaces the first", "ops/correlate.h", "&in, b, bias, r > 0)", "&in, b, bias, 0)", EXACT),
+    ("a long sum's second part replaces the first", "ops/correlate.h", "&in, b, bias, r > 0)", "&in, b, bias, 0)", TILES),
     ("columns beyond the last are written", "ops/correlate.h", "fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j)",
-     "fc_k->gemm(fc_min(height, count - i), nr", EXACT),
+     "fc_k->gemm(fc_min(height, count - i), nr", TILES),
     ("a column tile of a transposed matrix is not filled with zeros", "ops/correlate.h",
      "fc_max(0, fc_min(v, n - j)), k_count",
-     "fc_min(v, fc_max(1, n - j)), k_count", EXACT),
+     "fc_min(v, fc_max(1, n - j)), k_count", TILES),
     ("forward: the second block of rows begins at the wrong row", "ops/conv2d_direct.c", "row * o->stride_h - o->pad_top",
-     "row - o->pad_top", EXACT),
+     "row - o->pad_top", CONV2D),
     ("data: pixels beyond the end of a row are written", "ops/conv2d_direct_data.c",
-     "fc_min(k->w1, op->in_w - p * o->stride_w)", "k->w1", EXACT),
+     "fc_min(k->w1, op->in_w - p * o->stride_w)", "k->w1", CONV2D),
     ("Winograd: a row beyond the image is read", "ops/conv2d_tiles.c", "inside = h >= 0 && h < k->h",
      "inside = h >= 0 && h <= k->h",
      "test_winograd.py"),
@@ -47,9 +48,9 @@ FAULTS = [
     ("Winograd, weights: the last block of images replaces the others", "ops/conv2d_winograd_weights.c",
      "image > from || row > 0)", "row > 0)", "test_winograd.py"),
     ("a wide dense layer adds its bias with every block of inputs", "ops/dense.c", "io->b && k == 0 ? io->b + j + t : NULL",
-     "io->b ? io->b + j + t : NULL", EXACT),
+     "io->b ? io->b + j + t : NULL", TILES),
     ("a wide dense layer's data gradient: its last block replaces the others", "ops/dense.c", "dy + t * depth, NULL, k > 0)",
-     "dy + t * depth, NULL, 0)", EXACT),
+     "dy + t * depth, NULL, 0)", TILES),
     ("stored weights: a tile is read from one panel, though it reaches into the next", "ops/dense.c",
      "fc_min(end, fc_round_down(j, FC_PANEL) + FC_PANEL) - j", "end - j", "test_half_weights.py"),
     ("padding in lanes is not cleared", "ops/lanes.c", "{ memset(y, 0, (size_t)(pixels * c * fc_k->v) * sizeof *y); }",
@@ -65,9 +66,9 @@ FAULTS = [
     ("a gradient's norm is taken of the first block", "ops/optimizer.c", "i < o->norm_count; i++", "i < 1; i++",
      "test_optimizers.py"),
     ("average pooling counts padding where it should not", "ops/pool2d.c", "if (o->count_pad)\n        count",
-     "if (!o->count_pad)\n        count", EXACT),
+     "if (!o->count_pad)\n        count", AVG_POOL2D),
     ("a gradient of max pooling is set where windows overlap", "ops/pool2d.c", "if (!fresh) memset(dx",
-     "if (fresh) memset(dx", EXACT),
+     "if (fresh) memset(dx", MAX_POOL2D),
     ("a mirrored image's pixels are turned round", "ops/augment.c", "case 3: reverse_by(n, 3, 4, from, to); break;",
      "case 3: reverse_by(n, 1, 1, from, to); break;", "test_augment.py"),
     ("gemm: the ends of rows are replaced, not added to", "kernels/gemm.h",
@@ -78,7 +79,7 @@ FAULTS = [
      "left >= V ? v_load(bias + j * V) : v_load_tail(bias + j * V, left);", "v_load(bias + j * V);", MEMORY),
     ("gemv: the last columns take the third weight for the fourth", "kernels/gemm.h",
      "v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 3 * ldw + j, left), t));",
-     "v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 2 * ldw + j, left), t));", EXACT),
+     "v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 2 * ldw + j, left), t));", TILES),
     ("e^x: a coefficient's third digit", "kernels/vmath.h", "4.16683910e-2f", "4.16783910e-2f", RANDOM),
     ("softmax without its maximum", "kernels/softmax.h",
      "vf e = v_exp(v_sub(load_or(x + i, c - i, v_set1(-HUGE_VALF)), m));",
@@ -88,7 +89,7 @@ FAULTS = [
     ("max pooling: of equals, the last gets the gradient", "kernels/pool.h",
      "vm better = v_andnot(v_isnan(best), v_or(v_gt(v, best), v_isnan(v))); \\\n                best",
      "vm better = v_andnot(v_isnan(best), v_or(v_or(v_gt(v, best), v_eq(v, best)), v_isnan(v))); \\\n                best",
-     EXACT),
+     MAX_POOL2D),
     ("Adam: the second moment's root before its running mean", "kernels/optim.h",
      "if (o->amsgrad) v = s[2] = v_max(s[2], s[1]);", "if (o->amsgrad) v = v_max(s[2], s[1]);", "test_optimizers.py"),
     ("dropout: a row that begins within a block of random words", "kernels/random.h",
@@ -124,7 +125,7 @@ def planted(fault, isa, kept, folder):
         raise ValueError(f"{file} must hold what is planted once. Received: {text.count(right)} times {right!r}")
     (csrc / file).write_text(text.replace(right, wrong), encoding="utf-8")
     objects = building.library(csrc, kept, dict.fromkeys(("scalar", isa)))
-    code, by = tests_of(building.package(folder, [building.module("_ops", kept), *objects]), isa, [test])
+    code, by = tests_of(building.package(folder, kept, objects), isa, [test])
     return code == 1 or code < 0, by if code >= 0 else f"crash by signal {-code}"
 
 
@@ -140,7 +141,7 @@ def main(argv=None):
         kept = Path(folder) / "objects"
         kept.mkdir()
         objects = building.library(building.ROOT / "csrc", kept, dict.fromkeys(("scalar", options.isa)))
-        sound = building.package(Path(folder) / "sound", [building.module("_ops", kept), *objects])
+        sound = building.package(Path(folder) / "sound", kept, objects)
         code, by = tests_of(sound, options.isa, sorted({fault[-1] for fault in faults}))
         print(f"sound: {'all tests pass' if code == 0 else by}", flush=True)
         if code:
