@@ -9,5 +9,5 @@ class FileFormatError(ValueError):
         >>> _ = open("cut.safetensors", "wb").write(bytes(7))
         >>> try: fastcnn.io.load_file("cut.safetensors")
         ... except FileFormatError as error: print(error)
-        cut.safetensors: the file must hold the 8-byte length of its header. Received: 7 bytes
+        cut.safetensors: it must be a file that save or save_file wrote, and whole; the file must hold the 8-byte length ...
     """
