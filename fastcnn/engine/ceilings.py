@@ -100,4 +100,4 @@ def measured(threads, isa):
     for name, size in reversed(COPIES.items()):  # what is slower than larger arrays was disturbed
         loops, amount = copying(size, threads)
         copies[name] = most = max(most, *(_best(loop, amount, threads) for loop in loops))
-    return Ceilings(gflops, copies)
+    return Ceilings(gflops, {name: copies[name] for name in COPIES})
