@@ -637,3 +637,11 @@ def test_importing_the_package_imports_no_argparse(run_python):
     code = "import sys, fastcnn; print([m for m in ('argparse', 'csv', 'PIL', 'json') if m in sys.modules])"
     before = run_python("-c", code.replace("fastcnn;", "numpy;")).stdout
     assert run_python("-c", code).stdout == before
+
+
+@pytest.mark.parametrize("name, layer", [("mnist", "c1 (Conv2D)"), ("cifar10", "avgpool (GlobalAveragePooling2D)")])
+def test_models_that_come_with_it_are_summed_up_and_converted(name, layer, main, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert layer in main("summary", name)[1]
+    assert main("convert", name, "m.safetensors")[0] == 0
+    assert layer in main("summary", "m.safetensors")[1]
