@@ -177,6 +177,7 @@ def test_all_of_it_by_keys(open_page, browser):
     assert unreachable == []
 
 
+@pytest.mark.filterwarnings("ignore:the loss is nan")
 def test_a_large_rate_is_explained(open_page):
     page = open_page()
     page.replace("#settings .setting:nth-child(2) .value", "1e9")
