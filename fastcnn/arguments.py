@@ -254,7 +254,7 @@ def choice(name: str, value, options) -> str:
         from fastcnn.hints import nearest
 
         name_of = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-        near = nearest(name_of, options)
+        near = nearest(name_of, options) if len(options) > 1 else None  # a single one is what is accepted
         hint = f"; did you mean {near}?" if near else "."
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}{hint} Received: {shown(value)}")
     return value

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastcnn.io
-from fastcnn.io import FileFormatError, load_file, save_file, write_atomically
+from fastcnn.io import FileFormatError, formats, load_file, save_file, write_atomically
 from fastcnn.io.atomic import replacing
 from fastcnn.io.recognize import recognize
 
@@ -274,18 +274,20 @@ def test_what_a_file_is_instead(name, tmp_path):
     raw, what = FOREIGN[name]
     (tmp_path / name).write_bytes(raw)
     reads = [load_file, lambda path: load_file(os.fsencode(path), verify=False)]
-    for read in reads if fastcnn.io.formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
+    for read in reads if formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
         with pytest.raises(FileFormatError, match=what) as error:
             read(tmp_path / name)
         words = str(error.value)
         assert name in words and "Received: " in words and "verify=False" not in words and len(words) < 400
 
 
-def test_what_is_not_known_keeps_its_words(tmp_path):
-    for raw in (b"\x01\x02\x03\xf0\x05\x06\x07\x08" * 9, b"\0" * 99, b""):
+def test_of_what_is_not_known_the_beginning_is_told(tmp_path):
+    """Numbers that are no lengths say little to whoever has taken another file."""
+    for raw in (b"\x01\x02\x03\xf0\x05\x06\x07\x08" * 9, b"\x7fELF\2\1\1\0" * 2, b"MZ\x90\0", b"\0" * 99, b""):
         (tmp_path / "f").write_bytes(raw)
-        with pytest.raises(FileFormatError, match="the header must|must hold the 8-byte length"):
+        with pytest.raises(FileFormatError, match="must be a file that save or save_file wrote, and whole; the ") as error:
             load_file(tmp_path / "f")
+        assert str(error.value).endswith(f"bytes, in a file that begins {raw[:8]!r}") or raw[:1] == b"\0"
         assert recognize(tmp_path / "f") is None
 
 

@@ -154,6 +154,7 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 _OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
+@calling.hinting
 class CallbackList:
     """Calls a hook of all callbacks in order, those that override it only.
 

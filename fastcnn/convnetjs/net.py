@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import Sequential, arguments
+from fastcnn import Sequential, arguments, calling
 from fastcnn.convnetjs import building, definitions
 from fastcnn.convnetjs.layers import NetLayer
 from fastcnn.convnetjs.vol import Vol
@@ -14,12 +14,13 @@ from fastcnn.layers import Input
 from fastcnn.typing import Array, ArrayLike, Config
 
 
+@calling.hinting
 class Net:
     """A network in ConvNetJS' vocabulary.
 
     Args:
-        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as JSON; None: `makeLayers`
-            or `fromJSON` say later.
+        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as text: JSON, or the lines of
+            a page that make it (they are read, never run). None: `makeLayers` or `fromJSON` say later.
         faithful: also do what ConvNetJS does wrong (docs/convnetjs.md lists it).
         seed: of initial weights, dropout and the order of samples; None: from `fastcnn.set_random_seed`'s source.
 

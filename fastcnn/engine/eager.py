@@ -29,7 +29,7 @@ class Eager:
 
     def _run(self, layer, xs):
         threads, batch = get_num_threads(), len(xs[0])
-        arrays = [parameter.value for parameter in layer.parameters]
+        arrays = [parameter.array for parameter in layer.parameters]
         moved = self.arrays is None or any(a is not b for a, b in zip(arrays, self.arrays))
         moved = moved or self.old != attributes.changes()
         if self.plan is None or moved or self.plan.batch < batch or self.plan.threads < threads:

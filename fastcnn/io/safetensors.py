@@ -102,8 +102,11 @@ def load_file(path: Path, *, verify: bool = True) -> tuple[dict[str, Array], dic
         from .recognize import recognize
 
         what = recognize(path)
-        reason = error if what is None else f"it must be a file that save or save_file wrote. Received: {what}"
-        raise FileFormatError(f"{os.fsdecode(path)}: {reason}") from None
+        wanted = f"{os.fsdecode(path)}: it must be a file that save or save_file wrote"
+        if what is None:
+            with open(path, "rb") as file:
+                raise FileFormatError(f"{wanted}, and whole; {error}, in a file that begins {file.read(8)!r}") from None
+        raise FileFormatError(f"{wanted}. Received: {what}") from None
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
 

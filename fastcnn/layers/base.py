@@ -170,6 +170,7 @@ class Layer(Copied, Settable):
                               arguments.flag("trainable", trainable), constraints.get(constraint))
         if parameter.constraint is not None:
             parameter.constraint.check(f"{self.name}/{name}", parameter.shape)
+        parameter.open = type(self).nodes is Layer.nodes
         self._parameters.append(parameter)
         return parameter
 
@@ -289,7 +290,7 @@ class Layer(Copied, Settable):
         """
         weights = self._checked_weights(weights, [f"{self.name}/{p.name}" for p in self.parameters])
         for parameter, value in zip(self.parameters, weights):
-            parameter.value[...] = value
+            parameter.array[...] = value
         self.touch()
 
     def _checked_weights(self, weights, names):

@@ -81,7 +81,7 @@ def build(description, path, classes=Model._kinds, training=None):
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
     for name, parameter in named_parameters(model):
-        parameter.value = np.require(description.arrays[name], "float32", ["C", "W"])  # nothing has been drawn
+        parameter.array = np.require(description.arrays[name], "float32", ["C", "W"])  # nothing has been drawn
     return model
 
 

@@ -167,16 +167,21 @@ class Machine(BaseModel):
         sums = mode in ("train", "sample")  # over the batch, which the plan's size cuts: bits must not depend on former ones
         if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
-        training = mode == "train"
+        plan = self._plans[mode] = self._new_plan(mode, batch, sparse, half)
+        return plan
+
+    def _new_plan(self, mode, batch, sparse=(), half=None):
+        """A plan as `_plan` makes it, and nobody keeps; half: what it reads, if not float32."""
+        training, _ = mode == "train", self._flats
         if training:
             self._prepare_training()
         watched = self._seen if training else ()
         network, seen = self._lower(training or mode == "sample", watched)
-        plan = Plan(network, "predict" if mode == "sample" else mode, batch, threads, **self._losses_of(mode, sparse),
-                    items=self._items, optimizer=self.optimizer, states=self._states, seed=self.seed, half=half,
-                    wanted=[number for number, _ in seen.values() if number not in network.outputs], moving=mode != "sample")
+        plan = Plan(network, "predict" if mode == "sample" else mode, batch, get_num_threads(),
+                    **self._losses_of(mode, sparse), items=self._items, optimizer=self.optimizer, states=self._states,
+                    seed=self.seed, half=half, moving=mode != "sample",
+                    wanted=[number for number, _ in seen.values() if number not in network.outputs])
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
-        self._plans[mode] = plan
         return plan
 
     def _has(self, plan):
@@ -303,7 +308,7 @@ class Machine(BaseModel):
                                  f"{', '.join(layer.name for layer in self.layers)}")
             half.refresh(version)
         for parameter in freed:
-            parameter.value = parameter.value  # restored
+            parameter.array = parameter.array  # restored
         given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})

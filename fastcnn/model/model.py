@@ -29,6 +29,7 @@ from fastcnn.typing import (
     LoadedWeights,
     Optimizer,
     Path,
+    Profile,
     Sequential,
     Watched,
 )
@@ -95,6 +96,15 @@ class Model(Machine):
     def _changed(self):
         super()._changed()
         self._heads = []
+
+    @property
+    def epochs_seen(self) -> int:
+        """Epochs of training that are done."""
+        return self._epochs_seen
+
+    @epochs_seen.setter
+    def epochs_seen(self, number: int) -> None:
+        self._epochs_seen = arguments.integer("epochs_seen", number, 0)
 
     @property
     def input_names(self) -> list[str]:
@@ -195,7 +205,6 @@ class Model(Machine):
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        self._check_path(path)
         if formats.writer(path) is None:
             save_model(self, path, dtype)
         elif dtype != "float32":
@@ -254,7 +263,6 @@ class Model(Machine):
         from fastcnn.model.weights import save_weights
 
         self._need_built()
-        self._check_path(path)
         save_weights(self, path)
 
     def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
@@ -294,7 +302,7 @@ class Model(Machine):
         """Refuses a file's name before there is work that would be lost."""
         from fastcnn.io import formats
 
-        formats.writer(path)
+        formats.check(path)
 
     # Compiling
 
@@ -600,6 +608,35 @@ class Model(Machine):
         self._plans.pop("train", None)
         return Watched(self)
 
+    def profile(self, x: Data, y: Arrays = None, seconds: float = 1.0) -> Profile:
+        """Where the time of a batch goes: of each step of each layer its time, its speed, how much memory it moves, by which
+        algorithm, and what part of the machine's limits that is (docs/profile.md).
+
+        Args:
+            x: the samples of one batch.
+            y: their targets: a step of training is looked at, on a copy of the model, which stays as it is. None: the
+                forward pass, as `predict` makes it.
+            seconds: for so long the batch is run again and again; the quickest run counts. The machine's limits are
+                measured once in a process, in some two seconds more.
+
+        Returns:
+            Profile: `print` shows a table; `.steps` has its rows, `.to_json()` all of it; `.plot()` draws it.
+
+        Raises:
+            ValueError: no samples; y without a loss.
+
+        Example:
+            >>> profile = fastcnn.networks.lenet5().profile(np.zeros((16, 28, 28, 1)), seconds=0)
+            >>> [step["layer"] for step in profile.steps if step["op"] == "conv2d + tanh"]
+            ['c1', 'c3']
+        """
+        from fastcnn.model.profiling import profile
+
+        if y is not None:
+            self._need_loss()
+            self._need_float32("profile of a training")
+        return profile(self, x, y, arguments.number("seconds", seconds, 0))
+
     def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
 
@@ -710,7 +747,7 @@ class Model(Machine):
             found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         else:
             found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
-        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        lost = np.flatnonzero(np.isnan(y).any(axis=tuple(range(1, y.ndim))))
         if len(lost):
             raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
                              f"[{lost[0]}] the first of them")

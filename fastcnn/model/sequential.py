@@ -51,7 +51,7 @@ class Sequential(Model):
         self._build_if_known()
 
     @property
-    def layers(self) -> tuple[Any, ...]:
+    def layers(self) -> Layers:
         """The layers in order, to look at; `add` and `pop` change them."""
         return Layers(self._chain)
 
