@@ -12,7 +12,7 @@ sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from scipy.stats import loguniform  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score  # noqa: E402
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedKFold, cross_val_score  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import MinMaxScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
@@ -68,7 +68,7 @@ def test_a_random_search_and_scores(digits):
     ranges = {"learning_rate": loguniform(1e-3, 1e-2), "batch_size": [16, 32]}
     search = RandomizedSearchCV(classifier(epochs=12), ranges, n_iter=3, cv=2, random_state=0, error_score="raise").fit(x, y)
     assert search.best_score_ == max(search.cv_results_["mean_test_score"]) > 0.7
-    scores = cross_val_score(classifier(epochs=20), x, y, cv=3)
+    scores = cross_val_score(classifier(epochs=20), x, y, cv=StratifiedKFold(3, shuffle=True, random_state=0))
     assert len(scores) == 3 and scores.min() > 0.85
 
 
