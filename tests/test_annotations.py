@@ -23,7 +23,8 @@ SKLEARN = pytest.param("fastcnn.sklearn", marks=pytest.mark.skipif(
     find_spec("sklearn") is None, reason="scikit-learn is not installed"))
 GIVEN = {  # classes that users get, but do not name
     "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"],
-    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.watching": ["Seen", "Watched"],
+    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.profile": ["Profile"],
+    "fastcnn.model.watching": ["Seen", "Watched"],
     "fastcnn.reference.compare": ["Comparison"], "fastcnn.recipes.digits": ["Digits"]}
 SPECIAL = {f"__{name}__" for name in "add call enter exit getitem init iter len mul next sub".split()}
 

@@ -376,7 +376,8 @@ def test_names_of_classes_trained_by_hand(main, digit, tmp_path):
 @pytest.mark.parametrize("content, message", [
     (np.zeros((27, 28), np.uint8), r"(28, 28, 1). Received: shape (27, 28)"),
     (np.zeros((28, 28), np.int32), "uint8 or floats. Received: int32"),
-    (np.array([{}]), "allow_pickle=False"), (b"no array", "n.npy: "), (b"", "n.npy: "),
+    (np.array([{}]), "an array of numbers, as np.save writes it. Received: Python objects"), (b"no array", "or other bytes"),
+    (b"", "or other bytes"), (np.zeros((0, 28, 28), np.uint8), "at least one image. Received: shape (0, 28, 28)"),
 ])
 def test_predict_refuses_arrays(main, trained, digit, tmp_path, content, message):
     file, good = tmp_path / "n.npy", tmp_path / "good.npy"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import fastcnn
+from fastcnn import processor
 
 MODULES = sorted(
     name
@@ -63,8 +64,9 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
     "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
     "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
-    "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference",
-    "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn", "fastcnn.vis",
+    "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.processor", "fastcnn.recipes",
+    "fastcnn.reference", "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn",
+    "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]
@@ -256,6 +258,7 @@ def test_show_config(capsys):
     rows = {line[:16].strip(): line[16:].strip() for line in lines}
     assert rows["fastcnn"] == fastcnn.__version__ and "NumPy" in lines[1] and np.__version__ in lines[1]
     assert fastcnn._ops.active_isa() in rows["instruction set"] and "scalar" in rows["instruction set"]
+    assert rows["processor"] == processor.described() and rows["caches"]
     assert rows["compiler"].split()[0] in ("gcc", "clang", "unknown")
     assert rows["OpenMP"].startswith("yes" if fastcnn._ops.openmp() else "no")
     assert rows["threads"].split()[0] == str(fastcnn.get_num_threads())

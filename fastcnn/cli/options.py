@@ -6,6 +6,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.cli.messages import Failure
+from fastcnn.hints import nearest
 
 
 def _number(convert, text, smallest, what, below=2**31):
@@ -83,6 +84,7 @@ def set_threads(options):
 
 
 MODEL = "a file that train --save or Model.save wrote, or another program: ONNX, Keras, Caffe"
+_NETWORKS = {"lenet5": "mnist", "lenet": "mnist", "resnet20": "cifar10", "resnet": "cifar10"}
 SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
 
 
@@ -110,6 +112,9 @@ def named(name, compile=True):
     import fastcnn
 
     if name not in ("mnist", "cifar10") or os.path.exists(name):
+        near = None if os.path.exists(name) else nearest(os.path.basename(name), ["mnist", "cifar10"], _NETWORKS)
+        if near:
+            raise Failure(f"{name}: No such file or directory; did you mean {near}, which comes with fastcnn?")
         return fastcnn.load_model(name, compile=compile)
     if name == "mnist":
         return fastcnn.networks.lenet5(weights="mnist")

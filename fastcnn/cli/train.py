@@ -155,7 +155,7 @@ def _check_files(given, pictures):
     for name, path in files.items():
         goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
         if name != "log":
-            formats.writer(path)
+            formats.check(path)
         common.check_writable(path, overwrite or goes_on)
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:

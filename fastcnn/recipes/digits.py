@@ -241,20 +241,8 @@ def _arrays(data, val, transpose):
 
 def _images(data, val):
     """The same of a folder or archive of class folders."""
-    from fastcnn.recipes.sources import class_names, training_sources
+    from fastcnn.recipes.sources import class_names, decoded, training_sources
 
     found = training_sources(data, val, size=(SIDE, SIDE), channels=1, ground="black")
-    parts = [_decoded(source) for source in (found.training, found.validation)]
+    parts = [(x[..., 0], labels) for x, labels in map(decoded, (found.training, found.validation))]
     return *parts, class_names(found.training), found.notes, found.line
-
-
-def _decoded(source):
-    """(images, labels) of a source, those that can be read."""
-    x = np.empty((len(source), *source.shape), np.uint8)
-    good = source.read(np.arange(len(source)), x)
-    if not good.any():
-        raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
-    if not good.all():
-        broken = list(source.broken.values())
-        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
-    return x[good][..., 0], source.labels[good]
