@@ -6,6 +6,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.cli.messages import Failure
+from fastcnn.hints import nearest
 
 
 def _number(convert, text, smallest, what, below=2**31):
@@ -58,6 +59,11 @@ def words(text):
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def share(text):
+    """A number from 0, below 1."""
+    return _number(float, text, 0, "a number from 0, below 1", 1)
+
+
 def part(text):
     """A number between 0 and 1."""
     return _number(float, text, 1e-9, "a number between 0 and 1", 1)
@@ -78,6 +84,7 @@ def set_threads(options):
 
 
 MODEL = "a file that train --save or Model.save wrote, or another program: ONNX, Keras, Caffe"
+_NETWORKS = {"lenet5": "mnist", "lenet": "mnist", "resnet20": "cifar10", "resnet": "cifar10"}
 SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
 
 
@@ -105,6 +112,9 @@ def named(name, compile=True):
     import fastcnn
 
     if name not in ("mnist", "cifar10") or os.path.exists(name):
+        near = None if os.path.exists(name) else nearest(os.path.basename(name), ["mnist", "cifar10"], _NETWORKS)
+        if near:
+            raise Failure(f"{name}: No such file or directory; did you mean {near}, which comes with fastcnn?")
         return fastcnn.load_model(name, compile=compile)
     if name == "mnist":
         return fastcnn.networks.lenet5(weights="mnist")

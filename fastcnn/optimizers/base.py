@@ -60,7 +60,7 @@ class Optimizer(registry.Configurable):
 
     kind: str | None = None  # the op
     meant = {"lr": "learning_rate"}
-    kept = frozenset({"iterations", "schedule", "_rate"})
+    kept = frozenset({"_iterations", "schedule", "_rate"})
     states: tuple[str, ...] = ()  # names of the arrays kept of each parameter …
     initial: float = 0.0  # … and what they start from
     clipnorm: float | None
@@ -76,7 +76,7 @@ class Optimizer(registry.Configurable):
                 raise TypeError(f"{type(self).__name__} has no argument {name!r}. What it does is {instead}.")
         if unknown:
             calling.refuse(type(self), unknown)
-        self.iterations = 0  # steps taken so far
+        self.iterations = 0
         self.learning_rate = learning_rate
         self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
         self.decoupled = arguments.flag("decoupled", decoupled)
@@ -87,6 +87,15 @@ class Optimizer(registry.Configurable):
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
                              f"Received: {arguments.given(**given)}")
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken so far."""
+        return self._iterations
+
+    @iterations.setter
+    def iterations(self, number: int) -> None:
+        self._iterations = arguments.integer("iterations", number, 0, 2**63 - 1)
 
     @property
     def learning_rate(self) -> float:

@@ -14,6 +14,7 @@ from fastcnn.typing import Array, ArrayLike, Config, Path, Preparation
 SIDE = 28  # pixels of an image
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
 _MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
+_BENT = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
 class Digits(NamedTuple):
@@ -76,6 +77,19 @@ def prepare_digits(x: ArrayLike, variant: str = "tanh") -> Array:
     if x.ndim != 3:
         raise ValueError(f"x must have shape (samples, height, width). Received: {x.shape}")
     return digits_preparation(variant).augmentation(x[..., np.newaxis])
+
+
+def digits_distortion(variant):
+    """What moves, scales, squeezes and shears training images by chance, and prepares them as `prepare_digits` does.
+
+    Example:
+        >>> digits_distortion("tanh").out_shape((28, 28, 1)), digits_distortion("1998").out_shape((28, 28, 1))
+        ((28, 28, 1), (32, 32, 1))
+    """
+    from fastcnn.images import Distortion
+
+    prepared = digits_preparation(variant).augmentation
+    return Distortion(getattr(prepared, "size", None), mean=float(prepared.mean), std=float(prepared.std), **_BENT)
 
 
 def load_digits(data: Path | None = None, val: Path | None = None, transpose: bool = False,
