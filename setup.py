@@ -3,11 +3,13 @@
 The objects of csrc/isa get the flags of their instruction set; all others run on any CPU of the target's architecture.
 All is compiled at once, on all cores.
 Environment: FASTCNN_OPENMP=0 builds with POSIX threads instead of OpenMP; FASTCNN_WERROR=1 turns warnings into errors;
+FASTCNN_ABI3=1 makes what serves each later Python, too, as wheels do (its calls take 0.6 µs longer);
 FASTCNN_TEST_ISA=plain4,plain16,simde adds kernels that tests choose by FASTCNN_ISA (docs/machines.md).
 """
 
 import os
 import sys
+import sysconfig
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +32,14 @@ ISA_FLAGS = {  # worst first
 TEST_ISA_FLAGS = ["-Wno-psabi"]  # vectors that the CPU lacks are passed in memory, but none leaves its file
 TARGETS = {"neon": "__aarch64__", "avx2": "__x86_64__", "avx512": "__x86_64__"}  # scalar: all
 MODULE_FLAGS = ["-O2", "-g0"]
+# The limited C API has buffers since 3.11, and is not for free-threaded Pythons.
+ABI3 = (os.environ.get("FASTCNN_ABI3") == "1" and sys.version_info >= (3, 11)
+        and not sysconfig.get_config_var("Py_GIL_DISABLED"))
+MACROS = {  # what NumPy may be asked for: nothing that is old, nothing that pyproject.toml's oldest lacks
+    "NPY_NO_DEPRECATED_API": "NPY_1_7_API_VERSION",
+    "NPY_TARGET_VERSION": "NPY_1_23_API_VERSION",
+    **({"Py_LIMITED_API": "0x030B0000"} if ABI3 else {}),
+}
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -122,11 +132,12 @@ class BuildExt(build_ext):
 def extension(name):
     return Extension(
         f"fastcnn.{name}", [f"fastcnn/{name}.pyx"], include_dirs=["csrc", get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")], libraries=[] if os.name == "nt" else ["m"],
+        define_macros=list(MACROS.items()), py_limited_api=ABI3, libraries=[] if os.name == "nt" else ["m"],
     )
 
 
 setup(
     ext_modules=[extension(name) for name in ("_ops", "_probe") if Path(f"fastcnn/{name}.pyx").exists()],
     cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

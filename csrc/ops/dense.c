@@ -217,7 +217,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         finish(op, io, work->first, 0, images * op->out_c, y);
         return;
     }
-    const ptrdiff_t stride = work->batch == 1 ? work->last - work->first : 1; /* the longer a row, the sooner it is read */
+    const ptrdiff_t stride = work->batch == 1 ? fc_min(work->last - work->first, WIDE_K) : 1; /* long rows are soon read */
     for (ptrdiff_t item = work->first; item < work->last; item += stride) {
         const ptrdiff_t j = item * WIDE_N, n = fc_min(stride * WIDE_N, op->out_c - j);
         if (work->batch < fc_k->mr && op->format != FC_FLOAT32)
