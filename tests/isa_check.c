@@ -284,7 +284,8 @@ static fc_op make_pool(uint32_t seed)
     fc_status status;
     state = seed;
     do {
-        const fc_pool2d o = {1 + draw(3), 1 + draw(3), 1 + draw(3), 1 + draw(3), 0, 0, 0, 0, 0, 0, 1.0f};
+        const fc_pool2d o = {.pool_h = 1 + draw(3), .pool_w = 1 + draw(3), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
+                             .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .p = 1.0f};
         status = fc_pool2d_init(&op, FC_MAX_POOL2D, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
     } while (status != FC_OK);
     return op;
@@ -391,13 +392,13 @@ static fc_op make_lrn(uint32_t seed)
     static const float betas[] = {0.75f, 0.5f, 1.0f, 0.6f};
     fc_op op;
     state = seed;
-    fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2));
+    fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2), draw(2));
     return op;
 }
 static fc_op make_lrn_pool(uint32_t seed)
 {
     fc_op op, lrn, pool = make_pool(seed);
-    fc_lrn_init(&lrn, pool.in_h * pool.in_w, pool.in_c, 1 + draw(9), 1e-2f, seed % 2 ? 0.75f : 0.6f, 2.0f, 0);
+    fc_lrn_init(&lrn, pool.in_h * pool.in_w, pool.in_c, 1 + draw(9), 1e-2f, seed % 2 ? 0.75f : 0.6f, 2.0f, 0, 0);
     fc_lrn_pool_init(&op, &lrn, &pool);
     op.activation = draw(2) ? FC_RELU : FC_LINEAR;
     return op;
