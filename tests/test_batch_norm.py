@@ -323,7 +323,7 @@ def test_folded_weights_are_packed_once():
     model, x = chain(L.Conv2D(24, 3), norm()), np.ones((4, 9, 8, 3), np.float32)
     model.predict(x)
     plan = model._plans["predict"]
-    folded = plan.nodes[0].w.value
+    folded = plan.nodes[0].w.array
     folded[...] = 0
     model.predict(x)
     assert not folded.any()

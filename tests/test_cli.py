@@ -105,7 +105,7 @@ def test_train_lenet5_refuses(arguments, error):
 # Train
 
 
-@pytest.mark.parametrize("ending", ["h5", "onnx", "txt"])
+@pytest.mark.parametrize("ending", ["pkl", "tflite", "txt"])
 def test_train_saves_under_no_foreign_name(main, ending, tmp_path):
     """Said before there is anything to lose."""
     code, out, err = main("train", "lenet5", "--save", tmp_path / f"m.{ending}")

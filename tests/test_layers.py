@@ -446,7 +446,7 @@ ERRORS = [
     (lambda: L.LocalResponseNormalization(mode="within_channel")(np.ones((2, 3))), ValueError, "Received: \\(3,\\)"),
     (lambda: L.LocalResponseNormalization(groups=0), ValueError, "groups .*Received: 0"),
     (lambda: L.LocalResponseNormalization(groups=2)(np.ones((2, 3))), ValueError, "divide the 3 channels. Received: 2"),
-    (lambda: L.LocalResponseNormalization(mode="within_channel", groups=2), ValueError, "groups must be 1.*Received: 2"),
+    (lambda: L.LocalResponseNormalization(mode="within_channel", groups=2), ValueError, "groups must be 1.*: groups=2"),
     (lambda: L.MaxPooling2D(2, padding=2)(np.ones((1, 4, 4, 1))), ValueError, "padding .*Received: "),
     (lambda: L.AveragePooling2D(5)(np.ones((1, 4, 4, 1))), ValueError, "larger than the padded input"),
     (lambda: L.AdaptiveAveragePooling2D(), TypeError, "output_size"),

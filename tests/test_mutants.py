@@ -39,7 +39,7 @@ def test_hostile_files_are_refused_soon(run_python):
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
     """Crashes, hangs, memory, files elsewhere and other errors."""
     monkeypatch.setattr(mutants, "WAITED", 1)
-    path = str(tmp_path / "m")
+    path = str(tmp_path / "mutant")
 
     def refuse(_):
         raise ValueError("another file is damaged")

@@ -88,7 +88,7 @@ class Computed:
     """In place of a parameter: an array that a plan computes of others before it runs."""
 
     def __init__(self, size):
-        self.size, self.value = size, None
+        self.size, self.array = size, None
 
 
 def activated(activation, op, w=None, b=None, table=None):

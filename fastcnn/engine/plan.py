@@ -51,8 +51,8 @@ class Plan:
         self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
         network = attach(fuse(network, not self.backward), losses, sparse or (False,) * len(losses), wanted)
-        for number, node in enumerate(network.nodes):
-            node.number = number  # what random numbers depend on
+        for number, node in enumerate(node for node in network.nodes if node.seed is not None):
+            node.number = number  # what random numbers depend on, whatever is fused or watched
         if half is not None:
             network = network.with_nodes([half.node(node) for node in network.nodes])
         if mode == "curvature":

@@ -44,8 +44,8 @@ def texts(y):
     except (TypeError, ValueError, RuntimeError):  # rows of different lengths, …; whoever takes numbers says so
         return None
     if found.dtype.kind == "S":  # as HDF5 keeps them
-        found = np.char.decode(found, "utf-8", "replace")
-    if found.dtype.kind not in "UTO":
+        y = np.char.decode(found, "utf-8", "replace")
+    elif found.dtype.kind not in "UTO":
         return None
     found = np.asarray(y, object)
     odd = [i for i, one in enumerate(found.flat) if not isinstance(one, str)]

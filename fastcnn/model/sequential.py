@@ -96,7 +96,7 @@ class Sequential(Model):
             arguments.instance("a layer", layer, Layer, "a fastcnn.layers.Layer")
             if layer in chain:
                 raise ValueError(f"a chain has each layer once; Model(inputs, outputs) may use one twice. "
-                                 f"Received: {arguments.shown(layer.name)}")
+                                 f"Received: {arguments.shown(layer.name or layer.default_name())}")
             chain[layer] = None
         formats = {layer.data_format for layer in chain if getattr(layer, "data_format", None) is not None}
         if len(formats) > 1:

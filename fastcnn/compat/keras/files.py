@@ -8,6 +8,8 @@ from fastcnn import arguments
 from fastcnn.compat.spellings import warn
 from fastcnn.io import formats
 
+_KIND = "fastcnn_class"  # in Keras' JSON: what the model is here
+
 
 def target(what, path, overwrite):
     """(path, is it to be in the format that its name says?) of the file that `what`, a method, writes; names of other
@@ -52,7 +54,8 @@ def text(model):
         config = writing.written(model._description())[0] if model.built else None
     except ValueError:
         config = None
-    return json.dumps(config or {"class_name": model._kind, "config": model.get_config()})
+    own = {"class_name": model._kind, "config": model.get_config()}
+    return json.dumps({**config, _KIND: model._kind} if config else own)
 
 
 def architecture(json_text):
@@ -63,4 +66,5 @@ def architecture(json_text):
     if "seed" in found["config"]:
         return found
     config = dict(reading.described(found, None, "module" not in json_text).config)
-    return {"class_name": config.pop("class_name"), "config": config}
+    chain = config.pop("class_name")  # which a Model may be, too
+    return {"class_name": found.get(_KIND, chain), "config": config}
