@@ -363,11 +363,13 @@ typedef struct {
     const fc_phase *phases;
     float *scratch;           /* [threads][scratch_size] */
     ptrdiff_t scratch_size;
+    ptrdiff_t from, to;       /* of the batch, the images that this process has: whole chunks; to 0: all of them */
     double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
     ptrdiff_t timed;          /* steps, all of the program's */
 } fc_program;
 
-/* Runs phases [first, first + count) of a program on `batch` images. Results do not depend on `threads`. */
+/* Runs phases [first, first + count) of a program on `batch` images, of which [from, to) are there. Results do not depend on
+ * `threads`. */
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads);
 
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */

@@ -56,6 +56,7 @@ cdef extern from "fastcnn.h" nogil:
         const fc_phase *phases
         float *scratch
         Py_ssize_t scratch_size
+        Py_ssize_t from_ "from", to
         double *seconds
         Py_ssize_t timed
 

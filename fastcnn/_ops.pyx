@@ -350,14 +350,20 @@ cdef class Program:
             self.checked[i] = enough
         return 0
 
-    def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1):
-        """Runs phases [first, first + count) on `batch` images. The GIL is released."""
+    def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1, Py_ssize_t start=0,
+            Py_ssize_t stop=-1):
+        """Runs phases [first, first + count) on images [start, stop) of a batch of `batch`, whole chunks; −1: to its end. The
+        GIL is released."""
         if count < 0:
             count = self.phase_count - first
         if first < 0 or first + count > self.phase_count:
             raise IndexError((first, count))
-        if batch < 1 or count == 0:
+        stop = batch if stop < 0 else stop
+        if not 0 <= start <= stop <= batch:
+            raise IndexError((start, stop))
+        if start == stop or count == 0:
             return
+        self.program.from_, self.program.to = start, stop
         self.check(first, count, batch)
         threads = max(threads, 1)
         if self.program.seconds != NULL and threads > self.seconds.shape[0]:
@@ -387,6 +393,7 @@ cdef class Program:
         if not 1 <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
             return None
         y = np.empty((batch, *out_size), np.float32)
+        self.program.from_, self.program.to = 0, batch
         self.io[first_op].x.p, self.io[last_op].y.p = <float *>cnp.PyArray_DATA(a), <float *>cnp.PyArray_DATA(y)
         self.check(first, self.phase_count - first, batch)
         with nogil:

@@ -112,7 +112,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_WEIGHTS);
     if (!op->partial) {
         for (ptrdiff_t item = work->first; item < work->last; item++)
-            a->weights(op, io, work, item, 0, work->batch, io->dw, io->db);
+            a->weights(op, io, work, item, work->from, work->to, io->dw, io->db);
         return;
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
