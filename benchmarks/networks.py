@@ -161,10 +161,11 @@ def _training(work, model, x, y, loss, name, builder):
 
 
 def _measure(work, stage, batch, settings):
-    return _timed(batch, settings, *contestants(work, stage, batch, settings))
+    return in_turn(batch, settings, *contestants(work, stage, batch, settings))
 
 
-def _timed(batch, settings, sides, missing):
+def in_turn(batch, settings, sides, missing):
+    """A row of contestants that are timed in turn, and of why others cannot."""
     found = timed(batch, settings.in_turn(sides))
     found["peers"].update(missing)
     sides.clear()
@@ -181,7 +182,7 @@ def _measure_half(dtype, batch, settings):
     changes = effect(model, dtype, images[:EFFECT_IMAGES])
     right = reference.softmax(expected.logits(model, images[:2], dtype))
     expected.check_predictions(model.predict_on_batch(images[:max(batch, 2)])[:2], right, f"alexnet, {dtype}", 2e-5)
-    row = _timed(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing)
+    row = in_turn(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing)
     return {**row, **changes, "note": f"logits change by {changes['logit_change']:.1e} of the largest, "
                                       f"{changes['same_class']:.1%} of {EFFECT_IMAGES} images keep their class"}
 

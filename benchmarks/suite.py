@@ -12,6 +12,7 @@ from benchmarks import (
     baseline,
     convnetjs,
     images,
+    imported,
     jobs,
     kernels,
     loaded,
@@ -25,7 +26,7 @@ from benchmarks import (
 )
 
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
-          (peak, kernels, networks, scaling, loaded, memory, package, mnist, images,
+          (peak, kernels, networks, imported, scaling, loaded, memory, package, mnist, images,
            convnetjs)}
 
 

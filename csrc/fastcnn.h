@@ -138,7 +138,7 @@ typedef struct {
 } fc_conv2d;
 
 typedef struct {
-    ptrdiff_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right;
+    ptrdiff_t pool_h, pool_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_bottom, pad_left, pad_right;
     int count_pad;         /* average: padding counts */
     int adaptive;          /* average: windows follow from the sizes alone, as out_h × out_w of them need */
     float p;               /* Lp: the exponent, ≥ 1 */
@@ -392,8 +392,8 @@ fc_status fc_upsample2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_
 fc_status fc_permute_init(fc_op *op, int axes, const ptrdiff_t *size, const int *order);
 fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bias);
 fc_status fc_rbf_init(fc_op *op, ptrdiff_t in, ptrdiff_t units);
-fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
-                      int mean);
+fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, double alpha, float beta, float k,
+                      int mean, int above); /* above: an even size has one channel more above than below */
 /* The two in one pass, also with groups of channels as pixels of lrn; FC_INVALID if the second is no max pooling of what the first makes, or rows are too large. */
 fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool);
 fc_status fc_lrn_within_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t size, float alpha, float beta,

@@ -38,9 +38,9 @@ typedef struct {
     ptrdiff_t row, pixel;
 } fc_plane;
 
-/* A window of a channel-last image for pooling: h × w pixels, `row` floats from one row to the next. */
+/* A window of a channel-last image for pooling: h × w pixels, `row` floats from one row to the next, `step` to the next pixel. */
 typedef struct {
-    ptrdiff_t h, w, row, c;
+    ptrdiff_t h, w, row, step, c;
     int fresh; /* backward: no other window reaches these pixels, so dx is set, not added to */
 } fc_window;
 

@@ -15,7 +15,7 @@ cdef extern from "fastcnn.h" nogil:
         int exact
 
     ctypedef struct fc_pool2d:
-        Py_ssize_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right
+        Py_ssize_t pool_h, pool_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_bottom, pad_left, pad_right
         int count_pad, adaptive
         float p
 
@@ -61,8 +61,8 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_rbf_init(fc_op *op, Py_ssize_t n_in, Py_ssize_t units)
     fc_status fc_distort_init(fc_op *op, Py_ssize_t in_h, Py_ssize_t in_w, Py_ssize_t in_c, Py_ssize_t out_h, Py_ssize_t out_w,
                               const fc_distort *distort)
-    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta,
-                          float k, int mean)
+    fc_status fc_lrn_init(fc_op *op, Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, double alpha, float beta,
+                          float k, int mean, int above)
     fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
     fc_status fc_lrn_within_init(fc_op *op, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t size, float alpha,
                                  float beta, float k, int mean)
@@ -152,16 +152,18 @@ def conv2d_transpose(in_shape, out_shape, kernel_size, strides, dilation, pads, 
     return op
 
 
-def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False, float p=1.0):
+def pool2d(str kind, in_shape, pool_size, strides, pads, bint ceil_mode=False, bint count_include_pad=False, float p=1.0,
+           dilation=(1, 1)):
     cdef Op op = Op.__new__(Op)
     cdef fc_pool2d w
     w.pool_h, w.pool_w = pool_size
     w.stride_h, w.stride_w = strides
     (w.pad_top, w.pad_bottom), (w.pad_left, w.pad_right) = pads
+    w.dilation_h, w.dilation_w = dilation
     w.count_pad, w.adaptive, w.p = count_include_pad, 0, p
     h, width, c = in_shape
     check(fc_pool2d_init(&op.op, kind_of(f"{kind}_pool2d", FC_POOLS), h, width, c, &w, ceil_mode),
-          f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, padding {pads}")
+          f"{kind}_pool2d of input {tuple(in_shape)} with pool size {tuple(pool_size)}, dilation {tuple(dilation)}, padding {pads}")
     return op
 
 
@@ -204,12 +206,13 @@ def permute(shape, order):
     return op
 
 
-def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, float alpha, float beta, float k,
-                        bint mean, Py_ssize_t groups=1):
+def local_response_norm(Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t size, double alpha, float beta, float k,
+                        bint mean, Py_ssize_t groups=1, bint above=False):
+    """above: an even size has one channel more above than below."""
     cdef Op op = Op.__new__(Op)
     if channels % groups:
         raise ShapeError(f"groups must divide the {channels} channels. Received: {groups}")
-    check(fc_lrn_init(&op.op, pixels * groups, channels // groups, size, alpha, beta, k, mean),
+    check(fc_lrn_init(&op.op, pixels * groups, channels // groups, size, alpha, beta, k, mean, above),
           f"local_response_norm of size {size}")
     return op
 

@@ -328,11 +328,13 @@ def pads(value, size, window, strides, dilation=(1, 1)):
     return tuple(result)
 
 
-def pool_pads(value, size, pool_size, strides):
+def pool_pads(value, size, pool_size, strides, dilation=(1, 1)):
     """`pads` of a pooling, whose windows must not lie within them."""
-    result = pads(value, size, pool_size, strides)
-    if any(p >= extent for side, extent in zip(result, pool_size) for p in side):
-        raise ValueError(f"padding must be less than the pool size {pool_size} on every side. Received: {shown(value)}")
+    result = pads(value, size, pool_size, strides, dilation)
+    reach = tuple((k - 1) * d + 1 for k, d in zip(pool_size, dilation))
+    if any(p >= extent for side, extent in zip(result, reach) for p in side):
+        what = "the pool size" if reach == tuple(pool_size) else "what windows reach over,"
+        raise ValueError(f"padding must be less than {what} {reach} on every side. Received: {shown(value)}")
     return result
 
 

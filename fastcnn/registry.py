@@ -42,6 +42,23 @@ def snake(name):
     return re.sub("([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\2_", name).lower()
 
 
+def unique_name(base, taken):
+    """The name itself, or with the first number that makes it new."""
+    name, number = base, 0
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def unique(names, taken=()):
+    """The same names, those that are taken or have been there before with a number."""
+    found = list(taken)
+    for name in names:
+        found.append(unique_name(name, found))
+    return found[len(taken):]
+
+
 class Configurable(Settable):
     """What a configuration can describe; `config` names the attributes that `__init__` takes."""
 

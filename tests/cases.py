@@ -67,15 +67,16 @@ class PoolCase:
     strides: tuple
     padding: object = "valid"
     ceil_mode: bool = False
+    dilation_rate: tuple = (1, 1)
 
     @property
     def out_shape(self):
-        size = _extents(self.image[:2], self.pool_size, self.strides, self.padding, ceil_mode=self.ceil_mode)
+        size = _extents(self.image[:2], self.pool_size, self.strides, self.padding, self.dilation_rate, self.ceil_mode)
         return (*size, self.image[2])
 
     @property
     def options(self):
-        return _options(self, "pool_size strides padding ceil_mode")
+        return _options(self, "pool_size strides padding ceil_mode dilation_rate")
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ class LRNCase:
     alpha_mode: str = "sum"
     mode: str = "across_channels"
     groups: int = 1
+    even: str = "below"
 
     @property
     def options(self):
-        return _options(self, "size alpha beta k alpha_mode mode groups")
+        return _options(self, "size alpha beta k alpha_mode mode groups even")
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,17 @@ POOL2D = [
     PoolCase("odd.single_pixel", (1, 1, 1), (1, 1), (2, 2)),
     PoolCase("odd.tall", (97, 1, 1), (4, 1), (1, 1)),
     PoolCase("odd.wide", (2, 83, 23), (2, 4), (2, 2)),
+    PoolCase("odd.dilated", (13, 12, 17), (2, 4), (2, 1), dilation_rate=(3, 2)),
+    PoolCase("odd.dilated_same", (9, 11, 5), (4, 2), (2, 2), padding="same", dilation_rate=(2, 3)),
+    PoolCase("odd.dilated_padded", (10, 9, 8), (2, 2), (3, 2), padding=((3, 1), (2, 4)), ceil_mode=True,
+             dilation_rate=(3, 4)),
 ]
 
 LRN = [
     LRNCase("alexnet.norm1", (55, 55, 96)),
     LRNCase("alexnet.norm2", (27, 27, 256)),
     LRNCase("odd.even_size", (3, 2, 19), size=4, alpha=0.1),
+    LRNCase("odd.even_above", (3, 2, 19), size=4, alpha=0.1, even="above"),
     LRNCase("odd.size_beyond_channels", (2, 3, 7), size=23, alpha=0.5, beta=0.5, k=1.0),
     LRNCase("odd.one_channel", (4, 3, 1), alpha=1.0, beta=1.0, k=1.0, alpha_mode="mean"),
     LRNCase("odd.size_one", (2, 2, 33), size=1, alpha=0.25, beta=0.6),

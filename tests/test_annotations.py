@@ -14,9 +14,9 @@ NAMESPACES = (
     "fastcnn.compat.keras.datasets.mnist", "fastcnn.compat.keras.models", "fastcnn.compat.keras.np_utils",
     "fastcnn.compat.keras.preprocessing.image", "fastcnn.constraints", "fastcnn.convnetjs", "fastcnn.datasets",
     "fastcnn.datasets.cifar10", "fastcnn.datasets.cifar100", "fastcnn.datasets.fashion_mnist", "fastcnn.datasets.idx",
-    "fastcnn.datasets.mnist", "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.lab", "fastcnn.layers",
-    "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers", "fastcnn.optimizers.schedules",
-    "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.vis")
+    "fastcnn.datasets.mnist", "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.io.torch", "fastcnn.lab",
+    "fastcnn.layers", "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers",
+    "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.vis")
 GIVEN = {  # classes that users get, but do not name
     "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"],
     "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.watching": ["Seen", "Watched"],

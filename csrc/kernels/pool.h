@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void max_pool_of(ptrdiff_t height, 
 #define BODY(load, store) { \
         vf best = load(x + i); \
         for (ptrdiff_t h = 0; h < height; h++) \
-            for (ptrdiff_t w = 0; w < width; w++) best = larger(best, load(x + h * win->row + w * win->c + i)); \
+            for (ptrdiff_t w = 0; w < width; w++) best = larger(best, load(x + h * win->row + w * win->step + i)); \
         store(y + i, best); \
     }
     EACH_VECTOR(win->c, BODY)
@@ -47,7 +47,7 @@ static void max_pool_backward(const fc_window *win, const float *x, const float 
         vf best = load(x + i), at = v_zero(), p = v_zero(); \
         for (ptrdiff_t h = 0; h < win->h; h++) \
             for (ptrdiff_t w = 0; w < win->w; w++) { \
-                vf v = load(x + h * win->row + w * win->c + i); \
+                vf v = load(x + h * win->row + w * win->step + i); \
                 vm better = v_andnot(v_isnan(best), v_or(v_gt(v, best), v_isnan(v))); \
                 best = v_select(better, v, best); \
                 at = v_select(better, p, at); \
@@ -57,7 +57,7 @@ static void max_pool_backward(const fc_window *win, const float *x, const float 
         p = v_zero(); \
         for (ptrdiff_t h = 0; h < win->h; h++) \
             for (ptrdiff_t w = 0; w < win->w; w++) { \
-                float *d = dx + h * win->row + w * win->c + i; \
+                float *d = dx + h * win->row + w * win->step + i; \
                 vf v = v_select(v_eq(at, p), g, v_zero()); \
                 store(d, win->fresh ? v : v_add(load(d), v)); \
                 p = v_add(p, v_set1(1.0f)); \
@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) void avg_pool_of(ptrdiff_t height, 
 #define BODY(load, store) { \
         vf sum = v_zero(); \
         for (ptrdiff_t h = 0; h < height; h++) \
-            for (ptrdiff_t w = 0; w < width; w++) sum = v_add(sum, load(x + h * win->row + w * win->c + i)); \
+            for (ptrdiff_t w = 0; w < width; w++) sum = v_add(sum, load(x + h * win->row + w * win->step + i)); \
         store(y + i, v_mul(s, sum)); \
     }
     EACH_VECTOR(win->c, BODY)
@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) void avg_pool_of(ptrdiff_t height, 
 
 static __attribute__((noinline)) void avg_pool_many(const fc_window *win, float scale, const float *x, float *y)
 {
-    const fc_plane pixels = {x, win->row, win->c};
+    const fc_plane pixels = {x, win->row, win->step};
     EACH_SUM(VALUES, win->h, win->w, win->c, &pixels, &pixels, store_some(y + i, left, v_mul(v_set1(scale), sum)))
 }
 
@@ -108,7 +108,7 @@ static inline __attribute__((always_inline)) void avg_pool_backward_of(ptrdiff_t
         vf g = v_mul(s, load(dy + i)); \
         for (ptrdiff_t h = 0; h < height; h++) \
             for (ptrdiff_t w = 0; w < width; w++) { \
-                float *d = dx + h * win->row + w * win->c + i; \
+                float *d = dx + h * win->row + w * win->step + i; \
                 store(d, fresh ? g : v_add(load(d), g)); \
             } \
     }

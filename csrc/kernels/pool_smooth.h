@@ -9,7 +9,7 @@
 
 #define EACH_PIXEL(win) \
     for (ptrdiff_t h = 0; h < (win)->h; h++) \
-        for (ptrdiff_t w = 0, at = h * (win)->row + i; w < (win)->w; w++, at += (win)->c)
+        for (ptrdiff_t w = 0, at = h * (win)->row + i; w < (win)->w; w++, at += (win)->step)
 
 /* x − m where e^z is not 0; 0 for the maximum itself, which may be infinite. */
 static inline vf below_max(vf x, vf m) { return v_max(v_set1(-100.0f), v_select(v_eq(x, m), v_zero(), v_sub(x, m))); }

@@ -4,8 +4,8 @@
  * Threads: by blocks of pixels. */
 #include "ops.h"
 
-fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, float alpha, float beta, float k,
-                      int mean)
+fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t size, double alpha, float beta, float k,
+                      int mean, int above)
 {
     memset(op, 0, sizeof *op);
     if (pixels < 1 || channels < 1 || size < 1) return FC_INVALID;
@@ -14,8 +14,8 @@ fc_status fc_lrn_init(fc_op *op, ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t
     op->in_size = pixels;
     if (!fc_grow(&op->in_size, channels)) return FC_OVERFLOW;
     op->out_size = op->in_size;
-    op->u.lrn = (fc_lrn){.below = fc_min(size / 2, channels), .above = fc_min((size - 1) / 2, channels),
-                         .scale = mean ? (float)((double)alpha / (double)size) : alpha, .beta = beta, .k = k};
+    op->u.lrn = (fc_lrn){.below = fc_min((size - (above != 0)) / 2, channels), .above = fc_min((size - (above == 0)) / 2, channels),
+                         .scale = (float)(mean ? alpha / (double)size : alpha), .beta = beta, .k = k};
     op->scratch = fc_lrn_scratch(channels, op->u.lrn.below, op->u.lrn.above);
     op->cost = 4.0 * (double)op->in_size;
     return FC_OK;

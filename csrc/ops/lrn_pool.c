@@ -20,6 +20,7 @@ fc_status fc_lrn_pool_init(fc_op *op, const fc_op *lrn, const fc_op *pool)
 {
     if (lrn->kind != FC_LRN || pool->kind != FC_MAX_POOL2D || pool->lanes) return FC_INVALID;
     if (lrn->in_size != pool->in_size || pool->in_c % lrn->in_c) return FC_INVALID;
+    if (pool->u.pool2d.dilation_h != 1 || pool->u.pool2d.dilation_w != 1) return FC_INVALID;
     *op = *pool;
     op->kind = FC_LRN_POOL;
     op->u.lrn_pool = (fc_lrn_pool){lrn->u.lrn, pool->u.pool2d, lrn->in_c};

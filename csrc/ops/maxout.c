@@ -19,7 +19,7 @@ static ptrdiff_t group(const fc_op *op) { return op->in_c / op->out_c; }
 static ptrdiff_t block(const fc_op *op) { return fc_max(1, FC_PLAIN_ITEM / group(op)); }
 
 /* A group of a chunk in lanes. */
-static fc_window window(const fc_op *op) { return (fc_window){.h = 1, .w = group(op), .c = fc_k->v, .fresh = 1}; }
+static fc_window window(const fc_op *op) { return (fc_window){.h = 1, .w = group(op), .step = fc_k->v, .c = fc_k->v, .fresh = 1}; }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {

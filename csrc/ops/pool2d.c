@@ -1,6 +1,6 @@
 /* Max, average, sum, soft and Lp pooling, NHWC.
  *
- *     y[oh][ow][c] = max, mean, sum, softmax-weighted mean or p-norm of x[oh·s − pad … + pool_h)[ow·s − pad … + pool_w)[c],
+ *     y[oh][ow][c] = max, mean, sum, softmax-weighted mean or p-norm of x[oh·s − pad + i·d][ow·s − pad + j·d][c], i < pool_h, j < pool_w,
  *     padding left out (average with count_pad: the divisor is the part of the window within the padded image)
  * adaptive average: rows ⌊oh·in_h/out_h⌋ … ⌈(oh + 1)·in_h/out_h⌉, columns likewise; where these are steps of one size, as pool2d
  * Backward computes again from x what it needs: no index tensor.
@@ -8,7 +8,34 @@
  * Threads: forward by output rows; DATA by image; in lanes by chunks. */
 #include "ops.h"
 
-/* out = ⌊(in + pads − pool)/s⌋ + 1; ceil_mode rounds up but drops a window that would start beyond in + pad_begin. */
+/* Pixels from a window's first to its last, both counted. */
+static ptrdiff_t reach(ptrdiff_t pool, ptrdiff_t dilation) { return (pool - 1) * dilation + 1; }
+
+/* How many of a window's pixels from `at` on lie below `end`. */
+static ptrdiff_t below(ptrdiff_t at, ptrdiff_t pool, ptrdiff_t dilation, ptrdiff_t end)
+{
+    return fc_min(pool, fc_max(0, dilation == 1 ? end - at : fc_ceil_div(end - at, dilation)));
+}
+
+/* Of a window's pixels from `at` on, the first inside an axis of size `in`, and how many there are. */
+static ptrdiff_t inside(ptrdiff_t at, ptrdiff_t pool, ptrdiff_t dilation, ptrdiff_t in, ptrdiff_t *count)
+{
+    const ptrdiff_t outside = at < 0 ? below(at, pool, dilation, 0) : 0;
+    *count = below(at, pool, dilation, in) - outside;
+    return at + outside * dilation;
+}
+
+/* Has every window a pixel? One that begins before the image, and steps over it, has not. */
+static int all_inside(ptrdiff_t out, ptrdiff_t in, ptrdiff_t before, ptrdiff_t pool, ptrdiff_t stride, ptrdiff_t dilation)
+{
+    ptrdiff_t count = dilation <= in || before < 1 << 20;
+    for (ptrdiff_t i = 0; dilation > in && count && i < out && i * stride < before; i++)
+        inside(i * stride - before, pool, dilation, in, &count);
+    return count > 0;
+}
+
+/* out = ⌊(in + pads − pool)/s⌋ + 1 of windows that reach over so many pixels; ceil_mode rounds up but drops a window that would start
+ * beyond in + pad_begin. */
 static ptrdiff_t extent(ptrdiff_t in, ptrdiff_t before, ptrdiff_t after, ptrdiff_t pool, ptrdiff_t stride, int ceil_mode)
 {
     const ptrdiff_t room = in + before + after - pool + (ceil_mode ? stride - 1 : 0);
@@ -22,20 +49,25 @@ fc_status fc_pool2d_init(fc_op *op, fc_kind kind, ptrdiff_t in_h, ptrdiff_t in_w
     memset(op, 0, sizeof *op);
     const fc_pool2d *o = window;
     op->u.pool2d = *window;
-    const ptrdiff_t positive[] = {in_h, in_w, in_c, o->pool_h, o->pool_w, o->stride_h, o->stride_w};
+    const ptrdiff_t positive[] = {in_h, in_w, in_c, o->pool_h, o->pool_w, o->stride_h, o->stride_w, o->dilation_h, o->dilation_w};
     const ptrdiff_t pads[] = {o->pad_top, o->pad_bottom, o->pad_left, o->pad_right}, limit = (ptrdiff_t)1 << 31;
     for (size_t i = 0; i < sizeof positive / sizeof *positive; i++) {
         if (positive[i] < 1) return FC_INVALID;
         if (positive[i] >= limit) return FC_OVERFLOW;
     }
+    const ptrdiff_t rows = reach(o->pool_h, o->dilation_h), cols = reach(o->pool_w, o->dilation_w);
+    if (rows >= limit || cols >= limit) return FC_OVERFLOW;
     for (int i = 0; i < 4; i++)
-        if (pads[i] < 0 || pads[i] >= (i < 2 ? o->pool_h : o->pool_w)) return FC_INVALID;
+        if (pads[i] < 0 || pads[i] >= (i < 2 ? rows : cols)) return FC_INVALID;
     if (kind == FC_LP_POOL2D && !(o->p >= 1)) return FC_INVALID;
     op->kind = kind;
     op->in_h = in_h, op->in_w = in_w, op->in_c = op->out_c = in_c;
-    op->out_h = extent(in_h, o->pad_top, o->pad_bottom, o->pool_h, o->stride_h, ceil_mode);
-    op->out_w = extent(in_w, o->pad_left, o->pad_right, o->pool_w, o->stride_w, ceil_mode);
+    op->out_h = extent(in_h, o->pad_top, o->pad_bottom, rows, o->stride_h, ceil_mode);
+    op->out_w = extent(in_w, o->pad_left, o->pad_right, cols, o->stride_w, ceil_mode);
     if (op->out_h < 1 || op->out_w < 1) return FC_EMPTY;
+    if (!all_inside(op->out_h, in_h, o->pad_top, o->pool_h, o->stride_h, o->dilation_h) ||
+        !all_inside(op->out_w, in_w, o->pad_left, o->pool_w, o->stride_w, o->dilation_w))
+        return FC_INVALID;
     op->in_size = in_h, op->out_size = op->out_h;
     if (!fc_grow(&op->in_size, in_w) || !fc_grow(&op->in_size, in_c) || !fc_grow(&op->out_size, op->out_w) ||
         !fc_grow(&op->out_size, in_c))
@@ -63,7 +95,7 @@ fc_status fc_adaptive_avg_pool2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w,
                                       ptrdiff_t out_w)
 {
     const ptrdiff_t limit = (ptrdiff_t)1 << 31;
-    fc_pool2d windows = {.pool_h = 1, .pool_w = 1, .stride_h = 1, .stride_w = 1, .p = 1};
+    fc_pool2d windows = {.pool_h = 1, .pool_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .p = 1};
     fc_status status = fc_pool2d_init(op, FC_AVG_POOL2D, in_h, in_w, in_c, &windows, 0);
     if (status != FC_OK) return status;
     if (out_h < 1 || out_w < 1) return FC_INVALID;
@@ -85,30 +117,32 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
 {
     const fc_pool2d *o = &op->u.pool2d;
     win->c = channels(op);
-    win->row = op->in_w * win->c;
+    const ptrdiff_t row = op->in_w * win->c;
+    win->row = row * o->dilation_h, win->step = win->c * o->dilation_w;
     if (o->adaptive) {
         const ptrdiff_t top = begin(oh, op->in_h, op->out_h), left = begin(ow, op->in_w, op->out_w);
         win->h = end(oh, op->in_h, op->out_h) - top, win->w = end(ow, op->in_w, op->out_w) - left;
         *scale = (float)(1 / ((double)win->h * (double)win->w));
-        return top * win->row + left * win->c;
+        return top * row + left * win->c;
     }
     const ptrdiff_t h0 = oh * o->stride_h - o->pad_top, w0 = ow * o->stride_w - o->pad_left;
-    const ptrdiff_t h = fc_max(h0, 0), w = fc_max(w0, 0);
-    win->h = fc_max(0, fc_min(h0 + o->pool_h, op->in_h) - h);
-    win->w = fc_max(0, fc_min(w0 + o->pool_w, op->in_w) - w);
-    const ptrdiff_t padded_h = fc_min(h0 + o->pool_h, op->in_h + o->pad_bottom) - h0;
-    const ptrdiff_t padded_w = fc_min(w0 + o->pool_w, op->in_w + o->pad_right) - w0;
-    const double count = o->count_pad ? (double)padded_h * (double)padded_w : (double)win->h * (double)win->w;
+    const ptrdiff_t h = inside(h0, o->pool_h, o->dilation_h, op->in_h, &win->h);
+    const ptrdiff_t w = inside(w0, o->pool_w, o->dilation_w, op->in_w, &win->w);
+    double count = (double)win->h * (double)win->w;
+    if (o->count_pad)
+        count = (double)below(h0, o->pool_h, o->dilation_h, op->in_h + o->pad_bottom) *
+                (double)below(w0, o->pool_w, o->dilation_w, op->in_w + o->pad_right);
     *scale = op->kind == FC_SUM_POOL2D ? 1.0f : count > 0 ? (float)(1.0 / count) : 0.0f;
-    return h * win->row + w * win->c;
+    return h * row + w * win->c;
 }
 
 /* Is every pixel in exactly one window? */
 static int tiles(const fc_op *op)
 {
     const fc_pool2d *o = &op->u.pool2d;
-    return !o->adaptive && o->stride_h == o->pool_h && o->stride_w == o->pool_w && !o->pad_top && !o->pad_left &&
-           op->out_h * o->pool_h == op->in_h && op->out_w * o->pool_w == op->in_w;
+    return !o->adaptive && o->dilation_h == 1 && o->dilation_w == 1 && o->stride_h == o->pool_h &&
+           o->stride_w == o->pool_w && !o->pad_top && !o->pad_left && op->out_h * o->pool_h == op->in_h &&
+           op->out_w * o->pool_w == op->in_w;
 }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)

@@ -99,7 +99,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_upsample2d *o = &op->u.upsample2d;
     const ptrdiff_t c = op->in_c, line = op->out_w * c;
-    const fc_window win = {.h = o->size_h, .w = o->size_w, .row = line, .c = c};
+    const fc_window win = {.h = o->size_h, .w = o->size_w, .row = line, .step = c, .c = c};
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t image = item / op->in_h, ih = item % op->in_h;
         const float *dy = fc_row(&io->dy, image, work);

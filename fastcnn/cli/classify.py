@@ -17,7 +17,7 @@ def add(commands):
                     "probabilities, and what is wrong with files that cannot be read. If photographs lie in folders called "
                     "like the model's classes, or below them, also print how many were classified as these.")
     classify.add_argument("data", metavar="DIR_OR_ARCHIVE", help="all images below or in it are classified")
-    classify.add_argument("--model", metavar="MODEL", required=True, help="a file that `fastcnn train --save` wrote")
+    classify.add_argument("--model", metavar="MODEL", required=True, help=common.MODEL)
     classify.add_argument("--output", metavar="FILE.csv",
                           help="where to (the name of DIR_OR_ARCHIVE with .csv, in this folder)")
     common.add_overwrite(classify)

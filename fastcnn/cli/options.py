@@ -77,12 +77,13 @@ def set_threads(options):
         fastcnn.set_num_threads(options.threads)
 
 
+MODEL = "a file that train --save or Model.save wrote, or another program: ONNX, Keras, Caffe"
 _SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
 
 
 def add_model(command, more=""):
     """MODEL, the first word."""
-    command.add_argument("model", metavar="MODEL", help=f"a file that train --save or Model.save wrote; or {_SHIPPED}{more}")
+    command.add_argument("model", metavar="MODEL", help=f"{MODEL}; or {_SHIPPED}{more}")
 
 
 def add_crops(command):

@@ -1,9 +1,5 @@
-"""Files: arrays in one .safetensors file, and writing that survives a crash."""
+"""Files: models in fastcnn's format and others', arrays by name, and writing that survives a crash."""
 
-from fastcnn.importing import listing
+from fastcnn.importing import on_demand
 
-from .atomic import write_atomically
-from .safetensors import FileFormatError, load_file, save_file
-
-__all__ = ["FileFormatError", "load_file", "save_file", "write_atomically"]
-__dir__ = listing(__name__)
+__all__, __getattr__, __dir__ = on_demand(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,11 +16,7 @@ _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, e
 
 
 def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
-    """Write a file so that it is either wholly replaced or left as it was.
-
-    The bytes go to a temporary file in the same directory, are synced to the disk, and the temporary takes
-    the file's name in one step. A symbolic link is followed. An existing file keeps its permission bits; a
-    new one gets those that `open` would give. If the process is killed, a hidden `.*.tmp` file may remain.
+    """Write a file so that it is either wholly replaced or left as it was; see `replacing`.
 
     Args:
         path: the file to write, `str`, `bytes` or `os.PathLike`.
@@ -37,6 +33,27 @@ def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
         >>> open("greeting.txt", "rb").read()
         b'hello, world'
     """
+    with replacing(path) as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Any]:
+    """A block that writes a file which then takes the place of another, or is gone if the block fails.
+
+    The bytes go to a temporary file in the same directory, are synced to the disk, and the temporary takes
+    the file's name in one step. A symbolic link is followed. An existing file keeps its permission bits; a
+    new one gets those that `open` would give. If the process is killed, a hidden `.*.tmp` file may remain.
+
+    Args:
+        path: the file to write, as `write_atomically`, which says what is raised.
+
+    Example:
+        >>> with replacing("greeting.txt") as file:
+        ...     _ = file.write(b"hello")
+        >>> open("greeting.txt", "rb").read()
+        b'hello'
+    """
     from fastcnn import arguments
 
     target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
@@ -44,13 +61,13 @@ def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
     mode = _mode_of_existing(target, directory)
     # The name is cut so that the temporary's fits wherever the file's own name fits.
     temporary = os.path.join(directory, f".{name[:40]}.{os.urandom(8).hex()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
     try:
-        with naming(target), open(descriptor, "wb") as file:
+        with naming(target), open(descriptor, "w+b") as file:
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(descriptor, mode)
-            file.writelines(chunks)
+            yield file
             file.flush()
             os.fsync(descriptor)
         os.replace(temporary, target)

@@ -1,6 +1,7 @@
-"""What a file is that was taken for a model, by its content: for the words of an error."""
+"""What a file is that was taken for a model, by its content: who reads it, and the words of an error."""
 
 import os
+import re
 
 _WEIGHTS = "in Keras, np.savez('weights.npz', *model.get_weights()) writes what set_weights takes here"
 _TORCH = "safetensors.torch.save_file writes what fastcnn.io.load_file reads"
@@ -38,10 +39,10 @@ def recognize(path):
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             return what
-    if b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520], head[1024:1032]):
-        return f"an HDF5 file, in which Keras wrote models and weights (.h5); {_WEIGHTS}"
+    if _is_hdf5(head):
+        return "an HDF5 file, in which Keras writes models and weights (.h5); load_model reads it with h5py"
     if head.startswith((b"PK\3\4", b"PK\5\6")):
-        return _zip(path)
+        return _zip(path, head)
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") and head[2:3] != b"\0":
         return "a pickle, as joblib and torch.save write; it may run any code when it is read, so it is not read here"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -52,32 +53,74 @@ def recognize(path):
         return "a model of TensorFlow Lite"
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if _is_onnx(head):
+    if _is_onnx(path, head):
         return "a model of ONNX, which onnxruntime runs"
     return _text(head)
 
 
-def _zip(path):
-    """Of an archive, by what is in it."""
+def module_of(path):
+    """The name of the module here that reads a file of another program; None: there is none, or it is a folder."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    return next((name for name, is_its in _MODULES.items() if is_its(path, head)), None)
+
+
+def _is_hdf5(head):
+    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:520], head[1024:1032])
+
+
+def _names(path, head):
+    """Names in a zip archive; None: it is none, or damaged."""
     import zipfile
 
+    if not head.startswith((b"PK\3\4", b"PK\5\6")):
+        return None
     try:
         with zipfile.ZipFile(os.fsdecode(path)) as archive:
-            names = archive.namelist()
+            return archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return None
+
+
+def _zip(path, head):
+    """Of an archive, by what is in it."""
+    names = _names(path, head)
+    if names is None:
         return "a damaged zip archive"
     if "model.weights.h5" in names:
-        return f"a Keras archive (.keras); {_WEIGHTS}"
+        return "a Keras archive (.keras); load_model reads it with h5py"
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
-        return f"a file of torch.save; {_TORCH}"
+        return "a file of torch.save; fastcnn.io.torch.load puts it into a model"
     if names and all(name.endswith(".npy") for name in names):
         return "arrays of NumPy (.npz), which numpy.load reads and set_weights takes"
     return "a zip archive"
 
 
-def _is_onnx(head):
+def _is_onnx(path, head):
     """A protobuf message whose first field is a small version, and whose next is another of a model's."""
     return len(head) > 3 and head[0] == 0x08 and 1 <= head[1] < 0x20 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42"
+
+
+def _is_keras(path, head):
+    return _is_hdf5(head) or "model.weights.h5" in (_names(path, head) or ())
+
+
+def _is_torch(path, head):
+    return any(name.rpartition("/")[2] == "data.pkl" for name in _names(path, head) or ())
+
+
+def _is_caffe(path, head):
+    """A network's name and then layers or inputs, as text or as a protobuf message."""
+    if re.match(rb"(\s|#[^\n]*\n)*(name|input|layers?)\s*[:{]", head):
+        return True
+    end = 2 + head[1] if head[:1] == b"\n" and head[1:2] < b"\x80" else 0
+    return head[end:end + 1] in (b"\x12", b"\x1a") and end > 0 or head[end:end + 2] == b"\xa2\x06"
+
+
+# module: does it read the file of a path, that begins so?
+_MODULES = {"onnx": _is_onnx, "keras": _is_keras, "torch": _is_torch, "caffe": _is_caffe}
 
 
 def _text(head):

@@ -20,6 +20,7 @@ import numpy as np
 from fastcnn.typing import Array, Path
 
 from .atomic import write_atomically
+from .errors import FileFormatError
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's other readers
 MAX_NDIM = 32  # NumPy 1's limit
@@ -34,17 +35,6 @@ _DTYPE_NAMES = {code: name for name, code in DTYPES.items()}
 _NO_DIGEST = "0" * 64
 
 _short = reprlib.repr  # what a file holds may be endless; a message may not
-
-
-class FileFormatError(ValueError):
-    """A file is damaged, incomplete or no safetensors file; the message names the path and the reason.
-
-    Example:
-        >>> _ = open("cut.safetensors", "wb").write(bytes(7))
-        >>> try: load_file("cut.safetensors")
-        ... except FileFormatError as error: print(error)
-        cut.safetensors: the file must hold the 8-byte length of its header. Received: 7 bytes
-    """
 
 
 def save_file(tensors: Mapping[str, Array], path: Path, metadata: Mapping[str, str] | None = None) -> None:

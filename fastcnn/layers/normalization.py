@@ -21,6 +21,7 @@ class LocalResponseNormalization(Layer):
         alpha_mode: "sum": s = alpha; "mean": s = alpha / size (Caffe, torch, ONNX), within channels alpha / size².
         mode: "across_channels" or "within_channel"; Caffe's WITHIN_CHANNEL has k=1 and alpha_mode="mean".
         groups: the channels are cut into this many equal groups, at whose ends the windows end, as in AlexNet's two towers.
+        even: of which neighbours an even size has one more: "below", as torch has it, or "above", as ONNX.
 
     Shape:
         (N, …, C), within channels (N, H, W, C) → the same
@@ -33,18 +34,20 @@ class LocalResponseNormalization(Layer):
         (1, 2, 2, 8)
     """
 
-    config = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups")
+    config = ("size", "alpha", "beta", "k", "alpha_mode", "mode", "groups", "even")
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, alpha_mode: str = "sum",
-                 mode: str = "across_channels", groups: int = 1, **base: Unpack[LayerOptions]) -> None:
+                 mode: str = "across_channels", groups: int = 1, even: str = "below", **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.size = arguments.integer("size", size)
         self.alpha, self.beta, self.k = (arguments.number(n, v) for n, v in (("alpha", alpha), ("beta", beta), ("k", k)))
         self.alpha_mode = arguments.choice("alpha_mode", alpha_mode, ("sum", "mean"))
         self.mode = arguments.choice("mode", mode, ("across_channels", "within_channel"))
         self.groups = arguments.integer("groups", groups)
-        if self.groups > 1 and self.mode == "within_channel":
-            raise ValueError(f"groups must be 1 within channels, where none sees another. Received: {self.groups}")
+        self.even = arguments.choice("even", even, ("below", "above"))
+        if self.mode == "within_channel" and (self.groups > 1 or self.even == "above"):
+            raise ValueError(f"within channels, where none sees another, groups must be 1, and even 'below'. Received: "
+                             f"groups={self.groups}, even={self.even!r}")
 
     def build(self, shape: Any) -> None:
         if self.mode == "within_channel":
@@ -55,7 +58,7 @@ class LocalResponseNormalization(Layer):
                                                       self.alpha_mode == "mean")
             return
         self.op = _ops.local_response_norm(math.prod(shape[:-1]), shape[-1], self.size, self.alpha, self.beta, self.k,
-                                           self.alpha_mode == "mean", self.groups)
+                                           self.alpha_mode == "mean", self.groups, self.even == "above")
 
     def nodes(self) -> list[Node] | None:
         return [Node(self.op)]

@@ -14,22 +14,24 @@ from fastcnn.typing import Config, Padding, Pair, Unpack
 class _Pooling2D(Layer):
     spatial = True
     kind = None
-    config = ("pool_size", "strides", "padding", "data_format", "ceil_mode")
+    config = ("pool_size", "strides", "padding", "data_format", "ceil_mode", "dilation_rate")
 
     def __init__(self, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
-                 data_format: str | None = None, ceil_mode: bool = False, **base: Unpack[LayerOptions]) -> None:
+                 data_format: str | None = None, ceil_mode: bool = False, dilation_rate: Pair = 1,
+                 **base: Unpack[LayerOptions]) -> None:
         super().__init__(**base)
         self.pool_size = arguments.pair("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else arguments.pair("strides", strides)
         self.padding = arguments.padding_form(padding)
         self.data_format = arguments.layout(data_format)
         self.ceil_mode = arguments.flag("ceil_mode", ceil_mode)
+        self.dilation_rate = arguments.pair("dilation_rate", dilation_rate)
 
     def build(self, shape: Any) -> None:
-        pads = arguments.pool_pads(self.padding, shape[:2], self.pool_size, self.strides)
+        pads = arguments.pool_pads(self.padding, shape[:2], self.pool_size, self.strides, self.dilation_rate)
         self.op = _ops.pool2d(self.kind, shape, self.pool_size, self.strides, pads,
                               self.ceil_mode and self.padding != "same", getattr(self, "count_include_pad", False),
-                              getattr(self, "p", 1.0))
+                              getattr(self, "p", 1.0), self.dilation_rate)
         self.output_size = self.op.out_shape
 
     def nodes(self) -> list[Node] | None:
@@ -48,6 +50,7 @@ class MaxPooling2D(_Pooling2D):
         padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)).
         data_format: "channels_last" (None) or "channels_first".
         ceil_mode: round the output's size up.
+        dilation_rate: integer or pair: how far apart the pixels of a window are.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
@@ -64,7 +67,7 @@ class AveragePooling2D(_Pooling2D):
     """The mean of each window.
 
     Args:
-        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+        pool_size, strides, padding, data_format, ceil_mode, dilation_rate: as `MaxPooling2D`.
         count_include_pad: divide by the whole window, padding included.
 
     Shape:
@@ -79,9 +82,9 @@ class AveragePooling2D(_Pooling2D):
     config = (*_Pooling2D.config, "count_include_pad")
 
     def __init__(self, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
-                 data_format: str | None = None, ceil_mode: bool = False, count_include_pad: bool = False,
-                 **base: Unpack[LayerOptions]) -> None:
-        super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
+                 data_format: str | None = None, ceil_mode: bool = False, dilation_rate: Pair = 1,
+                 count_include_pad: bool = False, **base: Unpack[LayerOptions]) -> None:
+        super().__init__(pool_size, strides, padding, data_format, ceil_mode, dilation_rate, **base)
         self.count_include_pad = arguments.flag("count_include_pad", count_include_pad)
 
 
@@ -89,7 +92,7 @@ class SoftPooling2D(_Pooling2D):
     """The mean of each window weighted by its softmax: y = Σ xᵢ·e^xᵢ / Σ e^xⱼ. Large values count most, all get a gradient.
 
     Args:
-        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+        pool_size, strides, padding, data_format, ceil_mode, dilation_rate: as `MaxPooling2D`.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
@@ -110,7 +113,7 @@ class LpPooling2D(_Pooling2D):
 
     Args:
         p: from 1 (the sum of magnitudes) over 2 (Euclid's norm) to 10⁶ (nearly the largest magnitude).
-        pool_size, strides, padding, data_format, ceil_mode: as `MaxPooling2D`.
+        pool_size, strides, padding, data_format, ceil_mode, dilation_rate: as `MaxPooling2D`.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
@@ -127,8 +130,9 @@ class LpPooling2D(_Pooling2D):
     config = ("p", *_Pooling2D.config)
 
     def __init__(self, p: float, pool_size: Pair = 2, strides: Pair | None = None, padding: Padding = "valid",
-                 data_format: str | None = None, ceil_mode: bool = False, **base: Unpack[LayerOptions]) -> None:
-        super().__init__(pool_size, strides, padding, data_format, ceil_mode, **base)
+                 data_format: str | None = None, ceil_mode: bool = False, dilation_rate: Pair = 1,
+                 **base: Unpack[LayerOptions]) -> None:
+        super().__init__(pool_size, strides, padding, data_format, ceil_mode, dilation_rate, **base)
         self.p = arguments.number("p", p, 1, 1e6)
 
 

@@ -12,8 +12,9 @@ from fastcnn.layers.base import Layer
 from fastcnn.layers.input import InputLayer
 from fastcnn.layers.symbols import Call, Symbol
 from fastcnn.model.graph import Graph
-from fastcnn.model.naming import name_layers, unique
+from fastcnn.model.naming import name_layers
 from fastcnn.random import new_seed
+from fastcnn.registry import unique
 from fastcnn.typing import Array, ArrayLike, Config
 
 
@@ -63,6 +64,7 @@ class BaseModel(Layer):
         self.name = self.given_name = name
         self.seed = new_seed() if seed is None else seed
         self.metadata: dict[str, Any] = {}
+        self.notes: tuple[str, ...] = ()  # of a model of another program: what became of what
 
     @property
     def seed(self) -> int:

@@ -4,7 +4,7 @@ from fastcnn import arguments
 from fastcnn.layers.building import layer_from_config
 from fastcnn.layers.input import InputLayer, input_for
 from fastcnn.layers.symbols import Symbol
-from fastcnn.model.naming import unique
+from fastcnn.registry import unique
 
 
 def config_of(model, entry):
@@ -78,6 +78,8 @@ def symbols_of(config, models):
             given.append([layer if isinstance(layer, Symbol) else layer.symbol()])
             continue
         values = found(layer.name, places)
+        if not values:
+            raise ValueError(f"a layer takes the value of another. Received: {layer.name!r}, which takes none")
         answer = layer(values if layer.merges else values[0])
         given.append(answer if isinstance(answer, list) else [answer])
     ends = []

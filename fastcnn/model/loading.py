@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastcnn import arguments
-from fastcnn.io.safetensors import FileFormatError, load_file
+from fastcnn.io import formats
+from fastcnn.io.description import Description
+from fastcnn.io.errors import FileFormatError
+from fastcnn.io.safetensors import load_file
+from fastcnn.model.resuming import json_types
 from fastcnn.model.saving import DTYPES, READABLE, STANDING, STATE, named_parameters, trained_parameters
 from fastcnn.model.sequential import Model, Sequential
 from fastcnn.typing import Path
 
 
 def load_model(path: Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Sequential | Any:
-    """Reads a model that `save` wrote.
+    """Reads a model that `save` wrote, or another program; which of them the file's content says.
 
     Args:
-        path: of the file.
+        path: of the file: fastcnn's own, or ONNX, Keras, Caffe (docs/interchange.md says what comes with it).
         custom_objects: {name: class or function} of layers, initializers, losses, metrics, optimizers and schedules that are
             not fastcnn's own.
         compile: restore optimizer, its state, loss and metrics too, and what `fit(resume=True)` needs. A loss written in
             Python whose class is not among `custom_objects` is left out.
 
     Raises:
-        FileFormatError: the file is damaged, not a model, or its arrays do not fit its architecture.
+        FileFormatError: the file is damaged, not a model, its arrays do not fit its architecture, or it holds what fastcnn
+            cannot compute.
+        ImportError: another program's format needs a package that is not installed.
 
     Example:
         >>> model = fastcnn.networks.lenet5()
@@ -35,9 +43,50 @@ def load_model(path: Path, custom_objects: dict[str, Any] | None = None, compile
 
 def load_as(classes, path, custom_objects=None, compile=True):
     """What `load_model` does, for models of other classes: {kind: class}."""
-    import json
-
     from fastcnn import registry
+
+    module = formats.reader(path)
+    description, training = _own(path) if module is None else (module.read(path), None)
+    with registry.custom_objects(custom_objects):
+        model = build(description, path, classes, training)
+        if compile and training is not None:
+            _restore_training(path, model, training, description.arrays)
+        elif compile and description.training is not None:
+            _try_to_compile(path, model, description.training)
+    return model
+
+
+def build(description, path, classes=Model._kinds, training=None):
+    """The model of a description.
+
+    Args:
+        description: a `Description`.
+        path: of the file, for messages.
+        classes: {kind: class} of models.
+        training: the training state that some of the arrays belong to.
+
+    Raises:
+        FileFormatError: there are no such layers, or the arrays are not theirs.
+    """
+    try:
+        config = dict(description.config)
+        model = classes[config.pop("class_name", "Sequential")].from_config(config)
+        _check(path, model, description.arrays, training)
+        if not isinstance(description.metadata, dict):
+            raise TypeError(f"metadata must be a dict. Received: {type(description.metadata).__name__}")
+        model.metadata, model.notes = json_types("metadata", description.metadata), tuple(description.notes)
+    except FileFormatError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
+    for name, parameter in named_parameters(model):
+        parameter.value = np.require(description.arrays[name], "float32", ["C", "W"])  # nothing has been drawn
+    return model
+
+
+def _own(path):
+    """(description, training state) of a file of fastcnn's own."""
+    import json
 
     tensors, metadata = load_file(path)
     if metadata.get("format") not in READABLE:
@@ -46,22 +95,9 @@ def load_as(classes, path, custom_objects=None, compile=True):
                               f"{arguments.shown(metadata.get('format'))}")
     try:
         config, training = json.loads(metadata["model"]), json.loads(metadata["training"])
-        with registry.custom_objects(custom_objects):
-            model = classes[config.pop("class_name", "Sequential")].from_config(config)
-        _check(path, model, tensors, training)
-        model.metadata = json.loads(metadata.get("metadata", "{}"))
-        if not isinstance(model.metadata, dict):
-            raise TypeError(f"metadata must be a dict. Received: {type(model.metadata).__name__}")
-    except FileFormatError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        return Description(config, tensors, json.loads(metadata.get("metadata", "{}"))), training
+    except (KeyError, ValueError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
-    for name, parameter in named_parameters(model):
-        parameter.value = tensors[name].astype("float32", copy=False)  # nothing has been drawn
-    if compile and training is not None:
-        with registry.custom_objects(custom_objects):
-            _restore_training(path, model, training, tensors)
-    return model
 
 
 def _restored_loss(loss, own):
@@ -81,6 +117,20 @@ def _compile(model, training):
         return
     losses = [_restored_loss(*pair) for pair in zip(training["losses"], training["python_losses"], strict=True)]
     model.compile(training["optimizer"], losses, training["metrics"], training["loss_weights"])
+
+
+def _try_to_compile(path, model, training):
+    """Compiles a model as another program's file says, or warns that it is not compiled."""
+    import warnings
+
+    from fastcnn import arguments
+
+    try:
+        _compile(model, training)
+        model.optimizer.iterations = arguments.integer("iterations", training.get("iterations", 0), 0, 2**63 - 1)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        warnings.warn(f"{path}: the model is not compiled, since fastcnn has not what it was compiled with: {error}",
+                      stacklevel=4)
 
 
 def _states(tensors):

@@ -178,7 +178,8 @@ class Model(Machine):
         """Writes architecture, weights, optimizer state, metadata and a digest of everything into one .safetensors file.
 
         The file appears whole or not at all: a crash leaves the old one. It also holds where training stands, with the
-        states of the callbacks, for `fit(resume=True)`.
+        states of the callbacks, for `fit(resume=True)`. Under a name that ends as another program's files do, such as
+        .onnx, `export` writes that format.
 
         Args:
             path: of the file; it ends in .safetensors, or has no ending.
@@ -186,19 +187,65 @@ class Model(Machine):
 
         Raises:
             TypeError: metadata, or the state of a callback or metric, is not of JSON's types.
-            ValueError: another dtype; weights beyond float16's 65,504; a name that promises another format.
+            ValueError: another dtype; weights beyond float16's 65,504; an ending that no format has; layers that the format
+                does not have.
         """
+        from fastcnn.io import formats
         from fastcnn.model.saving import save_model
 
         self._need_built()
         self._check_path(path)
-        save_model(self, path, dtype)
+        if formats.writer(path) is None:
+            save_model(self, path, dtype)
+        elif arguments.choice("dtype", dtype, ("float32",)):
+            self.export(path)
 
-    def save_weights(self, path: Path) -> None:
-        """Writes all parameters into one .safetensors file, named layer/parameter.
+    def export(self, path: Path, **options: Any) -> list[str]:
+        """Writes the network for another program, in the format that the file's ending says: architecture, weights and
+        metadata; nothing of its training.
 
         Args:
-            path: as of `save`.
+            path: of the file.
+            options: of the format (docs/interchange.md): of .onnx opset, input_layout, logits, preparation.
+
+        Returns:
+            What the format has no word for, a line each.
+
+        Raises:
+            ValueError: another ending; or layers that the format does not have: all of them are named.
+            ImportError: the format's package is not installed.
+        """
+        from fastcnn.io import formats
+
+        writer = formats.writer(path)
+        if writer is None:
+            raise ValueError(f"export writes other programs' formats, {', '.join(formats.FOREIGN)}; save writes fastcnn's "
+                             f"own. Received: {path}")
+        description = self._description()
+        writer.write(description, path, **options)
+        return description.notes
+
+    def _description(self):
+        """The model as other programs' formats take it."""
+        from fastcnn.model.describing import describe
+
+        self._need_built()
+        return describe(self)
+
+    def _take_arrays(self, arrays):
+        """Takes the arrays of such a description."""
+        from fastcnn.model.describing import take
+
+        take(self, arrays)
+
+    def save_weights(self, path: Path) -> None:
+        """Writes all parameters into one file: .safetensors, named layer/parameter; or as Keras or PyTorch has them.
+
+        Args:
+            path: of the file; .h5, .hdf5, .pt and .pth are other programs'.
+
+        Raises:
+            ValueError: an ending of a format that has no weights alone.
         """
         from fastcnn.model.weights import save_weights
 
@@ -207,7 +254,7 @@ class Model(Machine):
         save_weights(self, path)
 
     def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
-        """Takes parameters from a file that `save_weights` or `save` wrote; nothing changes unless all is right.
+        """Takes parameters from a file that `save_weights` or `save` wrote, or Keras; nothing changes unless all is right.
 
         Args:
             path: of the file.

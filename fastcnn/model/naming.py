@@ -1,6 +1,7 @@
 """Names of layers, of inputs and of outputs, of which no two are the same."""
 
 from fastcnn import arguments
+from fastcnn.registry import unique_name
 
 
 def name_layers(layers):
@@ -21,20 +22,3 @@ def name_layers(layers):
                 layer._name = unique_name(layer.default_name(), taken)
                 layer.settled = True
             taken.add(layer.name)
-
-
-def unique_name(base, taken):
-    """The name itself, or with the first number that makes it new."""
-    name, number = base, 0
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
-    return name
-
-
-def unique(names, taken=()):
-    """The same names, those that are taken or have been there before with a number."""
-    found = list(taken)
-    for name in names:
-        found.append(unique_name(name, found))
-    return found[len(taken):]

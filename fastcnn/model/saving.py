@@ -16,7 +16,7 @@ def save_model(model, path, dtype="float32"):
 
     import numpy as np
 
-    from fastcnn import arguments, losses, optimizers, registry
+    from fastcnn import arguments
     from fastcnn.model.resuming import json_types
 
     arguments.choice("dtype", dtype, DTYPES)
@@ -34,18 +34,8 @@ def save_model(model, path, dtype="float32"):
         model._resolve()
         standing, arrays = model._standing.get_state(model.metrics)
         tensors.update({STANDING + name: array for name, array in arrays.items()})
-        training = {
-            "optimizer": optimizers.serialize(model.optimizer),
-            "iterations": model.optimizer.iterations,
-            "losses": [None if loss is None else losses.serialize(loss) for loss in model._losses],
-            "python_losses": [None if loss is None or loss.kind is not None else registry.serialize(loss)
-                              for loss in model._losses],
-            "loss_weights": model._loss_weights,
-            "metrics": [[given if isinstance(given, str) else registry.serialize(metric)
-                         for given, metric in zip(head.given, head.metrics)] for head in model._heads],
-            "epochs_seen": model.epochs_seen,
-            "standing": standing,
-        }
+        training = {**compilation(model), "iterations": model.optimizer.iterations, "epochs_seen": model.epochs_seen,
+                    "standing": standing}
         if model._kept() is not None:
             for name, parameter in trained_parameters(model):
                 for state, array in zip(model.optimizer.states, model._states.of(parameter), strict=True):
@@ -53,6 +43,22 @@ def save_model(model, path, dtype="float32"):
     config = {"class_name": model._kind, **model.get_config()}
     save_file(tensors, path, {"format": FORMAT, "model": json.dumps(config),
                               "training": json.dumps(training), "metadata": notes})
+
+
+def compilation(model):
+    """What `compile` was told, in JSON's types."""
+    from fastcnn import losses, optimizers, registry
+
+    model._resolve()
+    return {
+        "optimizer": optimizers.serialize(model.optimizer),
+        "losses": [None if loss is None else losses.serialize(loss) for loss in model._losses],
+        "python_losses": [None if loss is None or loss.kind is not None else registry.serialize(loss)
+                          for loss in model._losses],
+        "loss_weights": model._loss_weights,
+        "metrics": [[given if isinstance(given, str) else registry.serialize(metric)
+                     for given, metric in zip(head.given, head.metrics)] for head in model._heads],
+    }
 
 
 def named_parameters(model):

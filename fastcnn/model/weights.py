@@ -4,7 +4,10 @@ import os
 from typing import NamedTuple
 
 from fastcnn import arguments, calling
-from fastcnn.io.safetensors import FileFormatError, load_file, save_file
+from fastcnn.io import formats
+from fastcnn.io.errors import FileFormatError
+from fastcnn.io.safetensors import load_file, save_file
+from fastcnn.model.describing import parameter_names
 from fastcnn.model.saving import READABLE, STANDING, STATE, named_parameters
 
 FORMAT = "fastcnn weights 1"
@@ -28,13 +31,25 @@ class LoadedWeights(NamedTuple):
 
 def save_weights(model, path):
     """Writes a model's parameters, see `Model.save_weights`."""
+    module = formats.writer(path)
+    if module is None:
+        save_as_own(model, path)
+    elif hasattr(module, "write_weights"):
+        module.write_weights(model._description(), path)
+    else:
+        raise ValueError(f"weights alone are written into files that end in .safetensors, .h5 or .hdf5; export writes "
+                         f"others. Received: {os.fsdecode(path)}")
+
+
+def save_as_own(model, path):
+    """Writes a model's parameters in fastcnn's format, whatever the file's name."""
     save_file({name: parameter.value for name, parameter in named_parameters(model)}, path, {"format": FORMAT})
 
 
 def load_weights(model, path, by_name, skip_mismatch):
     """Takes parameters from a file, see `Model.load_weights`."""
     by_name, skip = arguments.flag("by_name", by_name), arguments.flag("skip_mismatch", skip_mismatch)
-    given, own = _arrays(path), dict(named_parameters(model))
+    (given, unused), own = _arrays(model, path, by_name), dict(named_parameters(model))
     path = os.fsdecode(path)
     if not (by_name or skip or set(own) <= set(given)) and len(own) == len(given):
         given = dict(zip(own, given.values()))  # names differ: by their order, as in Keras
@@ -57,12 +72,16 @@ def load_weights(model, path, by_name, skip_mismatch):
     model.touch()
     if skip and odd:
         calling.warn(f"load_weights left {', '.join(sorted(odd))} as they were: {path} has other shapes or none for them")
-    return LoadedWeights(loaded, missing, mismatched, [name for name in given if name not in own])
+    return LoadedWeights(loaded, missing, mismatched, [name for name in given if name not in own] + unused)
 
 
-def _arrays(path):
-    """{layer/parameter: array} of a file of weights, or of a whole model."""
+def _arrays(model, path, by_name):
+    """({layer/parameter: array} of a file of weights or of a whole model, names of what is of no layer here)."""
+    module = formats.reader(path)
+    if hasattr(module, "weights"):
+        found, unused = module.weights(path, model._description(), by_name)
+        return {own: found[theirs] for own, theirs in parameter_names(model).items() if theirs in found}, unused
     tensors, metadata = load_file(path)
     if metadata.get("format") in READABLE:
-        return {name: array for name, array in tensors.items() if not name.startswith((STATE, STANDING))}
-    return tensors
+        tensors = {name: array for name, array in tensors.items() if not name.startswith((STATE, STANDING))}
+    return tensors, []

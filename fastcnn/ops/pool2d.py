@@ -16,29 +16,32 @@ __all__ = [
 ]
 
 
-def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad=False, p=1.0):
+def _pool2d(kind, x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate=1, count_include_pad=False, p=1.0):
     first = arguments.data_format(data_format)
     x = last(x, first)
     pool_size = arguments.pair("pool_size", pool_size)
     strides = pool_size if strides is None else arguments.pair("strides", strides)
-    pads = arguments.pool_pads(padding, x.shape[1:3], pool_size, strides)
+    dilation = arguments.pair("dilation_rate", dilation_rate)
+    pads = arguments.pool_pads(padding, x.shape[1:3], pool_size, strides, dilation)
     ceil_mode = arguments.flag("ceil_mode", ceil_mode) and padding != "same"
     op = _ops.pool2d(kind, x.shape[1:], pool_size, strides, pads, ceil_mode,
-                     arguments.flag("count_include_pad", count_include_pad), p)
+                     arguments.flag("count_include_pad", count_include_pad), p, dilation)
     return op, first, x, (x.shape[0], *op.out_shape)
 
 
 def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-               ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
+               ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1, *,
+               out: Array | None = None) -> Array:
     """The maximum of each window; padding never wins, NaN always does.
 
     Args:
         x: images.
         pool_size: integer or pair (height, width).
         strides: the same; None: the pool size.
-        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)), less than the pool size.
+        padding: "valid", "same", integer, pair, or ((top, bottom), (left, right)), less than windows reach.
         ceil_mode: round the output's size up (torch's rule: no window starts beyond the input and its leading padding).
         data_format: "channels_last" or "channels_first".
+        dilation_rate: integer or pair: how far apart the pixels of a window are.
         out: array to write the result to.
 
     Shape:
@@ -48,11 +51,12 @@ def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, paddi
         >>> fastcnn.ops.max_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
         [5.0, 7.0, 13.0, 15.0]
     """
-    return forward(*_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format), out)
+    return forward(*_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate), out)
 
 
 def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
-                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                        dilation_rate: Pair = 1) -> Array:
     """Gradient of `max_pool2d`: dy goes to the first maximum of its window, row by row.
 
     Shape:
@@ -62,16 +66,16 @@ def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: P
         >>> fastcnn.ops.max_pool2d_backward(np.ones((1, 1, 1, 1)), np.arange(4.0).reshape(1, 2, 2, 1), 2).ravel().tolist()
         [0.0, 0.0, 0.0, 1.0]
     """
-    return backward(dy, *_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format))
+    return backward(dy, *_pool2d("max", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate))
 
 
 def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last", *,
-               out: Array | None = None) -> Array:
+               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last",
+               dilation_rate: Pair = 1, *, out: Array | None = None) -> Array:
     """The mean of each window.
 
     Args:
-        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+        x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, out: as `max_pool2d`.
         count_include_pad: divide by the window's size within the padded image, not by its real elements alone.
 
     Shape:
@@ -81,12 +85,13 @@ def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, paddi
         >>> fastcnn.ops.avg_pool2d(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist()
         [2.5, 4.5, 10.5, 12.5]
     """
-    return forward(*_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad), out)
+    return forward(*_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate,
+                            count_include_pad), out)
 
 
 def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
                         padding: Padding = "valid", ceil_mode: bool = False, count_include_pad: bool = False,
-                        data_format: str = "channels_last") -> Array:
+                        data_format: str = "channels_last", dilation_rate: Pair = 1) -> Array:
     """Gradient of `avg_pool2d`.
 
     Shape:
@@ -96,15 +101,17 @@ def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: P
         >>> fastcnn.ops.avg_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    return backward(dy, *_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, count_include_pad))
+    return backward(dy, *_pool2d("avg", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate,
+                                 count_include_pad))
 
 
 def soft_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-                ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
+                ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1, *,
+                out: Array | None = None) -> Array:
     """The mean of each window weighted by its softmax: y = Σ xᵢ·e^xᵢ / Σ e^xⱼ, without overflow; padding left out.
 
     Args:
-        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+        x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, out: as `max_pool2d`.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
@@ -114,11 +121,12 @@ def soft_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padd
         >>> round(y.item(), 4)
         2.4927
     """
-    return forward(*_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format), out)
+    return forward(*_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate), out)
 
 
 def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
-                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                         dilation_rate: Pair = 1) -> Array:
     """Gradient of `soft_pool2d`: dxᵢ = dy·(1 + xᵢ − y)·e^xᵢ / Σ e^xⱼ.
 
     Shape:
@@ -128,7 +136,7 @@ def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: 
         >>> fastcnn.ops.soft_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2).ravel().tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    return backward(dy, *_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format))
+    return backward(dy, *_pool2d("soft", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate))
 
 
 def _power(p):
@@ -136,12 +144,13 @@ def _power(p):
 
 
 def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-              ceil_mode: bool = False, data_format: str = "channels_last", *, out: Array | None = None) -> Array:
+              ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1, *,
+              out: Array | None = None) -> Array:
     """The p-norm of each window: y = (Σ |xᵢ|^p)^(1/p), without overflow of the powers; padding counts as 0.
 
     Args:
         p: from 1 (the sum of magnitudes) over 2 (Euclid's norm) to 10⁶ (nearly the largest magnitude).
-        x, pool_size, strides, padding, ceil_mode, data_format, out: as `max_pool2d`.
+        x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, out: as `max_pool2d`.
 
     Shape:
         (N, H, W, C) → (N, OH, OW, C)
@@ -150,11 +159,12 @@ def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = No
         >>> fastcnn.ops.lp_pool2d(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), 2, (1, 2)).item()
         5.0
     """
-    return forward(*_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)), out)
+    return forward(*_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, p=_power(p)), out)
 
 
 def lp_pool2d_backward(dy: ArrayLike, x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None,
-                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                       dilation_rate: Pair = 1) -> Array:
     """Gradient of `lp_pool2d`: dxᵢ = dy·sign(xᵢ)·(|xᵢ|/y)^(p−1), which is 0 where xᵢ is.
 
     Shape:
@@ -165,7 +175,7 @@ def lp_pool2d_backward(dy: ArrayLike, x: ArrayLike, p: float, pool_size: Pair, s
         ... # doctest: +NORMALIZE_WHITESPACE
         array([[[[ 0.], [-1.]]]], dtype=float32)
     """
-    return backward(dy, *_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, p=_power(p)))
+    return backward(dy, *_pool2d("lp", x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, p=_power(p)))
 
 
 def _adaptive(x, output_size, data_format):

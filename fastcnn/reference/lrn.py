@@ -11,12 +11,14 @@ from .arrays import as_float64, as_gradient
 
 
 def local_response_norm(x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0,
-                        alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1) -> Array:
+                        alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1,
+                        even: str = "below") -> Array:
     """Divides each value by a power of the energy of its neighbours.
 
         y_c = x_c · S_c^−β,   S_c = k + s · Σ_{i∈W(c)} x_i²,   W(c) = c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋
 
-    the window clipped to the channels there are. An even size has its extra channel below. Within channels
+    the window clipped to the channels there are. An even size has its extra channel below, or with
+    `even="above"` above, as in ONNX. Within channels
     the window is a square of pixels of one channel, W(h) × W(w), clipped to the image. s is α, or its mean over the window's
     full size, also where it is clipped: α / size, within channels α / size². Groups of channels are normalized each on
     its own.
@@ -24,12 +26,13 @@ def local_response_norm(x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: 
     Source: Krizhevsky et al. 2012, §3.3.
     """
     shape, x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode, groups)
-    return (x * _energy(x, size, scale, k, axes) ** -beta).reshape(shape)
+    below, above = _neighbours(size, even)
+    return (x * _energy(x, below, above, scale, k, axes) ** -beta).reshape(shape)
 
 
 def local_response_norm_backward(dy: ArrayLike, x: ArrayLike, size: int = 5, alpha: float = 1e-4, beta: float = 0.75,
-                                 k: float = 2.0, alpha_mode: str = "sum", mode: str = "across_channels",
-                                 groups: int = 1) -> Array:
+                                 k: float = 2.0, alpha_mode: str = "sum", mode: str = "across_channels", groups: int = 1,
+                                 even: str = "below") -> Array:
     """dx of `local_response_norm`. With ∂S_j/∂x_c = 2s·x_c for c ∈ W(j), the product rule gives
 
         dx_c = dy_c · S_c^−β − 2sβ · x_c · Σ_{j: c∈W(j)} dy_j · x_j · S_j^(−β−1)
@@ -37,11 +40,12 @@ def local_response_norm_backward(dy: ArrayLike, x: ArrayLike, size: int = 5, alp
     where {j: c∈W(j)} = c − ⌊(size−1)/2⌋ … c + ⌊size/2⌋ is the mirrored window.
     """
     shape, x, scale, axes = _prepare(x, size, alpha, alpha_mode, mode, groups)
+    below, above = _neighbours(size, even)
     dy = as_gradient(dy, shape).reshape(x.shape)
-    energy = _energy(x, size, scale, k, axes)
+    energy = _energy(x, below, above, scale, k, axes)
     through_neighbours = dy * x * energy ** (-beta - 1)
     for axis in axes:
-        through_neighbours = _window_sum(through_neighbours, (size - 1) // 2, size // 2, axis)
+        through_neighbours = _window_sum(through_neighbours, above, below, axis)
     return (dy * energy**-beta - 2 * scale * beta * x * through_neighbours).reshape(shape)
 
 
@@ -65,10 +69,16 @@ def _prepare(x, size, alpha, alpha_mode, mode, groups):
     return x.shape, x.reshape(*x.shape[:-1], groups, -1) if groups > 1 else x, scale, axes
 
 
-def _energy(x, size, scale, k, axes):
+def _neighbours(size, even):
+    if even not in ("below", "above"):
+        raise ValueError(f"`even` must be 'below' or 'above'. Received: {even!r}")
+    return (size // 2, (size - 1) // 2) if even == "below" else ((size - 1) // 2, size // 2)
+
+
+def _energy(x, below, above, scale, k, axes):
     total = x * x
     for axis in axes:
-        total = _window_sum(total, size // 2, (size - 1) // 2, axis)
+        total = _window_sum(total, below, above, axis)
     return k + scale * total
 
 

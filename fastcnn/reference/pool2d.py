@@ -12,26 +12,27 @@ from .windows import pad, pair, sliding_axes, taps, unpad
 
 
 def max_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-               ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+               ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1) -> Array:
     """The largest element of each window. Padding never wins; a NaN in the window does.
 
-        y[n,h,w,c] = max_{i,j} x[n, h·s + i − top, w·s + j − left, c]   over the (i, j) that lie in the image
+        y[n,h,w,c] = max_{i,j} x[n, h·s + i·d − top, w·s + j·d − left, c]   over the (i, j) that lie in the image
 
-    y has ⌊(H + top + bottom − kh) / s⌋ + 1 rows; with `ceil_mode` ⌈…⌉ + 1, less one if the last window would start at or
-    beyond H + top.
+    y has ⌊(H + top + bottom − (kh − 1)·d − 1) / s⌋ + 1 rows; with `ceil_mode` ⌈…⌉ + 1, less one if the last window would
+    start at or beyond H + top.
 
     Source: Krizhevsky et al. 2012, §3.4 (overlapping pooling).
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     return in_format(_first_max(x, axes)[0], data_format)
 
 
 def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
-                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                        padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                        dilation_rate: Pair = 1) -> Array:
     """dx of `max_pool2d`: each dy goes to the first maximum of its window in row-major order (to the first
     NaN if there is one); windows that overlap add up.
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
     winner = _first_max(x, axes)[1]
     dpadded = pad(np.zeros(x.shape), axes)
@@ -41,10 +42,11 @@ def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: P
 
 
 def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last") -> Array:
+               ceil_mode: bool = False, count_include_pad: bool = False, data_format: str = "channels_last",
+               dilation_rate: Pair = 1) -> Array:
     """The mean of each window.
 
-        y[n,h,w,c] = Σ_{i,j} x[n, h·s + i − top, w·s + j − left, c] / count[h,w]
+        y[n,h,w,c] = Σ_{i,j} x[n, h·s + i·d − top, w·s + j·d − left, c] / count[h,w]
 
     with zero outside the image. `count_include_pad=True` counts the elements of the window within the padded
     image (those that `ceil_mode` adds beyond it never count); False counts elements of the image, and a
@@ -52,7 +54,7 @@ def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, paddi
 
     Source: LeCun et al. 1998, §II.B (subsampling); counting rule of torch.nn.AvgPool2d.
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate)
     padded = pad(x, axes)
     y = np.zeros(_out_shape(x, axes))
     for _, window in taps(axes):
@@ -62,9 +64,9 @@ def avg_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, paddi
 
 def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
                         padding: Padding = "valid", ceil_mode: bool = False, count_include_pad: bool = False,
-                        data_format: str = "channels_last") -> Array:
+                        data_format: str = "channels_last", dilation_rate: Pair = 1) -> Array:
     """dx of `avg_pool2d`: dx[p] = Σ over the windows that contain pixel p of dy[window] / count[window]."""
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format) / _counts(axes, count_include_pad)
     dpadded = pad(np.zeros(x.shape), axes)
     for _, window in taps(axes):
@@ -73,25 +75,26 @@ def avg_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: P
 
 
 def soft_pool2d(x: ArrayLike, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-                ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1) -> Array:
     """The mean of each window weighted by its softmax.
 
         y = Σ_i x_i · w_i,   w_i = e^(x_i − m) / Σ_j e^(x_j − m),   m = max_i x_i,   over the pixels in the image
 
     Source: Stergiou, Poppe & Kalliatakis 2021, "Refining activation downsampling with SoftPool", §3.2.
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     largest, excess, weights = _soft_windows(x, axes)
     return in_format(largest + (weights * excess).sum(axis=0), data_format)
 
 
 def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: Pair | None = None,
-                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                         padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                         dilation_rate: Pair = 1) -> Array:
     """dx of `soft_pool2d`. With ∂w_i/∂x_i = w_i·(1 − w_i) and ∂w_i/∂x_j = −w_i·w_j,
 
         dx_i = dy · w_i · (1 + x_i − y)
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
     _, excess, weights = _soft_windows(x, axes)
     slopes = weights * (1 + excess - (weights * excess).sum(axis=0))
@@ -99,7 +102,7 @@ def soft_pool2d_backward(dy: ArrayLike, x: ArrayLike, pool_size: Pair, strides: 
 
 
 def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None, padding: Padding = "valid",
-              ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+              ceil_mode: bool = False, data_format: str = "channels_last", dilation_rate: Pair = 1) -> Array:
     """The p-norm of each window.
 
         y = (Σ_i |x_i|^p)^(1/p) = m · (Σ_i (|x_i| / m)^p)^(1/p),   m = max_i |x_i|
@@ -109,15 +112,16 @@ def lp_pool2d(x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = No
     Source: Sermanet, Chintala & LeCun 2012, "Convolutional neural networks applied to house numbers digit classification",
     §2.1.
     """
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     largest, parts, total = _lp_windows(x, axes, p)
     return in_format(largest * total ** (1 / p), data_format)
 
 
 def lp_pool2d_backward(dy: ArrayLike, x: ArrayLike, p: float, pool_size: Pair, strides: Pair | None = None,
-                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last") -> Array:
+                       padding: Padding = "valid", ceil_mode: bool = False, data_format: str = "channels_last",
+                       dilation_rate: Pair = 1) -> Array:
     """dx of `lp_pool2d`: dx_i = dy · sign(x_i) · (|x_i| / y)^(p−1), and 0 where x_i = 0."""
-    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=True)
+    x, axes = _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=True)
     dy = as_image_gradient(dy, _out_shape(x, axes), data_format)
     _, parts, total = _lp_windows(x, axes, p)
     slopes = np.sign(_windows(x, axes)) * (parts / total ** (1 / p)) ** (p - 1)
@@ -173,15 +177,15 @@ def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "
     return in_format(dpixels.reshape(shape), data_format)
 
 
-def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, is_max=False):
+def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=False):
     x = as_image(x, data_format)
     pool_size = pair(pool_size, "pool_size")
     strides = pool_size if strides is None else pair(strides, "strides")
-    axes = sliding_axes(x.shape[1:3], pool_size, strides, padding, ceil_mode=ceil_mode)
-    if is_max and any(max(a.begin, a.end) >= a.window or a.size == 0 for a in axes):
+    axes = sliding_axes(x.shape[1:3], pool_size, strides, padding, pair(dilation_rate, "dilation_rate"), ceil_mode)
+    if is_max and any(_axis_counts(a, False).min() < 1 for a in axes):
         raise ValueError(
             f"Each window of a max pooling must hold an element of the image: `padding` must be less than "
-            f"`pool_size`. Received: padding {shown(padding)}, pool_size {pool_size}, x of shape {x.shape}"
+            f"what it reaches over. Received: padding {shown(padding)}, pool_size {pool_size}, x of shape {x.shape}"
         )
     return x, axes
 
@@ -247,8 +251,8 @@ def _counts(axes, count_include_pad):
 
 def _axis_counts(axis, count_include_pad):
     first, last = (0, axis.padded) if count_include_pad else (axis.begin, axis.begin + axis.size)
-    starts = axis.starts
-    return np.maximum(np.minimum(starts + axis.window, last) - np.maximum(starts, first), 0)
+    pixels = axis.starts[:, None] + axis.dilation * np.arange(axis.window)
+    return ((first <= pixels) & (pixels < last)).sum(axis=1)
 
 
 def _adaptive(x, output_size, data_format):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 
 import fastcnn
 from fastcnn import arguments, metrics, registry
-from fastcnn.compat.keras import layers, optimizers
+from fastcnn.compat.keras import files, layers, optimizers
 from fastcnn.compat.keras.callbacks import Logs
-from fastcnn.compat.keras.files import target
 from fastcnn.compat.keras.generators import THREADS, fit_over_batches, over_batches, threaded
 from fastcnn.compat.keras.layers import Input
 from fastcnn.compat.keras.losses import modern as modern_loss
 from fastcnn.compat.keras.metrics import modern as modern_metric
 from fastcnn.compat.spellings import bound, known, renamed, short, translate, warn
+from fastcnn.model import weights
 from fastcnn.model.cloning import clone_model
 from fastcnn.model.loading import load_as
 from fastcnn.model.saving import save_model as save_as_own
@@ -160,22 +159,26 @@ class _Methods:
     # Files
 
     def save(self, filepath: Path, overwrite: bool = True) -> None:
-        """Writes the model in fastcnn's format, whatever the file is called; see `fastcnn.Sequential.save`.
+        """Writes the model: .h5, .hdf5 and .keras are Keras' formats, if h5py is installed; see `fastcnn.Sequential.save`.
 
         Args:
-            filepath: of the file. A name that promises another format, as .h5 and .keras do, warns.
+            filepath: of the file. Without h5py a name of Keras' formats warns: fastcnn's own is written under it.
             overwrite: False: a file that exists is an error.
         """
-        path = target("save", filepath, overwrite)
+        path, theirs = files.target("save", filepath, overwrite)
         self._need_built()
-        save_as_own(self, path)
+        if not theirs or not files.written(path, lambda: self.export(path)):
+            save_as_own(self, path)
 
     def save_weights(self, filepath: Path, overwrite: bool = True) -> None:
-        """Writes all parameters into a .safetensors file, named layer/parameter; arguments as `save`."""
-        super().save_weights(target("save_weights", filepath, overwrite))
+        """Writes all parameters, in Keras' format or fastcnn's own; arguments as `save`."""
+        path, theirs = files.target("save_weights", filepath, overwrite)
+        self._need_built()
+        if not theirs or not files.written(path, lambda: weights.save_weights(self, path)):
+            weights.save_as_own(self, path)
 
     def load_weights(self, filepath: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
-        """Takes parameters from a file that `save_weights` or `save` wrote; see `fastcnn.Sequential.load_weights`."""
+        """Takes parameters from a file that `save_weights`, `save` or Keras wrote; see `fastcnn.Sequential.load_weights`."""
         return super().load_weights(filepath, by_name, skip_mismatch)
 
     @staticmethod
@@ -183,8 +186,8 @@ class _Methods:
         """Any name will do."""
 
     def to_json(self) -> str:
-        """The architecture as text, for `model_from_json`."""
-        return json.dumps({"class_name": self._kind, "config": self.get_config()})
+        """The architecture as text, for `model_from_json` here or in Keras."""
+        return files.text(self)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -264,7 +267,7 @@ def load_model(filepath: Path, custom_objects: dict[str, Any] | None = None, com
     """Reads a model that `save` wrote, with layers and optimizers from here; see `fastcnn.load_model`.
 
     Raises:
-        FileFormatError: another file. HDF5 and Keras' archives are not read.
+        FileFormatError: another file, or one of Keras' with layers that fastcnn does not have.
 
     Example:
         >>> from fastcnn.compat.keras.layers import Dense
@@ -276,12 +279,12 @@ def load_model(filepath: Path, custom_objects: dict[str, Any] | None = None, com
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """A new model from `to_json`'s text.
+    """A new model from `to_json`'s text, or that of Keras.
 
     Example:
         >>> from fastcnn.compat.keras.layers import Dense
         >>> model_from_json(Sequential([Dense(2, input_shape=(3,))]).to_json()).output_shape
         (None, 2)
     """
-    found = json.loads(json_string)
+    found = files.architecture(json_string)
     return _Methods._kinds[found["class_name"]].from_config(found["config"], custom_objects)

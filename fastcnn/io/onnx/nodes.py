@@ -1,0 +1,220 @@
+"""What layers the nodes of ONNX become: a function of the node for each operator, which gives the node's value."""
+
+import math
+
+import numpy as np
+
+from fastcnn.io import layouts
+from fastcnn.io.onnx import elementwise, moving
+from fastcnn.io.onnx.placing import Refused
+from fastcnn.io.onnx.values import dims_of, image
+
+
+def windows(node, x, kernel, transposed=False):
+    """{"strides", "dilation_rate", "padding"} of a node that looks at windows, as layers take them; of a transposed
+    convolution the padding is left to it."""
+    rank = x.rank - 2
+
+    def pair(name, value=1):
+        given = node.attr(name, [value] * rank)
+        if len(given) != rank:
+            raise Refused(f"{name} must be {rank} numbers")
+        return (*[1] * (2 - rank), *given)
+
+    strides, dilation, auto = pair("strides"), pair("dilations"), node.attr("auto_pad", "NOTSET")
+    found = {"strides": list(strides), "dilation_rate": list(dilation)}
+    if transposed:
+        return found
+    pads = node.attr("pads", [0] * 2 * rank)
+    if len(pads) != 2 * rank or min(pads) < 0:
+        raise Refused(f"pads must be {2 * rank} numbers from 0 on, not {pads}")
+    edges = [[0, 0]] * (2 - rank) + [list(side) for side in zip(pads[:rank], pads[rank:])]
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        totals = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+                  for n, k, s, d in zip(x.size, kernel, strides, dilation)]
+        edges = [sorted((total // 2, total - total // 2), reverse=auto == "SAME_LOWER") for total in totals]
+    elif auto not in ("NOTSET", "VALID"):
+        raise Refused(f"auto_pad {auto}")
+    return {**found, "padding": edges if auto != "VALID" and any(map(any, edges)) else "valid"}
+
+
+def _extents(x, kernel, options, ceil=False):
+    """Rows and columns of what windows are looked at in."""
+    found = []
+    for axis, (n, k) in enumerate(zip(x.size, kernel)):
+        before, after = (0, 0) if options["padding"] == "valid" else options["padding"][axis]
+        stride, room = options["strides"][axis], n + before + after - (k - 1) * options["dilation_rate"][axis] - 1
+        out = (room + (stride - 1 if ceil else 0)) // stride + 1
+        found.append(out - 1 if ceil and (out - 1) * stride >= n + before else out)
+    if min(found) < 1:
+        raise Refused(f"windows of {tuple(kernel)} do not fit images of {x.size}")
+    return found
+
+
+def conv(node):
+    x, w, b = node.image(), node.weights(1, 4), node.weights(2)
+    (filters, inputs, *kernel), groups, channels = w.shape, node.attr("group", 1), x.size[2]
+    if groups < 1 or inputs * groups != channels or filters % groups:
+        raise Refused(f"a kernel of {w.shape} in {groups} groups does not fit {channels} channels")
+    options, arrays = windows(node, x, kernel), {} if b is None else {"bias": b}
+    config = {**options, "kernel_size": kernel, "use_bias": b is not None}
+    size = (*_extents(x, kernel, options), filters)
+    if 1 < groups == channels:
+        arrays["kernel"] = layouts.depthwise_from_oihw(w, channels)
+        return node.layer("DepthwiseConv2D", x, size, image(x.rank), arrays, depth_multiplier=filters // channels, **config)
+    arrays["kernel"] = layouts.from_oihw(w)
+    return node.layer("Conv2D", x, size, image(x.rank), arrays, filters=filters, groups=groups, **config)
+
+
+def conv_transpose(node):
+    x, w, b = node.image(), node.weights(1, 4), node.weights(2)
+    (inputs, filters, *kernel), groups = w.shape, node.attr("group", 1)
+    if groups < 1 or inputs != x.size[2] or inputs % groups:
+        raise Refused(f"a kernel of {w.shape} in {groups} groups does not fit {x.size[2]} channels")
+    options, rank = windows(node, x, kernel, transposed=True), x.rank - 2
+    more = [0] * (2 - rank) + node.attr("output_padding", [0] * rank)
+    whole = [(n - 1) * s + (k - 1) * d + 1
+             for n, k, s, d in zip(x.size, kernel, options["strides"], options["dilation_rate"])]
+    auto, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape", None)
+    if auto.startswith("SAME") and wanted is None:
+        wanted = [n * s for n, s in zip(x.size, options["strides"])][2 - rank:]
+    if wanted is None:
+        pads = node.attr("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
+        edges = [[0, 0]] * (2 - rank) + [list(side) for side in zip(pads[:rank], pads[rank:])]
+    else:
+        totals = [n + m - out for n, m, out in zip(whole, more, [1] * (2 - rank) + wanted[-rank:])]
+        halves = [sorted((total // 2, total - total // 2)) if total > 0 else [0, total] for total in totals]
+        edges = [half if auto == "SAME_UPPER" or half[0] == 0 > half[1] else half[::-1] for half in halves]
+    cut = [[before, after - m] for (before, after), m in zip(edges, more)]  # what is left out, or put on
+    extra = [max(0, -after) for _, after in cut]
+    if any(before < 0 for before, _ in cut) or any(e >= s for e, s in zip(extra, options["strides"])):
+        raise Refused("its output reaches beyond where the kernel does")
+    config = {**options, "padding": [[before, max(0, after)] for before, after in cut], "output_padding": extra,
+              "kernel_size": kernel, "filters": filters * groups, "groups": groups, "use_bias": b is not None}
+    size = (*(n - before - after for n, (before, after) in zip(whole, cut)), filters * groups)
+    arrays = {"kernel": layouts.from_oihw(w), **({} if b is None else {"bias": b})}
+    return node.layer("Conv2DTranspose", x, size, image(x.rank), arrays, **config)
+
+
+def pool(kind):
+    """A pooling of some kind of layers."""
+    def of(node):
+        given = node.attr("kernel_shape")
+        if node.op == "AveragePool" and getattr(node.inputs[0], "window", None) and len(given) != 2:
+            return _window_mean(node, given)
+        x, around = node.inputs[0], getattr(node.inputs[0], "around", None)
+        if around and node.op == "MaxPool" and x.order == image(4):
+            size = (*(n - sum(both) for n, both in zip(x.size, around)), x.size[2])
+            node.inputs[0] = x._replace(size=size, dims=dims_of(size, image(4), 4), around=None)
+        x = node.image()
+        kernel, ceil = [1] * (4 - x.rank) + given, bool(node.attr("ceil_mode", 0))
+        options = windows(node, x, kernel)
+        if around:
+            sides = [[0, 0]] * 2 if options["padding"] == "valid" else options["padding"]
+            options["padding"] = [[a + b for a, b in zip(*both)] for both in zip(sides, around)]
+        config = {"pool_size": kernel, "ceil_mode": ceil, **options, **_POOLED[kind](node)}
+        return node.layer(kind, x, (*_extents(x, kernel, options, ceil), x.size[2]), image(x.rank), **config)
+    return of
+
+
+_POOLED = {"MaxPooling2D": lambda node: {}, "LpPooling2D": lambda node: {"p": node.attr("p", 2)},
+           "AveragePooling2D": lambda node: {"count_include_pad": bool(node.attr("count_include_pad", 0))}}
+
+
+def global_pool(kind):
+    """A pooling of whole images."""
+    def of(node):
+        x = node.image()
+        more = {"p": node.attr("p", 2), "pool_size": list(x.size[:2])} if kind == "LpPooling2D" else {"keepdims": True}
+        return node.layer(kind, x, (1, 1, x.size[2]), image(x.rank), **more)
+    return of
+
+
+def lrn(node):
+    x = node.image()
+    return node.layer("LocalResponseNormalization", x, size=node.attr("size"), alpha=node.attr("alpha", 1e-4),
+                      beta=node.attr("beta", 0.75), k=node.attr("bias", 1.0), alpha_mode="mean", even="above")
+
+
+def batch_norm(node):
+    x = node.value()
+    gamma, beta, mean, variance = (node.weights(i) for i in (1, 2, 3, 4))
+    fixed = node.attr("is_test", 0) if node.opset < 7 else not node.attr("training_mode", 0)
+    if not fixed or not node.attr("spatial", 1):
+        raise Refused("normalizes by the batch" if not fixed else "normalizes each pixel by itself")
+    x, _ = node.last(x, 1)
+    arrays = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    return node.layer("BatchNormalization", x, None, None, arrays, epsilon=node.attr("epsilon", 1e-5),
+                      momentum=node.attr("momentum", 0.9))
+
+
+def dense(node):
+    """Gemm, and MatMul with a constant on the right."""
+    x, w = node.value(), node.weights(1)
+    if node.attr("transA", 0) or w.ndim != 2:
+        raise Refused("works on turned samples" if w.ndim == 2 else "multiplies by what is no matrix")
+    w = w.T if node.attr("transB", 0) else w
+    x, sizes, order = node.flat(x)
+    if w.shape[0] != x.size[0]:
+        raise Refused(f"a matrix of {w.shape} does not fit rows of {x.size[0]}")
+    arrays, b = {"kernel": layouts.rows_from(w, sizes, order)}, node.weights(2)
+    if node.attr("alpha", 1.0) != 1:
+        arrays["kernel"] = arrays["kernel"] * np.float32(node.attr("alpha"))
+    if b is not None:
+        if b.ndim == 2 and b.shape[0] > 1 or b.ndim > 2 or b.shape[-1:] not in ((), (1,), (w.shape[1],)):
+            raise Refused(f"adds {b.shape}, not the same to each sample")
+        arrays["bias"] = np.broadcast_to(b.reshape(-1) * np.float32(node.attr("beta", 1.0)), w.shape[1:])
+    return node.layer("Dense", x, w.shape[1:], (1,), arrays, units=w.shape[1], use_bias=b is not None)
+
+
+def softmax(name):
+    """Softmax or its logarithm, over an axis; before opset 13 over it and all behind it."""
+    def of(node):
+        x = node.value()
+        axis = node.attr("axis", -1 if node.opset >= 13 else 1) % x.rank
+        together = [i for i in range(axis, x.rank) if x.shape[i] > 1] if node.opset < 13 else [axis]
+        if axis == 0:
+            raise Refused("over the samples of a batch")
+        if len(together) == 1:
+            x, _ = node.last(x, together[0])
+            return node.layer("Activation", x, activation=name)
+        if axis > 1 or not together:
+            raise Refused(f"over axes from {axis} on")
+        y = node.layer("Activation", node.layer("Flatten", x, (math.prod(x.size),)), activation=name)
+        return node.layer("Reshape", y, x.size, target_shape=list(x.size))._replace(dims=x.dims)
+    return of
+
+
+def _window_mean(node, kernel):
+    """The mean over neighbouring channels of squares, as torch writes a local response normalization."""
+    value = node.inputs[0]
+    pads = node.attr("pads", [0] * 2 * len(kernel))
+    along = [i for i, k in enumerate(kernel) if k > 1]
+    window, channel = value.window, len(value.window.base.size)
+    if len(along) != 1 or value.dims[2 + along[0]] != (channel,) or {*node.attr("strides", [1])} != {1} \
+            or node.attr("ceil_mode", 0):
+        raise Refused("a local response normalization that is written in no known way")
+    before, after = window.before + pads[along[0]], window.after + pads[along[0] + len(kernel)]
+    if before + after + 1 != kernel[along[0]] or before - after not in (0, 1) or any(pads) and not \
+            node.attr("count_include_pad", 0):
+        raise Refused("a local response normalization whose windows are not in the middle")
+    return value._replace(size=window.base.size, window=window._replace(before=before, after=after, mean=True))
+
+
+def constant(node):
+    """The array of a Constant."""
+    for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
+        if name in node.attributes:
+            value = node.attr(name)
+            kind = np.int64 if name.startswith("value_int") else np.float32
+            return value if name == "value" else np.array(value, kind)
+    raise Refused(f"a constant of {', '.join(node.attributes)}")
+
+
+TABLE = {
+    "Conv": conv, "ConvTranspose": conv_transpose, "MaxPool": pool("MaxPooling2D"), "AveragePool": pool("AveragePooling2D"),
+    "LpPool": pool("LpPooling2D"), "GlobalAveragePool": global_pool("GlobalAveragePooling2D"),
+    "GlobalMaxPool": global_pool("GlobalMaxPooling2D"), "GlobalLpPool": global_pool("LpPooling2D"), "LRN": lrn,
+    "BatchNormalization": batch_norm, "Gemm": dense, "MatMul": dense, "Softmax": softmax("softmax"),
+    "LogSoftmax": softmax("log_softmax"), **elementwise.TABLE, **moving.TABLE,
+}
