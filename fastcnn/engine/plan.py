@@ -7,21 +7,24 @@ buffers whose lives do not overlap share memory.
 """
 
 import threading
+from itertools import groupby
 
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.engine import python_calls
+from fastcnn.engine import python_calls, sharing
 from fastcnn.engine.buffers import arrange
 from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes
 from fastcnn.engine.lanes import in_lanes
 from fastcnn.engine.network import attach
 from fastcnn.engine.parameters import runs, trained
 from fastcnn.engine.schedule import Request, Schedule, thrifty
+from fastcnn.engine.sharing import Share
 from fastcnn.engine.update import bind_update, update_ops
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
 _MOST = 8        # images per chunk
+_CALLS = {**python_calls.CALLS, **sharing.CALLS}
 _SHARES = 4      # chunks come in multiples of this, so that 2 and 4 threads get equal shares
 
 
@@ -42,13 +45,14 @@ class Plan:
         half: the `HalfWeights` that dense layers read, or None: float32.
         wanted: of "gradients": values whose gradients are kept; learn: compute the gradients of parameters, too?
         moving: do moving averages follow those of the batch?
+        ranks: the processes that share the plan (sharing.py); None: this one has it to itself.
     """
 
     def __init__(self, network, mode, batch, threads, losses=(), sparse=(), shapes=(), loss_weights=None, items=(),
-                 optimizer=None, states=None, seed=0, half=None, wanted=(), learn=True, moving=True):
+                 optimizer=None, states=None, seed=0, half=None, wanted=(), learn=True, moving=True, ranks=None):
         self.mode, self.batch, self.threads, self.sparse, self.half = mode, batch, threads, tuple(sparse), half
         self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
-        self.optimizer, self.items, self.moving = optimizer, items, moving
+        self.optimizer, self.items, self.moving, self.ranks = optimizer, items, moving, ranks
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.lock = threading.Lock()
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
@@ -79,6 +83,7 @@ class Plan:
         losses = tuple(self._append(loss.op) if loss.op is not None else None for loss in self.network.losses)
         self.loss_places = losses
         self._cut()
+        self.share, self.parted, self.sums = self.ranks and Share(self.ranks, self.chunk), False, {}
         self.folds = {}  # node's place → ops that make its weights
         for i, node in enumerate(nodes):
             if node.op is not None and node.fold is not None:
@@ -95,7 +100,7 @@ class Plan:
         self.penalties = [(p, self._append(_ops.penalty(p.size, *p.penalty))) for p in penalized]
         first_penalty = len(self.ops) - len(self.penalties)
         request = Request(self.backward, learn, frozenset(wanted), updates, self.norms is not None,
-                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses)
+                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses, self.ranks)
         return thrifty(lambda early: Schedule(self.network, self.ops, self.batch, self.chunks, request, early))
 
     def _append(self, op):
@@ -105,7 +110,8 @@ class Plan:
     def _updates(self, nodes):
         """Appends the optimizer's steps."""
         wide = [i for i, node in enumerate(nodes) if node.op and node.op.wide and node.learns
-                and self.uses[node.w] == 1 and not self.optimizer.needs_norms]  # norms are of whole gradients
+                and self.uses[node.w] == 1 and not self.optimizer.needs_norms  # norms are of whole gradients
+                and (self.ranks is None or self.ranks.exact)]
         kernels = [nodes[i].w for i in wide]
         self.updates = runs(trained(self.items), kernels, self.optimizer.needs_norms)
         ops, self.norms = update_ops(self.optimizer, self.updates)
@@ -179,7 +185,7 @@ class Plan:
         native = [i for i, op in enumerate(ops) if op is not None]
         self.number = number = {i: n for n, i in enumerate(native)}
         self.program = _ops.Program([ops[i] for i in native], [(number[i], name) for i, name in self.steps],
-                                    [(first, count, self.chunk, parts) for first, count, parts, _ in self.phases])
+                                    [(first, count, self.chunk, parts) for first, count, parts, *_ in self.phases])
         self.uses_of = {}  # buffer of a value that is the caller's array → where it is bound
         self._bind_weights(schedule, states)
         for i, node in enumerate(self.nodes):
@@ -272,6 +278,8 @@ class Plan:
                 parameter.absorbed = False
                 array = parameter.of(parameter.flat.gradients)
             self.program.bind(n, field, array)
+            if array is not None:
+                self.sums.setdefault(i, []).append(array)
             if i in schedule.idle and array is not None:
                 self.idle.append(array)  # no loss depends on it
 
@@ -350,14 +358,30 @@ class Plan:
         threads = min(threads, self.threads)
         for phase, kind, i in self.script:
             if phase > first:
-                self.program.run(batch, threads, first, phase - first)
+                self._run(batch, threads, first, phase)
                 first = phase
-            python_calls.CALLS[kind](self, i, batch)
-        self.program.run(batch, threads, first)
+            _CALLS[kind](self, i, batch)
+        self._run(batch, threads, first, len(self.phases))
         if self.training:
             for constraint, weights in self.constraints:
                 constraint.apply(weights)
             self.optimizer.iterations += 1
+
+    def _run(self, batch, threads, first, last):
+        """Phases [first, last), those of images on the process' own."""
+        if self.share is None:
+            self.program.run(batch, threads, first, last - first)
+            return
+        own = self.share.images(batch)
+        for whole, phases in groupby(range(first, last), lambda phase: self.phases[phase][-1]):
+            phases = list(phases)
+            self.program.run(batch, threads, phases[0], len(phases), *((0, batch) if whole else own))
+
+    def meet(self, batch, outputs):
+        """Gathers what has been computed of each image of the last run: losses, predictions of some outputs, what is watched."""
+        found = [*self.losses, *(self.values[self.network.outputs[i]].array for i in outputs),
+                 *(self.values[v].array for v in self.network.watched), *(b.array for b in self.wanted.values())]
+        self.share.gather(batch, found)
 
     def _set_rates(self):
         rate, correction = self.optimizer.learning_rate, self.optimizer.correction

@@ -136,13 +136,14 @@ class Machine(BaseModel):
             return keys[id(symbol)], symbol.size
         raise ValueError(f"layer {name!r} gives no value that the model uses")
 
-    def _plan(self, mode, batch, sparse=False, float32=False):
+    def _plan(self, mode, batch, sparse=False, float32=False, ranks=None):
         """The plan of a mode for batches of so many samples, made if need be.
 
         Args:
             mode: of `Plan`, or "sample": predict as layers compute in training.
             sparse: are targets labels: a flag, or one for each output.
             float32: whatever half weights there are, read the float32 ones.
+            ranks: the processes that share it; None: this one has it to itself.
         """
         _ = self._flats  # parameters have their places from here on
         if self._half_dtype is not None:
@@ -151,7 +152,8 @@ class Machine(BaseModel):
         sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
         plan = self._plans.get(mode)
         fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
-        sums = mode in ("train", "sample")  # over the batch, which the plan's size cuts: bits must not depend on former ones
+        fits = fits and plan.ranks is ranks
+        sums = mode in ("train", "sample") or ranks  # over the batch, which the plan's size cuts: bits must not depend on former ones
         if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
         training = mode == "train"
@@ -161,7 +163,8 @@ class Machine(BaseModel):
         network, seen = self._lower(training or mode == "sample", watched)
         plan = Plan(network, "predict" if mode == "sample" else mode, batch, threads, **self._losses_of(mode, sparse),
                     items=self._items, optimizer=self.optimizer, states=self._states, seed=self.seed, half=half,
-                    wanted=[number for number, _ in seen.values() if number not in network.outputs], moving=mode != "sample")
+                    wanted=[number for number, _ in seen.values() if number not in network.outputs], moving=mode != "sample",
+                    ranks=ranks)
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
         self._plans[mode] = plan
         return plan
@@ -198,6 +201,8 @@ class Machine(BaseModel):
             plan.set_inputs(xs)
             plan.set_targets(targets, weights)
             plan.run(n, threads, self.version)
+            if plan.share is not None:
+                plan.meet(n, [i for i, head in enumerate(self._heads) if head.loss is not None and head.metrics])
         if plan.training:
             plan.rows = n
             self.touch()

@@ -29,7 +29,7 @@ class Checkpoint(Callback):
     """
 
     state = ("seen",)
-    reports = True
+    reports = writes = True
 
     def __init__(self, path, steps=None):
         self.path = None if path is None else os.fspath(path)
