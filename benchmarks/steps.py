@@ -53,7 +53,7 @@ def seconds_of(plan, run, threads, longest):
 
 def table(plan, seconds, batch):
     """Rows (layer, op, pass, algorithm, seconds, multiply-adds, phase) in order of the program's steps."""
-    rows, phases = [], [n for n, (_, count, _, _) in enumerate(plan.phases) for _ in range(count)]
+    rows, phases = [], [n for n, (_, count, *_) in enumerate(plan.phases) for _ in range(count)]
     ops = plan.ops + [op for op, *_ in plan.joins]
     for (i, name), spent, phase in zip(plan.steps, seconds, phases):
         op = ops[i]

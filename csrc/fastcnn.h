@@ -364,6 +364,7 @@ typedef struct {
     float *scratch;           /* [threads][scratch_size] */
     ptrdiff_t scratch_size;
     ptrdiff_t from, to;       /* of the batch, the images that this process has: whole chunks; to 0: all of them */
+    ptrdiff_t unit;           /* images whose partial sums are added up first, a number of chunks; 0: a chunk */
     double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
     ptrdiff_t timed;          /* steps, all of the program's */
 } fc_program;
@@ -424,6 +425,8 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 /* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
 fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
+/* Lets a convolution of many weights leave partial gradients to REDUCE, as one of few does: FC_INVALID for all else. */
+fc_status fc_set_parts(fc_op *op);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */

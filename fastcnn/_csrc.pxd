@@ -56,7 +56,7 @@ cdef extern from "fastcnn.h" nogil:
         const fc_phase *phases
         float *scratch
         Py_ssize_t scratch_size
-        Py_ssize_t from_ "from", to
+        Py_ssize_t from_ "from", to, unit
         double *seconds
         Py_ssize_t timed
 
@@ -69,6 +69,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_lanes(fc_op *op)
     fc_status fc_set_sum(fc_op *op)
     fc_status fc_set_join(fc_op *op, const fc_op *join)
+    fc_status fc_set_parts(fc_op *op)
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)

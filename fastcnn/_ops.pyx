@@ -151,6 +151,11 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_join(&other.op, &join.op) == FC_OK else None
 
+    def with_parts(self):
+        """The same convolution, whose WEIGHTS leaves partial sums to REDUCE; None for all else, and for one that does so already."""
+        cdef Op other = self.copy()
+        return other if fc_set_parts(&other.op) == FC_OK else None
+
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
         cdef Op other = self.copy()
@@ -205,6 +210,7 @@ cdef class Program:
         ops: descriptors.
         steps: (index of op, name of pass) in order.
         phases: (first step, number of steps, images per chunk, parts?).
+        unit: images whose partial sums are added up first; 0: those of a chunk.
     """
     cdef fc_program program
     cdef fc_op *ops
@@ -217,8 +223,9 @@ cdef class Program:
     cdef dict bound
     cdef char *checked  # of each phase: 0: its bindings are to be looked at; 1: they serve single images; 2: any batch
 
-    def __cinit__(self, list ops, list steps, list phases):
+    def __cinit__(self, list ops, list steps, list phases, Py_ssize_t unit=0):
         cdef Py_ssize_t i
+        self.program.unit = unit
         self.op_count, self.phase_count, self.step_count = len(ops), len(phases), len(steps)
         self.ops = <fc_op *>calloc(max(len(ops), 1), sizeof(fc_op))
         self.io = <fc_io *>calloc(max(len(ops), 1), sizeof(fc_io))

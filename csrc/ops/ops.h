@@ -16,6 +16,7 @@ typedef enum {
 typedef struct {
     ptrdiff_t first, last, batch, chunk;
     ptrdiff_t from, to;     /* the images that are there; passes cut by block, which would see the whole batch, see these */
+    ptrdiff_t unit;         /* chunks whose partial sums are added up first */
     ptrdiff_t image0, slot; /* the chunk's first image, or `from`; the thread's slot; −1: all threads share the batch */
     float *scratch;
 } fc_work;

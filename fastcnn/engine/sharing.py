@@ -4,7 +4,7 @@ What a process computes of an image needs no other. What sums over images is don
 those of one process:
 
 - *gathered*: the rows of all processes come together, and each sums the whole batch: dense weights, whose x and dy are small
-  beside them, large convolutions, the sums of normalizations, and layers in Python.
+  beside them, the sums of normalizations, and layers in Python.
 - *added*: each sums its own chunks, and the sums are added, by the same halves as `csrc/ops/reduce.c` adds chunks.
 
 `ranks` is who does that: `fastcnn.distributed.MPI`, or whatever has its `rank`, `size`, `exact`, `gather`, `add`, `begin` and
@@ -42,7 +42,7 @@ class Share:
 
     Args:
         ranks: the processes.
-        chunk: images of a chunk; another one may be told later.
+        chunk: images that stay together; another number may be told later.
     """
 
     def __init__(self, ranks, chunk=1):
@@ -58,7 +58,7 @@ class Share:
                 for first, last in shares(-(-n // self.chunk), self.ranks.size)]
 
     def gather(self, n, arrays, unit=None):
-        """Gives each process the rows that others have, of arrays about n images."""
+        """Gives each process the rows that others have, of arrays about n images; unit: rows of a chunk, if not one each."""
         self.ranks.gather([(array, self.ranges(n, len(array), unit or self.chunk)) for array in arrays])
 
 
@@ -68,9 +68,14 @@ def gather(plan, buffers, n):
     plan.share.gather(n, [b.array for b in buffers if b not in here])
 
 
-def gather_partials(plan, buffers, n):
-    """A row for each chunk."""
-    plan.share.gather(n, [b.array for b in buffers], unit=1)
+def gather_partials(plan, places, n):
+    """Partial sums of some nodes."""
+    for unit in sorted({_rows(plan, i) for i in places}):
+        plan.share.gather(n, [plan.partials[i].array for i in places if _rows(plan, i) == unit], unit)
+
+
+def _rows(plan, i):
+    return 1 if i in plan.large else plan.share.chunk // plan.chunk
 
 
 def _sums(plan, places, n):

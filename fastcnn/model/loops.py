@@ -118,7 +118,7 @@ def fit(model, batches, epochs, resume, validation, verbose, given, ranks=None):
         watchers.on_train_end()
     except BaseException as error:
         callbacks.terminal.release()
-        if ranks:
+        if ranks and not isinstance(error, KeyboardInterrupt):  # what has been learnt may be saved first
             ranks.fail(error)
         raise
     finally:

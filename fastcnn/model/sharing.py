@@ -78,9 +78,9 @@ def settle(model, batches, plan, n, arrays):
     """Sees to it that this process has the samples that its part of the plan is about. Which those are, the first batch's
     reader did not know."""
     plan.parted = batches.share is not None
-    if plan.parted and batches.share.chunk != plan.chunk:
+    if plan.parted and batches.share.chunk != plan.share.chunk:
         complete(model, batches, n, arrays)
-        batches.share.chunk = plan.chunk
+        batches.share.chunk = plan.share.chunk
 
 
 def stops(model, ranks):

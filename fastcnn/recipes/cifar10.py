@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastcnn import arguments
 from fastcnn.recipes import photographs
@@ -16,7 +17,7 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
                   batch_size: int = 128, learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0,
                   save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
-                  callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
+                  callbacks: Callback | Sequence[Callback] | None = None, distribute: Any = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with momentum 0.9, coupled weight decay 5e-4
@@ -33,7 +34,7 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
         learning_rate: the peak.
         mixup: α of the Beta distribution by which pairs are mixed; 0: not at all.
         seed: of initial values, order and augmentation; the same seed gives the same model, bit for bit.
-        save, checkpoint_steps, log, resume, verbose, callbacks: as of `train_alexnet`.
+        save, checkpoint_steps, log, resume, verbose, callbacks, distribute: as of `train_alexnet`.
 
     Returns:
         TrainedOnImages; its validation images are CIFAR-10's test images.
@@ -54,7 +55,7 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
     settings.update(depth=arguments.integer("depth", depth), width=arguments.number("width", width, 0))
     training, test = (ImageArray(x, y, cifar10.CLASS_NAMES) for x, y in cifar10.load_data(data))
     return photographs.train(settings, {"data": training, "val": test}, _begun,
-                             photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks)
+                             photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks, distribute=distribute)
 
 
 def _begun(training, settings):
