@@ -373,6 +373,9 @@ typedef struct {
  * `threads`. */
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads);
 
+/* The units into which a step of a phase is cut, unless whole chunks are taken through the phase; for those who simulate threads. */
+ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t step, ptrdiff_t batch, int threads);
+
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);

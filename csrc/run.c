@@ -149,6 +149,12 @@ static double cost(const fc_program *p, ptrdiff_t first, ptrdiff_t last, ptrdiff
     return total;
 }
 
+ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t step, ptrdiff_t batch, int threads)
+{
+    const run r = {.program = program, .batch = batch, .to = batch, .threads = threads};
+    return unit_count(&r, &program->steps[step], program->phases[phase].chunk);
+}
+
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads)
 {
     run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads};

@@ -61,6 +61,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t timed
 
     void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
+    Py_ssize_t fc_step_units(const fc_program *program, Py_ssize_t phase, Py_ssize_t step, Py_ssize_t batch, int threads)
     int fc_op_passes_on(const fc_op *op, int number)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_set_curvature(fc_op *op)

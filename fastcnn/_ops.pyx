@@ -325,6 +325,12 @@ cdef class Program:
             raise IndexError(op)
         self.io[op].seed, self.io[op].step = seed, step
 
+    def units(self, Py_ssize_t phase, Py_ssize_t step, Py_ssize_t batch, int threads):
+        """Into how many units a step of a phase is cut, unless whole chunks are taken through the phase."""
+        if not 0 <= phase < self.phase_count or not 0 <= step < self.step_count:
+            raise IndexError((phase, step))
+        return fc_step_units(&self.program, phase, step, batch, threads)
+
     def watch(self, int threads=0):
         """Where the time goes: an array (threads, steps) of zeros, to which every run by up to so many threads adds the
         seconds that each step took them. 0: watching ends."""
