@@ -269,6 +269,7 @@ typedef struct {
     ptrdiff_t scratch;                  /* floats per thread */
     double cost;                        /* multiply-adds of a forward pass, about */
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
+    unsigned alone; /* bits of passes (1 << FC_FORWARD …) in which a single image takes the weights as they lie, not packed */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */

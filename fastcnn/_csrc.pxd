@@ -26,6 +26,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
+        unsigned alone
         int wide, dropped, lanes, from_logits, sparse
         Py_ssize_t partial
         fc_format format

@@ -115,6 +115,10 @@ cdef class Op:
         cdef unsigned fields = self.fields(PASSES[name])
         return tuple(fc_field_name(i).decode() for i in range(32) if fields >> i & 1)
 
+    def alone(self, str name):
+        """Does a single image take the weights of a pass as they lie, so that none need be packed?"""
+        return bool(self.op.alone >> <int>PASSES[name] & 1)
+
     def passes_on(self, int number):
         """Is the gradient of input `number` that of the output, as it is?"""
         return bool(fc_op_passes_on(&self.op, number))

@@ -9,6 +9,7 @@ one crashes, hangs, takes more memory, raises anything else, or touches what lie
 
 import argparse
 import collections
+import faulthandler
 import io
 import json
 import os
@@ -281,6 +282,7 @@ def child(path):
     pid = os.fork()
     if not pid:
         code = UNCLEAN
+        faulthandler.disable()  # a crash is counted, not told
         try:
             with open("/proc/self/statm") as file:
                 used = int(file.read().split()[0]) * resource.getpagesize()

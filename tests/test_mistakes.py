@@ -405,7 +405,7 @@ FILES = [
     ("half a model", "load_model('half.safetensors')", ValueError, "half.safetensors", "Received: "),
     ("a number as a path", "load_model(5)", TypeError, "path must be the path of a file or folder", "Received: 5"),
     ("a model as a path", "load_model(classifier())", TypeError, "path must be the path", "Received: <Sequential"),
-    ("classes that are a text", "load_model('m.safetensors', 'weights')", ValueError, "custom_objects must be a dictionary",
+    ("classes that are a text", "load_model('m.safetensors', 'weights')", TypeError, "custom_objects must be a dictionary",
      "'weights'"),
     ("weights of another network", "keras.models.Sequential([keras.layers.Dense(3, input_shape=(4,))]).load_weights("
      "'m.safetensors')", ValueError, "dense/kernel must have shape (4, 3)", "Received: shape (784, 10)"),

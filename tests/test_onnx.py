@@ -14,7 +14,6 @@ from fastcnn.io import FileFormatError
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 if importlib.util.find_spec("onnxruntime") is None:
     pytest.skip("onnxruntime is not installed, which results are compared with", allow_module_level=True)
@@ -109,6 +108,13 @@ LAYERS = {
 }
 
 
+def lrn_of_two(x, alpha):
+    """ONNX' formula of LRN for size 2: windows of a channel and the next one."""
+    square_sum = x**2
+    square_sum[:, :-1] += x[:, 1:] ** 2
+    return x / (2 + alpha / 2 * square_sum) ** 0.75
+
+
 @pytest.mark.parametrize("opset", [13, 21])
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_out_and_in(name, opset, tmp_path):
@@ -117,8 +123,8 @@ def test_layers_out_and_in(name, opset, tmp_path):
     first = beside.first if name != "channels first" else np.asarray
     xs = [beside.images(symbol.shape[1:], i) for i, symbol in enumerate(model.inputs)]
     y = model.predict(xs if len(xs) > 1 else xs[0])
-    if name == "even":  # which ONNX Runtime has not
-        found = ReferenceEvaluator(path).run(None, {model.input_names[0]: first(xs[0])})[0]
+    if name == "even":  # which ONNX Runtime has not; onnx' own evaluator goes through samples in the place of channels
+        found = lrn_of_two(first(xs[0]), 0.5)
     else:
         found = beside.session(path)(*map(first, xs))[0]
     assert beside.off(found, beside.first(y)) < 1e-5

@@ -1,6 +1,8 @@
 """Names of models' files, and weights alone: by name, by order, those that fit."""
 
+import importlib.util
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from fastcnn.compat import keras
 from fastcnn.compat.keras import layers as KL
 from fastcnn.io import formats
 
-FOREIGN = ["h5", "hdf5", "keras", "onnx", "pt", "pth", "pkl", "npz", "json", "weights.h5", "H5", "tflite", "bin"]
+FOREIGN = ["pkl", "npz", "json", "tflite", "bin", "weights.pb", "TFLITE"]
+KERAS = ["h5", "hdf5", "keras", "weights.h5", "H5"]
+NEEDS = {"onnx": "onnx", "keras": "h5py"}  # format: the package it needs
 OWN = ["m.safetensors", "m.SafeTensors", "m", "best-0.98", "m.05-1.5", "a.b/m"]
 
 
@@ -29,7 +33,7 @@ def same(a, b, layers=None):
 @pytest.mark.parametrize("ending", FOREIGN)
 def test_a_name_that_promises_another_format_is_refused(ending, tmp_path):
     model, path = network(), tmp_path / f"m.{ending}"
-    message = rf"a model's file must end in .safetensors, which says its format, or in none. Received: .*m\.{ending}$"
+    message = rf"a model's file must end in .safetensors, .onnx, .*, or in none. Received: .*m\.{ending}$"
     model.compile("sgd", "mse")
     fit = {"x": np.zeros((2, 6)), "y": np.zeros((2, 3)), "verbose": 0}
     for call in (model.save, model.save_weights, lambda p: model.save(str(p)), lambda p: model.save(os.fsencode(p)),
@@ -51,16 +55,31 @@ def test_names_that_promise_nothing(name, tmp_path):
 
 def test_each_ending_has_a_writer(tmp_path):
     """What `formats.ENDINGS` names is written, and read again by its content, whatever it is called then."""
-    for ending in formats.ENDINGS:
-        model = network()
+    for ending, module in formats.ENDINGS.items():
+        if module in NEEDS and importlib.util.find_spec(NEEDS[module]) is None:
+            continue
+        model, other = network(), network(seed=1)
         model.save(tmp_path / f"m{ending}")
-        os.rename(tmp_path / f"m{ending}", tmp_path / "any.h5")
-        assert same(model, fastcnn.load_model(tmp_path / "any.h5"))
+        os.rename(tmp_path / f"m{ending}", tmp_path / "any.bin")
+        if module == "torch":  # weights alone
+            fastcnn.io.torch.load(other, tmp_path / "any.bin")
+        assert same(model, other if module == "torch" else fastcnn.load_model(tmp_path / "any.bin"))
 
 
-@pytest.mark.parametrize("ending", [*FOREIGN, "safetensors", ""])
+@pytest.mark.parametrize("ending", ["onnx", "pt", "pth"])
+def test_weights_alone_are_of_some_formats(ending, tmp_path):
+    with pytest.raises(ValueError, match=rf"into files that end in .safetensors, .h5 or .hdf5; .* Received: .*m\.{ending}$"):
+        network().save_weights(tmp_path / f"m.{ending}")
+    with pytest.raises(ValueError, match="dtype must be 'float32' but of .safetensors. Received: 'float16'"):
+        network().save(tmp_path / f"m.{ending}", dtype="float16")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [*FOREIGN, *KERAS, "safetensors", ""])
 @pytest.mark.parametrize("method", ["save", "save_weights"])
-def test_old_programs_go_on_with_a_warning(ending, method, tmp_path, recwarn):
+def test_old_programs_go_on_with_a_warning(ending, method, tmp_path, recwarn, monkeypatch):
+    """As on a machine without h5py."""
+    monkeypatch.setitem(sys.modules, "h5py", None)
     model = network(package=keras, layers=KL)
     path = tmp_path / (f"m.{ending}" if ending else "m")
     getattr(model, method)(path)
@@ -69,6 +88,7 @@ def test_old_programs_go_on_with_a_warning(ending, method, tmp_path, recwarn):
         assert said == []
     else:
         assert len(said) == 1 and said[0].startswith(f"{method}('{path}') is an old spelling. Write {method}('")
+        assert ("or pip install h5py" in said[0]) == (ending in KERAS)
         assert said[0].endswith(f"safetensors is what is written under either name, not {ending.lower().rpartition('.')[2]}")
         assert recwarn.list[0].filename == __file__
     other = network(package=keras, layers=KL, seed=1)

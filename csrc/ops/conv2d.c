@@ -26,7 +26,7 @@ const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass) { return 
 static fc_status choose(fc_op *op)
 {
     static const fc_pass passes[] = {FC_FORWARD, FC_DATA, FC_WEIGHTS};
-    op->packed_size = op->packed_t_size = op->scratch = op->images = 0;
+    op->packed_size = op->packed_t_size = op->scratch = op->images = 0, op->alone = 0;
     op->partial = fc_conv2d_flat(op) || op->w_size <= FEW_WEIGHTS ? op->w_size + op->b_size : 0;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         unsigned char a = 0;
@@ -180,7 +180,8 @@ static fc_status set_curvature(fc_op *op)
 
 static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
 {
-    (void)io, (void)pass, (void)batch;
+    (void)batch;
+    if (op->alone >> pass & 1 && !io->packed) needs = (needs & ~(unsigned)FC_PACKED) | FC_W;
     return op->u.conv2d.connections ? needs : needs & ~(unsigned)FC_TABLE;
 }
 

@@ -6,6 +6,9 @@
  * → M[p] [tiles][oc], with t² multiply-adds for m² outputs: 36 for 16 or 49 for 25 (3×3: direct takes 9 each), 64 for 16 (5×5: 25
  * each). DATA is the same with dy for x and the taps turned round. Strided convolutions: conv2d_tiles.c.
  *
+ * A single image whose tiles are one block needs U once. Where all of U would be read from memory, t² / taps² times the weights, it is
+ * made of the weights as they lie, a block of columns at a time (`alone`; packed NULL). The sums are the same.
+ *
  * Error against float64, of max|y|, on AlexNet's layers: 36 products 1e-6 … 3e-6, 49 products 2e-6 … 5e-6, 64 products 4e-6 … 6e-6
  * (direct: 1e-6). NaN and infinity in an image reach all of the m × m tiles whose window holds them.
  * Threads: by (image, rows of tiles, columns); an item's result does not depend on the others in its range. */
@@ -16,6 +19,8 @@
 #define DEPTH 96          /* conv2's data gradient has half the error that it had with sums of 256 */
 #define WORTH 0.6         /* products, as a part of direct's, from which it is not worth while */
 #define LEAST 16          /* channels on either side */
+#define CACHED 131072     /* floats of U that stay near a core: 512 KiB */
+#define AHEAD 8           /* channels whose weights are fetched before they are needed: they lie apart */
 
 static int suits(const fc_op *op, const fc_tiling *k)
 {
@@ -36,6 +41,9 @@ static int fits(const fc_op *op, fc_pass pass)
     return (pass != FC_DATA || (k.pad_h >= 0 && k.pad_w >= 0)) && suits(op, &k);
 }
 
+/* Products that are summed in one go. */
+static ptrdiff_t depth_of(const fc_tiling *k, ptrdiff_t in) { return fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH); }
+
 static fc_status size(fc_op *op, fc_pass pass)
 {
     const fc_tiling k = fc_get_tiling(op, pass);
@@ -44,11 +52,16 @@ static fc_status size(fc_op *op, fc_pass pass)
         op->scratch = fc_max(op->scratch, fc_winograd_weights_scratch(op, &k));
         return FC_OK;
     }
-    if (pass == FC_FORWARD)
+    ptrdiff_t scratch = fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size;
+    if (pass == FC_FORWARD) {
         op->packed_size = packed, op->images = fc_min(k.images, IMAGES);
-    else
+        if (k.rows == k.tiles_h && packed > CACHED && !fc_is_spread(op)) {
+            op->alone |= 1u << pass;
+            scratch += k.t * k.t * depth_of(&k, k.c / k.groups) * fc_k->nr;
+        }
+    } else
         op->packed_t_size = packed;
-    op->scratch = fc_max(op->scratch, fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size);
+    op->scratch = fc_max(op->scratch, scratch);
     return FC_OK;
 }
 
@@ -99,33 +112,62 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
     }
 }
 
+/* A product's tiles × channels [d, d + depth) × columns [t, t + n), added to what is there from d = 0 on. */
+static void multiply_part(const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t p, ptrdiff_t d, ptrdiff_t depth, ptrdiff_t t,
+                          ptrdiff_t n, const float *u)
+{
+    static const ptrdiff_t run[1] = {0};
+    const ptrdiff_t mr = fc_k->mr;
+    const fc_inner inner = {run, 1, depth, 1, fc_k->nr};
+    for (ptrdiff_t i = 0; i < tiles; i += mr) {
+        fc_rows rows;
+        for (ptrdiff_t r = 0; r < mr; r++) {
+            rows.a[r] = s->v + p * s->v_step + (i + r) * s->v_row + d;
+            rows.c[r] = s->m + p * s->m_step + (i + r) * s->m_row + t;
+        }
+        fc_k->gemm(fc_min(mr, tiles - i), n, &rows, &inner, u, NULL, d > 0);
+    }
+}
+
 /* M[p] = V[p] × U[p] for columns [j, j + n) of a group. */
 static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, const float *packed,
                      ptrdiff_t j, ptrdiff_t n)
 {
-    static const ptrdiff_t run[1] = {0};
-    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, products = k->t * k->t;
-    const ptrdiff_t depth = fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH);
+    const ptrdiff_t nr = fc_k->nr, products = k->t * k->t, depth = depth_of(k, in);
     for (ptrdiff_t p = 0; p < products; p++)
         for (ptrdiff_t t = 0; t < n; t += nr)
-            for (ptrdiff_t d = 0; d < in; d += depth) {
-                const float *u = packed + (((j + t) / nr * products + p) * in + d) * nr;
-                const fc_inner inner = {run, 1, fc_min(depth, in - d), 1, nr};
-                for (ptrdiff_t i = 0; i < tiles; i += mr) {
-                    fc_rows rows;
-                    for (ptrdiff_t r = 0; r < mr; r++) {
-                        rows.a[r] = s->v + p * s->v_step + (i + r) * s->v_row + d;
-                        rows.c[r] = s->m + p * s->m_step + (i + r) * s->m_row + t;
-                    }
-                    fc_k->gemm(fc_min(mr, tiles - i), fc_min(nr, n - t), &rows, &inner, u, NULL, d > 0);
+            for (ptrdiff_t d = 0; d < in; d += depth)
+                multiply_part(s, tiles, p, d, fc_min(depth, in - d), t, fc_min(nr, n - t),
+                              packed + (((j + t) / nr * products + p) * in + d) * nr);
+}
+
+/* The same with weights as they lie, from input channel 0 and column j of the group on. */
+static void multiply_alone(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in,
+                           const float *w, ptrdiff_t n, float *u)
+{
+    const ptrdiff_t nr = fc_k->nr, taps = k->taps * k->taps, depth = depth_of(k, in);
+    const float *at[25];
+    for (ptrdiff_t t = 0; t < n; t += nr)
+        for (ptrdiff_t d = 0; d < in; d += depth) {
+            const ptrdiff_t channels = fc_min(depth, in - d), columns = fc_min(nr, n - t);
+            for (ptrdiff_t i = 0; i < taps; i++) at[i] = w + (i * in + d) * op->out_c + t;
+            for (ptrdiff_t c = 0; c < channels; c++) {
+                fc_k->winograd_filter(k->t, k->taps, columns, at, u + c * nr, depth * nr);
+                for (ptrdiff_t i = 0; i < taps; i++) {
+                    at[i] += op->out_c;
+                    if (c + AHEAD < channels)
+                        for (ptrdiff_t l = 0; l < columns; l += 16) __builtin_prefetch(at[i] + (AHEAD - 1) * op->out_c + l);
                 }
             }
+            for (ptrdiff_t p = 0; p < k->t * k->t; p++)
+                multiply_part(s, tiles, p, d, channels, t, columns, u + p * depth * nr);
+        }
 }
 
 /* What FORWARD and DATA share. */
 typedef struct {
     const fc_buf *from, *to, *sum; /* sum: added to `to`; NULL: nothing */
-    const float *packed, *bias;
+    const float *packed, *w, *bias; /* packed NULL: w, as it lies */
     fc_activation activation;
 } product;
 
@@ -163,8 +205,11 @@ static void run_block(const fc_op *op, const fc_tiling *k, const product *q, con
         const ptrdiff_t g = item / k->column_blocks, j = item % k->column_blocks * k->columns;
         const ptrdiff_t n = fc_min(k->columns, out - j);
         if (item == first || j == 0) fc_input_tiles(op, k, &s, q->from, work, b, g * in, in);
-        multiply(k, &s, b->images * b->rows * k->tiles_w, in,
-                 q->packed + g * fc_round_up(out, fc_k->nr) * in * k->t * k->t, j, n);
+        const ptrdiff_t tiles = b->images * b->rows * k->tiles_w;
+        if (q->packed)
+            multiply(k, &s, tiles, in, q->packed + g * fc_round_up(out, fc_k->nr) * in * k->t * k->t, j, n);
+        else
+            multiply_alone(op, k, &s, tiles, in, q->w + g * out + j, n, work->scratch + s.size);
         output_tiles(k, &s, q, work, b, g * out + j, n, op->alpha);
     }
 }
@@ -186,14 +231,14 @@ static void run_items(const fc_op *op, const fc_tiling *k, const product *q, con
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_tiling k = fc_get_tiling(op, FC_FORWARD);
-    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->b, op->activation};
+    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->w, io->b, op->activation};
     run_items(op, &k, &q, work);
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_tiling k = fc_get_tiling(op, FC_DATA);
-    const product q = {&io->dy, &io->dx, NULL, io->packed_t, bias, activation};
+    const product q = {&io->dy, &io->dx, NULL, io->packed_t, NULL, bias, activation};
     run_items(op, &k, &q, work);
 }
 

@@ -37,6 +37,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->b_size = bias ? out : 0;
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
+    op->alone = 1u << FC_FORWARD | 1u << FC_DATA;
     op->scratch = fc_max(WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
                          op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + FC_MARGIN;
     op->cost = (double)op->w_size;

@@ -265,10 +265,9 @@ class Plan:
                 program.bind(n, "w", node.constant)
             elif node.w is not None or node.b is not None or op.packed_size:
                 self._bind_parameters(n, node)
-                alone = self.batch == 1 and op.name == "dense"  # a single image takes its weights as they lie
-                if op.packed_size and i in forward and not alone:
+                if op.packed_size and i in forward and not (self.batch == 1 and op.alone("forward")):
                     program.bind(n, "packed", _ops.aligned(op.packed_size))
-                if op.packed_t_size and i in data and not alone:
+                if op.packed_t_size and i in data and not (self.batch == 1 and op.alone("data")):
                     program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
                 if i in self.inside:
                     node.w.absorbed = True  # it exists in blocks, one after the other, in a thread's scratch

@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 
+from fastcnn.arguments import shown
 from fastcnn.io.errors import FileFormatError
 
 DAMAGES = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
@@ -31,7 +32,7 @@ class Archive:
             limit = _EXPANSION * limit + _SLACK
         for entry in self._zip.infolist():
             if entry.filename in self._entries:
-                raise FileFormatError(f"an archive must hold each name once. Received: {entry.filename[:80]!r} twice")
+                raise FileFormatError(f"an archive must hold each name once. Received: {shown(entry.filename[:80])} twice")
             known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)[:1 + compressed]
             if entry.compress_type not in known or entry.flag_bits & 1:
                 raise FileFormatError(f"{entry.filename[:80]!r} must be stored{' or deflated' * compressed}, not encrypted. "

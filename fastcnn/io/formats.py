@@ -79,6 +79,7 @@ def read(path: Path, **options: Any) -> Any:
     from .errors import FileFormatError
     from .recognize import recognize
 
+    path = arguments.path("path", path)
     module = reader(path)
     if module is None:
         raise FileFormatError(f"{os.fsdecode(path)}: must be a model of another program. Received: "

@@ -47,7 +47,7 @@ class LocalResponseNormalization(Layer):
         self.even = arguments.choice("even", even, ("below", "above"))
         if self.mode == "within_channel" and (self.groups > 1 or self.even == "above"):
             raise ValueError(f"within channels, where none sees another, groups must be 1, and even 'below'. Received: "
-                             f"groups={self.groups}, even={self.even!r}")
+                             f"groups={self.groups}, even={arguments.shown(self.even)}")
 
     def build(self, shape: Any) -> None:
         if self.mode == "within_channel":

@@ -79,7 +79,8 @@ def symbols_of(config, models):
             continue
         values = found(layer.name, places)
         if not values:
-            raise ValueError(f"a layer takes the value of another. Received: {layer.name!r}, which takes none")
+            raise ValueError(f"a layer takes the value of another. Received: {arguments.shown(layer.name)}, which takes "
+                             "none")
         answer = layer(values if layer.merges else values[0])
         given.append(answer if isinstance(answer, list) else [answer])
     ends = []

@@ -45,7 +45,7 @@ def load_as(classes, path, custom_objects=None, compile=True):
     """What `load_model` does, for models of other classes: {kind: class}."""
     from fastcnn import registry
 
-    module = formats.reader(path)
+    module = formats.reader(arguments.path("path", path))
     description, training = _own(path) if module is None else (module.read(path), None)
     with registry.custom_objects(custom_objects):
         model = build(description, path, classes, training)

@@ -197,7 +197,10 @@ class Model(Machine):
         self._check_path(path)
         if formats.writer(path) is None:
             save_model(self, path, dtype)
-        elif arguments.choice("dtype", dtype, ("float32",)):
+        elif dtype != "float32":
+            raise ValueError(f"dtype must be 'float32' but of .safetensors. Received: {arguments.shown(dtype)}, "
+                             f"{arguments.shown(path)}")
+        else:
             self.export(path)
 
     def export(self, path: Path, **options: Any) -> list[str]:

@@ -23,7 +23,7 @@ def _lrn(x, size, alpha, beta, k, alpha_mode, mode, groups, even):
     above = arguments.choice("even", even, ("below", "above")) == "above"
     if within and (groups > 1 or above):
         raise ValueError(f"within channels, where none sees another, groups must be 1, and even 'below'. Received: "
-                         f"groups={groups}, even={even!r}")
+                         f"groups={groups}, even={arguments.shown(even)}")
     if within and x.ndim != 4:
         raise ValueError(f"x must be images (N, H, W, C) to be normalized within channels. Received: shape {x.shape}")
     if x.size == 0:

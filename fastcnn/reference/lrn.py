@@ -71,7 +71,7 @@ def _prepare(x, size, alpha, alpha_mode, mode, groups):
 
 def _neighbours(size, even):
     if even not in ("below", "above"):
-        raise ValueError(f"`even` must be 'below' or 'above'. Received: {even!r}")
+        raise ValueError(f"`even` must be 'below' or 'above'. Received: {shown(even)}")
     return (size // 2, (size - 1) // 2) if even == "below" else ((size - 1) // 2, size // 2)
 
 

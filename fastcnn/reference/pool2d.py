@@ -182,7 +182,7 @@ def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_ra
     pool_size = pair(pool_size, "pool_size")
     strides = pool_size if strides is None else pair(strides, "strides")
     axes = sliding_axes(x.shape[1:3], pool_size, strides, padding, pair(dilation_rate, "dilation_rate"), ceil_mode)
-    if is_max and any(_axis_counts(a, False).min() < 1 for a in axes):
+    if is_max and any(max(a.begin, a.end) >= a.extent or _axis_counts(a, False).min() < 1 for a in axes):
         raise ValueError(
             f"Each window of a max pooling must hold an element of the image: `padding` must be less than "
             f"what it reaches over. Received: padding {shown(padding)}, pool_size {pool_size}, x of shape {x.shape}"

@@ -21,6 +21,11 @@ class Axis:
     out: int
 
     @property
+    def extent(self):
+        """What a window reaches over."""
+        return _extent(self.window, self.dilation)
+
+    @property
     def padded(self):
         """The size with its padding."""
         return self.begin + self.size + self.end
@@ -33,7 +38,7 @@ class Axis:
     @property
     def reach(self):
         """Padded size, enlarged where ceil_mode lets the last window run past it."""
-        return max(self.padded, (self.out - 1) * self.stride + _extent(self.window, self.dilation))
+        return max(self.padded, (self.out - 1) * self.stride + self.extent)
 
     def tap(self, i):
         """The positions that tap i reads, one per output."""

@@ -1,5 +1,7 @@
 """What Keras calls its layers and their arguments, of versions 1 to 3, and what that is here."""
 
+from fastcnn.arguments import shown
+
 PARAMETERS = {  # class: its arrays, in Keras' order and by fastcnn's names; arguments that say whether there is one
     **dict.fromkeys(("Conv2D", "Conv2DTranspose", "Dense", "DepthwiseConv2D"), ("kernel", "bias")),
     "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel", "bias"),
@@ -69,7 +71,7 @@ def modern(kind, config, old):
             continue
         if name in IGNORED:
             if IGNORED[name] and value not in IGNORED[name]:
-                raise ValueError(f"{name} must be {IGNORED[name][0]}. Received: {value!r}"[:200])
+                raise ValueError(f"{name} must be {IGNORED[name][0]}. Received: {shown(value)}"[:200])
             continue
         found[name] = _plain(value)
     if "nb_row" in config:
@@ -80,7 +82,7 @@ def modern(kind, config, old):
         found.pop("trainable", None)
     for name, only in _ONLY.get(kind, {}).items():
         if found.pop(name, only) != only:
-            raise ValueError(f"{name} must be {only!r}. Received: {config.get(name)!r}"[:200])
+            raise ValueError(f"{name} must be {only!r}. Received: {shown(config.get(name))}"[:200])
     if kind.endswith("Normalization") and isinstance(found.get("axis"), list) and kind != "LayerNormalization":
         found["axis"] = found["axis"][0]
     if old and found.get("activation") == "hard_sigmoid":

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.keras import classes
@@ -85,7 +86,7 @@ def _object(value):
 class _Reader:
     def __init__(self, entry, weights, old):
         if entry["class_name"] not in _MODELS:
-            raise FileFormatError(f"a model must be {' or '.join(_MODELS)}. Received: {entry['class_name']!r}"[:200])
+            raise FileFormatError(f"a model must be {' or '.join(_MODELS)}. Received: {shown(entry['class_name'])}"[:200])
         self.sketch, self.weights, self.old = Sketch(entry["config"].get("name")), weights, old
         self.problems, self.notes = [], []
         self.first = '"channels_first"' in _text(entry) or '"th"' in _text(entry)
@@ -138,7 +139,8 @@ class _Reader:
             missing = [source[:2] for source in sources if source[:2] not in done]
             if missing:
                 if key in waiting:
-                    raise FileFormatError(f"layers must not take their own values. Received: a circle through {key[0]!r}")
+                    raise FileFormatError("layers must not take their own values. Received: a circle through "
+                                          f"{shown(key[0])}")
                 waiting.add(key)
                 stack += missing
                 continue
@@ -158,7 +160,7 @@ class _Reader:
         shape = next((config[key] for key in ("batch_shape", "batch_input_shape") if config.get(key)), None)
         shape = [None, *config["shape"]] if shape is None and config.get("shape") else shape
         if not shape or not all(type(n) is int for n in shape[1:]):
-            raise FileFormatError(f"an input's size must be fixed. Received: {shape} of {_name(entry)!r}"[:200])
+            raise FileFormatError(f"an input's size must be fixed. Received: {shape} of {shown(_name(entry))}"[:200])
         return self.sketch.add("InputLayer", name=_name(entry), shape=shape[1:])
 
     def _called(self, entry, taken, constants=(), options=None):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.io.errors import FileFormatError
 
 OPSETS = range(6, 27)  # whose operators mean what is read here
@@ -112,7 +113,7 @@ class Arrays:
         location, folder = entry.get("location", ""), os.path.realpath(self.folder)
         path = os.path.realpath(os.path.join(folder, location))
         if not location or "\0" in location or os.path.isabs(location) or os.path.commonpath([folder, path]) != folder:
-            raise FileFormatError(f"{tensor.name!r} must be in a file beside the model's. Received: {location!r}")
+            raise FileFormatError(f"{tensor.name!r} must be in a file beside the model's. Received: {shown(location)}")
         start = int(entry.get("offset", 0))
         if not os.path.isfile(path) or start < 0 or start + size > os.path.getsize(path) \
                 or int(entry.get("length", size)) != size:

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from fastcnn.arguments import shown
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.merging import merge
@@ -161,7 +162,7 @@ class Network:
         if name not in self.values and name in self.arrays:
             self.values[name] = self.arrays[name]
         if name not in self.values:
-            raise FileFormatError(f"nodes must take what is given before them. Received: {name!r}")
+            raise FileFormatError(f"nodes must take what is given before them. Received: {shown(name)}")
         return self.values[name]
 
     def _step(self, proto, needed):
@@ -221,7 +222,7 @@ class Network:
         if value is _LOST or value is _UNKNOWN:
             return
         if not isinstance(value, Value):
-            raise FileFormatError(f"the outputs must depend on the input. Received: {name!r}")
+            raise FileFormatError(f"the outputs must depend on the input. Received: {shown(name)}")
         orders = [image(4), plain(4)] if value.rank == 4 else [plain(value.rank)]
         end = Placing(self.sketch, f"output {name!r}")
         try:
