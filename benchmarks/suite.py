@@ -11,6 +11,7 @@ import fastcnn
 from benchmarks import (
     baseline,
     convnetjs,
+    distributed,
     images,
     imported,
     jobs,
@@ -26,7 +27,7 @@ from benchmarks import (
 )
 
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
-          (peak, kernels, networks, imported, scaling, loaded, memory, package, mnist, images,
+          (peak, kernels, networks, imported, scaling, distributed, loaded, memory, package, mnist, images,
            convnetjs)}
 
 

@@ -50,7 +50,8 @@ class MPI:
             raise ImportError(f"fastcnn.distributed.MPI needs mpi4py and MPI: pip install 'fastcnn[mpi]'. "
                               f"Received: {str(error).splitlines()[0]}") from None
         self._mpi, world = mpi, mpi.COMM_WORLD if comm is None else comm
-        self._comm, self._aside = world.Dup(), world.Dup()  # the second: of sums that go on beside the computation
+        # the second: of sums that go on beside the computation; the third: of the end
+        self._comm, self._aside, self._end = (world.Dup() for _ in range(3))
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
         self._executor, self._sums = None, []
@@ -125,7 +126,7 @@ class MPI:
         """Ends the job, unless all processes fail together and may as well say so themselves."""
         if self.size == 1:
             return
-        together, begun = self._aside.Ibarrier(), time.monotonic()
+        together, begun = self._end.Ibarrier(), time.monotonic()
         while time.monotonic() - begun < _PATIENCE:
             if together.Test():
                 return
