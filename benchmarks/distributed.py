@@ -1,10 +1,10 @@
-"""Group "distributed": trainings in several processes, measured, and what a model of their cost predicts for many machines; and
+"""Group "distributed": trainings in several processes, measured; what a model of their cost predicts for many machines; and
 the threads of one process, by simulation.
 
-The model: a step of R machines takes what each computes of its images, plus what every one computes of all (dense weights, in
-exact mode), plus what is exchanged: bytes / bandwidth + messages · latency. In fast mode sums of dense layers' gradients are hidden
-behind the backward pass of what lies before them. A machine of C cores takes as long as one of one core, divided by C and by the
-simulated efficiency of C threads.
+The model: a step of R machines takes what each computes of its images, plus what every one computes of all (dense weights,
+in exact mode), plus what is exchanged: bytes / bandwidth + messages · latency. In fast mode sums of dense layers' gradients
+are hidden behind the backward pass of what lies before them. A machine of C cores takes as long as one of one core, divided
+by C; the simulation of threads says how far that is true.
 """
 
 import heapq
@@ -95,8 +95,8 @@ def _measured(work, batch, mode, settings):
 
 
 def costs(work, batch):
-    """Of one process and thread, per image: seconds of all, of dense weight gradients, and of the backward pass before dense layers;
-    floats that are gathered per image and chunk, and added; messages."""
+    """Of one process and thread, per image: seconds of all, of dense weight gradients, and of the backward pass before dense
+    layers; floats that are gathered per image and chunk, and added; messages."""
     model = compiled(network(work))
     with fastcnn.num_threads(1):
         plan, run = steps.plan_of(model, batch, True, 1)
@@ -130,11 +130,12 @@ def predicted(costs, batch, size, mode, cores, images, latency, bandwidth):
     if mode == "exact":
         own += costs["dense"] * images * (size - 1)
         floats = 2 * costs["added"] + costs["gathered"] * images * size + statistics
-        return own / cores + costs["constant"] / cores + rest * floats / bandwidth + latency * share * (costs["meetings"] + 2)
-    sums = rest * 2 * costs["weights"] / bandwidth + 2 * latency * share
-    behind = costs["before"] * images / cores
-    return own / cores + costs["constant"] / cores + max(0.0, sums - behind) + rest * (
-        2 * costs["added"] + statistics) / bandwidth + latency * share * (costs["meetings"] + 2)
+        hidden = 0.0
+    else:
+        floats = 2 * (costs["added"] + costs["weights"]) + statistics
+        hidden = min(rest * 2 * costs["weights"] / bandwidth, costs["before"] * images / cores)
+    messages = latency * share * (costs["meetings"] + 2)
+    return (own + costs["constant"]) / cores + rest * floats / bandwidth - hidden + messages
 
 
 def _modelled(work, mode, settings):

@@ -11,15 +11,15 @@ import fastcnn
 from fastcnn.distributed import MPI
 
 
-def bits(mode):
+def bits(mode, folder=None):
     """The weights of each network after training, as digests; in fast mode on rank 0 also as files."""
     group = MPI(mode)
     found = {}
     for name in ("lenet5", "alexnet", "resnet"):
         model, history = ranks.trained(name, group)
         found[name] = ranks.digest(model), history
-        if len(sys.argv) > 3 and group.rank == 0:
-            np.savez(os.path.join(sys.argv[3], f"{name}.npz"), *model.get_weights())
+        if folder is not None and group.rank == 0:
+            np.savez(os.path.join(folder, f"{name}.npz"), *model.get_weights())
     print(json.dumps([group.rank, found]), flush=True)
 
 
@@ -80,4 +80,4 @@ def stops():
 
 
 if __name__ == "__main__":
-    {work.__name__: work for work in (bits, dies, differs, raises, stops)}[sys.argv[1]](*sys.argv[2:3 if sys.argv[1] == "bits" else None])
+    {work.__name__: work for work in (bits, dies, differs, raises, stops)}[sys.argv[1]](*sys.argv[2:])

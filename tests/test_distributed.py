@@ -131,7 +131,7 @@ def test_resuming_with_another_number_of_ranks(tmp_path):
     def train(rank=None, resume=False, steps=None, epochs=2):
         model = fastcnn.load_model(tmp_path / "m.safetensors") if resume else ranks.lenet5()
         if not resume:
-            model.compile(fastcnn.optimizers.SGD(0.02, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+            model.compile(fastcnn.optimizers.SGD(0.02, momentum=0.9), "sparse_categorical_crossentropy", ["accuracy"])
         ends = []
         save = fastcnn.callbacks.ModelCheckpoint(tmp_path / "m.safetensors", save_freq=7)
         stop = fastcnn.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(0) or setattr(
@@ -207,7 +207,8 @@ def test_mpi_fast(size, alone, tmp_path):
 
 @needs_mpi
 @pytest.mark.parametrize("what, words", [
-    ("differs", "all processes must begin alike"), ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper")])
+    ("differs", "all processes must begin alike"),
+    ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper")])
 def test_mpi_failures_end_the_job(what, words):
     import re
 
@@ -227,7 +228,7 @@ def test_mpi_stops_together():
 @needs_mpi
 @pytest.mark.parametrize("moment", range(DEATHS))
 def test_a_rank_is_killed(moment, tmp_path):
-    """The job ends within 30 s and says which process; the checkpoint goes on with another number of ranks to the same bits."""
+    """The job ends within 30 s and says which process; other ranks go on from the checkpoint to the same bits."""
     rng = random.Random(moment)
     run = subprocess.Popen(command(2, "dies", tmp_path, 30), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                            env=environment())

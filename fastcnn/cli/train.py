@@ -80,8 +80,9 @@ def add(commands):
         if tuple(networks) not in groups:
             groups[tuple(networks)] = train.add_argument_group(f"of {', '.join(networks)}")
         groups[tuple(networks)].add_argument(f"--{option}", help=f"{what} ({shown})" if shown else what, **options)
-    train.add_argument("--ranks", choices=["exact", "fast"], help="under mpiexec: the bits of one process, or gradients added "
-                                                                  "in any order while the backward pass goes on (exact)")
+    train.add_argument("--ranks", choices=["exact", "fast"],
+                       help="under mpiexec: the bits of one process, or gradients added in any order while the backward "
+                            "pass goes on (exact)")
     common.add_threads(train)
     train.set_defaults(run=run, error=train.error)
 
@@ -139,7 +140,7 @@ def run(options):
 
 
 def _ranks(options):
-    """The processes that mpiexec has started; None: this is the only one. Rank 0 says who they are; the others say nothing."""
+    """The processes that mpiexec has started; None: this is the only one. Rank 0 says who they are, the others nothing."""
     import sys
 
     from fastcnn import distributed

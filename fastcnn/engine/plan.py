@@ -396,7 +396,7 @@ class Plan:
             self.program.run(batch, threads, phases[0], len(phases), *((0, batch) if whole else own))
 
     def meet(self, batch, outputs):
-        """Gathers what has been computed of each image of the last run: losses, predictions of some outputs, what is watched."""
+        """Gathers what the last run has computed of each image: losses, predictions of some outputs, what is watched."""
         found = [*self.losses, *(self.values[self.network.outputs[i]].array for i in outputs),
                  *(self.values[v].array for v in self.network.watched), *(b.array for b in self.wanted.values())]
         self.share.gather(batch, found)

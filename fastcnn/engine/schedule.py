@@ -116,7 +116,8 @@ class Schedule:
         count = len(self.nodes)
         self.dys, self.dxs = [None] * count, [()] * count
         self._pack(count)
-        self.partials = {i: Buffer(ops[i].partial_size, request.parts if i in request.large else chunks) for i in range(count) if ops[i] and ops[i].partial
+        self.partials = {i: Buffer(ops[i].partial_size, request.parts if i in request.large else chunks)
+                         for i in range(count) if ops[i] and ops[i].partial
                          and (ops[i].has("statistics") or request.backward and self._learns(i))}
         for i in range(count):
             self._forward(i)

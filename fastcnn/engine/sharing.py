@@ -3,12 +3,12 @@
 What a process computes of an image needs no other. What sums over images is done in one of these ways, so that the bits are
 those of one process:
 
-- *gathered*: the rows of all processes come together, and each sums the whole batch: dense weights, whose x and dy are small
-  beside them, the sums of normalizations, and layers in Python.
+- *gathered*: the rows of all processes come together, and each sums the whole batch: dense weights, whose x and dy are
+  small beside them, the sums of normalizations, and layers in Python.
 - *added*: each sums its own chunks, and the sums are added, by the same halves as `csrc/ops/reduce.c` adds chunks.
 
-`ranks` is who does that: `fastcnn.distributed.MPI`, or whatever has its `rank`, `size`, `exact`, `gather`, `add`, `begin` and
-`end`. With `exact` off, all weight gradients are added, in any order, while the backward pass goes on.
+`ranks` is who does that: `fastcnn.distributed.MPI`, or whatever has its `rank`, `size`, `exact`, `gather`, `add`, `begin`
+and `end`. With `exact` off, all weight gradients are added, in any order, while the backward pass goes on.
 """
 
 import numpy as np

@@ -183,8 +183,8 @@ _ALONE = _references([object()], 0)
 
 
 class _Batch:
-    """One batch in the making: pieces that any thread decodes; who ends the last one augments. Of several processes that share
-    it, each decodes its own images, and those that are mixed into them."""
+    """One batch in the making: pieces that any thread decodes; who ends the last one augments. Of several processes that
+    share it, each decodes its own images, and those that are mixed into them."""
 
     def __init__(self, owner, epoch, number, order, executor=None):
         self.owner, self.epoch, self.number, self.order = owner, epoch, number, order
@@ -273,7 +273,7 @@ class _Batch:
         return self.x, self.y
 
     def _agree(self):
-        """Leaves out what any process could not decode; and shows the others this one's images, if they compute on them now."""
+        """Leaves out what any process could not decode; and shows others this one's images, if they compute on them now."""
         bad = np.unique(np.concatenate(self.share.ranks.agree(self.rows[~self.good])))
         numbers = np.delete(self.numbers, bad)
         if not len(numbers):

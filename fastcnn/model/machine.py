@@ -153,7 +153,8 @@ class Machine(BaseModel):
         plan = self._plans.get(mode)
         fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
         fits = fits and plan.ranks is ranks
-        sums = mode in ("train", "sample") or ranks  # over the batch, which the plan's size cuts: bits must not depend on former ones
+        # over the batch, which the plan's size cuts: bits must not depend on former ones
+        sums = mode in ("train", "sample") or ranks
         if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
         training = mode == "train"

@@ -55,7 +55,8 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
     settings.update(depth=arguments.integer("depth", depth), width=arguments.number("width", width, 0))
     training, test = (ImageArray(x, y, cifar10.CLASS_NAMES) for x, y in cifar10.load_data(data))
     return photographs.train(settings, {"data": training, "val": test}, _begun,
-                             photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks, distribute=distribute)
+                             photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks,
+                             distribute=distribute)
 
 
 def _begun(training, settings):

@@ -77,7 +77,8 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
 
     save, checkpoint_steps, best, log, resume = files
     paths = {name: None if path is None else os.fspath(path) for name, path in (("log", log), ("best", best))}
-    checkpoint, pace, verbose = Checkpoint(save, checkpoint_steps, distribute), Pace(), verbose if is_first(distribute) else 0
+    checkpoint, pace = Checkpoint(save, checkpoint_steps, distribute), Pace()
+    verbose = verbose if is_first(distribute) else 0
     watchers = [*([watching.ReduceLROnPlateau(**_PLATEAU)] if _stalls(settings) else []), *(callbacks or []),
                 *([watching.CSVLogger(log)] if log is not None else []), pace,
                 *([watching.ModelCheckpoint(best, "val_accuracy", save_best_only=True)] if best is not None else []),
@@ -103,7 +104,8 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
     with checkpoint.interruptible():
         history = model.fit(batches, epochs=settings["epochs"], verbose=verbose, callbacks=watchers, validation_data=judged,
                             resume=resume is not None, distribute=distribute)
-    if save is not None and is_first(distribute) and (keep_best or not checkpoint.saved):  # not saved: resumed when there was nothing left to do
+    ended = keep_best or not checkpoint.saved  # not saved: resumed when there was nothing left to do
+    if save is not None and is_first(distribute) and ended:
         model.save(save)
     middle = perf_counter()
     loss, accuracy = model.evaluate(judged, verbose=0)
