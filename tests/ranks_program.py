@@ -1,4 +1,4 @@
-"""What `mpiexec -n R python tests/ranks_program.py WHAT …` does: each rank prints a line of JSON."""
+"""What `mpiexec -n R python tests/ranks_program.py WHAT …` does; rank 0 prints what all have found, as a line of JSON."""
 
 import json
 import os
@@ -11,6 +11,13 @@ import fastcnn
 from fastcnn.distributed import MPI
 
 
+def say(group, found):
+    """Prints what each rank has found."""
+    every = group.agree(found)
+    if group.rank == 0:
+        print(json.dumps(every), flush=True)
+
+
 def bits(mode, folder=None):
     """The weights of each network after training, as digests; in fast mode on rank 0 also as files."""
     group = MPI(mode)
@@ -20,7 +27,7 @@ def bits(mode, folder=None):
         found[name] = ranks.digest(model), history
         if folder is not None and group.rank == 0:
             np.savez(os.path.join(folder, f"{name}.npz"), *model.get_weights())
-    print(json.dumps([group.rank, found]), flush=True)
+    say(group, found)
 
 
 def dies(folder, epochs="3", resume=""):
@@ -76,7 +83,7 @@ def stops():
 
     history = model.fit(*ranks.data(), verbose=0, distribute=group, epochs=3,
                         callbacks=fastcnn.callbacks.LambdaCallback(on_train_batch_end=stop))
-    print(json.dumps([group.rank, model.optimizer.iterations, history.history["loss"]]), flush=True)
+    say(group, [model.optimizer.iterations, history.history["loss"]])
 
 
 if __name__ == "__main__":
