@@ -142,10 +142,10 @@ def digest(model):
     return hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()
 
 
-def trained(name, ranks=None, epochs=2, batch_size=64, **options):
+def trained(name, ranks=None, epochs=2, batch_size=64, rate=0.02, **options):
     """(model, History's numbers) after some epochs with an uneven last batch."""
     model, (x, y) = NETWORKS[name](), data()
-    optimizer = options.pop("optimizer", None) or fastcnn.optimizers.SGD(0.02, momentum=0.9, weight_decay=5e-4)
+    optimizer = options.pop("optimizer", None) or fastcnn.optimizers.SGD(rate, momentum=0.9, weight_decay=5e-4)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, batch_size, epochs, verbose=0, validation_data=(x[:100], y[:100]), distribute=ranks,
                         **options).history

@@ -18,12 +18,12 @@ def say(group, found):
         print(json.dumps(every), flush=True)
 
 
-def bits(mode, folder=None):
+def bits(mode, rate=0.02, folder=None):
     """The weights of each network after training, as digests; in fast mode on rank 0 also as files."""
     group = MPI(mode)
     found = {}
     for name in ("lenet5", "alexnet", "resnet"):
-        model, history = ranks.trained(name, group)
+        model, history = ranks.trained(name, group, rate=float(rate))
         found[name] = ranks.digest(model), history
         if folder is not None and group.rank == 0:
             np.savez(os.path.join(folder, f"{name}.npz"), *model.get_weights())
