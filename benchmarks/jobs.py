@@ -14,6 +14,7 @@ from typing import Callable
 import fastcnn
 from benchmarks import timing
 from benchmarks.targets import TARGETS
+from fastcnn import processor
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ("torch", "onnxruntime", "openvino", "keras", "convnetjs")
@@ -77,7 +78,9 @@ class Job:
 @lru_cache
 def machine():
     """What a row says of where it was measured."""
-    return {"cpu": _cpu(), "isa": fastcnn._ops.active_isa(), "compiler": fastcnn._ops.compiler(), "commit": _commit(),
+    cpu = processor.facts()
+    return {"cpu": processor.described(), "family": cpu["family"], "caches": cpu["caches"],
+            "isa": fastcnn._ops.active_isa(), "compiler": fastcnn._ops.compiler(), "commit": _commit(),
             "versions": {"python": platform.python_version(), "fastcnn": fastcnn.__version__, **_versions()}}
 
 
@@ -89,17 +92,6 @@ def _versions():
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _cpu():
-    try:
-        with open("/proc/cpuinfo") as file:
-            lines = [line.split(":", 1) for line in file if ":" in line]
-        names = {key.strip(): value.strip() for key, value in lines}
-        name = names.get("model name") or names.get("Hardware") or platform.machine()
-    except OSError:
-        name = platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} CPUs"
 
 
 def _commit():

@@ -15,7 +15,6 @@ import numpy as np
 import fastcnn
 from benchmarks import peak
 from benchmarks.jobs import ROOT, Job, WrongResult
-from benchmarks.timing import ratio
 from fastcnn import _ops, activations, arguments, reference
 
 
@@ -216,29 +215,25 @@ def _measure(case, stage, batch, settings):
     if not op.w_size:
         inputs, outputs = STREAMS.get(_kind(case), {"forward": (1, 1), "data": (2, 1)})[stage]
         return _bandwidth(call, 4 * batch * (inputs * op.in_size + outputs * op.out_size), settings)
-    names = ["fma"] if case.name.startswith("odd.") else ["fma", "sgemm"]
-    found, parts = _beside(call, 2e-9 * op.cost * batch, names, settings)
-    found.update(gflops=2e-6 * op.cost * batch / found["ours"], of_ceiling=parts["fma"], ceiling="fma")
-    if "sgemm" in parts:
+    others = [] if case.name.startswith("odd.") else ["sgemm"]
+    gflop, gb = 2e-9 * op.cost * batch, 4e-9 * (batch * (op.in_size + op.out_size) + op.w_size)
+    found, parts = _beside(call, gflop, gb, settings, others)
+    if others:
         found["of_sgemm"] = parts["sgemm"]
     return found | ({"algorithm": op.algorithm(stage)} if op.name == "conv2d" else {})
 
 
-def _beside(call, amount, names, settings):
-    """(milliseconds of a call that does so much work, {ceiling: part of it}), timed in turn."""
-    ceilings = {name: peak.contestant(name, settings) for name in names}
-    result = settings.in_turn({"op": call, **{name: ceiling[0] for name, ceiling in ceilings.items()}})
+def _beside(call, gflop, gb, settings, others=()):
+    """(milliseconds of a call that does so much work, beside the ceiling that binds it; {ceiling: part of it})."""
+    result, said, parts = peak.beside({"op": call}, gflop, gb, settings, "op", others)
     op = result["op"]
-    parts = {name: ratio(op, result[name])[0] * amount / ceiling[1] for name, ceiling in ceilings.items()}
     return {"unit": "ms", "ours": op.median * 1e3, "quartiles": [t * 1e3 for t in op.quartiles], "windows": op.kept,
-            "rounds": op.rounds}, parts
+            "rounds": op.rounds, **said}, parts
 
 
 def _bandwidth(call, size, settings):
     """Of a call that must read and write so many bytes."""
-    name = peak.copy_of(size)
-    found, parts = _beside(call, 1e-9 * size, [name], settings)
-    return found | {"gbs": 1e-6 * size / found["ours"], "of_ceiling": parts[name], "ceiling": name}
+    return _beside(call, 0.0, 1e-9 * size, settings)[0]
 
 
 def _measure_sgd(size, settings):

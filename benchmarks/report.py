@@ -72,8 +72,8 @@ def _head(rows):
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
     quick = "<p><b>Quick: a look, no official figures.</b></p>" if any(row["quick"] for row in rows) else ""
     watched = "" if first["watched"] else " This system does not tell what other processes use; every window counted."
-    about = f"{first['cpu']}; {first['isa']}, {first['threads']} threads; {versions}; commit {first['commit'] or 'unknown'}."
-    about += watched
+    about = (f"{first['cpu']}; caches: {first.get('caches') or 'unknown'}; {first['isa']}, {first['threads']} threads; "
+             f"{versions}; commit {first['commit'] or 'unknown'}.{watched}")
     return f'<h1>fastcnn: benchmarks</h1><p class="about">{html.escape(about)}</p>{quick}'
 
 
@@ -106,7 +106,8 @@ def _table(rows):
             continue
         beside = f"{row['of_ceiling']:.0%} of {row['ceiling']}" if row.get("of_ceiling") is not None else ""
         if row["ratio"] is not None:
-            beside = f"{text.number(row['ratio'])}× {html.escape(row['peer'])}{_range(row['ratio_quartiles'])}"
+            times = f"{text.number(row['ratio'])}× {html.escape(row['peer'])}{_range(row['ratio_quartiles'])}"
+            beside = "<br>".join(filter(None, (times, beside)))
         others = "<br>".join(html.escape(f"{name} {text.number(peer['value'])}" if "error" not in peer
                                          else f"{name}: {peer['error']}") for name, peer in row["peers"].items())
         ours = f"{text.number(row['ours'])} {row['unit']}{_range(row['quartiles'])}"

@@ -4,6 +4,7 @@ import os
 from functools import partial
 
 import fastcnn
+from benchmarks import peak
 from benchmarks.jobs import Job, timed
 from benchmarks.networks import batch_of, compiled, network
 
@@ -31,11 +32,13 @@ def _measure(work, stage, batch, settings):
     before = fastcnn.get_num_threads()
     counts = thread_counts()
     try:
-        result = settings.in_turn({count: call for count in counts},
-                                  before={count: partial(fastcnn.set_num_threads, count) for count in counts})
+        call()
+        needs = peak.needs(model, call.func.__name__, batch)
+        result, said, _ = peak.beside({count: call for count in counts}, *needs, settings, before,
+                                      before={count: partial(fastcnn.set_num_threads, count) for count in counts})
     finally:
         fastcnn.set_num_threads(before)
-    found = timed(batch, {before: result[before]}, before)
+    found = timed(batch, {before: result[before]}, before) | said
     found["by_threads"] = {str(count): batch / result[count].median for count in counts}
     found["note"] = "; ".join(f"{count} thread{'s' * (count > 1)} {batch / result[count].median:,.4g}" for count in counts)
     return found

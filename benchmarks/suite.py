@@ -2,10 +2,12 @@
 
 import fnmatch
 import json
+import re
 import sys
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import fastcnn
 from benchmarks import (
@@ -25,7 +27,9 @@ from benchmarks import (
     scaling,
     text,
 )
+from fastcnn import processor
 
+RUNS = Path(__file__).parent / "runs"
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
           (peak, kernels, networks, imported, scaling, distributed, loaded, memory, package, mnist, images,
            convnetjs)}
@@ -85,15 +89,24 @@ def no_warnings():
 
 
 def read(path):
-    """The rows of a file of JSON lines."""
+    """The rows of a file of JSON lines; of several runs in one file each row's last."""
     with open(path, encoding="utf-8") as file:
         try:
-            return [json.loads(line) for line in file if line.strip()]
+            rows = [json.loads(line) for line in file if line.strip()]
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}: not a file of JSON lines: {error}") from None
+    return list({row["id"]: row for row in rows}.values())
 
 
-def run(settings, only=(), listing=False, source=None, output=None, report=None, compare=None, update=None):
+def kept_in():
+    """The file of benchmarks/runs/ with this machine's official runs: a line for each row of each run, in their order."""
+    RUNS.mkdir(exist_ok=True)
+    cpu = processor.facts()
+    words = [cpu["name"], *(f"{name} {size >> 10}K" for name, size in cpu["caches"].items()), f"{cpu['count']} cpus"]
+    return RUNS / f"{re.sub(r'[^a-z0-9]+', '-', ' '.join(words).lower()).strip('-')}.jsonl"
+
+
+def run(settings, only=(), listing=False, source=None, output=None, report=None, compare=None, update=None, keep=False):
     """Does what `fastcnn bench` was asked for.
 
     Args:
@@ -105,6 +118,7 @@ def run(settings, only=(), listing=False, source=None, output=None, report=None,
         report: folder to write a report to.
         compare: file of the baseline to compare with.
         update: file of the baseline to change.
+        keep: also append the rows to the machine's file of official runs?
 
     Returns:
         The exit code: 1 if a row went wrong or fell below the baseline.
@@ -125,7 +139,7 @@ def run(settings, only=(), listing=False, source=None, output=None, report=None,
         for line in text.lines(rows):
             print(line, file=out)
     else:
-        rows = _measured(found, settings, output, out)
+        rows = _measured(found, settings, output, out, kept_in() if keep else None)
     if report is not None:
         print(f"Report: {reports.write(rows, report)}", file=out)
     code = 1 if any(row.get("error") for row in rows) else 0
@@ -141,26 +155,27 @@ def is_called(name, word):
     return name.startswith(word) or name.split("/", 1)[1].startswith(word) or fnmatch.fnmatchcase(name, word)
 
 
-def _measured(found, settings, output, out):
+def _measured(found, settings, output, out, kept):
     head = jobs.machine()
     print(f"{head['cpu']}; {head['isa']}, {fastcnn.get_num_threads()} threads; "
           + ", ".join(f"{name} {version}" for name, version in head["versions"].items())
           + (f"; commit {head['commit']}" if head["commit"] else "")
           + ("\nQuick: a look, no official figures" if settings.quick else ""), file=out, flush=True)
-    printer = text.Printer(out)
-    file = None if output is None else sys.stdout if output == "-" else open(output, "w", encoding="utf-8")
+    printer, started = text.Printer(out), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with ExitStack() as stack:
+        files = [sys.stdout] if output == "-" else []
+        for path, mode in (output, "w"), (kept, "a"):
+            if path is not None and path != "-":
+                files.append(stack.enter_context(open(path, mode, encoding="utf-8")))
 
-    def each(row):
-        printer(row)
-        if file is not None:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
+        def each(row):
+            row["run"] = started
+            printer(row)
+            for file in files:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
 
-    try:
         return measure(found, settings, each, printer.begin)
-    finally:
-        if file is not None and output != "-":
-            file.close()
 
 
 def _compare(rows, expected, out):

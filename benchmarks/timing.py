@@ -10,8 +10,8 @@ import statistics
 import time
 
 QUIET = 0.06    # share of the CPUs that others may use
-WINDOW = 0.1    # seconds
-SETTLE = 0.05   # seconds before a window: the threads of the last contestant's library stop spinning
+WINDOW = 0.3    # seconds
+SETTLE = 0.25   # seconds before a window: the threads of the last contestant's library spin for up to 0.2
 LONG = 0.5      # seconds of a call that needs no call before it to warm up
 WORKERS = set()  # numbers of processes that work for a contestant: theirs is our own time
 LEAST = 3       # windows: if fewer were quiet, so many of the quietest count

@@ -29,7 +29,16 @@ static const struct {
     const char *name;
     const fc_kernels *table;
     int (*usable)(void);
-} levels[] = { /* worst first */
+} levels[] = { /* worst first; those for tests are never chosen unless asked for */
+#ifdef FC_HAVE_PLAIN4
+    {"plain4", &fc_kernels_plain4, always},
+#endif
+#ifdef FC_HAVE_PLAIN16
+    {"plain16", &fc_kernels_plain16, always},
+#endif
+#ifdef FC_HAVE_SIMDE
+    {"simde", &fc_kernels_simde, always},
+#endif
     {"scalar", &fc_kernels_scalar, always},
 #ifdef FC_HAVE_NEON
     {"neon", &fc_kernels_neon, always},

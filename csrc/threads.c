@@ -195,6 +195,9 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
     pthread_mutex_unlock(&team.busy);
 }
 
+#ifdef _WIN32 /* has no fork */
+void fc_init_threads(void) {}
+#else
 /* A forked child has none of its parent's threads, whatever they were doing. */
 static void after_fork(void)
 {
@@ -211,6 +214,7 @@ static void after_fork(void)
 }
 
 void fc_init_threads(void) { pthread_atfork(NULL, NULL, after_fork); }
+#endif
 
 double fc_thread_seconds(void)
 {

@@ -5,7 +5,7 @@ from fastcnn import (
     distributed as distributed,
     images as images, initializers as initializers, io as io, lab as lab, layers as layers, losses as losses,
     metrics as metrics, networks as networks, ops as ops, optimizers as optimizers, recipes as recipes,
-    reference as reference, regularizers as regularizers, vis as vis,
+    reference as reference, regularizers as regularizers, search as search, sklearn as sklearn, vis as vis,
 )
 from fastcnn.reference.check_gradients import check_gradients as check_gradients
 from fastcnn.reference.compare import compare as compare

@@ -1,4 +1,4 @@
-# A door to single kernels of a named instruction set, for tests and benchmarks only; nothing else imports it.
+# A door to single kernels of a named instruction set, for tests, benchmarks and ceilings only; nothing else imports it.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 

@@ -119,6 +119,21 @@ def path(name, value):
     return value
 
 
+def from_json(name, text):
+    """What a JSON text says.
+
+    Example:
+        >>> from_json("layer_defs", "[1, null]")
+        [1, None]
+    """
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} must be JSON, and not nested too deeply: {error}. Received: {shown(text)}") from None
+
+
 def instance(name, value, cls, what):
     """An object of a class.
 
@@ -239,7 +254,7 @@ def choice(name: str, value, options) -> str:
         from fastcnn.hints import nearest
 
         name_of = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
-        near = nearest(name_of, options)
+        near = nearest(name_of, options) if len(options) > 1 else None  # a single one is what is accepted
         hint = f"; did you mean {near}?" if near else "."
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}{hint} Received: {shown(value)}")
     return value

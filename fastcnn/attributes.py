@@ -50,7 +50,7 @@ class Settable:
             object.__setattr__(self, name, value)
         elif name in _native(type(self)).config:
             self.reset(**{name: value})
-        elif name in own or hasattr(type(self), name) or type(self) is not _native(type(self)):
+        elif name in own and not _follows(type(self), name) or type(self) is not _native(type(self)):
             object.__setattr__(self, name, value)
         else:
             from fastcnn.hints import did_you_mean
@@ -127,6 +127,11 @@ def is_own(cls):
     """Is it one of fastcnn's modules' classes? (Those of examples in docstrings have their names, but are in no module.)"""
     module = cls.__module__
     return module.partition(".")[0] == "fastcnn" and getattr(sys.modules.get(module), cls.__name__, None) is cls
+
+
+def _follows(cls, name):
+    """Is it an argument of a base's alone, which the class makes of its own?"""
+    return any(name in vars(base).get("config", ()) for base in cls.__mro__[1:])
 
 
 def _set(cls):

@@ -53,12 +53,13 @@ def unknown(called, name, accepted):
 
 
 def hinting(cls):
-    """For `__init_subclass__`: lets a class' constructor say in its own name what is wrong with the arguments, what an
-    unknown one may have meant too; and its methods say theirs, as users call them."""
+    """The class, whose constructor says in its own name what is wrong with the arguments, what an unknown one may have meant
+    too; and its methods say theirs, as users call them. For `__init_subclass__`, or a decorator."""
     name_methods(cls)
     init = getattr(cls.__init__, "__wrapped__", cls.__init__)
     if hasattr(init, "__code__") and not init.__code__.co_flags & _ANY_POSITION:
         cls.__init__ = telling(init)
+    return cls
 
 
 def telling(function, called=None):

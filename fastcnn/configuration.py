@@ -13,16 +13,20 @@ __version__ = "0.1.0"
 
 
 def show_config() -> None:
-    """Prints version, compiler, instruction sets, OpenMP and threads.
+    """Prints version, processor and its caches, compiler, instruction sets, OpenMP and threads. Nothing is measured.
 
     Example:
         >>> fastcnn.show_config()  # doctest: +SKIP
     """
     import numpy
 
+    from fastcnn import processor
+
     rows = [
         ("fastcnn", __version__),
         ("Python, NumPy", f"{sys.version.split()[0]}, {numpy.__version__}"),
+        ("processor", processor.described()),
+        ("caches", processor.caches() or "not told by this system"),
         ("compiler", _ops.compiler()),
         ("instruction set", f"{_ops.active_isa()} (built: {', '.join(_ops.built_isas())}; usable here: "
                             f"{', '.join(_ops.usable_isas())}; FASTCNN_ISA chooses)"),

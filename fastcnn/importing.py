@@ -132,5 +132,5 @@ def extra(module, what):
         >>> print(extra("PIL", "decoding images"))
         decoding images needs Pillow: pip install pillow. Received: no module PIL
     """
-    name = {"PIL": "Pillow"}.get(module, module)
+    name = {"PIL": "Pillow", "sklearn": "scikit-learn"}.get(module, module)
     return ImportError(f"{what} needs {name}: pip install {name.lower()}. Received: no module {module}")

@@ -42,21 +42,36 @@ def snake(name):
     return re.sub("([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\2_", name).lower()
 
 
-def unique_name(base, taken):
-    """The name itself, or with the first number that makes it new."""
-    name, number = base, 0
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
-    return name
+class Names:
+    """Names of which no two are the same.
+
+    Args:
+        taken: names that there are.
+
+    Example:
+        >>> names = Names(["dense"])
+        >>> names.new("dense"), names.new("dense"), names.new("flatten")
+        ('dense_1', 'dense_2', 'flatten')
+    """
+
+    def __init__(self, taken=()):
+        self.taken, self._numbers = set(taken), {}
+
+    def new(self, base):
+        """The name itself, or with the first number that makes it new."""
+        name, number = base, self._numbers.get(base, 0)
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
+        self._numbers[base] = number
+        return name
 
 
 def unique(names, taken=()):
     """The same names, those that are taken or have been there before with a number."""
-    found = list(taken)
-    for name in names:
-        found.append(unique_name(name, found))
-    return found[len(taken):]
+    found = Names(taken)
+    return [found.new(name) for name in names]
 
 
 class Configurable(Settable):

@@ -21,13 +21,14 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     from fastcnn.images.distortion import Distortion as Distortion
     from fastcnn.images.preparation import Preparation as Preparation
     from fastcnn.model.model import Model as Model
+    from fastcnn.model.profile import Profile as Profile
     from fastcnn.model.sequential import Sequential as Sequential
     from fastcnn.model.watching import Watched as Watched
     from fastcnn.model.weights import LoadedWeights as LoadedWeights
     from fastcnn.optimizers.base import Optimizer as Optimizer
 else:
     ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = None
-    LoadedWeights = Model = Optimizer = Preparation = Sequential = Unpack = Watched = None
+    LoadedWeights = Model = Optimizer = Preparation = Profile = Sequential = Unpack = Watched = None
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Arrays: TypeAlias = "Any"  # an array; a list or a dictionary of them, where a model has several inputs or outputs

@@ -10,7 +10,7 @@ import pytest
 import fastcnn
 from fastcnn import _ops
 
-LEVELS = ("scalar", "neon", "avx2", "avx512")
+LEVELS = tuple(dict.fromkeys(("scalar", "neon", "avx2", "avx512", *_ops.built_isas())))  # those for tests, where built
 
 
 @pytest.fixture(params=LEVELS)

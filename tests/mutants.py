@@ -1,185 +1,135 @@
-"""Damaged files of models, each loaded in a child of its own that may take 1 GiB and 5 seconds.
+"""Damaged files, each read in a child of its own that may take 1 GiB and 5 seconds of processor time.
 
-    python tests/mutants.py FORMAT [--count 10000] [--first 0]
+    python tests/mutants.py FORMAT|all [--count 10000] [--first 0] [--keep]
 
-FORMATS gives sound small files of each format; a mutant is one of them with bytes changed, lost, doubled or taken from
-another, and depends on its number alone. A mutant must load, or be refused by an error that names it. Ends with code 1 if
-one crashes, hangs, takes more memory, raises anything else, or touches what lies outside its folder.
+`sound_files.py` has sound small files of each format; a mutant is one of them with bytes changed, lost, doubled or taken
+from another, and depends on its number alone. What wraps the damage, checksums and lengths, is mostly made right again. A
+mutant must load, or be refused by an error that names it. Ends with code 1 if one crashes, hangs, takes more memory, raises
+anything else, or touches what lies outside its folder. `tests/corpus` keeps mutants that are refused in different words, or
+once were not: they come first. --keep adds those that this run has found.
 """
 
 import argparse
 import collections
 import faulthandler
-import io
+import gzip
+import hashlib
+import importlib.util
 import json
 import os
+import re
 import resource
 import shutil
 import signal
+import struct
 import sys
 import tempfile
-import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
+from sound_files import FORMATS, NEEDED, entries, zipped
 
 import fastcnn
 
-SECONDS, MEMORY = 5, 1 << 30
+SECONDS, WAITED, MEMORY = 5, 60, 1 << 30  # of processor time, of any
+CORPUS = Path(__file__).parent / "corpus"
 LOADED, REFUSED, UNCLEAN, OUTSIDE, MEMORY_ERROR = range(10, 15)  # codes of children
 NAMES = {LOADED: "loaded", REFUSED: "refused", UNCLEAN: "unclean error", OUTSIDE: "touched other files or ran something",
-         MEMORY_ERROR: "more than 1 GiB"}
+         MEMORY_ERROR: "too much memory"}
 GOOD = {"loaded", "refused"}
+_KEPT, _SMALL = 60, 20_000  # of a format: mutants, and their bytes
 _NUMBERS = [0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]
 _WORDS = [b"../", b"/etc/passwd", b"\0", b"..\\", b"-1", b"1e999", b"[" * 60, b"{" * 60, "\N{SNOWMAN}".encode(), b"\xff\xfe",
           b"__import__", b"float64"]
 _VALUES = [None, -1, 0, 1, 2**31, 2**63, 1e308, "", "a", [], {}, True, [None], "x" * 1000, {"class_name": "Dense"}]
 _RUN = {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.Popen", "socket.connect"}
 _CHANGED = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod"}
-
-
-def small(activation="relu"):
-    """A network with a layer of most kinds."""
-    layers = fastcnn.layers
-    x = layers.Input((8, 8, 2), name="in")
-    y = layers.Conv2D(4, 3, padding="same", activation=activation, name="conv")(x)
-    z = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 1, name="point", use_bias=False)(y))
-    y = layers.ReLU(name="relu")(layers.Add(name="sum")([y, z]))
-    y = layers.MaxPooling2D(3, 2, padding=1, name="pool")(layers.LocalResponseNormalization(3, name="lrn")(y))
-    y = layers.Concatenate(name="both")([y, layers.DepthwiseConv2D(3, padding=1, name="each")(y)])
-    y = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flat")(y))
-    return fastcnn.Model(x, layers.Dense(3, activation="softmax", name="out")(y), seed=1)
-
-
-def onnx_files(folder):
-    """[path] of ONNX files: ours, one of single steps with arrays beside it, and one with shapes computed and a branch."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    paths = [os.path.join(folder, name) for name in ("a.onnx", "b.onnx", "c.onnx")]
-    small().export(paths[0])
-    draw = np.random.default_rng(0).standard_normal
-    arrays = {"w": draw((3, 2, 3, 3)), "b": draw(3), "fc": draw((48, 5)), "two": np.float32(2),
-              "slope": draw((3, 1, 1))}
-    tensors = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
-    tensors += [numpy_helper.from_array(np.array(v, np.int64), n) for n, v in
-                {"zero": 0, "axes": [0], "rest": [-1], "pads": [0, 0, 1, 1, 0, 0, 1, 1], "one": 1}.items()]
-    node = helper.make_node
-    taken = helper.make_graph([node("Relu", ["pooled"], ["yes"])], "then", [],
-                              [helper.make_tensor_value_info("yes", TensorProto.FLOAT, None)])
-    other = helper.make_graph([node("Tanh", ["pooled"], ["no"])], "else", [],
-                              [helper.make_tensor_value_info("no", TensorProto.FLOAT, None)])
-    nodes = [
-        node("Pad", ["x", "pads"], ["padded"]), node("Conv", ["padded", "w", "b"], ["conv"], strides=[2, 2]),
-        node("PRelu", ["conv", "slope"], ["prelu"]), node("Mul", ["prelu", "two"], ["twice"]),
-        node("AveragePool", ["twice"], ["pooled"], kernel_shape=[2, 2], pads=[0, 0, 1, 1], ceil_mode=1),
-        node("Shape", ["pooled"], ["shape"]), node("Gather", ["shape", "zero"], ["n"]),
-        node("Equal", ["n", "one"], ["alone"]),
-        node("If", ["alone"], ["branch"], then_branch=taken, else_branch=other), node("Unsqueeze", ["n", "axes"], ["row"]),
-        node("Concat", ["row", "rest"], ["target"], axis=0), node("Transpose", ["branch"], ["last"], perm=[0, 2, 3, 1]),
-        node("Reshape", ["last", "target"], ["flat"]), node("MatMul", ["flat", "fc"], ["y"]), node("Softmax", ["y"], ["p"]),
-    ]
-    graph = helper.make_graph(nodes, "steps", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, 8, 8])],
-                              [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", 5])], tensors)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, paths[1])
-    onnx.save(model, paths[2], save_as_external_data=True, location="c.data", size_threshold=64)
-    return paths
-
-
-def keras_files(folder, ending=".keras"):
-    """[path] of Keras' archives, or of its HDF5 files."""
-    paths = [os.path.join(folder, f"{name}{ending}") for name in "ab"]
-    small().export(paths[0])
-    small("scaled_tanh").export(paths[1])
-    return paths
-
-
-def h5_files(folder):
-    return keras_files(folder, ".h5")
-
-
-def torch_files(folder):
-    """[path] of a state dict, and of a checkpoint with an object, numbers and a list beside it."""
-    from fastcnn.io import torch
-
-    paths = [os.path.join(folder, name) for name in ("a.pt", "b.pt")]
-    torch.save(small(), paths[0])
-    with open(paths[0], "rb") as file:
-        entries = _entries(file.read())
-    state = entries["archive/data.pkl"][2:-1]
-    entries["archive/data.pkl"] = (
-        b"\x80\x02}(X\x05\x00\x00\x00modelq\x05" + state + b"X\x04\x00\x00\x00argscargparse\nNamespace\n)\x81}b"
-        b"X\x05\x00\x00\x00epochK\x07X\x04\x00\x00\x00list](K\x01K\x02eu.")
-    with open(paths[1], "wb") as file:
-        file.write(_zipped(entries))
-    return paths
-
-
-def caffe_files(folder):
-    """[path] of a .caffemodel with a .prototxt beside it, and of one alone."""
-    from google.protobuf import text_format
-
-    from fastcnn.io.caffe import schema
-
-    net = schema.message()
-    net.name = "net"
-    data = net.layer.add(name="data", type="Data", top=["data", "label"])
-    data.transform_param.crop_size = 8
-    data.transform_param.mean_value.extend([1.0, 2.0, 3.0])
-    conv = net.layer.add(name="c", type="Convolution", bottom=["data"], top=["c"])
-    conv.convolution_param.num_output = 4
-    conv.convolution_param.kernel_size.append(3)
-    net.layer.add(name="n", type="LRN", bottom=["c"], top=["n"]).lrn_param.local_size = 3
-    pool = net.layer.add(name="p", type="Pooling", bottom=["n"], top=["p"]).pooling_param
-    pool.kernel_size.append(2), pool.stride.append(2)
-    dense = net.layer.add(name="d", type="InnerProduct", bottom=["p"], top=["d"])
-    dense.inner_product_param.num_output = 3
-    net.layer.add(name="loss", type="SoftmaxWithLoss", bottom=["d", "label"], top=["loss"])
-    text = text_format.MessageToString(net)
-    for layer, shapes in ((conv, [(4, 3, 3, 3), (4,)]), (dense, [(3, 36), (3,)])):
-        for shape in shapes:
-            layer.blobs.add(data=[0.1] * int(np.prod(shape))).shape.dim.extend(shape)
-    paths = [os.path.join(folder, name) for name in ("a.caffemodel", "b.caffemodel", "a.prototxt")]
-    for path, content in zip(paths, (net.SerializeToString(), net.SerializeToString(), text.encode())):
-        with open(path, "wb") as file:
-            file.write(content)
-    return [paths[1], paths[2]]
-
-
-FORMATS = {  # format: a function of a folder that writes sound files into it, and gives their paths
-    "onnx": onnx_files, "keras": keras_files, "h5": h5_files, "torch": torch_files, "caffe": caffe_files,
-}
-
-
-def _entries(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _zipped(entries):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return out.getvalue()
+_DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 
 
 def mutant(number, sound):
-    """(index of the file, its damaged bytes): of the files' contents. Of zip archives mostly an entry is damaged, and its
-    checksum made right again."""
+    """(index of the file, its damaged bytes): of the files' contents."""
     rng = np.random.default_rng([20, number])
     index = int(rng.integers(len(sound)))
-    if sound[index][:2] != b"PK" or rng.random() < 0.2:
-        return index, _damaged(rng, sound[index], sound)
-    entries = _entries(sound[index])
-    texts = [name for name in entries if name.endswith((".json", ".pkl"))]
-    name = str(rng.choice([*entries, *texts * 4]))
-    change = _rearranged if name.endswith(".json") and rng.random() < 0.7 else _damaged
-    entries[name] = change(rng, entries[name], list(entries.values()))
-    return index, _zipped(entries)
+    return index, _changed(rng, sound[index], sound)
 
 
-def _rearranged(rng, text, _):
+def _changed(rng, data, sound):
+    """Damage, mostly within what a format wraps, which is made right again."""
+    if rng.random() < 0.2:
+        return _damaged(rng, data, sound)
+    for begins, change in _WRAPPINGS.items():
+        if data.startswith(begins):
+            return change(rng, data, sound)
+    own = _DIGEST.search(data[:200])
+    return (_in_safetensors if own else _damaged)(rng, data, sound)
+
+
+def _in_zip(rng, data, sound):
+    found = entries(data)
+    texts = [name for name in found if name.endswith((".json", ".pkl"))]
+    name = str(rng.choice([*found, *texts * 4]))
+    found[name] = _changed(rng, found[name], list(found.values()))
+    return zipped(found)
+
+
+def _in_gzip(rng, data, sound):
+    return gzip.compress(_changed(rng, gzip.decompress(data), sound), 1, mtime=0)
+
+
+def _in_json(rng, data, sound):
+    try:
+        return _rearranged(rng, data) if rng.random() < 0.7 else _damaged(rng, data, sound)
+    except ValueError:  # damaged already
+        return _damaged(rng, data, sound)
+
+
+def _in_png(rng, data, sound):
+    """One of the chunks, with a right checksum."""
+    start, chunks = 8, []
+    while start + 12 <= len(data):
+        length = int.from_bytes(data[start:start + 4], "big")
+        chunks.append((data[start + 4:start + 8], data[start + 8:start + 8 + length]))
+        start += 12 + length
+    place = int(rng.integers(len(chunks)))
+    chunks[place] = chunks[place][0], _damaged(rng, chunks[place][1], sound)
+    return data[:8] + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+                               for kind, body in chunks)
+
+
+def _in_safetensors(rng, data, sound):
+    """The header, a JSON text in it, or the data, with right lengths and digest."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    text, values, kind = data[8:end], data[end:], int(rng.integers(4))
+    if kind == 0:
+        values = _damaged(rng, values, sound)
+    elif kind == 1:
+        text = _damaged(rng, text, sound)
+    else:
+        header = json.loads(text)
+        metadata = header["__metadata__"]
+        inner = [name for name in ("model", "training", "metadata") if metadata.get(name, "null")[:1] == "{"]
+        if kind == 2 and inner:
+            name = str(rng.choice(inner))
+            metadata[name] = _rearranged(rng, metadata[name]).decode()
+            text = json.dumps(header, separators=(",", ":")).encode()
+        else:
+            text = json.dumps(json.loads(_rearranged(rng, text)), separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % 64)
+    whole = len(text).to_bytes(8, "little") + text + values
+    found = _DIGEST.search(whole)
+    if not found:
+        return whole
+    start = found.start(1)
+    digest = hashlib.sha256(whole[:start] + b"0" * 64 + whole[start + 64:]).hexdigest().encode()
+    return whole[:start] + digest + whole[start + 64:]
+
+
+_WRAPPINGS = {b"PK": _in_zip, b"\x1f\x8b": _in_gzip, b"{": _in_json, b"[": _in_json, b"\x89PNG": _in_png}
+
+
+def _rearranged(rng, text):
     """A JSON text with a value exchanged for another, or left out."""
     config, holders = json.loads(text), []
     stack = [config]
@@ -188,6 +138,8 @@ def _rearranged(rng, text, _):
         if isinstance(one, (dict, list)) and one:
             holders.append(one)
             stack += one.values() if isinstance(one, dict) else one
+    if not holders:
+        return json.dumps(_VALUES[int(rng.integers(len(_VALUES)))]).encode()
     holder, other = (holders[int(rng.integers(len(holders)))] for _ in range(2))
     keys, others = (list(one) if isinstance(one, dict) else range(len(one)) for one in (holder, other))
     key, from_there = keys[int(rng.integers(len(keys)))], others[int(rng.integers(len(others)))]
@@ -240,30 +192,22 @@ def _varint(n):
     return bytes(found) + bytes([n])
 
 
-def load(path):
-    """What a child does: loads the file, and predicts where that is little work. Its exit code."""
+def load(path, read):
+    """What a child does: (its exit code, the words of an error)."""
     try:
-        if path.endswith(".pt"):
-            fastcnn.io.torch.load_state(path)
-            return LOADED
-        model = fastcnn.load_model(path)
-        sizes = [np.prod(layer.output_size, dtype=float) for layer in model._leaves()]
-        if max(sizes, default=0) < 1e5 and sum(sizes) < 1e6 and model.count_params() < 1e6:
-            shapes = [symbol.shape[1:] for symbol in model.inputs]
-            model.predict([np.zeros((1, *shape), np.float32) for shape in shapes] if len(shapes) > 1 else
-                          np.zeros((1, *shapes[0]), np.float32))
-        return LOADED
-    except (fastcnn.io.FileFormatError, OSError) as error:
-        return REFUSED if os.path.basename(path) in str(error) else UNCLEAN
+        read(path)
+        return LOADED, ""
     except MemoryError:
-        return MEMORY_ERROR
+        return MEMORY_ERROR, ""
+    except (ValueError, OSError) as error:  # FileFormatError and ImageError are such
+        return REFUSED if os.path.basename(path) in str(error) else UNCLEAN, f"{type(error).__name__}: {error}"
     except Exception as error:  # noqa: BLE001  that is what is looked for
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return UNCLEAN
+        return UNCLEAN, f"{type(error).__name__}: {error}"
 
 
 def _watch(folder):
     """From here on whoever opens a file outside the folder and Python's own, or runs something, ends the process."""
+    tempfile.tempdir = folder
     allowed = tuple(map(os.path.realpath, {folder, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)}))
 
     def hook(event, arguments):
@@ -277,8 +221,9 @@ def _watch(folder):
     sys.addaudithook(hook)
 
 
-def child(path):
-    """What became of loading a file: a word of NAMES, "crash" or "hang"."""
+def child(path, read):
+    """(what became of reading a file: a word of NAMES, "crash" or "hang"; the words of an error)."""
+    given, taken = os.pipe()
     pid = os.fork()
     if not pid:
         code = UNCLEAN
@@ -288,56 +233,95 @@ def child(path):
                 used = int(file.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(SECONDS)
+            signal.alarm(WAITED)
             _watch(os.path.dirname(path))
-            code = load(path)
+            code, words = load(path, read)
+            os.write(taken, words[:500].encode(errors="replace"))
         finally:
             os._exit(code)
+    os.close(taken)
+    with open(given, "rb") as pipe:
+        words = pipe.read().decode(errors="replace")
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        return "hang" if os.WTERMSIG(status) == signal.SIGALRM else f"crash by signal {os.WTERMSIG(status)}"
-    return NAMES.get(os.WEXITSTATUS(status), "crash")
+        number = os.WTERMSIG(status)
+        return "hang" if number in (signal.SIGALRM, signal.SIGXCPU) else f"crash by signal {number}", words
+    return NAMES.get(os.WEXITSTATUS(status), "crash"), words
 
 
-def results(kind, count, first=0):
-    """[(number, what became of the mutant)] of a format's, in children of this process."""
+def results(kind, count, first=0, keep=False):
+    """[(number, what became of the mutant, the words of an error)] of a format's, in children of this process; numbers of
+    the corpus are its names."""
+    write, read = FORMATS[kind]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = FORMATS[kind](folder)
-        sound = []
+        paths = write(folder)
         for path in paths:
-            if load(path) != LOADED:  # imports what it needs
-                raise ValueError(f"{path} must be sound")
-            with open(path, "rb") as file:
-                sound.append(file.read())
+            code, words = load(path, read)  # imports what it needs
+            if code != LOADED:
+                raise ValueError(f"{path} must be sound. Received: {words}")
+        sound = [Path(path).read_bytes() for path in paths]
         beside = [name for name in os.listdir(folder) if os.path.join(folder, name) not in paths]
+
+        def become(number, name, data):
+            with tempfile.TemporaryDirectory() as place:
+                for other in beside:
+                    shutil.copy(os.path.join(folder, other), place)
+                path = os.path.join(place, name)
+                Path(path).write_bytes(data)
+                rows.append((number, *child(path, read)))
+
+        kept = entries((CORPUS / f"{kind}.zip").read_bytes()) if (CORPUS / f"{kind}.zip").exists() else {}
         with fastcnn.num_threads(1):
+            for name, data in kept.items():
+                become(name, name.partition("/")[2], data)
+            seen = {_plain(words) for _, _, words in rows}
             for number in range(first, first + count):
                 index, data = mutant(number, sound)
-                with tempfile.TemporaryDirectory() as place:
-                    for name in beside:
-                        shutil.copy(os.path.join(folder, name), place)
-                    path = os.path.join(place, os.path.basename(paths[index]))
-                    with open(path, "wb") as file:
-                        file.write(data)
-                    rows.append((number, child(path)))
+                name = os.path.basename(paths[index])
+                become(number, name, data)
+                words = _plain(rows[-1][2])
+                if words not in seen and len(data) <= _SMALL and len(kept) < _KEPT or rows[-1][1] not in GOOD:
+                    kept[f"{number}/{name}"] = data
+                seen.add(words)
+    if keep:
+        CORPUS.mkdir(exist_ok=True)
+        (CORPUS / f"{kind}.zip").write_bytes(zipped(kept, compressed=True))
     return rows
 
 
+def _plain(words):
+    """An error's words without what differs from file to file."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\S*/\S*|[\d.,x-]+", "…", words.partition("Received")[0])
+
+
 def main(argv=None):
-    parser = argparse.ArgumentParser(description="Damaged files, each loaded in a limited child")
-    parser.add_argument("format", choices=list(FORMATS))
+    parser = argparse.ArgumentParser(description="Damaged files, each read in a limited child")
+    parser.add_argument("format", choices=[*FORMATS, "all"])
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="add to tests/corpus what is refused in other words")
     options = parser.parse_args(argv)
-    rows = results(options.format, options.count, options.first)
-    print(f"{options.format}: {len(rows)} mutants: "
-          + ", ".join(f"{n} {what}" for what, n in collections.Counter(what for _, what in rows).most_common()))
-    bad = [row for row in rows if row[1] not in GOOD]
-    for number, what in bad[:50]:
-        print(f"  mutant {number}: {what}")
-    return 1 if bad else 0
+    kinds = FORMATS if options.format == "all" else [options.format]
+    return min(1, sum(bad(kind, options.count, options.first, options.keep) for kind in kinds))
+
+
+def bad(kind, count, first=0, keep=False):
+    """Prints what became of mutants of a format; how many ended badly."""
+    if importlib.util.find_spec(NEEDED.get(kind, "numpy")) is None:
+        print(f"{kind}: {NEEDED[kind]} is not installed")
+        return 0
+    rows = results(kind, count, first, keep)
+    kept = sum(isinstance(number, str) for number, *_ in rows)
+    counts = collections.Counter(what for _, what, _ in rows)
+    print(f"{kind}: {len(rows) - kept} mutants, {kept} of the corpus: "
+          + ", ".join(f"{n} {what}" for what, n in counts.most_common()), flush=True)
+    found = [row for row in rows if row[1] not in GOOD]
+    for number, what, words in found[:50]:
+        print(f"  mutant {number}: {what}: {words[:200]}")
+    return len(found)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import traceback
 from collections import namedtuple
 from pathlib import Path
 
-EXTRAS = ("PIL", "h5py", "matplotlib")  # modules of optional extras, as those pages name them
+EXTRAS = ("PIL", "h5py", "matplotlib", "optuna", "sklearn")  # modules of optional extras, as those pages name them
 FENCES = ("python", "text", "sh", "js")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -5,6 +5,7 @@
 
 import importlib
 import inspect
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,10 +17,14 @@ NAMESPACES = (
     "fastcnn.datasets.cifar10", "fastcnn.datasets.cifar100", "fastcnn.datasets.fashion_mnist", "fastcnn.datasets.idx",
     "fastcnn.datasets.mnist", "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.io.torch", "fastcnn.lab",
     "fastcnn.layers", "fastcnn.losses", "fastcnn.metrics", "fastcnn.networks", "fastcnn.ops", "fastcnn.optimizers",
-    "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.vis")
+    "fastcnn.optimizers.schedules", "fastcnn.recipes", "fastcnn.reference", "fastcnn.regularizers", "fastcnn.search",
+    "fastcnn.vis")
+SKLEARN = pytest.param("fastcnn.sklearn", marks=pytest.mark.skipif(
+    find_spec("sklearn") is None, reason="scikit-learn is not installed"))
 GIVEN = {  # classes that users get, but do not name
     "fastcnn.convnetjs.layers": ["NetLayer"], "fastcnn.engine.parameters": ["Parameter"],
-    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.watching": ["Seen", "Watched"],
+    "fastcnn.layers.symbols": ["Symbol"], "fastcnn.model.profile": ["Profile"],
+    "fastcnn.model.watching": ["Seen", "Watched"],
     "fastcnn.reference.compare": ["Comparison"], "fastcnn.recipes.digits": ["Digits"]}
 SPECIAL = {f"__{name}__" for name in "add call enter exit getitem init iter len mul next sub".split()}
 
@@ -57,7 +62,7 @@ def found_in(name):
             if function.__module__.startswith("fastcnn.") and function.__name__ != "<lambda>"]
 
 
-@pytest.mark.parametrize("name", [*NAMESPACES, *GIVEN])
+@pytest.mark.parametrize("name", [*NAMESPACES, *GIVEN, SKLEARN])
 def test_public_signatures_are_annotated(name):
     found = found_in(name)
     assert {(f.__module__, f.__qualname__): missing for f in found if (missing := unannotated(f))} == {}

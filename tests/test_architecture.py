@@ -85,6 +85,51 @@ def test_patterns_find_what_they_should(pattern, line):
     assert re.search(pattern, line)
 
 
+# The numbers of floats, rows and columns in a tile of some instruction set, 4 and less excepted. Outside csrc/isa/ they may
+# stand for something else only, which has a name (#define …) or is listed here; that a tile is 6 rows high, no driver knows.
+TILES = r"(?<![\w.])(?<!p-)(?<!<< )(?<!>> )(?:6|8|12|16|24|32|48)(?![\w.])"
+NAMED = r"^\s*#\s*define (?!(?:\w*_)?(?:V|MR|NR|NRV)\b(?<!FC_MAX_MR)(?<!FC_MAX_NR))\w+ .*"
+OTHER_NUMBERS = [
+    (r"csrc/kernels/winograd\.h", r".*"),                                  # tiles of pixels
+    (r"csrc/ops/conv2d_winograd\.c", r"k->t == 6 \? DEPTH_6 : DEPTH"),
+    (r"csrc/kernels/lanes\.h", r".*EACH_ROWS.*|.*\bstep\[LANES_M1\] = .*"),  # one to twelve, and multiples
+    (r"csrc/kernels/eltwise\.h", r"1\.0f / 6"),
+    (r"csrc/kernels/\w+\.h", r"#pragma GCC unroll \d+"),
+    (r"csrc/ops/augment\.c", r"case (\d+): reverse_by\(n, \1, \1,|default: reverse_by\(n, 16, 16,"),  # bytes of a pixel
+    (r"csrc/ops/group_norm\.c", r"\b8 \* (?:op->in_)?c\b|\b6 \* (?:groups|op->u\.group_norm\.row)\b"),  # arrays of scratch
+]
+
+
+def tile_numbers(path, text):
+    """Lines with a number that may be a tile's."""
+    for line in text.splitlines():
+        line = re.sub(NAMED, "", line)
+        for file, other in OTHER_NUMBERS:
+            if re.fullmatch(file, path):
+                line = re.sub(other, "", line)
+        if re.search(TILES, line):
+            yield f"{path}: {line.strip()}"
+
+
+def test_no_tile_size_stands_outside_isa():
+    """The geometry of a tile is the table's (`fc_k->mr`, `nr`, `v`); kernels say V, MR and NRV."""
+    sizes = {int(n) for path in CSRC.glob("isa/*.[ch]") for n in re.findall(r"#define (?:V|MR) (\d+)", path.read_text())}
+    assert {1, 4, 6, 8, 12, 16} <= sizes and all(size <= 4 or re.fullmatch(TILES, str(size)) for size in sizes)
+    assert [line for path in C_FILES if not path.startswith("csrc/isa/") for line in tile_numbers(path, code(path))] == []
+
+
+@pytest.mark.parametrize("line", [
+    "if (width == 6)",
+    "for (ptrdiff_t i = 0; i < inside; i++) memcpy(d + i * 6, from + i * op->in_c, n);",
+    "const ptrdiff_t block = fc_round_up(pixels, 12);",
+    "float tile[180 + 12];",
+    "#define MR 6",
+    "#define TILE_NR 32",
+])
+def test_a_tile_size_is_found(line):
+    assert list(tile_numbers("csrc/ops/conv2d_direct_weights.c", line))
+
+
 ALLOWED_INCLUDES = [
     (r"csrc/run\.c", r"ops/\w+\.h|threads\.h"),
     (r"csrc/threads\.c", r"threads\.h|workers\.h|fastcnn\.h"),
@@ -95,7 +140,7 @@ ALLOWED_INCLUDES = [
     (r"csrc/fastcnn\.h", r"(?!)"),
     (r"csrc/ops/\w+\.[ch]", r"\w+\.h|\.\./kernels\.h"),
     (r"csrc/kernels/\w+\.h", r"\w+\.h|\.\./kernels\.h"),
-    (r"csrc/isa/vec_\w+\.h", r"(?!)|\.\./kernels\.h"),
+    (r"csrc/isa/vec_\w+\.h", r"vec_one\.h"),
     (r"csrc/isa/\w+\.c", r"vec_\w+\.h|\.\./kernels/all\.h"),
 ]
 
@@ -135,13 +180,11 @@ FLAGS = {
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": ["-mavx512f", "-mfma", "-mf16c"],
     "neon": [],
+    "plain4": [],
+    "plain16": [],
 }
-MACHINES = {
-    "x86_64": ("scalar", "avx2", "avx512"),
-    "amd64": ("scalar", "avx2", "avx512"),
-    "aarch64": ("scalar", "neon"),
-    "arm64": ("scalar", "neon"),
-}
+EVERYWHERE = ("scalar", "plain4", "plain16")
+MACHINES = {"x86_64": ("avx2", "avx512"), "amd64": ("avx2", "avx512"), "aarch64": ("neon",), "arm64": ("neon",)}
 
 
 @pytest.mark.parametrize("isa", FLAGS)
@@ -149,7 +192,7 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
     compiler, nm = shutil.which("cc") or shutil.which("gcc"), shutil.which("nm")
     if not compiler or not nm:
         pytest.skip("no C compiler or no nm here")
-    if isa not in MACHINES.get(platform.machine().lower(), ("scalar",)):
+    if isa not in (*EVERYWHERE, *MACHINES.get(platform.machine().lower(), ())):
         pytest.skip(f"{isa} is not for this machine")
     command = [compiler, "-std=c11", "-O1", *FLAGS[isa], "-c", f"csrc/isa/{isa}.c", "-o", tmp_path / "isa.o"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
@@ -161,8 +204,9 @@ def test_an_isa_exports_one_symbol(isa, tmp_path):
 
 # Python: rooms, and which of them a room may look into
 
-GROUND = {"_ops", "activations", "arguments", "attributes", "calling", "configuration", "constraints", "elsewhere",
-          "foreign", "hints", "importing", "random", "registry", "regularizers", "settings", "tables", "threads", "typing"}
+GROUND = {"_ops", "_probe", "activations", "arguments", "attributes", "calling", "configuration", "constraints", "elsewhere",
+          "foreign", "hints", "importing", "locks", "processor", "random", "registry", "regularizers", "settings", "tables",
+          "threads", "typing"}
 MAP = ROOT / "docs" / "architecture.md"
 ROOMS = {  # room: the rooms it may look into, besides the ground; those stand lower in the house
     room: set(re.findall(r"\w+", others))
@@ -210,7 +254,7 @@ def imports(path, lazy=False):
 
 def imported_modules(path):
     """The modules of fastcnn that one imports, sooner or later; `from a import b` is a.b where that is a module."""
-    known, found = {*MODULES.values(), "fastcnn._ops"}, set()
+    known, found = {*MODULES.values(), "fastcnn._ops", "fastcnn._probe"}, set()
     for name in imports(path, lazy=True):
         origin = name.rpartition(".")[0]
         found |= {next((module for module in (name, origin) if module in known), "")}
@@ -249,7 +293,7 @@ def test_rooms_have_an_order():
     inside = {path.split("/")[1] for path in PYTHON if path.count("/") > 1}
     assert inside == set(ROOMS)
     outside = {path.split("/")[1].removesuffix(".py") for path in PYTHON if path.count("/") == 1}
-    assert outside - {"__init__", "__main__"} == GROUND - {"_ops"}
+    assert outside - {"__init__", "__main__"} == GROUND - {"_ops", "_probe"}
 
 
 @pytest.mark.parametrize("path", PYTHON)
@@ -278,8 +322,9 @@ def test_every_rule_has_its_files():
 
 
 def test_only_the_bridge_knows_the_test_door():
-    """`_probe` serves tests and benchmarks: nothing in the package imports it."""
-    assert [path for path in PYTHON if re.search(r"\b_probe\b", (ROOT / path).read_text())] == []
+    """`_probe` serves tests, benchmarks and who measures the machine: nothing else in the package imports it."""
+    assert [path for path in PYTHON if re.search(r"\b_probe\b", (ROOT / path).read_text())] == ["fastcnn/engine/ceilings.py"]
+    assert not any("_probe" in name for name in imports("fastcnn/engine/ceilings.py")), "before it is needed"
 
 
 def test_the_bridge_imports_numpy_only():

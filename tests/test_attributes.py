@@ -65,6 +65,19 @@ def test_what_would_have_no_effect_is_refused(change, message):
     assert np.array_equal(m.predict(X), before)
 
 
+@pytest.mark.parametrize("owner, name", [("optimizer", "iterations"), ("model", "epochs_seen")])
+@pytest.mark.parametrize("value", [-1, "a", 1.5, None])
+def test_numbers_that_no_file_could_hold(owner, name, value, tmp_path):
+    m = model()
+    found = m.optimizer if owner == "optimizer" else m
+    setattr(found, name, 3)
+    with pytest.raises((TypeError, ValueError), match=f"{name} must be an integer"):
+        setattr(found, name, value)
+    m.save(tmp_path / "m")
+    again = fastcnn.load_model(tmp_path / "m")
+    assert getattr(again.optimizer if owner == "optimizer" else again, name) == 3
+
+
 def test_other_models_change_nothing():
     before = attributes.changes()
     model().fit(X, Y, verbose=0)
@@ -95,6 +108,67 @@ def test_what_users_keep_on_their_layers(calls):
     m.compile("sgd", "mse")
     assert m.gradients(np.ones((1, 3)), np.zeros((1, 3)), wrt="inputs")[1]["input_layer"][0, 0] == pytest.approx(
         2 * 9.0**calls / 3)
+
+
+def double(layer):
+    layer.kernel.value *= 2
+
+
+def write(layer):
+    layer.kernel.value[...] = 2 * layer.kernel.value
+
+
+def bind(layer):
+    layer.kernel.value = (2 * layer.kernel.value).tolist()
+
+
+@pytest.mark.parametrize("place", [0, 4])
+def test_values_that_are_set_count_from_the_next_call_on(place):
+    """Packed copies of them may exist, which would know nothing of what is written into an array."""
+    m = model()
+    before = m.predict(X)
+    for change in (double, write):
+        with pytest.raises(ValueError, match="read-only"):
+            change(m.layers[place])
+    with pytest.raises(ValueError, match=r"kernel must have shape \(.*Received: \(2,\)"):
+        m.layers[place].kernel.value = [1.0, 2.0]
+    assert np.array_equal(m.predict(X), before)
+    bind(m.layers[place])
+    after, fresh = m.predict(X), model()
+    fresh.set_weights(m.get_weights())
+    assert np.array_equal(after, fresh.predict(X)) and not np.array_equal(after, before)
+
+
+def test_users_layers_may_write_into_their_values():
+    class Counting(L.Layer):
+        def build(self, shape):
+            self.calls = self.add_weight("calls", (1,), "zeros", trainable=False)
+
+        def forward(self, x, training=False):
+            self.calls.value += 1
+            self.calls.value[0] += 1
+            return x * self.calls.value
+
+    m = fastcnn.Sequential([Counting(input_shape=(2,)), L.Dense(1)], seed=0)
+    twice = m.predict(np.ones((1, 2)))
+    np.testing.assert_allclose(m.predict(np.ones((1, 2))), 2 * twice, rtol=1e-6)
+    assert m.get_weights()[0] == 4
+
+
+CONSTANTS = [  # of classes; no constructor takes them
+    (L.MaxPooling2D(), "kind"), (L.ELU(), "activation"), (L.Dense(3), "spatial"), (losses.Hinge(), "threshold"),
+    (losses.MeanSquaredError(), "from_logits"), (losses.MeanSquaredError(), "forward"), (SGD(), "states"),
+    (fastcnn.optimizers.Adam(), "initial"), (fastcnn.regularizers.L2(), "l1"), (fastcnn.initializers.HeNormal(), "mode"),
+    (fastcnn.metrics.MeanSquaredError(), "direction"), (fastcnn.constraints.NonNeg(), "config"),
+]
+
+
+@pytest.mark.parametrize("found, name", CONSTANTS, ids=[f"{type(found).__name__}-{name}" for found, name in CONSTANTS])
+def test_what_a_class_fixes_is_refused(found, name):
+    before = getattr(found, name)
+    with pytest.raises(AttributeError, match=name):
+        setattr(found, name, before)
+    assert getattr(found, name) == before
 
 
 def test_what_users_override_is_used():

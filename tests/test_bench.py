@@ -28,6 +28,7 @@ from benchmarks import (  # noqa: E402
     loaded,
     mnist,
     networks,
+    peak,
     peers,
     report,
     steps,
@@ -37,7 +38,13 @@ from benchmarks import (  # noqa: E402
 )
 
 COMMON = {"id", "group", "work", "pass", "batch", "unit", "ours", "quartiles", "windows", "rounds", "peers", "peer", "ratio",
-          "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "isa", "versions", "commit", "took"}
+          "ratio_quartiles", "due", "after", "met", "threads", "quick", "cpu", "caches", "isa", "versions", "commit", "took"}
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Nothing is measured here: no pause between contestants."""
+    monkeypatch.setattr(timing, "SETTLE", 0.001)
 
 
 @pytest.fixture
@@ -380,6 +387,7 @@ def test_list(main):
 
 def test_command(main, tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "is_watched", lambda: False)  # every window counts, whatever else runs here
+    monkeypatch.setattr(timing, "calls", lambda call, window: (1, 0.001))
     found, known = tmp_path / "rows.jsonl", tmp_path / "baseline.json"
     code, out, err = main("bench", "--quick", "--only", "kernels/odd.dense.one_weight", "--json", found, "--threads", 1)
     assert code == 0 and err == "" and "odd.dense.one_weight.forward.128" in out
@@ -388,9 +396,46 @@ def test_command(main, tmp_path, monkeypatch):
     assert main("bench", "--from", found, "--update-baseline", known)[0] == 0
     code, out, _ = main("bench", "--from", found, "--baseline", known)
     assert code == 0 and "3 figures compared, 0 fell" in out
-    known.write_text(json.dumps({rows[0]["id"]: {"part of fma": 9.0}}))
+    part = f"part of {rows[0]['ceiling']}"
+    known.write_text(json.dumps({rows[0]["id"]: {part: 9.0}}))
     code, out, _ = main("bench", "--from", found, "--baseline", known)
-    assert code == 1 and f"{rows[0]['id']}, part of fma: 9 →" in out
+    assert code == 1 and f"{rows[0]['id']}, {part}: 9 →" in out
+
+
+def test_official_runs_are_kept(main, tmp_path, monkeypatch):
+    """A file for each machine; of several runs a row's last figure counts."""
+    monkeypatch.setattr(suite, "RUNS", tmp_path / "runs")
+    for _ in range(2):
+        assert main("bench", "--only", "package/installed", "--keep")[0] == 0
+    file, = (tmp_path / "runs").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(lines) == 2 and all(line["run"] and "caches" in line and "family" in line for line in lines)
+    assert re.fullmatch(r"[a-z0-9-]+\.jsonl", file.name) and suite.read(file) == lines[1:]
+
+
+def test_rows_are_a_part_of_the_ceiling_that_binds(tiny, monkeypatch):
+    """Multiply-adds of what computes much for its bytes; a copy of what moves much."""
+    convolution, = rows_of(tiny, "kernels/lenet5.conv2.forward")
+    plain, = rows_of(tiny, "kernels/lenet5.tanh1.forward")
+    network, = rows_of(tiny, "networks/lenet5.training.128")
+    assert convolution["ceiling"] == network["ceiling"] == "fma" and plain["ceiling"].startswith("copy.")
+    assert convolution["gflops"] > 0 and network["gflops"] > 0 and plain["gbs"] > 0
+    for row in convolution, plain, network:
+        assert row["of_ceiling"] > 0 and row["ceilings"][row["ceiling"]] > 0
+    assert "of fma" in "".join(text.row_lines(network))
+
+
+def test_no_ceiling_is_below_what_sgemm_reaches(tiny, monkeypatch):
+    """Of all that multiplies and adds the quickest is the ceiling."""
+    order = []
+
+    def in_turn(contestants, **more):
+        order.append(list(contestants))
+        return {name: timing.Timing([(0.01 if name == "sgemm" else 1.0, 0.0)]) for name in contestants}
+
+    monkeypatch.setattr(jobs.Settings, "in_turn", lambda self, contestants, **more: in_turn(contestants, **more))
+    assert peak.contestant("fma", tiny).variant == "sgemm"
+    assert {name.split(",")[0] for name in order[0]} == {"sgemm", *fastcnn._ops.usable_isas()[-2:]}
 
 
 def test_rows_on_standard_output_are_nothing_but_json(main):
@@ -402,7 +447,8 @@ def test_rows_on_standard_output_are_nothing_but_json(main):
 @pytest.mark.parametrize("words, error", [
     (["--only", "nothing"], "no row is called so"),
     (["--peers", "nothing"], "Received: nothing"),
-    (["--update-baseline", "--quick"], "no --quick"),
+    (["--update-baseline", "--quick"], "no --quick"), (["--keep", "--batch", "3"], "no --quick and no --batch"),
+    (["--from", "missing.jsonl", "--keep"], "no --keep"),
     (["--baseline", "missing.json", "--only", "peak/fma"], "missing.json"),
     (["--from", "missing.jsonl"], "missing.jsonl"),
     (["--json", "missing/rows.jsonl"], "cannot write"),
@@ -453,25 +499,22 @@ def test_a_report(main, tmp_path):
 
 @pytest.mark.parametrize("training", [False, True])
 def test_steps_of_a_network(training):
-    """Every step has a row; what ran took time; a program that is no longer watched leaves the array alone."""
+    """Every step has a time; a program that is no longer watched leaves the array alone."""
     plan, run = steps.plan_of(networks.network("lenet5"), 9, training, 2)
-    seconds, total, runs = steps.seconds_of(plan, run, 2, 0)
-    assert runs == 3 and seconds.shape == (len(plan.steps),) and (seconds >= 0).all()
-    rows = steps.table(plan, seconds, 9)
-    assert [(row[1], row[2]) for row in rows] == [(plan.ops[i].name, name) for i, name in plan.steps]
-    forward = [row for row in rows if row[1:3] == ("conv2d", "forward")]
-    assert len(forward) == 2 and all(row[4] > 0 and row[5] > 0 and row[3] == "direct" for row in forward)
+    seconds, best, runs = steps.seconds_of(plan, run, 2, 0)
+    assert runs == 3 and best > 0 and seconds.shape == (len(plan.steps),) and (seconds >= 0).all()
     watched = plan.program.watch(1)
     with pytest.raises(ValueError, match="2"):
         plan.program.run(9, 2)
-    run = plan.program.watch(0)
+    ended = plan.program.watch(0)
     plan.program.run(9, 2)
-    assert not watched.any() and run.shape[0] == 0
+    assert not watched.any() and ended.shape[0] == 0
 
 
 def test_steps_are_printed(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["steps", "lenet5", "--batch", "2", "--seconds", "0"])
     steps.main()
-    head, columns, *rows = capsys.readouterr().out.splitlines()
-    assert head.startswith("lenet5, forward, batch 2, 1 threads") and columns.split()[:4] == ["phase", "layer", "op", "pass"]
-    assert [row.split()[1] for row in rows if " conv2d " in row and " forward " in row] == ["c1", "c3"]
+    head, _, columns, _, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith('Model "lenet5", forward, batch 2, 1 thread, ')
+    assert columns.split()[:4] == ["Phase", "Layer", "Op", "Pass"]
+    assert [row.split()[1] for row in rows if " conv2d + tanh " in row] == ["c1", "c3"]

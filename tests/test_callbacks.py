@@ -1,11 +1,13 @@
 """Callbacks do what Keras' do, hook by hook, and continue from a saved state as if never interrupted."""
 
+import copy
 import csv
 import doctest
 import importlib
 import json
 import math
 import os
+import pickle
 import re
 from collections.abc import Mapping
 
@@ -382,6 +384,18 @@ def test_model_checkpoint_every_so_many_batches(tmp_path):
     callback = C.ModelCheckpoint(tmp_path / "{epoch}-{batch}-{loss:.1f}", save_freq=3)
     fit([callback], [{"loss": 0.5}, {"loss": 0.25}, {"loss": 0.125}], steps=2)
     assert sorted(os.listdir(tmp_path)) == ["2-1-0.2", "3-2-0.1"]
+
+
+def test_model_checkpoint_set_and_copied(tmp_path):
+    """Copies count for themselves, and what is set later counts, as the argument would have done."""
+    given = C.ModelCheckpoint(tmp_path / "given-{epoch}", save_freq=3)
+    twins = copy.copy(given), copy.deepcopy(given), pickle.loads(pickle.dumps(given)), C.ModelCheckpoint("m")
+    for i, twin in enumerate(twins):
+        twin.filepath, twin.save_freq = str(tmp_path / f"{i}-{{epoch}}-{{batch}}"), 2
+        fit([twin], [{"loss": 0.5}], steps=5)
+    given.save_freq = "epoch"
+    fit([given], [{"loss": 0.5}], steps=5)
+    assert sorted(os.listdir(tmp_path)) == [*(f"{i}-1-{batch}" for i in range(4) for batch in (2, 4)), "given-1"]
 
 
 def test_model_checkpoint_without_its_monitor_saves(tmp_path):

@@ -40,7 +40,8 @@ class Series:
 
 
 FORMS = {"list": list, "tuple": tuple, "text": np.array, "column": lambda y: np.array(y)[:, None],
-         "objects": lambda y: np.array(y, object), "series": Series, "object column": lambda y: np.array(y, object)[:, None]}
+         "objects": lambda y: np.array(y, object), "series": Series, "object column": lambda y: np.array(y, object)[:, None],
+         "bytes": lambda y: np.array(y).astype("S")}
 
 
 @pytest.mark.parametrize("form", FORMS)

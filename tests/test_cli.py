@@ -129,6 +129,21 @@ def test_train(tmp_path):
     assert all((v == w).all() for v, w in zip(saved, same.model.get_weights()))
 
 
+def test_train_held_out(main, tmp_path):
+    """Another size, dropout and distortions; a part of the training images is validated on in place of being trained on."""
+    path = tmp_path / "m.safetensors"
+    code, out, err = main("train", "lenet5", "--limit", 400, "--epochs", 1, "--width", 0.5, "--dropout", 0.25, "--distort",
+                          "--validation-split", 0.2, "--save", path)
+    assert (code, err) == (0, "") and re.search(r"  val_loss \d\.\d+  val_accuracy 0\.\d+\n", out)
+    options = {"epochs": 1, "limit": 400, "verbose": 0, "width": 0.5, "dropout": 0.25, "validation_split": 0.2}
+    same, plain = recipes.train_lenet5(**options, distort=True), recipes.train_lenet5(**options)
+    weights = [recipe.model.get_weights() for recipe in (same, plain)]
+    assert all(map(np.array_equal, fastcnn.load_model(path).get_weights(), weights[0]))
+    assert not np.array_equal(weights[0][0], weights[1][0]) and same.model.layers[0].filters == 3
+    assert [layer.rate for layer in same.model.layers if layer.name.startswith("dropout")] == [0.25, 0.25]
+    assert same.model.optimizer.iterations == 10, "320 images of 400"
+
+
 def test_train_as_published(main, tmp_path):
     """One command trains, saves, evaluates and predicts the LeNet-5 of 1998."""
     path = tmp_path / "m.safetensors"
@@ -359,7 +374,8 @@ def test_names_of_classes_trained_by_hand(main, digit, tmp_path):
 @pytest.mark.parametrize("content, message", [
     (np.zeros((27, 28), np.uint8), r"(28, 28, 1). Received: shape (27, 28)"),
     (np.zeros((28, 28), np.int32), "uint8 or floats. Received: int32"),
-    (np.array([{}]), "allow_pickle=False"), (b"no array", "n.npy: "), (b"", "n.npy: "),
+    (np.array([{}]), "an array of numbers, as np.save writes it. Received: Python objects"), (b"no array", "or other bytes"),
+    (b"", "or other bytes"), (np.zeros((0, 28, 28), np.uint8), "at least one image. Received: shape (0, 28, 28)"),
 ])
 def test_predict_refuses_arrays(main, trained, digit, tmp_path, content, message):
     file, good = tmp_path / "n.npy", tmp_path / "good.npy"
@@ -585,12 +601,13 @@ def test_help_names_the_recipes_defaults(main):
     ["train", "lenet5", "--epochs", "x"],
     ["train", "lenet5", "--learning-rate", "-1"], ["train", "lenet5", "--learning-rate", "nan"],
     ["train", "lenet5", "--batch-size", "1.5"], ["train", "lenet5", "--seed", "-1"],
-    ["train", "lenet5", "--loss", "mse"], ["train", "lenet5", "--variant", "relu", "--distort"],
+    ["train", "lenet5", "--loss", "mse"], ["train", "lenet5", "--variant", "1998", "--width", "2"],
     ["train", "lenet5", "--variant", "paper"], ["train", "alexnet", "--variant", "1998", "--data", "x"],
     ["train", "lenet5", "--threads", "0"], ["train", "lenet5", "--epoch-count", "1"], ["evaluate"],
     ["evaluate", "m", "--crops", "3"], ["predict", "m"], ["classify", "photos"], ["train", "alexnet"],
     ["train", "alexnet", "--data", "photos", "--variant", "vgg"], ["predict", "m", "i", "--top", "0"], ["fly"],
-    ["info", "more"],
+    ["info", "more"], ["tune"], ["tune", "photos"], ["tune", "alexnet"], ["tune", "lenet5", "--variant", "1998"],
+    ["tune", "lenet5", "--trials", "0"], ["tune", "lenet5", "--resume", "x"],
 ])
 def test_wrong_usage(main, arguments):
     code, out, err = main(*arguments)
@@ -637,3 +654,11 @@ def test_importing_the_package_imports_no_argparse(run_python):
     code = "import sys, fastcnn; print([m for m in ('argparse', 'csv', 'PIL', 'json') if m in sys.modules])"
     before = run_python("-c", code.replace("fastcnn;", "numpy;")).stdout
     assert run_python("-c", code).stdout == before
+
+
+@pytest.mark.parametrize("name, layer", [("mnist", "c1 (Conv2D)"), ("cifar10", "avgpool (GlobalAveragePooling2D)")])
+def test_models_that_come_with_it_are_summed_up_and_converted(name, layer, main, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert layer in main("summary", name)[1]
+    assert main("convert", name, "m.safetensors")[0] == 0
+    assert layer in main("summary", "m.safetensors")[1]

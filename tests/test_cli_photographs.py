@@ -448,3 +448,6 @@ def test_predict_without_a_model(main, tmp_path):
     code, out, err = main("predict", tmp_path / "none.png")
     assert (code, out) == (1, "") and "No such file" in err
     assert main("predict", "mnist")[0] == 2
+    for name, meant in (("lenet5", "mnist"), ("LeNet", "mnist"), ("mnst", "mnist"), ("cifar-10", "cifar10")):
+        code, out, err = main("predict", name, tmp_path / "digit.png")
+        assert (code, out) == (1, "") and f"{name}: No such file or directory; did you mean {meant!r}, which" in err

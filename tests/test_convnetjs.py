@@ -69,6 +69,17 @@ def test_shorthand():
     assert kinds(json.dumps([INPUT, ENDS["svm"]])) == ["input", "fc", "svm"]
 
 
+def test_lines_of_a_page_are_read_and_not_run():
+    lines = ["var layer_defs = [];  // of the demo",
+             *(f"layer_defs.push({{{', '.join(f'{k}:{v!r}' for k, v in d.items())}}});" for d in (INPUT, ENDS["svm"])),
+             "net = new convnetjs.Net();", "net.makeLayers(layer_defs);"]
+    assert kinds("\n".join(lines)) == ["input", "fc", "svm"]
+    for bad, words in (("alert(1)", "alert"), ("{type:'pool', sx:2", "never closed"), ("{type:'pool', sx:f()}", "no layer"),
+                       ("{type:'pool', sx:Infinity}", "Infinity"), ("}", "closes nothing")):
+        with pytest.raises(ValueError, match=words):
+            Net("\n".join([*lines[:2], bad, lines[2]]))
+
+
 def test_biases_begin_at_a_tenth_before_relu():
     plain = definitions.desugar([*EVERY, {"type": "fc", "num_neurons": 2, "activation": "relu", "bias_pref": 0.7},
                                  {"type": "fc", "num_neurons": 2}, {"type": "relu"}, ENDS["softmax"]])

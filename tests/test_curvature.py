@@ -159,8 +159,8 @@ OPTIONS = {  # of the reference's op, by layer
     "Subsampling2D": ("subsample2d", "pool_size strides padding"),
     "Dense": ("dense", ""),
     "RBF": ("rbf", ""),
-    "MaxPooling2D": ("max_pool2d", "pool_size strides padding ceil_mode"),
-    "AveragePooling2D": ("avg_pool2d", "pool_size strides padding ceil_mode count_include_pad"),
+    "MaxPooling2D": ("max_pool2d", "pool_size strides padding ceil_mode dilation_rate"),
+    "AveragePooling2D": ("avg_pool2d", "pool_size strides padding ceil_mode count_include_pad dilation_rate"),
 }
 CONSTANTS = {"leaky_relu": "negative_slope", "elu": "alpha"}
 

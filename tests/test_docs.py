@@ -166,7 +166,9 @@ NAMESPACES = (
     "fastcnn", "fastcnn.callbacks", "fastcnn.compat.keras", "fastcnn.constraints", "fastcnn.convnetjs", "fastcnn.datasets",
     "fastcnn.images", "fastcnn.initializers", "fastcnn.io", "fastcnn.lab", "fastcnn.layers", "fastcnn.losses",
     "fastcnn.metrics", "fastcnn.networks", "fastcnn.optimizers", "fastcnn.optimizers.schedules", "fastcnn.recipes",
-    "fastcnn.regularizers", "fastcnn.vis")
+    "fastcnn.regularizers", "fastcnn.search", "fastcnn.vis")
+SKLEARN = pytest.param("fastcnn.sklearn", marks=pytest.mark.skipif(
+    importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed"))
 SHOWN = set(re.findall(r"\w+", " ".join(
     code for name, text in TEXTS.items() if name != "docs/api.md"  # which shows all of them, but explains none
     for code in re.findall(r"`[^`\n]+`|^    .*$", text, re.MULTILINE)
@@ -194,7 +196,7 @@ def unexplained(namespace):
 
 
 @pytest.mark.skipif(len(PAGES) < 2, reason="the documents are not beside the tests")
-@pytest.mark.parametrize("name", NAMESPACES)
+@pytest.mark.parametrize("name", [*NAMESPACES, SKLEARN])
 def test_public_names_are_shown(name):
     assert list(unexplained(importlib.import_module(name))) == []
 

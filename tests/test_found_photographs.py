@@ -427,13 +427,14 @@ def _first(source):
     "file,label\ncat/1.jpg,x\ncat/2.png,y\ndog/1.jpg,x\ndog/old/2.jpg,y\nfish/1.jpg,x\n",
     "\ufefflabel;image;size\nx;cat/1.jpg;3\ny;cat/2.png;3\nx;dog/1.jpg;3\ny;dog/old/2.jpg;3\nx;fish/1.jpg;3\n",
     "./cat/1.jpg\tx\n/data/photos/cat/2.png\ty\n\nC:\\photos\\dog\\1.jpg\tx\nold/2\ty\nfish/1\tx\n",
+    "name|class\ncat/1.jpg|x\ncat/2.png|y\ndog/1.jpg|x\ndog/old/2.jpg|y\nfish/1.jpg|x\n",
     '"id","breed"\n"cat/1","x"\n"cat/2","y"\n"dog/1","x"\n"dog/old/2","y"\n"fish/1","x"',
     "cat/1.jpg\tx\t0\t32\t44\t62\ncat/2.png\ty\t1\t1\t1\t1\ndog/1.jpg\tx\t0\t0\t9\t9\nold/2.jpg\ty\t0\t0\t1\t1\nfish/1.jpg\tx\t0\t0\t0\t1\n",
     "cat/1.jpg x\ncat/2.png   y\ndog/1.jpg x\n\nold/2 y\nfish/1 x",
     "image,x,y\ncat/1,1,0\ncat/2,0,1\ndog/1,1,0\ndog/old/2,0,1\nfish/1,1,0\n",
     "photo x y none\ncat/1 1.0 0.0 0.0\ncat/2 0.0 1.0 0.0\ndog/1 1.0 0.0 0.0\ndog/old/2 0.0 1.0 0.0\nfish/1 1.0 0.0 0.0\n",
     "x;y;file\nTrue;False;cat/1\nFalse;True;cat/2\nTrue;False;dog/1\nFalse;True;old/2\nTrue;False;fish/1\n",
-], ids=["named", "semicolons", "tabs and paths", "without endings", "Tiny ImageNet", "spaces", "one-hot",
+], ids=["named", "semicolons", "tabs and paths", "bars", "without endings", "Tiny ImageNet", "spaces", "one-hot",
         "one-hot of floats", "one-hot of booleans"])
 def test_labels_from_a_table(photos, tmp_path, table):
     (tmp_path / "labels.csv").write_text(table, encoding="utf-8")

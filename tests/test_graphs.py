@@ -283,12 +283,12 @@ def test_a_layer_of_several_inputs_in_python():
     for name in ("weighted/factor", "dense/kernel"):
         p = next(p for own, layer in model._named_layers() for p in layer.parameters if f"{own}/{p.name}" == name)
         for place in np.ndindex(p.shape):
-            kept, slope = p.value[place], []
+            kept, slope = p.array[place], []
             for step in (1e-2, -1e-2):
-                p.value[place] = kept + step
+                p.array[place] = kept + step
                 model.touch()
                 slope.append(model.evaluate(x, target, verbose=0))
-            p.value[place] = kept
+            p.array[place] = kept
             assert gradients[name][place] == pytest.approx((slope[0] - slope[1]) / 2e-2, rel=2e-2, abs=2e-3)
 
 
@@ -319,6 +319,10 @@ def test_pop_and_add():
                    lambda: model.layers.__setitem__(-1, L.Dense(2)), lambda: model.layers.__delitem__(-1)):
         with pytest.raises(TypeError, match="add.layer. and pop.*Model.inputs, outputs"):
             change()
+    head = [L.Dense(3)]
+    for chain in (model.layers[:-1] + head, model.layers.copy()[:-1] + head, [] + model.layers[:-1] + head):
+        assert type(chain) is list and chain[:-1] == model.layers[:-1] and len(model.layers) == len(chain)
+    assert fastcnn.Sequential([fastcnn.Input((28, 28, 1))] + model.layers).predict(x).shape == (3, 3)
     empty = fastcnn.Sequential([L.Dense(2, input_shape=(3,))])
     empty.pop()
     with pytest.raises(ValueError, match="no layers left"):

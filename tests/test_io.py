@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import fastcnn.io
-from fastcnn.io import FileFormatError, load_file, save_file, write_atomically
+from fastcnn.io import FileFormatError, formats, load_file, save_file, write_atomically
+from fastcnn.io.atomic import replacing
 from fastcnn.io.recognize import recognize
 
 DTYPES = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]
@@ -273,18 +274,20 @@ def test_what_a_file_is_instead(name, tmp_path):
     raw, what = FOREIGN[name]
     (tmp_path / name).write_bytes(raw)
     reads = [load_file, lambda path: load_file(os.fsencode(path), verify=False)]
-    for read in reads if fastcnn.io.formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
+    for read in reads if formats.reader(tmp_path / name) else [*reads, fastcnn.load_model]:
         with pytest.raises(FileFormatError, match=what) as error:
             read(tmp_path / name)
         words = str(error.value)
         assert name in words and "Received: " in words and "verify=False" not in words and len(words) < 400
 
 
-def test_what_is_not_known_keeps_its_words(tmp_path):
-    for raw in (b"\x01\x02\x03\xf0\x05\x06\x07\x08" * 9, b"\0" * 99, b""):
+def test_of_what_is_not_known_the_beginning_is_told(tmp_path):
+    """Numbers that are no lengths say little to whoever has taken another file."""
+    for raw in (b"\x01\x02\x03\xf0\x05\x06\x07\x08" * 9, b"\x7fELF\2\1\1\0" * 2, b"MZ\x90\0", b"\0" * 99, b""):
         (tmp_path / "f").write_bytes(raw)
-        with pytest.raises(FileFormatError, match="the header must|must hold the 8-byte length"):
+        with pytest.raises(FileFormatError, match="must be a file that save or save_file wrote, and whole; the ") as error:
             load_file(tmp_path / "f")
+        assert str(error.value).endswith(f"bytes, in a file that begins {raw[:8]!r}") or raw[:1] == b"\0"
         assert recognize(tmp_path / "f") is None
 
 
@@ -468,10 +471,9 @@ for count in range(kills):
     wanted = contents[metadata["which"]]
     assert list(tensors) == list(wanted) and all((tensors[n] == wanted[n]).all() for n in wanted)
     seen[metadata["which"]] += 1
-    for name in os.listdir(os.path.dirname(path)):
-        if name.endswith(".tmp"):
-            interrupted += 1
-            os.unlink(os.path.join(os.path.dirname(path), name))
+    left = [name for name in os.listdir(os.path.dirname(path)) if name.endswith(".tmp")]
+    assert len(left) <= 1, "the next save has not swept them"
+    interrupted += len(left)
 print(json.dumps([seen, interrupted]))
 """
 
@@ -485,6 +487,45 @@ def test_killed_200_times_the_file_is_old_or_new(tmp_path):
     seen, interrupted = json.loads(run.stdout)
     assert sum(seen.values()) == 200 and min(seen.values()) > 0
     assert interrupted > 0  # else no kill fell into a write, and nothing was tested
+
+
+@posix
+def test_temporaries_of_killed_saves_are_swept(tmp_path, run_python):
+    """By the next save into the directory, whatever its name; not those that are being written, nor what others have."""
+    code = "import os, sys, fastcnn.io.atomic as a\nwith a.replacing(sys.argv[1]): os.kill(os.getpid(), 9)"
+    for name in "a.safetensors", "b" * 200, "a line\nbreak":
+        assert run_python("-c", code, tmp_path / name).returncode == -9
+    assert len(list(tmp_path.glob(".*.tmp"))) == 3
+    others = {".a.tmp", ".a.safetensors.0123456789abcdef.tmp", "a.0123456789abcdef.fastcnn.tmp"}
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    write_atomically(tmp_path / "elsewhere" / "a", [b""])
+    assert len(list(tmp_path.glob(".*.tmp"))) == 5
+    with replacing(tmp_path / "new") as file:
+        file.write(b"one")
+        write_atomically(tmp_path / "new", [b"two"])
+        write_atomically(tmp_path / "other", [b"three"])
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "new", "other", *others}
+    assert (tmp_path / "new").read_bytes() == b"one"
+
+
+@posix
+def test_a_temporary_that_is_swept_before_it_is_locked(tmp_path, monkeypatch):
+    """Another one takes its place."""
+    import fcntl
+
+    lock, swept = fcntl.flock, []
+
+    def late(descriptor, how):
+        if not swept:
+            swept.extend(tmp_path.glob(".*.tmp"))
+            swept[0].unlink()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_atomically(tmp_path / "f", [b"new"])
+    assert len(swept) == 1 and os.listdir(tmp_path) == ["f"] and (tmp_path / "f").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("module", ["atomic", "safetensors"])

@@ -255,6 +255,26 @@ def test_a_page_asks_for_the_arithmetic(opened):
         assert client.ask("GET", f"/api/pixel?{query}")[0] == 400, query
 
 
+def test_numbers_of_other_maps(opened):
+    lab, client, _ = opened()
+    client.wait(lambda text: True)
+    images, kernel = lab.trainer.images, lab.model.get_layer("c3").kernel.value
+    x, y = images.prepare(images.x_test[:1]), images.y_test[:1]
+    _, gradients = lab.model.gradients(x, y, wrt=["c3", "f6", "weights"], training=False)
+    for layer, kind, place, value in [
+            ("c3", "gradients", [2, 3, 4], gradients["c3"][0, 2, 3, 4]),
+            ("f6", "gradients", [0, 0, 5], gradients["f6"][0, 5]),
+            ("c3", "filters", [1, 2, 3], kernel[1, 2, 3, 0]),
+            ("c3", "filter_gradients", [1, 2, 7], gradients["c3/kernel"][1, 2, 1, 1]),
+            ("f6", "filters", [5, 6, 0], lab.model.get_layer("f6").kernel.value[6, 5])]:
+        found = client.get("pixel", layer=layer, kind=kind, place=json.dumps(place))
+        assert found["value"] == float(value) and found["kind"] == kind, (layer, kind)
+    for query in ("layer=c3&kind=filters&place=[9,0,0]", "layer=c3&kind=no&place=[0,0,0]",
+                  "layer=s2&kind=filters&place=[0,0,0]", "layer=c3&kind=gradients&place=[0,0]"):
+        status, answer = client.ask("GET", f"/api/pixel?{query}")
+        assert status == 400 and answer["error"], query
+
+
 def test_answers_are_those_of_predict(opened):
     lab, client, _ = opened()
     client.post("settings", epochs=1)
@@ -590,6 +610,48 @@ def test_photographs(tmp_path, opened):
         assert text["layers"][0]["pictures"] == {} and network["data"] == data
         filters = client.frame(-1, [text["layers"][0]["name"]])[0]["layers"][0]["pictures"]["filters"]
         assert filters["colours"], "the first layer's filters are shown in colours"
+
+
+def test_a_file_says_how_photographs_are_read(tmp_path, opened):
+    """A model decodes and prepares them in the lab as it did when it was trained, whatever size a lab begins with."""
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    import few_data
+
+    few_data.write_photographs(tmp_path)
+    model, names = small(5, (40, 40, 3)), list(few_data.FLOWERS)
+    change = fastcnn.images.Augmentation(40, False, False, mean=[120, 110, 100], std=[60, 60, 60])
+    preparation = fastcnn.images.Preparation(48, change, names)
+    preparation.put(model)
+    model.save(tmp_path / "mine.safetensors")
+    lab, client, _ = opened(str(tmp_path / "mine.safetensors"), str(tmp_path / "flowers.zip"))
+    images = lab.trainer.images
+    assert images.shape == (48, 48, 3) and client.get("network")["title"] == "mine"
+    x = preparation.decode(str(tmp_path / "flowers" / "train" / "daisy" / "0.jpg"))
+    assert any(np.array_equal(x, other) for other in images.x)
+    assert np.array_equal(images.prepare(x[None]), change.evaluation()(x[None]))
+    lab, client, _ = opened(None, str(tmp_path / "flowers"))
+    assert fastcnn.images.Preparation.of(lab.model).size == 64, "sides keep their proportions in fastcnn predict, too"
+
+
+def test_models_that_come_along(opened):
+    lab, client, _ = opened()
+    assert client.get("files") == {"names": [], "shipped": ["lenet5-mnist", "resnet20-cifar10"]}
+    client.post("load", name="lenet5-mnist", shipped=True)
+    text, _ = client.wait(lambda text: text["revision"] == 2)
+    assert text["test"]["accuracy"] > 0.97
+    for name, shipped in (("resnet20-cifar10", True), ("lenet5-mnist", False), ("../x", True)):
+        assert client.refused("load", name=name, shipped=shipped)["error"]
+
+
+def test_every_optimizer_is_offered(opened):
+    lab, client, _ = opened(small())
+    usual = client.get("network")["optimizers"]
+    for name, numbers in usual.items():
+        client.post("settings", optimizer=name)
+        text, _ = client.wait(lambda text, name=name: text["settings"]["optimizer"] == name)
+        assert {key: text["settings"][key] for key in numbers} == numbers
+    kinds = {type(getattr(fastcnn.optimizers, name)(0.1)).__name__ for name in usual if name != "Nesterov"}
+    assert kinds == set(fastcnn.optimizers.base.offered()) and usual["Adam"] == {"learning_rate": 0.001, "momentum": 0.9}
 
 
 def test_files_of_digits(tmp_path):

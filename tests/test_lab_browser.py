@@ -1,46 +1,32 @@
 """The lab in a browser: a headless Chromium trains, draws, edits, saves, as a person would.
 
-Needs selenium, Chromium and its driver: `pip install selenium`, `apt-get install chromium chromium-driver`. With
-FASTCNN_LAB_PICTURES=DIR the pictures of docs/lab.md are written there.
+`lab_page.py` says what it needs. `FASTCNN_LAB_PICTURES=docs/images pytest tests/test_lab_browser.py` makes the pictures of
+docs/lab.md.
 """
 
 import base64
-import os
-import shutil
+import json
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from lab_page import SEVEN, Page, chromium, needs_browser
 
 import fastcnn
 from fastcnn.lab import Lab
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
-from selenium import webdriver  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.select import Select  # noqa: E402
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver") or shutil.which("chromium-driver")
-pytestmark = pytest.mark.skipif(not CHROMIUM or not DRIVER, reason="no Chromium, or no driver for it")
-
-PICTURES = os.environ.get("FASTCNN_LAB_PICTURES")
-SEVEN = (0.24, 0.2), (0.5, 0.2), (0.76, 0.2), (0.66, 0.4), (0.56, 0.62), (0.48, 0.84)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1280,1000",
-                 "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--disable-gpu"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(60)
+    driver = chromium()
     yield driver
     driver.quit()
 
@@ -55,109 +41,40 @@ def lab(tmp_path_factory):
     fastcnn.set_num_threads(threads)
 
 
-class Page:
-    """The page in a browser: what a person does and sees."""
-
-    def __init__(self, browser, lab):
-        self.browser, self.lab = browser, lab
-        browser.get("about:blank")  # a fragment alone is no new page
-        browser.get(lab.url)
-        self.until(lambda: self.text("title") not in ("", "…"), "the page begins")
-
-    def find(self, selector):
-        css = selector if selector[0] in "#.[" or " " in selector else f"#{selector}"
-        return self.browser.find_element(By.CSS_SELECTOR, css)
-
-    def text(self, selector):
-        return self.browser.execute_script("return arguments[0].textContent", self.find(selector))
-
-    def until(self, reached, what, seconds=120):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = reached()
-            if found:
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"{what}: not within {seconds} s; the page says {self.text('message')!r}")
-
-    def click(self, selector):
-        element = self.find(selector) if isinstance(selector, str) else selector
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
-    def tab(self, name):
-        self.browser.execute_script("scrollTo(0, 0)")
-        self.click(f"tab-{name}")
-
-    def pause(self):
-        if self.lab.trainer.doing == "running":
-            self.click("start")
-        self.until(lambda: self.text("start") == "Start", "pausing")
-
-    def draw(self, points):
-        pad = self.find("pad")
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
-        side = pad.size["width"]
-        actions = webdriver.ActionChains(self.browser, duration=40)
-        places = [((x - 0.5) * side, (y - 0.5) * side) for x, y in points]
-        actions.move_to_element_with_offset(pad, *places[0]).click_and_hold()
-        for place in places[1:]:
-            actions.move_to_element_with_offset(pad, *place)
-        actions.release().perform()
-
-    def replace(self, selector, text):
-        element = self.find(selector)
-        self.browser.execute_script("""const [element, text] = arguments;
-            element.value = text;
-            for (const name of ["input", "change"]) element.dispatchEvent(new Event(name))""", element, text)
-
-    def size(self, width, height=1000):
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
-
-    def picture(self, name, width=1280, height=1000):
-        """A screenshot, kept if the documents want it; nothing on it may be wider than the page."""
-        self.size(width, height)
-        time.sleep(0.8)
-        wide = self.browser.execute_script("return document.documentElement.scrollWidth")
-        assert wide <= width, f"{name}: {wide} pixels wide"
-        if PICTURES:
-            found = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 82})["data"]
-            Path(PICTURES, f"{name}.webp").write_bytes(base64.b64decode(found))
-
-
 @pytest.fixture
 def page(browser, lab):
     page = Page(browser, lab)
-    page.size(1280)
     yield page
-    wrong = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert [message for message in wrong if "/api/save" not in message] == []  # a name that is refused on purpose
+    assert [message for message in page.errors() if "/api/save" not in message] == []  # a name that is refused on purpose
 
 
-def pixels(page, selector):
-    """What is on a canvas."""
-    return page.browser.execute_script("""const c = document.querySelector(arguments[0]);
-        return Array.from(c.getContext("2d").getImageData(0, 0, c.width, c.height).data)""", selector)
-
-
+KINDS = "activations", "gradients", "filters", "filter_gradients"
 MAPS = "[aria-label='Layer c1'] .maps canvas"
 
 
 def test_it_learns(page, lab):
-    before = pixels(page, MAPS)
+    before = page.pixels(MAPS)
     page.click("start")
     page.until(lambda: page.text("start") == "Pause", "starting")
     page.until(lambda: lab.trainer.answers.accuracy >= 0.97, "97 % right", 400)
     page.pause()
     step = lab.trainer.step
-    assert pixels(page, MAPS) != before, "the maps change"
+    assert page.pixels(MAPS) != before, "the maps change"
     page.until(lambda: float(page.text("right").split()[0]) >= 97, "the page says so")
     time.sleep(0.5)
     assert lab.trainer.step == step and page.text("epoch") == f"{lab.trainer.done + lab.trainer.seen:.0f}" or step > 0
     page.click("step")
     page.until(lambda: lab.trainer.step == step + 1, "one step")
-    page.picture("lab")
+
+
+@pytest.mark.parametrize("width, height, name", [(1280, 1000, "lab"), (390, 1700, "lab-phone")])
+def test_it_looks_well_by_day_and_by_night(page, width, height, name):
+    page.size(width, height)
+    page.browser.refresh()  # a narrow page folds what is long
+    page.until(lambda: page.text("title") == "LeNet-5, tanh", "the page begins")
+    for theme in ("", "-night"):
+        page.picture(f"{name}{theme}", width, height)
+        page.click("theme")
 
 
 def test_numbers_are_those_of_gradients(page, lab):
@@ -192,16 +109,49 @@ def test_the_arithmetic_of_a_number(page, lab):
     page.until(lambda: not page.find("lens").is_displayed(), "closing")
 
 
+@pytest.mark.parametrize("kind", ["gradients", "filters", "filter_gradients"])
+def test_numbers_of_other_maps(page, lab, kind):
+    place = list(KINDS).index(kind)
+    page.pause()
+    shown = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .maps")
+    if kind == "filter_gradients":
+        page.click("#kinds label:nth-child(4) input")
+        page.until(shown[place].is_displayed, "more maps")
+    page.click(shown[place].find_element(By.TAG_NAME, "canvas"))
+    page.until(lambda: page.text("#lens .sum b"), "a number")
+    page.find("#lens canvas").send_keys(Keys.ARROW_UP * 30, Keys.ARROW_LEFT * 30, Keys.ARROW_RIGHT * 3, Keys.ARROW_DOWN * 2)
+    page.until(lambda: "row 2, column 3" in page.text("#lens .note"), "the number chosen")
+    number = int(page.text("lens-title").split("map ")[1].split()[0]) - 1
+    images = lab.trainer.images
+    x, y = images.prepare(images.x_test[:1]), images.y_test[:1]
+    _, gradients = lab.model.gradients(x, y, wrt=["c1", "weights"], training=False)
+    values = {"gradients": gradients["c1"][0][2, 3], "filters": lab.model.get_layer("c1").kernel.value[2, 3, 0],
+              "filter_gradients": gradients["c1/kernel"][2, 3, 0]}[kind]
+    assert float(page.text("#lens .sum b")) == float(f"{values[number]:.4g}")
+    page.find("#lens canvas").send_keys(Keys.ESCAPE)
+
+
 def test_a_drawn_seven_is_a_seven(page, lab):
     page.draw(SEVEN)
     page.until(lambda: page.text("says").startswith("7"), "the seven is recognised")
     page.picture("lab-drawing")
     page.browser.execute_script("scrollTo(0, 0)")
     assert "Your drawing. The network says 7." in page.text(".truth")
+    page.browser.refresh()
+    page.until(lambda: page.text("says").startswith("7"), "the seven is still there after a reload")
+    assert max(page.pixels("#pad")[::4]) > 200
     page.click("wipe")
     page.until(lambda: page.text("says") == "", "wiping")
     page.find("pad").send_keys(Keys.SPACE, Keys.ARROW_DOWN * 6, Keys.SPACE)
     page.until(lambda: page.text("says"), "drawing by keys")
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_fingers_and_pens_draw(page, lab, kind):
+    page.click("wipe")
+    page.until(lambda: page.text("says") == "", "wiping")
+    page.draw(SEVEN, kind)
+    page.until(lambda: page.text("says").startswith("7"), "the seven is recognised")
 
 
 def test_the_camera_and_pictures(page, lab, tmp_path):
@@ -209,12 +159,32 @@ def test_the_camera_and_pictures(page, lab, tmp_path):
     page.until(lambda: page.text("camera") == "Stop camera" and page.text("says"), "the camera")
     page.click("camera")
     assert page.text("camera") == "Camera"
-    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-    paper = np.full((90, 60), 235, np.uint8)
-    paper[20:70, 27:33] = 40
-    image.fromarray(paper).save(tmp_path / "one.png")
+    page.click("wipe")
+    (tmp_path / "one.png").write_bytes(base64.b64decode(page.browser.execute_script(PAPER).partition(",")[2]))
     page.find("open").send_keys(str(tmp_path / "one.png"))
     page.until(lambda: page.text("says").startswith("1"), "a one on paper")
+    page.click("wipe")
+    page.browser.execute_async_script(DROP, "one.png", "image/png")
+    page.until(lambda: page.text("says").startswith("1"), "a picture that is dropped")
+    page.browser.execute_async_script(DROP, "notes.txt", "text/plain")
+    page.until(lambda: "notes.txt is no picture" in page.text("message"), "what is none is refused")
+
+
+PAPER = """  // a one in ink on paper
+    window.paper = Object.assign(document.createElement("canvas"), { width: 60, height: 90 });
+    const pen = paper.getContext("2d");
+    for (const [colour, ...box] of [["#ebebeb", 0, 0, 60, 90], ["#282828", 27, 20, 6, 50]]) {
+        pen.fillStyle = colour;
+        pen.fillRect(...box);
+    }
+    return paper.toDataURL("image/png")"""
+DROP = """
+    const [name, type, done] = arguments, dataTransfer = new DataTransfer();
+    paper.toBlob((blob) => {
+        dataTransfer.items.add(new File([type.startsWith("image") ? blob : "a text"], name, { type }));
+        dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+        done();
+    })"""
 
 
 def test_numbers_reach_the_optimizer(page, lab):
@@ -256,11 +226,14 @@ def test_the_network_is_edited(page, lab):
     assert not page.find("#network-panel .editor ~ .row .primary").is_enabled()
     page.replace("definition", text.replace('"units": 84', '"units": 60'))
     page.until(lambda: "This works" in page.text("definition-says"), "the mistake is mended")
+    page.browser.refresh()
+    page.until(lambda: '"units": 60' in page.find("definition").get_attribute("value"), "a draft outlives a reload")
+    page.until(lambda: "This works" in page.text("definition-says"), "it is tried again")
     page.picture("lab-network")
     page.click("#network-panel .editor ~ .row .primary")
     page.until(lambda: "c1, c3, c5" in page.text("message"), "layers keep what they had learnt")
     assert lab.model.get_layer("f6").units == 60
-    page.click(page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Remove Dense']")[0])
+    page.click("#network-panel [aria-label='Remove Dense']")
     page.until(lambda: '"units": 120' not in page.find("definition").get_attribute("value"), "a block is removed")
     page.click("#network-panel .blocks > .row button")
     page.until(lambda: "Conv2D works on samples" in page.text("definition-says"), "a convolution does not fit there")
@@ -292,15 +265,15 @@ def test_saving_and_code(page, lab):
     page.until(lambda: "a name must be" in page.text("message"), "a wrong name")
 
 
-def test_every_view_on_a_phone_and_by_night(page, lab):
-    for width in (390, 1280):
-        for theme in ("light", "dark"):
-            assert page.browser.execute_script("return document.documentElement.dataset.theme") == theme
-            for tab in ("layers", "answers", "network", "compare", "files"):
-                page.tab(tab)
-                page.picture(f"{tab}-{theme}-{width}", width, 844 if width < 600 else 1000)
-            page.click("theme")
-    page.tab("layers")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_view_on_a_phone_and_by_night(page, lab, width):
+    for theme in ("light", "dark"):
+        assert page.browser.execute_script("return document.documentElement.dataset.theme") == theme
+        for tab in ("answers", "network", "compare", "files", "layers"):
+            page.tab(tab)
+            page.picture(f"{tab}-{theme}-{width}", width, 1700 if width < 600 else 1000)
+            assert page.pale() == [], (tab, theme)
+        page.click("theme")
 
 
 def test_a_screen_reader_has_names(page, lab):
@@ -313,8 +286,6 @@ def test_a_screen_reader_has_names(page, lab):
 
 
 def test_nothing_leaves_the_machine(page, lab):
-    import json
-
     urls = [json.loads(entry["message"])["message"]["params"].get("request", {}).get("url", "")
             for entry in page.browser.get_log("performance")
             if '"Network.requestWillBeSent"' in entry["message"]]

@@ -1,38 +1,56 @@
-"""Damaged files of other programs' formats: the first 500 mutants of each (`tests/mutants.py` makes 10,000)."""
+"""Damaged files: the first 500 mutants of each format, and those that are kept (`tests/mutants.py` makes 10,000)."""
 
 import importlib.util
 import os
+import signal
 
+import hostile
 import mutants
 import pytest
+import sound_files
 
-NEEDED = {"onnx": ("onnx",), "caffe": ("onnx",), "keras": ("h5py",), "h5": ("h5py",), "torch": ()}  # format: packages
+forked = pytest.mark.skipif(not hasattr(os, "fork") or not os.path.exists("/proc/self/statm"),
+                            reason="children are forked on Linux")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or not os.path.exists("/proc/self/statm"), reason="children are forked on Linux")
-@pytest.mark.parametrize("kind", mutants.FORMATS)
+@forked
+@pytest.mark.parametrize("kind", sound_files.FORMATS)
 def test_damaged_files_are_refused(kind, run_python):
-    missing = [name for name in NEEDED[kind] if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed")
+    needed = sound_files.NEEDED.get(kind)
+    if needed and importlib.util.find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed")
     run = run_python(mutants.__file__, kind, "--count", 500, timeout=600)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.startswith(f"{kind}: 500 mutants: ") and "refused" in run.stdout and "loaded" in run.stdout
+    assert run.stdout.startswith(f"{kind}: 500 mutants, ") and "refused" in run.stdout and "loaded" in run.stdout
+    assert " 0 of the corpus" not in run.stdout
 
 
+@forked
+def test_hostile_files_are_refused_soon(run_python):
+    """In little time and memory, by errors that name them."""
+    if importlib.util.find_spec("PIL") is None:
+        pytest.skip("Pillow is not installed")
+    run = run_python(hostile.__file__, timeout=600)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count(": refused: ") == len(hostile.CASES) > 20
+
+
+@forked
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
     """Crashes, hangs, memory, files elsewhere and other errors."""
-    import signal
+    monkeypatch.setattr(mutants, "WAITED", 1)
+    path = str(tmp_path / "m")
 
-    found = {}
-    for name, act in {
+    def refuse(_):
+        raise ValueError("another file is damaged")
+
+    wrong = {
         "hang": lambda path: signal.pause(), "crash by signal 11": lambda path: os.kill(os.getpid(), 11),
-        "unclean error": lambda path: 1 / 0, "more than 1 GiB": lambda path: bytearray(2 << 30),
+        "unclean error": lambda path: 1 / 0, "too much memory": lambda path: bytearray(2 << 30),
         "touched other files or ran something": lambda path: open(tmp_path.parent / "other", "w"),
-    }.items():
-        monkeypatch.setattr(mutants, "SECONDS", 1)
-        monkeypatch.setattr(mutants.fastcnn, "load_model", act)
-        found[name] = mutants.child(str(tmp_path / "m"))
-    assert found == {name: name for name in found}
+    }
+    assert {name: mutants.child(path, act)[0] for name, act in wrong.items()} == {name: name for name in wrong}
+    assert mutants.child(path, refuse) == ("unclean error", "ValueError: another file is damaged")
+    assert mutants.child(path, str) == ("loaded", "")
     with pytest.raises(KeyError):
         mutants.results("no format", 1)

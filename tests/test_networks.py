@@ -10,7 +10,7 @@ from graph_twin import GraphTwin
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn.networks import alexnet, googlenet, nin, resnet, squeezenet, vgg, zfnet
+from fastcnn.networks import alexnet, googlenet, lenet5, nin, resnet, squeezenet, vgg, zfnet
 
 SPARSE = "sparse_categorical_crossentropy"
 # name: network, parameters that are trained, multiply-adds of convolutions and dense layers
@@ -184,6 +184,26 @@ def test_initial_values(model, name, kernel, bias):
     if biases:
         low, high = biases[0].min(), biases[0].max()
         assert bias[0] <= low + 1e-7 and high - 1e-7 <= bias[1] and (low < high) == (bias[0] < bias[1])
+
+
+def test_width_and_dropout():
+    """At width 1 networks are the published ones, whatever their dropout."""
+    tight = partial(alexnet, 2, input_shape=(67, 67, 3))
+    assert [layer.filters for layer in tight(width=0.3).layers if isinstance(layer, L.Conv2D)] == [28, 76, 116, 116, 76]
+    assert tight(width=0.3).count_params() == tight(variant="towers", width=0.3).count_params()
+    towers, small = partial(tight, variant="towers"), partial(resnet, 20, cifar=True)
+    for build, rates in ((tight, 2), (towers, 4), (small, 1), (lenet5, 2)):
+        model = build(dropout=0.25)
+        assert [layer.rate for layer in model.layers if isinstance(layer, L.Dropout)] == [0.25] * rates
+        assert model.count_params() == build().count_params()
+        with pytest.raises(ValueError, match="width must lie in"):
+            build(width=-1)
+        with pytest.raises(ValueError, match="(dropout|rate) must be less than 1"):
+            build(dropout=1.0)
+    shapes = [p.shape for p in lenet5(width=2).parameters]
+    assert shapes[::2] == [(5, 5, 1, 12), (5, 5, 12, 32), (800, 240), (240, 168), (168, 10)]
+    with pytest.raises(ValueError, match="width must be 1 and dropout 0 in the network of 1998"):
+        lenet5(variant="1998", width=2)
 
 
 def test_seed_and_initializer():

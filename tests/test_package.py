@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import fastcnn
+from fastcnn import processor
 
 MODULES = sorted(
     name
@@ -63,8 +64,9 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
     "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
     "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
-    "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.recipes", "fastcnn.reference",
-    "fastcnn.model.summary", "fastcnn.vis",
+    "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.processor", "fastcnn.recipes",
+    "fastcnn.reference", "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn",
+    "fastcnn.vis",
     "argparse", "concurrent", "csv", "dataclasses", "http", "inspect", "json", "logging", "multiprocessing", "subprocess",
     "tempfile", "unittest", "urllib", "zipfile",
 ]
@@ -83,6 +85,13 @@ def test_what_is_seldom_needed_is_not_imported(code, left_out, run_python):
     found = ast.literal_eval(run.stdout)
     assert "fastcnn.engine.plan" in found and ("fastcnn.layers.conv2d" in found) == bool(code)
     assert [name for name in found if any(f"{name}.".startswith(f"{other}.") for other in left_out)] == []
+
+
+def _installed(package):
+    """A package; what its names need must be there, or the test is skipped."""
+    if package == "fastcnn.sklearn":
+        pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return importlib.import_module(package)
 
 
 STUBS = {".".join(path.relative_to(Path(fastcnn.__file__).parents[1]).parts[:-1]): path
@@ -105,7 +114,7 @@ def test_every_package_of_names_on_demand_has_a_stub():
 @pytest.mark.parametrize("package", ON_DEMAND)
 def test_names_on_demand(package):
     """They are what the stub says, whoever asks first, and a module of the same name would hide them."""
-    found = importlib.import_module(package)
+    found = _installed(package)
     homes = {alias.asname: node.module for node in stub_imports(package) for alias in node.names}
     assert sorted(homes) == sorted(found.__all__) and set(homes) <= set(dir(found))
     for name, home in homes.items():
@@ -167,7 +176,7 @@ def test_public_names():
     "module", [name for name in MODULES if hasattr(importlib.import_module(name), "__all__")]
 )
 def test_names_in_all_exist(module):
-    module = importlib.import_module(module)
+    module = _installed(module)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
@@ -249,6 +258,7 @@ def test_show_config(capsys):
     rows = {line[:16].strip(): line[16:].strip() for line in lines}
     assert rows["fastcnn"] == fastcnn.__version__ and "NumPy" in lines[1] and np.__version__ in lines[1]
     assert fastcnn._ops.active_isa() in rows["instruction set"] and "scalar" in rows["instruction set"]
+    assert rows["processor"] == processor.described() and rows["caches"]
     assert rows["compiler"].split()[0] in ("gcc", "clang", "unknown")
     assert rows["OpenMP"].startswith("yes" if fastcnn._ops.openmp() else "no")
     assert rows["threads"].split()[0] == str(fastcnn.get_num_threads())

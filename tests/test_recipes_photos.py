@@ -90,7 +90,23 @@ def test_cifar10(monkeypatch):
     assert state(first.model) == state(again.model) and (first.train_images, first.test_images) == (40, 20)
     assert first.model.name == "resnet20" and Preparation.of(first.model).class_names == list(cifar10.CLASS_NAMES)
     assert recipes.recorded_settings(first.model) == {"epochs": 1, "batch_size": 20, "learning_rate": 0.2, "mixup": 0.0,
-                                                      "seed": 0, "depth": 20}
+                                                      "seed": 0, "depth": 20, "width": 1.0, "dropout": 0.0,
+                                                      "validation_split": None}
+
+
+def test_cifar10_searched(monkeypatch):
+    """With a part of the training images held out, the test images are not looked at."""
+    everything = source(40, 32, 10)
+    test = np.zeros((7, 32, 32, 3), np.uint8), np.zeros(7, int)
+    monkeypatch.setattr(cifar10, "load_data", lambda path: ((everything.x, everything.labels), test))
+    options = {"epochs": 2, "batch_size": 16, "width": 0.5, "dropout": 0.25, "validation_split": 0.25, "verbose": 0}
+    found = recipes.train_cifar10("x", **options)
+    assert (found.train_images, found.test_images) == (30, 10)
+    assert found.model.layers[1].filters == 8 and found.model.get_layer("dropout").rate == 0.25
+    settings = recipes.recorded_settings(found.model)
+    assert state(recipes.train_cifar10("x", **settings, resume=found.model, verbose=0).model) == state(found.model)
+    with pytest.raises(ValueError, match="settings that training was begun with: dropout=0.25. Received: dropout=0.0"):
+        recipes.train_cifar10("x", **{**settings, "dropout": 0.0}, resume=found.model, verbose=0)
 
 
 def test_lenet5_that_was_trained():

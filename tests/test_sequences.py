@@ -104,7 +104,7 @@ def write(rng, model, *_):
     layer = pick(rng, model._leaves())
     for parameter in layer.parameters:
         parameter.need_float32("write")
-        parameter.value[...] *= np.float32(1.01)
+        parameter.array[...] *= np.float32(1.01)
     layer.touch()
 
 

@@ -20,7 +20,7 @@ from fastcnn.images import Preparation, predict, statistics
 N, SIZE, CROP = 40, 12, 9
 
 
-def small(classes, variant, input_shape, seed, initializer):
+def small(classes, variant, input_shape, seed, initializer, width=1.0, dropout=0.5):
     """A network with dropout, in the place of AlexNet's 61 million parameters."""
     return fastcnn.Sequential([
         layers.Conv2D(4, 3, activation="relu", input_shape=input_shape, kernel_initializer=initializer or "glorot_uniform"),
@@ -212,7 +212,7 @@ def test_recorded_settings(tmp_path):
 @pytest.mark.parametrize("changed", [
     {"epochs": 4}, {"batch_size": 4}, {"learning_rate": 0.1}, {"mixup": 0.0}, {"lighting": 0.0}, {"seed": 1}, {"crop": 10},
     {"variant": "caffe"}, {"initializer": None}, {"schedule": "plateau"}, {"validation_split": 0.4}, {"log": "log.csv"},
-    {"callbacks": [callbacks.EarlyStopping()]},
+    {"callbacks": [callbacks.EarlyStopping()]}, {"width": 0.5}, {"dropout": 0.25},
 ], ids=str)
 def test_resuming_refuses_other_settings(changed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,8 @@ FUNCTIONS = {
     "activations": lambda: vis.activations(None, None), "confusion_matrix": lambda: vis.confusion_matrix([0], [0]),
     "filters": lambda: vis.filters(None), "gradients": lambda: vis.gradients(None, None, None),
     "graph": lambda: vis.graph(None), "mistakes": lambda: vis.mistakes(np.zeros((1, 2, 2)), [0], [[0.0, 1.0]]),
-    "history": lambda: vis.history(CURVES), "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
+    "history": lambda: vis.history(CURVES), "profile": lambda: vis.profile(None),
+    "rbf_prototypes": lambda: vis.rbf_prototypes(np.ones((10, 84))),
     "saliency": lambda: vis.saliency(None, None), "History.plot": lambda: fastcnn.callbacks.History().plot(),
 }
 

@@ -43,6 +43,16 @@ def test_a_name_that_promises_another_format_is_refused(ending, tmp_path):
     assert model.optimizer.iterations == 0 and os.listdir(tmp_path) == [], "nothing was trained and lost"
 
 
+@pytest.mark.parametrize("ending, package", [("h5", "h5py"), ("keras", "h5py"), ("onnx", "onnx")])
+def test_what_a_format_needs_is_missed_before_training(ending, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    model, path = network(), tmp_path / f"m.{ending}"
+    model.compile("sgd", "mse")
+    with pytest.raises(ImportError, match=f"pip install {package}"):
+        model.fit(np.zeros((2, 6)), np.zeros((2, 3)), verbose=0, callbacks=[fastcnn.callbacks.ModelCheckpoint(path)])
+    assert model.optimizer.iterations == 0 and os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_names_that_promise_nothing(name, tmp_path):
     model, path = network(), tmp_path / name

@@ -1,6 +1,7 @@
 """What errors say: the names that users know, what they meant, and nothing of the inside."""
 
 import ast
+import importlib
 import inspect
 import re
 import shutil
@@ -165,6 +166,27 @@ def test_no_message_shows_the_inside(name):
                 plain = PYTHONS_OWN.search(said[-1]) and "foo" not in call.keywords and len(call.args) < 40
                 assert not plain or name.startswith(("reference.", "vis.")), (call, said[-1])
     assert said and [words for words in said if INSIDE.search(words) or len(words) > 1500] == []
+
+
+def classes():
+    """All public classes that users make."""
+    for package in (*PACKAGES, "compat.keras.callbacks", "compat.keras.preprocessing.image"):
+        found = inspect.getmembers(importlib.import_module(f"fastcnn.{package}"), inspect.isclass)
+        yield from (cls for name, cls in found if name[0] != "_" and cls.__module__.startswith("fastcnn")
+                    and not issubclass(cls, (Exception, tuple)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("found", sorted(set(classes()), key=str), ids=lambda cls: cls.__name__)
+def test_constructors_have_the_names_of_their_classes(found):
+    """Python would speak of `__init__`, and would not say what there is."""
+    said = []
+    for call in partial(found, foo_bar=1), partial(found, *[0] * 40):
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  whatever it is, it has words
+            said.append(str(error))
+    assert said and "__" not in "".join(said)
 
 
 def raw(tree):

@@ -1,7 +1,11 @@
 /* Vector words, sixteen floats wide: AVX-512 F. */
 #ifndef FC_VEC_H
 #define FC_VEC_H
+#ifdef FC_SIMDE
+#include "vec_simde.h"
+#else
 #include <immintrin.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 

@@ -3,6 +3,8 @@
 
 #include "../kernels.h"
 
+_Static_assert(MR <= FC_MAX_MR && NRV <= 4 && NRV * V <= FC_MAX_NR, "kernels.h and gemm.h have room for the tile");
+
 #include "vmath.h"
 #include "tail.h"
 #include "sums.h"

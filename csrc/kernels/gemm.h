@@ -72,6 +72,8 @@ static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *
         TILE(2)
 #if NRV > 2
         TILE(3)
+#endif
+#if NRV > 3
         TILE(4)
 #endif
 #undef TILE

@@ -26,7 +26,7 @@ fc_status fc_augment_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t i
     if (!fc_grow(&op->in_size, in_w) || !fc_grow(&op->in_size, in_c)) return FC_OVERFLOW;
     op->out_size = crop_h * crop_w * in_c; /* ≤ in_size */
     op->u.augment = *augment;
-    op->scratch = 5 * fc_round_up(crop_w * in_c + 4, 16);
+    op->scratch = 5 * fc_round_up(crop_w * in_c + 4, FC_LINE);
     op->cost = 8.0 * (double)op->out_size;
     return FC_OK;
 }

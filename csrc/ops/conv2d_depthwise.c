@@ -11,6 +11,7 @@
 #include "conv2d.h"
 
 #define MOST_TIMES 64 /* filters per channel */
+#define NARROW 6      /* pixels of a line: fewer are turned */
 #define PIXELS 180    /* of a block, about */
 #define PRODUCTS 2048 /* summed in one go: WEIGHTS adds up such sums */
 
@@ -107,7 +108,7 @@ static rectangle make_rectangle(const field *f, const axis *v, const axis *h, co
         r.w = ((v->first_tap + rows->tap * v->tap_step) * f->filter_w + h->first_tap + cols->tap * h->tap_step) * c;
     }
     r.result = ((v->residue + rows->from * v->step - f->result_row) * f->result_w + h->residue + cols->from * h->step) * c;
-    if (t->pixels < t->lines && t->pixels < 6) { /* narrow: its columns are the lines */
+    if (t->pixels < t->lines && t->pixels < NARROW) { /* narrow: its columns are the lines */
         const fc_rectangle turned = *t;
         t->lines = turned.pixels, t->x_line = turned.x_pixel, t->y_line = turned.y_pixel;
         t->pixels = turned.lines, t->x_pixel = turned.x_line, t->y_pixel = turned.y_line;

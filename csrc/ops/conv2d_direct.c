@@ -61,7 +61,7 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     const ptrdiff_t runs = o->filter_h * (whole ? 1 : o->filter_w);
     const float *src = fc_conv2d_padded(x, op->in_h, op->in_w, op->in_c, row * o->stride_h - o->pad_top,
                                         (rows - 1) * o->stride_h + span_h, -o->pad_left,
-                                        (op->out_w - 1) * o->stride_w + span_w, scratch + fc_round_up(2 * runs, 16), &step);
+                                        (op->out_w - 1) * o->stride_w + span_w, scratch + fc_round_up(2 * runs, FC_LINE), &step);
     for (ptrdiff_t r = 0; r < runs; r++)
         run[r] = whole ? r * o->dilation_h * step
                        : r / o->filter_w * o->dilation_h * step + r % o->filter_w * o->dilation_w * op->in_c;

@@ -11,7 +11,8 @@
 #include "correlate.h"
 
 #define DATA_COPY 45056 /* floats of dy, zero edge included, that a block of DATA may copy: 176 KiB of 512 KiB of L2 */
-#define MOST_JOINED 64  /* columns of a class of all residues */
+#define MOST_JOINED 64  /* columns of a class of all residues, … */
+#define FEW 8           /* … of fewer channels */
 
 /* What one residue class of DATA is made of. */
 typedef struct {
@@ -92,7 +93,7 @@ fc_status fc_direct_size_data(fc_op *op)
     fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
     const double joined = (double)o->stride_h * o->stride_w * icg;
-    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < 8 && joined <= MOST_JOINED;
+    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < FEW && joined <= MOST_JOINED;
     o->data_h = fc_balanced(rows, fc_max(FC_PIXELS / cols, DATA_COPY / (cols * op->out_c)));
     ptrdiff_t run = 0;
     op->packed_t_size = 0;
@@ -174,7 +175,7 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups, cols = grid(op->in_w, k->w0, o->stride_w);
     ptrdiff_t *run = (ptrdiff_t *)scratch, runs = 0, step;
-    float *copy = scratch + fc_round_up(2 * k->taps, 16);
+    float *copy = scratch + fc_round_up(2 * k->taps, FC_LINE);
     const ptrdiff_t copy_w = cols + k->right - k->left, copy_h = rows + k->bottom - k->top;
     const float *src = fc_conv2d_padded(dy, op->out_h, op->out_w, op->out_c, q0 + k->top, copy_h, k->left, copy_w, copy,
                                         &step);

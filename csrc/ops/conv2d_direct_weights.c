@@ -11,6 +11,7 @@
 #include "conv2d_direct.h"
 
 #define PANELS 8             /* channel panels per block: dy is packed again for each */
+#define MOST_IMAGES 8        /* of a block */
 #define BIAS 65536           /* floats of dy that pass for one vector of db after the other: they stay in L2 */
 #define TILE_BYTES 30720     /* of 32 KiB of L1: a tile of dy and the x it meets; two images of 13 × 13 (AVX2) */
 
@@ -37,13 +38,13 @@ fc_status fc_direct_size_weights(fc_op *op)
     const ptrdiff_t image = op->out_h * op->out_w;
     const ptrdiff_t pixels = TILE_BYTES / 4 / (fc_k->nr + fc_min(o->stride_w * panel_width(op), 64));
     o->weights_h = fc_balanced(op->out_h, pixels / op->out_w);
-    o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(pixels / image, 8));
+    o->weights_n = o->weights_h < op->out_h ? 1 : fc_max(1, fc_min(pixels / image, MOST_IMAGES));
     ptrdiff_t x = copy_h(op, o->weights_h) * o->weights_n;
     ptrdiff_t dy = o->weights_h * op->out_w * o->weights_n;
     if (!fc_grow(&x, copy_w(op)) || !fc_grow(&x, panel_width(op) * fc_min(panels(op), PANELS)) ||
         !fc_grow(&dy, fc_round_up(op->out_c / o->groups, fc_k->nr)))
         return FC_OVERFLOW;
-    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h * o->weights_n, 16) + fc_round_up(x, 16) + dy + FC_MARGIN);
+    op->scratch = fc_max(op->scratch, fc_round_up(2 * o->weights_h * o->weights_n, FC_LINE) + fc_round_up(x, FC_LINE) + dy + FC_MARGIN);
     return FC_OK;
 }
 
@@ -86,7 +87,7 @@ static packed_block pack_block(const fc_op *op, const fc_io *io, const fc_work *
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
     const ptrdiff_t pixels = rows * op->out_w, in_rows = copy_h(op, rows), row0 = oh * o->stride_h - o->pad_top;
     ptrdiff_t *run = (ptrdiff_t *)work->scratch;
-    float *dy = work->scratch + fc_round_up(2 * rows * images, 16);
+    float *dy = work->scratch + fc_round_up(2 * rows * images, FC_LINE);
     float *copy = dy + images * pixels * fc_round_up(ocg, nr);
     packed_block k = {.x = copy, .dy = dy, .step = copy_w(op) * mr, .panel = images * in_rows * copy_w(op) * mr};
     for (ptrdiff_t i = 0; i < images; i++) {

@@ -14,7 +14,7 @@
 
 static ptrdiff_t taps(const fc_op *op) { return op->u.conv2d.filter_h * op->u.conv2d.filter_w; }
 static ptrdiff_t all_weights(const fc_op *op) { return taps(op) * op->in_c * op->out_c; }
-static ptrdiff_t written_out(const fc_op *op) { return fc_round_up(all_weights(op), 16); }
+static ptrdiff_t written_out(const fc_op *op) { return fc_round_up(all_weights(op), FC_LINE); }
 
 static int fits(const fc_op *op, fc_pass pass)
 {

@@ -32,7 +32,7 @@ typedef struct {
     float *copy;
 } lane_space;
 
-static ptrdiff_t list_size(const fc_op *op) { return fc_round_up(fc_max(op->in_c, op->out_c), 16); }
+static ptrdiff_t list_size(const fc_op *op) { return fc_round_up(fc_max(op->in_c, op->out_c), FC_LINE); }
 
 static lane_space get_space(const fc_op *op, float *scratch)
 {

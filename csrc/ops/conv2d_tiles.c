@@ -4,7 +4,7 @@
  * stride × stride pixels is one pixel of stride²·in_c channels, the filter ⌈11/4⌉ = 3 wide. */
 #include "conv2d_tiles.h"
 
-#define TILES 72          /* of a block, at most: rows of the products, a multiple of MR = 6 (eight images of 13×13) */
+#define TILES 72          /* of a block, at most: rows of the products (eight images of 13×13) */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 #define ITEMS 4           /* into which an image is cut, at least, for threads to share it */
 
@@ -48,8 +48,8 @@ fc_tile_scratch fc_get_tile_scratch(const fc_op *op, const fc_tiling *k, ptrdiff
     fc_tile_scratch s = {.v_row = fc_round_up(in, fc_k->v), .m_row = fc_round_up(out, fc_k->nr)};
     s.v_step = fc_product_step(tiles, s.v_row), s.m_step = fc_product_step(tiles, s.m_row);
     s.zero = scratch;
-    s.image = s.zero + fc_round_up(fc_max(in, out), 16);
-    s.v = s.image + (fc_is_spread(op) ? fc_round_up((k->rows * k->m + k->taps - 1) * k->w * k->c, 16) : 0);
+    s.image = s.zero + fc_round_up(fc_max(in, out), FC_LINE);
+    s.v = s.image + (fc_is_spread(op) ? fc_round_up((k->rows * k->m + k->taps - 1) * k->w * k->c, FC_LINE) : 0);
     s.m = s.v + products * s.v_step;
     s.size = s.m + products * s.m_step - scratch;
     return s;

@@ -24,7 +24,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass);
 static inline int fc_is_spread(const fc_op *op) { return op->u.conv2d.stride_h > 1 || op->u.conv2d.stride_w > 1; }
 
 /* Floats from one product to the next, one line more than needed: t² streams must not meet in one set of the cache. */
-static inline ptrdiff_t fc_product_step(ptrdiff_t rows, ptrdiff_t row) { return fc_round_up(rows * row, 16) + 16; }
+static inline ptrdiff_t fc_product_step(ptrdiff_t rows, ptrdiff_t row) { return fc_round_up(rows * row, FC_LINE) + FC_LINE; }
 
 /* Scratch of one block: V of `in` channels, M of `out`. */
 typedef struct {

@@ -8,7 +8,7 @@
 #define FC_CORRELATE_H
 #include "ops.h"
 
-#define FC_PIXELS 180  /* pixels per block, a multiple of every MR; conv3 of AlexNet (169) is one block */
+#define FC_PIXELS 180  /* pixels per block, at most; conv3 of AlexNet (169) is one block */
 #define FC_DEPTH 512   /* products per pass over a block, about: B tile of 32 KiB (AVX2, measured 256…∞: flat) */
 
 typedef struct {
@@ -54,7 +54,7 @@ static inline void fc_correlate(const fc_correlation *c)
 {
     const ptrdiff_t pixels = c->rows * c->cols;
     if (pixels == 0) return;
-    const ptrdiff_t block = fc_round_up(fc_balanced(pixels, FC_PIXELS), fc_k->mr);
+    const ptrdiff_t mr = fc_k->mr, block = fc_round_up(fc_balanced(pixels, fc_round_down(FC_PIXELS, mr)), mr);
     for (ptrdiff_t p = 0; p < pixels; p += block) correlate_block(c, p, fc_min(block, pixels - p));
 }
 

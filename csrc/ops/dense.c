@@ -38,7 +38,7 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
     op->alone = 1u << FC_FORWARD | 1u << FC_DATA;
-    op->scratch = fc_max(WIDE_N * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
+    op->scratch = fc_max(fc_round_up(WIDE_N, fc_k->nr) * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
                          op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + FC_MARGIN;
     op->cost = (double)op->w_size;
     return FC_OK;
@@ -132,13 +132,16 @@ static void forward_few(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t
 /* Column tile [j, j + n) of rows [k, k + depth) as gemm reads it. */
 static void pack_tile(const fc_op *op, const fc_io *io, ptrdiff_t k, ptrdiff_t depth, ptrdiff_t j, ptrdiff_t n, float *tile)
 {
-    const ptrdiff_t nr = fc_k->nr;
     if (op->format == FC_FLOAT32) {
         fc_k->pack(depth, n, io->w + k * op->out_c + j, op->out_c, tile);
         return;
     }
-    const fc_half w = fc_half_at(op, io, k, j);
-    fc_k->half_unpack(op->format, depth, fc_min(nr, fc_round_up(n, FC_PANEL_PAD)), w.p, w.step, w.scales, tile, nr);
+    for (const ptrdiff_t end = j + fc_round_up(n, fc_k->v); j < end;) { /* a tile may begin in one panel and end in the next */
+        const ptrdiff_t part = fc_min(end, fc_round_down(j, FC_PANEL) + FC_PANEL) - j;
+        const fc_half w = fc_half_at(op, io, k, j);
+        fc_k->half_unpack(op->format, depth, part, w.p, w.step, w.scales, tile, fc_k->nr);
+        j += part, tile += part;
+    }
 }
 
 /* Columns [j, j + n) of y for the whole batch, WIDE_K rows of weights at a time. */
@@ -165,7 +168,7 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
     }
 }
 
-/* Inputs [i0, i0 + m) of dx for images [b0, b0 + count): w as it lies, a row of it for each row of the product, times dy
+/* Inputs [i0, i0 + m) of dx for images [b0, b0 + count), DATA_IMAGES with the tiles' last columns at most: w as it lies, a row of it for each row of the product, times dy
  * turned round; the result, [m][count], is turned back at the end. */
 static void data_block(const fc_op *op, const fc_io *io, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t b0, ptrdiff_t count,
                        const fc_work *work)
@@ -215,7 +218,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         return;
     }
     const ptrdiff_t images = work->to - work->from;
-    const ptrdiff_t stride = images == 1 ? work->last - work->first : 1; /* the longer a row, the sooner it is read */
+    const ptrdiff_t stride = images == 1 ? fc_min(work->last - work->first, WIDE_K) : 1; /* long rows are soon read */
     for (ptrdiff_t item = work->first; item < work->last; item += stride) {
         const ptrdiff_t j = item * WIDE_N, n = fc_min(stride * WIDE_N, op->out_c - j);
         if (images < fc_k->mr && op->format != FC_FLOAT32)
@@ -257,10 +260,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
                 op->in_c, work->last - work->first, io->packed_t, NULL);
         return;
     }
+    const ptrdiff_t images = fc_round_down(DATA_IMAGES, fc_k->nr);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t i = item * DATA_M;
-        for (ptrdiff_t b = work->from; b < work->to; b += DATA_IMAGES)
-            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(DATA_IMAGES, work->to - b), work);
+        for (ptrdiff_t b = work->from; b < work->to; b += images)
+            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(images, work->to - b), work);
     }
 }
 

@@ -73,6 +73,7 @@ static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b;
 static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a / b + (a % b > 0); }
 static inline ptrdiff_t fc_floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
 static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t b) { return fc_ceil_div(a, b) * b; }
+static inline ptrdiff_t fc_round_down(ptrdiff_t a, ptrdiff_t b) { return a / b * b; }
 
 /* The largest block ≤ limit (at least 1) that cuts n into blocks of about equal size. */
 static inline ptrdiff_t fc_balanced(ptrdiff_t n, ptrdiff_t limit)
@@ -86,9 +87,11 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
     return !__builtin_mul_overflow(*product, factor, product) && *product >= 0 && *product < (ptrdiff_t)1 << 44;
 }
 
+#define FC_LINE 16 /* floats of a line of the cache */
+
 /* Floats of scratch beyond the sum of its parts, of which there are up to four: each begins at a line of the cache, so up to 15
  * are lost before it. */
-#define FC_MARGIN 64
+#define FC_MARGIN (4 * FC_LINE)
 
 /* Ops without parameters, cut by image into items of about this many floats. */
 #define FC_PLAIN_ITEM 4096

@@ -17,7 +17,7 @@ fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bi
     op->in_h = op->out_h = h, op->in_w = op->out_w = w;
     op->w_size = c, op->b_size = bias ? c : 0;
     op->partial = op->w_size + op->b_size;
-    op->scratch = 4 * fc_round_up(c * fc_k->v, 16) + FC_MARGIN;
+    op->scratch = 4 * fc_round_up(c * fc_k->v, FC_LINE) + FC_MARGIN;
     op->cost = (double)op->in_size;
     return FC_OK;
 }
@@ -59,7 +59,7 @@ static void apply(const fc_op *op, const fc_work *work, const fc_buf *from, cons
     const ptrdiff_t size = r.rows * r.n + r.rest;
     float *space = work->scratch;
     w = repeated(op, &r, w, space);
-    b = repeated(op, &r, b, space + fc_round_up(r.n, 16));
+    b = repeated(op, &r, b, space + fc_round_up(r.n, FC_LINE));
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const float *x = fc_row(from, first_image(op, item), work);
         float *y = fc_row(to, first_image(op, item), work);
@@ -83,10 +83,10 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const row_shape r = get_rows(op);
     const ptrdiff_t size = r.rows * r.n + r.rest, step = op->lanes ? fc_k->v : 1;
-    float *products = work->scratch, *sums = products + fc_round_up(r.n, 16);
+    float *products = work->scratch, *sums = products + fc_round_up(r.n, FC_LINE);
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
         const ptrdiff_t end = fc_min((chunk + 1) * work->chunk, work->batch);
-        memset(work->scratch, 0, (size_t)(2 * fc_round_up(r.n, 16)) * sizeof *products);
+        memset(work->scratch, 0, (size_t)(2 * fc_round_up(r.n, FC_LINE)) * sizeof *products);
         for (ptrdiff_t image = chunk * work->chunk; image < end; image += step) {
             const float *x = fc_row(&io->x, image, work), *dy = fc_row(&io->dy, image, work);
             fc_k->sum_products(r.rows, r.n, x, dy, products);

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from fastcnn import arguments, foreign
+from fastcnn import arguments, calling, foreign
 
 
 def samples(name, x, input_size, first=False):
@@ -48,12 +48,18 @@ def weights(sample_weight, count):
     """One float32 weight per sample, or None."""
     if sample_weight is None:
         return None
-    result = arguments.array("sample_weight", foreign.real("sample_weight", sample_weight), 1)
-    if len(result) != count:
+    with np.errstate(over="ignore"):
+        result = arguments.array("sample_weight", foreign.real("sample_weight", sample_weight))
+    if result.shape not in ((count,), (count, 1)):
         raise ValueError(f"sample_weight must have one number per sample, {count}. Received: shape {result.shape}")
+    result = result.reshape(count)
     if not np.isfinite(result).all():
         odd = int(np.argmin(np.isfinite(result)))
         raise ValueError(f"sample_weight must hold finite numbers. Received: {result[odd]:g} for sample {odd}")
+    if count and result.min() < 0:
+        odd = int(np.argmin(result))
+        calling.warn(f"sample_weight has numbers below 0, which make the loss of their samples grow, and metrics mean "
+                     f"little. Received: {result[odd]:g} for sample {odd}")
     return result
 
 

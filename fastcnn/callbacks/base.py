@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,19 +24,37 @@ class Callback:
         ...         self.model.stop_training = logs["loss"] < 0.1
     """
 
-    model: Model = None
     params: dict[str, Any] = None
     state: tuple[str, ...] = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports: bool = False  # True: sees an epoch's logs after all others have added to them
     writes: bool = False  # True: prints or writes files, which is for one of several processes that train together to do
     _resumed = False
+    _model: Any = None  # a weak reference
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         calling.hinting(cls)
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name != "model"}  # copies wait for a `fit` of their own
+        return {name: value for name, value in vars(self).items() if name != "_model"}  # copies wait for a `fit`
+
+    @property
+    def model(self) -> Model:
+        """The model that calls the hooks; None before it does. A callback does not keep it: whoever drops a model gets its
+        memory back, whatever became of callbacks and histories.
+
+        Raises:
+            ReferenceError: nobody has kept the model.
+        """
+        model = self._model and self._model()
+        if self._model and model is None:
+            raise ReferenceError(f"a callback knows its model as long as someone keeps it, in a variable or so. Received: "
+                                 f"{type(self).__name__}.model of a model that is gone")
+        return model
+
+    @model.setter
+    def model(self, model: Model) -> None:
+        self._model = None if model is None else weakref.ref(model)
 
     def set_model(self, model: Model) -> None:
         """Called before all other hooks."""
@@ -136,6 +155,7 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 _OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
+@calling.hinting
 class CallbackList:
     """Calls a hook of all callbacks in order, those that override it only.
 

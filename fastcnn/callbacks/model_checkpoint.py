@@ -51,10 +51,8 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = arguments.flag("save_weights_only", save_weights_only)
         threshold = initial_value_threshold
         self.best: Any = None if threshold is None else arguments.number("initial_value_threshold", threshold)
-        self.save_freq, self.seen, self.epoch, self._due = save_freq, 0, 0, None
-        if save_freq != "epoch":
-            self.save_freq = arguments.integer("save_freq", save_freq)
-            self.on_train_batch_end = self._after_batch  # so that "epoch" costs nothing per batch
+        self.save_freq = save_freq if save_freq == "epoch" else arguments.integer("save_freq", save_freq)
+        self.seen, self.epoch, self._due = 0, 0, None
 
     def set_model(self, model: Model) -> None:
         """Also checks that the model can write a file of that name."""
@@ -67,6 +65,11 @@ class ModelCheckpoint(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.save_freq == "epoch":
             self._save(epoch, None, logs or {})
+
+    @property
+    def on_train_batch_end(self) -> Any:
+        """After a step: counts, and saves after every `save_freq`. With "epoch" nobody asks for it, and it costs nothing."""
+        return super().on_train_batch_end if self.save_freq == "epoch" else self._after_batch
 
     def _after_batch(self, batch, logs=None):
         self.seen += 1

@@ -1,4 +1,4 @@
-"""The command `fastcnn`: train, evaluate, predict, classify, convert, summary, lab, bench, info. A file per command.
+"""The command `fastcnn`: train, tune, evaluate, predict, classify, convert, summary, lab, profile, bench, info: a file each.
 
 Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong usage, 130 interrupted (143 by SIGTERM, 129 by
 SIGHUP).
@@ -66,12 +66,12 @@ def _output_fails():
 
 def _parser():
     from fastcnn import __version__
-    from fastcnn.cli import bench, classify, convert, evaluate, info, lab, predict, summary, train
+    from fastcnn.cli import bench, classify, convert, evaluate, info, lab, predict, profile, summary, train, tune
     from fastcnn.cli.parsing import Parser
 
     parser = Parser(prog="fastcnn", description="Classic convolutional networks on a CPU.")
     parser.add_argument("--version", action="version", version=f"fastcnn {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for command in train, evaluate, predict, classify, convert, summary, lab, bench, info:
+    for command in train, tune, evaluate, predict, classify, convert, summary, lab, profile, bench, info:
         command.add(commands)
     return parser

@@ -31,6 +31,8 @@ def add(commands):
     bench.add_argument("--json", metavar="FILE",
                        help="write rows to FILE as they come, a JSON object a line; -: to standard output")
     common.add_overwrite(bench)
+    bench.add_argument("--keep", action="store_true",
+                       help="an official run: append the rows to this machine's file in benchmarks/runs/")
     bench.add_argument("--from", metavar="FILE", dest="source", help="measure nothing, take the rows that --json wrote")
     bench.add_argument("--report", metavar="DIR",
                        help="write a page with tables and plots (pip install matplotlib)")
@@ -70,10 +72,11 @@ def load_suite(folder):
 def run(options):
     """Runs the suite."""
     common.set_threads(options)
-    if options.update_baseline and (options.quick or options.batch):
-        raise Failure("--update-baseline wants figures worth keeping: no --quick and no --batch with it")
-    if options.source and (options.list or options.json):
-        raise Failure("--from measures nothing: no --list and no --json with it")
+    for wanted, name in (options.update_baseline, "--update-baseline"), (options.keep, "--keep"):
+        if wanted and (options.quick or options.batch):
+            raise Failure(f"{name} wants figures worth keeping: no --quick and no --batch with it")
+    if options.source and (options.list or options.json or options.keep):
+        raise Failure("--from measures nothing: no --list, no --json and no --keep with it")
     folder = find_suite()
     suite = load_suite(folder)
     from benchmarks.jobs import PEERS, Settings
@@ -92,7 +95,8 @@ def run(options):
     settings = Settings(peers=peers, quick=options.quick, batches=options.batch, photographs=options.photographs,
                         **({"windows": 3, "most": 9, "longest": 60, "seeds": 1} if options.quick else {}))
     settings.longest = options.longest or settings.longest
-    return suite.run(settings, options.only, options.list, options.source, options.json, options.report, *files)
+    return suite.run(settings, options.only, options.list, options.source, options.json, options.report, *files,
+                     keep=options.keep)
 
 
 def _installed(names):

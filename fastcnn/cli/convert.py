@@ -10,7 +10,7 @@ def add(commands):
         "convert", help="write a model in another format",
         description="Read a model of any format, as the file's content says, and write it in the format that OUT's ending "
                     "says; docs/interchange.md says what each format carries. Prints what became of what, and what is lost.")
-    convert.add_argument("model", metavar="IN", help=common.MODEL)
+    convert.add_argument("model", metavar="IN", help=f"{common.MODEL}; or {common.SHIPPED}")
     convert.add_argument("output", metavar="OUT", help="the file to write: .safetensors is fastcnn's own format")
     convert.add_argument("--opset", type=common.positive, metavar="N", help=".onnx: version of the operators (13)")
     convert.add_argument("--input-layout", choices=["NCHW", "NHWC"], help=".onnx: how images come in (NCHW)")
@@ -23,14 +23,13 @@ def add(commands):
 
 def run(options):
     """Writes the file."""
-    import fastcnn
     from fastcnn.io import formats
 
     given = {name: getattr(options, name) for name in ("opset", "input_layout", "logits", "preparation")
              if getattr(options, name) is not None}
     writer = formats.writer(options.output)
     common.check_writable(options.output, options.overwrite)
-    model = fastcnn.load_model(options.model)
+    model = common.named(options.model)
     for note in model.notes:
         print(note)
     if writer is None and given:

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.cli.messages import Failure
+from fastcnn.hints import nearest
 
 
 def _number(convert, text, smallest, what, below=2**31):
@@ -58,6 +59,11 @@ def words(text):
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def share(text):
+    """A number from 0, below 1."""
+    return _number(float, text, 0, "a number from 0, below 1", 1)
+
+
 def part(text):
     """A number between 0 and 1."""
     return _number(float, text, 1e-9, "a number between 0 and 1", 1)
@@ -78,12 +84,13 @@ def set_threads(options):
 
 
 MODEL = "a file that train --save or Model.save wrote, or another program: ONNX, Keras, Caffe"
-_SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
+_NETWORKS = {"lenet5": "mnist", "lenet": "mnist", "resnet20": "cifar10", "resnet": "cifar10"}
+SHIPPED = "one of those that come with fastcnn: mnist, a LeNet-5, or cifar10, a ResNet-20"
 
 
 def add_model(command, more=""):
     """MODEL, the first word."""
-    command.add_argument("model", metavar="MODEL", help=f"{MODEL}; or {_SHIPPED}{more}")
+    command.add_argument("model", metavar="MODEL", help=f"{MODEL}; or {SHIPPED}{more}")
 
 
 def add_crops(command):
@@ -100,15 +107,23 @@ def add_half_weights(command):
                               "images are classified faster with fewer bits")
 
 
-def load(options):
-    """The model that was named, with dense weights as --half-weights says."""
+def named(name, compile=True):
+    """A model by the path of its file, or one of those that come with fastcnn."""
     import fastcnn
 
-    if options.model in ("mnist", "cifar10") and not os.path.exists(options.model):
-        model = fastcnn.networks.lenet5(weights="mnist") if options.model == "mnist" \
-            else fastcnn.networks.resnet(20, cifar=True, weights="cifar10")
-    else:
-        model = fastcnn.load_model(options.model)
+    if name not in ("mnist", "cifar10") or os.path.exists(name):
+        near = None if os.path.exists(name) else nearest(os.path.basename(name), ["mnist", "cifar10"], _NETWORKS)
+        if near:
+            raise Failure(f"{name}: No such file or directory; did you mean {near}, which comes with fastcnn?")
+        return fastcnn.load_model(name, compile=compile)
+    if name == "mnist":
+        return fastcnn.networks.lenet5(weights="mnist")
+    return fastcnn.networks.resnet(20, cifar=True, weights="cifar10")
+
+
+def load(options):
+    """The model that was named, of one input and one output, with dense weights as --half-weights says."""
+    model = named(options.model)
     if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
         raise Failure(f"{options.model} must have one input and one output. Received: a model of {model.input_shape} → "
                       f"{model.output_shape}")

@@ -140,9 +140,15 @@ def _array(model, preparation, path, options):
     """Images of an .npy file (N, …): bytes that are to be prepared, or floats as the model takes them."""
     import numpy as np
 
-    x = np.load(path, allow_pickle=False)
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise Failure("must hold an array of numbers, as np.save writes it. Received: Python objects, or other "
+                      "bytes") from None
     if not isinstance(x, np.ndarray):
         raise Failure(f"must hold one array. Received: {type(x).__name__}")
+    if x.size == 0:
+        raise Failure(f"must hold at least one image. Received: shape {x.shape}")
     if x.dtype.kind == "f" and options.crops not in (None, 1):
         raise Failure(f"ten crops need uint8. Received: {x.dtype}")
     if x.dtype != np.uint8 and (x.dtype.kind != "f" or options.invert):

@@ -16,7 +16,5 @@ def add(commands):
 
 def run(options):
     """Prints it."""
-    import fastcnn
-
-    fastcnn.load_model(options.model, compile=False).summary(algorithms=options.algorithms)
+    common.named(options.model, compile=False).summary(algorithms=options.algorithms)
     return 0

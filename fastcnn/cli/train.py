@@ -13,6 +13,8 @@ _NETWORKS = {"lenet5": "LeNet-5 on digits", "photos": "a small residual network 
              "alexnet": "AlexNet on photographs of your own, of which there should be thousands",
              "cifar10": "a residual network on CIFAR-10"}
 _ALL, _OWN, _PHOTOGRAPHS = [*_NETWORKS], ["photos", "alexnet"], ["photos", "alexnet", "cifar10"]
+_SIZED = ["lenet5", "alexnet", "cifar10"]
+_MODERN = "width", "dropout", "validation_split"  # options of LeNet-5 that the variant of 1998 has not
 _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("epochs", common.positive, "N", _ALL, "passes over the training set"),
     ("batch-size", common.positive, "N", _ALL, "images per step"),
@@ -33,12 +35,13 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("labels", str, "FILE", _OWN, "classes in the place of class folders: a table, CSV or the like, with a row of "
                                    "image and class for each, or a column of 0 and 1 for each class"),
     ("val-labels", str, "FILE", _OWN, "the same for the images of --val"),
-    ("validation-split", common.part, "X", _OWN, "the part of each class that is held out (0.2)"),
+    ("validation-split", common.part, "X", _ALL, "the part of each class that is held out of the training images (photos, "
+                                                 "alexnet: 0.2, if there are no others to validate on)"),
     ("variant", {"lenet5": ["tanh", "sigmoid", "relu", "1998"], "alexnet": ["paper", "caffe", "torchvision", "tutorial"]},
      None, ["lenet5", "alexnet"], "which LeNet-5: with that activation, or as published in 1998, by default trained on "
                                   "single images for 20 epochs at 5e-4; which AlexNet"),
     ("loss", ["map", "mse"], None, ["lenet5"], "of the variant of 1998: maximum a posteriori, or mean squared error"),
-    ("distort", True, None, ["lenet5"], "variant of 1998: move, scale, squeeze and shear the training images by chance"),
+    ("distort", True, None, ["lenet5"], "move, scale, squeeze and shear the training images by chance"),
     ("mixup", common.rate, "X", _PHOTOGRAPHS, "how strongly pairs of images are mixed; 0: not at all"),
     ("lighting", common.rate, "X", ["alexnet"], "how strongly the light changes; 0: not at all"),
     ("initializer", str, "NAME", ["alexnet"], 'of the kernels; "own": the variant\'s own initial values'),
@@ -49,7 +52,8 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
     ("weights", ["cifar10", "none"], None, ["photos"], "what the network starts from: what it learnt from CIFAR-10, or "
                                                        "nothing"),
     ("depth", common.positive, "N", ["cifar10"], "layers of the network: 20, 32, 44, 56 or 110"),
-    ("width", common.rate, "X", ["cifar10"], "factor of all the network's numbers of filters"),
+    ("width", common.rate, "X", _SIZED, "factor of all the network's numbers of filters and inner units"),
+    ("dropout", common.share, "X", _SIZED, "the part of inner units' values that training drops"),
     ("crop", common.positive, "N", ["alexnet"], "pixels of the network's input (the variant's)"),
     ("cache", True, None, ["alexnet"], "keep decoded photographs in memory"),
     ("resume", str, "FILE", _PHOTOGRAPHS, "go on exactly where FILE, which --save named, left off, with its settings"),
@@ -66,9 +70,22 @@ def add(commands):
         description=f"Train a network and evaluate it: {'; '.join(f'{n}, {what}' for n, what in _NETWORKS.items())}. Ctrl-C "
                     "stops early; with --save, what was learnt so far is kept, and on photographs training can go on from "
                     "there.")
-    train.add_argument("network", metavar="NETWORK", choices=_ALL, help=", ".join(_ALL))
-    defaults, groups = {network: _defaults(network) for network in _ALL}, {tuple(_ALL): train}
+    add_recipes(train, _ALL)
+    train.add_argument("--ranks", choices=["exact", "fast"],
+                       help="under mpiexec: the bits of one process, or gradients added in any order while the backward "
+                            "pass goes on (exact)")
+    common.add_threads(train)
+    train.set_defaults(run=run, error=train.error)
+
+
+def add_recipes(command, all_networks, left_out=()):
+    """NETWORK, and the options of their recipes but those left out."""
+    command.add_argument("network", metavar="NETWORK", choices=all_networks, help=", ".join(all_networks))
+    defaults, groups = {network: _defaults(network) for network in all_networks}, {tuple(all_networks): command}
     for option, kind, word, networks, what in _OPTIONS:
+        networks = [network for network in networks if network in all_networks]
+        if option in left_out or not networks:
+            continue
         found = {n: defaults[n].get(_name(option)) for n in networks}
         known = {value for value in found.values() if value is not None and value is not False}
         shown = str(*known) if len(known) == 1 and None not in found.values() else ", ".join(
@@ -78,13 +95,8 @@ def add(commands):
         options = {"choices": kind} if isinstance(kind, list) else {"action": "store_const", "const": True} if kind is True \
             else {"type": kind, "metavar": word}
         if tuple(networks) not in groups:
-            groups[tuple(networks)] = train.add_argument_group(f"of {', '.join(networks)}")
+            groups[tuple(networks)] = command.add_argument_group(f"of {', '.join(networks)}")
         groups[tuple(networks)].add_argument(f"--{option}", help=f"{what} ({shown})" if shown else what, **options)
-    train.add_argument("--ranks", choices=["exact", "fast"],
-                       help="under mpiexec: the bits of one process, or gradients added in any order while the backward "
-                            "pass goes on (exact)")
-    common.add_threads(train)
-    train.set_defaults(run=run, error=train.error)
 
 
 def _name(option):
@@ -104,11 +116,11 @@ def _defaults(network):
             if parameter.default is not parameter.empty}
 
 
-def run(options):
-    """Trains, and prints how it went."""
+def given_to_recipe(options, left_out=()):
+    """{argument: value} of what the command line says to the recipe, in options that are not left out."""
     given, network = {}, options.network
     for option, kind, _, networks, _ in _OPTIONS:
-        value = getattr(options, _name(option))
+        value = None if option in left_out else getattr(options, _name(option), None)
         if value is not None and network not in networks:
             options.error(f"--{option} does not apply to {network}, only to {' and '.join(networks)}")
         if value is not None and isinstance(kind, dict) and value not in kind[network]:
@@ -119,10 +131,18 @@ def run(options):
         options.error(f"{network} needs --data: a folder or an archive of photographs")
     if network == "lenet5" and options.data is None and (options.val or options.transpose):
         options.error("--val and --transpose are for digits of --data")
-    if network == "lenet5" and options.variant != "1998" and (options.loss or options.distort):
-        options.error("--loss and --distort are for --variant 1998")
+    if network == "lenet5" and options.variant != "1998" and "loss" in given:
+        options.error("--loss is for --variant 1998")
+    if network == "lenet5" and options.variant == "1998" and set(_MODERN) & set(given):
+        options.error(f"--{', --'.join(_MODERN).replace('_', '-')} are not for --variant 1998")
     if given.get("data") == "mnist" and network == "lenet5":
         del given["data"]
+    return given
+
+
+def run(options):
+    """Trains, and prints how it went."""
+    given, network = given_to_recipe(options), options.network
     ranks = _ranks(options)
     common.set_threads(options)
     if ranks is not None:
@@ -169,7 +189,7 @@ def _check_files(given, pictures):
     for name, path in files.items():
         goes_on = resumed is not None and (name != "save" or os.path.abspath(path) == os.path.abspath(resumed))
         if name != "log":
-            formats.writer(path)
+            formats.check(path)
         common.check_writable(path, overwrite or goes_on)
         same = [other for other, place in files.items() if os.path.abspath(place) == os.path.abspath(path)]
         if len(same) > 1:

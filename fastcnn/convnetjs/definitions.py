@@ -1,8 +1,7 @@
 """Networks as ConvNetJS describes them: its shorthand written out, and the fields of each layer, as its files have them."""
 
-import json
-
 from fastcnn import arguments
+from fastcnn.convnetjs.text import at, objects
 
 LOSSES = ("softmax", "svm", "regression")
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "maxout")
@@ -30,7 +29,7 @@ def desugar(layer_defs):
     that they need before them, and biases begin at .1 where the activation is "relu", else at 0.
 
     Args:
-        layer_defs: list of dictionaries with `type` and what it takes, or such a list as JSON text.
+        layer_defs: list of dictionaries with `type` and what it takes, or such a list as text, in JSON or JavaScript.
 
     Returns:
         list of new dictionaries, one per layer.
@@ -70,9 +69,9 @@ def desugar(layer_defs):
 
 def _checked(layer_defs):
     if isinstance(layer_defs, str):
-        layer_defs = json.loads(layer_defs)
+        layer_defs = [definition for _, definition in objects(layer_defs)]
     if not isinstance(layer_defs, (list, tuple)) or not all(isinstance(d, dict) for d in layer_defs):
-        raise TypeError(f"layer_defs must be a list of dictionaries, or one as JSON. Received: {type(layer_defs).__name__}")
+        raise TypeError(f"layer_defs must be a list of dictionaries, or one as text. Received: {type(layer_defs).__name__}")
     kinds = [_kind(definition, "type") for definition in layer_defs]
     _check_order(kinds)
     for kind, definition in zip(kinds, layer_defs):
@@ -139,6 +138,32 @@ def fields(definitions):
         layer.update(zip(("out_sx", "out_sy", "out_depth"), shape), layer_type=kind)
         found.append(layer)
     return found
+
+
+def located(found):
+    """Fields of definitions in a text, and for each layer where its definition stands.
+
+    Args:
+        found: [(line, definition)], as `text.objects` returns.
+
+    Returns:
+        (what `fields` returns, [(place, line)]).
+
+    Raises:
+        Wrong: the first definition that does not fit to those before it.
+
+    Example:
+        >>> located([(1, {"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": 2}),
+        ...          (2, {"type": "softmax", "num_classes": 3})])[1]
+        [(0, 1), (1, 2), (1, 2)]
+    """
+    definitions, places = [definition for _, definition in found], []
+    for place, (line, _) in enumerate(found):
+        end = [] if place == len(found) - 1 else [{"type": "softmax", "num_classes": 2}]
+        with at(place, line):
+            made = fields(desugar(definitions[:place + 1] + end))
+            places += [(place, line)] * (len(made) - 2 * len(end) - len(places))
+    return made, places
 
 
 def _times(shape):

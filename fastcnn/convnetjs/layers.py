@@ -49,7 +49,7 @@ class NetLayer:
     def _vols(self, parameter):
         """Volumes around a parameter's columns and their gradients; whoever writes to them changes the network."""
         self._net.lend()
-        arrays = self._learned.parameters[parameter].value, self._summed()[parameter]
+        arrays = self._learned.parameters[parameter].array, self._summed()[parameter]
         if parameter:
             return [Vol.of(1, 1, self.out_depth, *arrays)]
         w, dw = (a.reshape(-1, self.out_depth).T for a in arrays)
@@ -134,11 +134,11 @@ class NetLayer:
             raise ValueError(f"{where} must have {self.out_depth} filters, and biases. Received: "
                              f"{len(filters) if isinstance(filters, (list, dict)) else 'no'} filters"
                              + ("" if "biases" in json else ", no biases"))
-        columns = kernel.value.reshape(-1, self.out_depth)
+        columns = kernel.array.reshape(-1, self.out_depth)
         for i in range(self.out_depth):
             columns[:, i] = self._numbers(where, filters[i] if isinstance(filters, list) else filters[str(i)],
                                           *self._filter_size)
-        bias.value[...] = self._numbers(where, json["biases"], 1, 1, self.out_depth)
+        bias.array[...] = self._numbers(where, json["biases"], 1, 1, self.out_depth)
 
     @staticmethod
     def _numbers(where, json, sx, sy, depth):

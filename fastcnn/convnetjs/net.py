@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json as js
 from typing import Any
 
 import numpy as np
 
-from fastcnn import Sequential, arguments
+from fastcnn import Sequential, arguments, calling
 from fastcnn.convnetjs import building, definitions
 from fastcnn.convnetjs.layers import NetLayer
 from fastcnn.convnetjs.vol import Vol
@@ -15,12 +14,13 @@ from fastcnn.layers import Input
 from fastcnn.typing import Array, ArrayLike, Config
 
 
+@calling.hinting
 class Net:
     """A network in ConvNetJS' vocabulary.
 
     Args:
-        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as JSON; None: `makeLayers`
-            or `fromJSON` say later.
+        layer_defs: list of dictionaries as ConvNetJS' `makeLayers` takes them, or such a list as text: JSON, or the lines of
+            a page that make it (they are read, never run). None: `makeLayers` or `fromJSON` say later.
         faithful: also do what ConvNetJS does wrong (docs/convnetjs.md lists it).
         seed: of initial weights, dropout and the order of samples; None: from `fastcnn.set_random_seed`'s source.
 
@@ -239,11 +239,12 @@ class Net:
 
         Example:
             >>> net = Net([{"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": 1}, {"type": "svm", "num_classes": 2}])
-            >>> Net().fromJSON(js.dumps(net.toJSON())).layers
+            >>> from json import dumps
+            >>> Net().fromJSON(dumps(net.toJSON())).layers
             [<input 1x1x1>, <fc 1x1x2>, <svm 1x1x2>]
         """
         if isinstance(json, (str, bytes)):
-            json = js.loads(json)
+            json = arguments.from_json("json", json)
         if not isinstance(json, dict) or not isinstance(json.get("layers"), list):
             raise TypeError(f"json must be a network, an object with a list of layers. Received: {type(json).__name__}")
         new = Net(faithful=self.faithful, seed=self._seed)

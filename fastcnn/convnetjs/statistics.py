@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.convnetjs.net import Net
 
 
+@calling.hinting
 @dataclass(frozen=True)
 class LayerStatistics:
     """One layer's. `str` of it is what the demos print.

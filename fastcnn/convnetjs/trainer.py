@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from fastcnn import arguments, optimizers, regularizers
+from fastcnn import arguments, calling, optimizers, regularizers
 from fastcnn.convnetjs.net import Net
 from fastcnn.typing import Callback, Config, Data, History, Unpack
 
@@ -70,6 +70,7 @@ class FitOptions(TypedDict, total=False):
     resume: bool
 
 
+@calling.hinting
 class Trainer:
     """Trains a `Net` as ConvNetJS' `Trainer` does.
 
@@ -128,7 +129,7 @@ class Trainer:
             raise TypeError(f"net must be a fastcnn.convnetjs.Net. Received: {arguments.shown(net)}")
         if isinstance(method, dict):
             named = batch_size, learning_rate, momentum, ro, eps, beta1, beta2, l1_decay, l2_decay
-            if named != Trainer.__init__.__defaults__[1:]:
+            if named != Trainer.__init__.__wrapped__.__defaults__[1:]:
                 raise TypeError("options come in a dictionary or by name, not both. "
                                 f"Received: {arguments.shown(method)} and others")
             return self.__init__(net, **method)

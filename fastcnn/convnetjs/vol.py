@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.random import new_seed
 from fastcnn.typing import Array, ArrayLike, Config
 
 
+@calling.hinting
 class Vol:
     """A volume of numbers and of their gradients.
 

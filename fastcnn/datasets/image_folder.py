@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.datasets.image_files import ImageFiles
 from fastcnn.datasets.listing import Listing
 from fastcnn.typing import Pair, Path
 
 
+@calling.hinting
 class ImageFolder(ImageFiles):
     """A source of images for `fastcnn.images.ImageBatches`: one folder per class, any names.
 

@@ -15,7 +15,7 @@ def read_labels(path):
 
     A first row of names says which columns are meant (file, image, id …; label, class, category …); else they are the first
     and the second. Or there is a column for each class, with 1 in one of them and 0 in the others; the first row names them.
-    Columns are separated by commas, semicolons or tabs, or by spaces where there are none of these.
+    Columns are separated by commas, semicolons, tabs or bars, or by spaces where there are none of these.
 
     Args:
         path: of the file.
@@ -38,7 +38,7 @@ def read_labels(path):
     except UnicodeDecodeError:
         text = data.decode("cp1252", "replace")
     first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
+    separator = max(",;\t|", key=first.count)
     lines = text.splitlines()
     try:
         cells = csv.reader(lines, delimiter=separator) if separator in first else map(str.split, lines)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.typing import Array, ArrayLike
 
 
+@calling.hinting
 class Subset:
     """Some images of a source, as a source.
 

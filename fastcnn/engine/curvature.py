@@ -75,7 +75,7 @@ def _of_curvature(node, last):
 def _both_ways(network, node, op):
     """The nodes of one with weights: forward, and back through squares. A square hands on what goes back to it."""
     squared, xs, squares = node.w.twin(), node.xs, []
-    squared.value = _ops.aligned(node.w.size).reshape(node.w.shape)
+    squared.array = _ops.aligned(node.w.size).reshape(node.w.shape)
     if node.learns:
         square = Node(_ops.plain("square", 1, node.op.in_size), xs=xs)
         square.y = network.value(node.op.in_size)
@@ -87,17 +87,16 @@ def estimate(plan, x, target, weight, threads, version):
     """The diagonal's mean over some samples by a plan of mode "curvature": {flat array: an array of its layout}, 0 where
     nothing is trained. The arrays of gradients hold those of some samples for a while."""
     found = {flat: np.zeros_like(flat.values) for flat in plan.flats}
-    with plan.lock:
-        for node in plan.nodes:
-            if node.only == "backward":
-                squares = [("x", node.w.of(node.w.flat.values)), ("y", node.w.value)]
-                run(_ops.plain("square", 1, node.w.size), 1, [["forward"]], squares)
-        for first in range(0, len(x), plan.batch):
-            part, *given = (None if a is None else np.ascontiguousarray(a[first:first + plan.batch])
-                            for a in (x, target, weight))
-            plan.set_inputs([part])
-            plan.set_targets(*([a] for a in given))
-            plan.run(len(part), threads, version)
-            for p in trained(plan.items):
-                p.of(found[p.flat])[...] += np.float32(len(part) / len(x)) * p.of(p.flat.gradients)
+    for node in plan.nodes:
+        if node.only == "backward":
+            squares = [("x", node.w.of(node.w.flat.values)), ("y", node.w.array)]
+            run(_ops.plain("square", 1, node.w.size), 1, [["forward"]], squares)
+    for first in range(0, len(x), plan.batch):
+        part, *given = (None if a is None else np.ascontiguousarray(a[first:first + plan.batch])
+                        for a in (x, target, weight))
+        plan.set_inputs([part])
+        plan.set_targets(*([a] for a in given))
+        plan.run(len(part), threads, version)
+        for p in trained(plan.items):
+            p.of(found[p.flat])[...] += np.float32(len(part) / len(x)) * p.of(p.flat.gradients)
     return found

@@ -1,6 +1,6 @@
 """Dense kernels in fewer bits: what a model's plans read for `predict` and `evaluate` in place of the float32 ones."""
 
-import threading
+import weakref
 
 import numpy as np
 
@@ -10,42 +10,47 @@ from fastcnn.ops.half_weights import arrays, check, restore, store
 
 
 class HalfKernel:
-    """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`value`).
+    """One kernel: stored (`half`, `scales`) where an op reads it so, else rounded, as float32 (`array`).
 
-    Pickles hold what is stored as float32, which gives the same bits: their order depends on the processor."""
+    It may be what is left of the parameter, which it does not keep, nor its layer. Pickles hold what is stored as float32,
+    which gives the same bits: their order depends on the processor."""
+
+    layer, parameter = property(lambda self: self._layer()), property(lambda self: self._parameter())
 
     def __init__(self, layer, parameter, op, dtype):
-        self.layer, self.parameter, self.dtype = layer, parameter, dtype
+        self._layer, self._parameter, self.dtype = weakref.ref(layer), weakref.ref(parameter), dtype
         self.name = f"{layer.name}/{parameter.name}"
-        self.half = self.scales = self.value = self._penalty = None
+        self.half = self.scales = self.array = self._penalty = None
         if op.with_format(dtype) is None:
-            self.value = np.empty(parameter.shape, np.float32)
+            self.array = np.empty(parameter.shape, np.float32)
         else:
             self.half, self.scales = arrays(parameter.shape, dtype)
 
     def __getstate__(self):
-        return {**vars(self), "half": None, "scales": None, "_penalty": None, "value": self.restored()}
+        return {**vars(self), "half": None, "scales": None, "_penalty": None, "array": self.restored(),
+                "_layer": self.layer, "_parameter": self.parameter}
 
     def __setstate__(self, state):
-        vars(self).update(state, value=None)
-        self.half, self.scales = store(state["value"], self.dtype)
+        vars(self).update(state, array=None, _layer=weakref.ref(state["_layer"]),
+                          _parameter=weakref.ref(state["_parameter"]))
+        self.half, self.scales = store(state["array"], self.dtype)
 
     @property
     def nbytes(self):
         """Memory it takes beside the float32 kernel."""
-        return sum(a.nbytes for a in (self.half, self.scales, self.value) if a is not None)
+        return sum(a.nbytes for a in (self.half, self.scales, self.array) if a is not None)
 
     def make(self):
         """Rounds the kernel as it is now, unless this is all that is left of it."""
         if self.parameter.stored is self:
             return
-        kernel = self.parameter.value
+        kernel = self.parameter.array
         check(self.name, kernel, self.dtype)
         self._penalty = None
-        if self.value is None:
+        if self.array is None:
             store(kernel, self.dtype, self.half, self.scales)
         else:
-            restore(self.dtype, *store(kernel, self.dtype), self.value)
+            restore(self.dtype, *store(kernel, self.dtype), self.array)
 
     def restored(self):
         """The stored kernel in float32, read-only."""
@@ -60,7 +65,7 @@ class HalfKernel:
         if self.parameter.regularizer is None or not self.layer.trainable:
             return 0.0
         if self._penalty is None or self._penalty[0] != attributes.changes():
-            kernel = self.restored() if self.value is None else self.value
+            kernel = self.restored() if self.array is None else self.array
             self._penalty = attributes.changes(), self.parameter.regularizer(kernel)
         return self._penalty[1]
 
@@ -79,7 +84,6 @@ class HalfWeights:
         self.kernels = {node.w: node.w.stored if node.w.stored is not None and node.w.stored.dtype == dtype
                         else HalfKernel(node.layer, node.w, node.op, dtype) for node in dense}
         self.version = None  # of the parameters that the kernels were made of
-        self._lock = threading.Lock()
 
     @property
     def nbytes(self):
@@ -100,11 +104,10 @@ class HalfWeights:
 
     def refresh(self, version):
         """Rounds the kernels anew if the parameters have changed."""
-        with self._lock:
-            if self.version != version:
-                for kernel in self.kernels.values():
-                    kernel.make()
-                self.version = version
+        if self.version != version:
+            for kernel in self.kernels.values():
+                kernel.make()
+            self.version = version
 
     def node(self, node):
         """The same node, or one that reads these kernels."""

@@ -60,11 +60,11 @@ class PythonNode(Node):
 
     def __init__(self, layer, xs, y, shared):
         super().__init__(None, xs=xs)
-        self.origin, self.layer, self.y = layer, layer.alias() if shared else layer, y
+        self.origin, self.layer, self.y = layer if shared else None, layer.alias() if shared else layer, y
 
     def forward(self, xs, training):
         """y, by the layer's attributes as they are now."""
-        if self.layer is not self.origin:
+        if self.origin is not None:
             vars(self.layer).update(vars(self.origin))
         return self.layer.forward(xs if self.layer.merges else xs[0], training=training)
 

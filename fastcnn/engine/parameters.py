@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastcnn import _ops, arguments, attributes
-from fastcnn.typing import Array
+from fastcnn.typing import Array, ArrayLike
 
 _LINE = 16  # floats: every parameter starts at a cache line
 _PLANNED = "trainable", "regularizer", "constraint", "learning_rate_multiplier", "weight_decay_multiplier"
@@ -28,16 +28,19 @@ class Parameter:
     """An array that training may change, optimizers if it is `trainable`.
 
     It has initial values from the start, which are drawn when someone asks for them: `key` is the seed they come from. A
-    model puts its parameters into a `Flat`; `value` and `gradient` are views of its arrays then. There is no gradient of a
+    model puts its parameters into a `Flat`; `array` and `gradient` are views of its arrays then. There is no gradient of a
     dense kernel beyond 1 MiB whose gradient is used up block by block (`absorbed`). Of a kernel that exists in fewer bits
-    only (`stored`), `value` is restored each time it is asked for."""
+    only (`stored`), `array` is restored each time it is asked for.
+
+    `value` is what users see. What they assign to it counts from the next call on. They can write into it where Python
+    computes with it (`open`), not where packed copies of it may exist, which would know nothing of that."""
 
     def __init__(self, name: str, shape: Sequence[int], initializer: Callable[..., Any], regularizer: Any = None,
                  trainable: bool = True, constraint: Any = None) -> None:
         self.name, self.shape, self.initializer, self.regularizer = name, tuple(shape), initializer, regularizer
         self.trainable, self.constraint = trainable, constraint
         self.key = self.flat = self.stored = self._value = self._gradient = None
-        self.start, self._version, self.absorbed = 0, 0, False
+        self.start, self._version, self.absorbed, self.open = 0, 0, False, True
         self.learning_rate_multiplier = self.weight_decay_multiplier = 1.0  # a layer's `Multiplier` sets them
 
     def __getstate__(self):
@@ -59,15 +62,33 @@ class Parameter:
 
     @property
     def value(self) -> Array:
-        """The array."""
+        """The array, read-only unless it is open."""
+        if self.open:
+            return self.array
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
+    @value.setter
+    def value(self, array: ArrayLike) -> None:
+        array = arguments.array(self.name, array)
+        if array.shape != self.shape:
+            raise ValueError(f"{self.name} must have shape {self.shape}. Received: {array.shape}")
+        self.need_float32("a new value")
+        self.array[...] = array
+        self.touch()
+
+    @property
+    def array(self) -> Array:
+        """The array, to write into and `touch`."""
         if self.stored is not None:
             return self.stored.restored()
         if self._value is None:
             self._value = np.array(self._drawn(), np.float32, order="C")
         return self._value
 
-    @value.setter
-    def value(self, array: Array) -> None:
+    @array.setter
+    def array(self, array: Array) -> None:
         self._value, self.stored = array, None
 
     def _drawn(self):

@@ -6,7 +6,6 @@ only chunk phases touch, each writing it first, becomes local (a few images per 
 buffers whose lives do not overlap share memory.
 """
 
-import threading
 from itertools import groupby
 
 import numpy as np
@@ -56,7 +55,7 @@ class Plan:
         self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
         self.optimizer, self.items, self.moving, self.ranks = optimizer, items, moving, ranks
         self.packed = None  # the version of the parameters that the packed copies were made of
-        self.lock = threading.Lock()
+        self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
         network = attach(fuse(network, not self.backward), losses, sparse or (False,) * len(losses), wanted)
         for number, node in enumerate(network.nodes):
@@ -217,7 +216,7 @@ class Plan:
         self.randoms = [(number[i], (seed + node.number) % 2**64 if node.seed == -1 else node.seed)
                         for i, node in enumerate(self.nodes) if node.op is not None and node.seed is not None]
         bound = trained(self.items) if self.training else ()
-        self.constraints = [(p.constraint, p.value) for p in bound if p.constraint is not None]
+        self.constraints = [(p.constraint, p.array) for p in bound if p.constraint is not None]
         self.flats = {p.flat for _, p in self.items if p.flat is not None}
         ends = [self.uses_of.get(self.values[v], []) for v in (*self.network.inputs, *self.network.outputs)]
         self.ends = tuple(places[0][0] for places in ends) if len(ends) == 2 and all(len(p) == 1 for p in ends) else None
@@ -282,7 +281,7 @@ class Plan:
         counts = [_ops.norm_blocks(p.size) for p, _ in self.penalties]
         self.penalty_parts = _ops.aligned(sum(counts)) if counts else None
         for i, (parameter, place) in enumerate(self.penalties):
-            program.bind(number[place], "w", parameter.value)
+            program.bind(number[place], "w", parameter.array)
             program.bind(number[place], "partial", self.penalty_parts[sum(counts[:i]):])
 
     def _bind_gradients(self, i, n, node, schedule):
@@ -303,13 +302,13 @@ class Plan:
 
     def _bind_parameters(self, n, node):
         if node.op.format == "float32":
-            self.program.bind(n, "w", None if node.w is None else node.w.value)
+            self.program.bind(n, "w", None if node.w is None else node.w.array)
         else:
             self.program.bind(n, "half", node.w.half)
             self.program.bind(n, "scales", node.w.scales)
-        self.program.bind(n, "b", None if node.b is None else node.b.value)
+        self.program.bind(n, "b", None if node.b is None else node.b.array)
         for field, parameter in zip(("moving_mean", "moving_variance"), node.moving or ()):
-            self.program.bind(n, field, parameter.value if self.moving or not node.op.has("combine") else None)
+            self.program.bind(n, field, parameter.array if self.moving or not node.op.has("combine") else None)
         self.program.bind(n, "table", node.table)
 
     def _bind_fold(self, node, norm, fold):
@@ -319,10 +318,10 @@ class Plan:
         self._bind_parameters(norm, folded)
         self.program.bind(norm, "packed", packed)
         for parameter in (node.w, node.b):
-            parameter.value = _ops.aligned(parameter.size)
-            self.bytes += parameter.value.nbytes
-        for field, array in (("w", w.value), ("b", None if b is None else b.value), ("packed", packed),
-                             ("dw", node.w.value), ("db", node.b.value)):
+            parameter.array = _ops.aligned(parameter.size)
+            self.bytes += parameter.array.nbytes
+        for field, array in (("w", w.array), ("b", None if b is None else b.array), ("packed", packed),
+                             ("dw", node.w.array), ("db", node.b.array)):
             self.program.bind(fold, field, array)
 
     # Running
@@ -362,8 +361,8 @@ class Plan:
         first = 0
         if self.half is not None:
             self.half.refresh(version)
-        if not self.backward:
-            first, self.packed = (self.pack_phases if self.packed == version else 0), version
+        if not self.backward and self.packed == version:
+            first = self.pack_phases
         for place, weight in zip(self.loss_places if self.backward else (), self.loss_weights):
             if place is not None:
                 self.program.set_scale(self.number[place], weight / batch)
@@ -373,13 +372,14 @@ class Plan:
             self._set_rates()
         for array in self.idle:
             array[...] = 0
-        threads = min(threads, self.threads)
+        threads, self.packed = min(threads, self.threads), None  # until the run has ended
         for phase, kind, i in self.script:
             if phase > first:
                 self._run(batch, threads, first, phase)
                 first = phase
-            _CALLS[kind](self, i, batch)
+            python_calls.call(_CALLS, self, kind, i, batch)
         self._run(batch, threads, first, len(self.phases))
+        self.packed = version
         if self.training:
             for constraint, weights in self.constraints:
                 constraint.apply(weights)

@@ -60,5 +60,5 @@ class Update:
         self.program.run(1, threads)
         for parameter in self.parameters:
             if parameter.constraint is not None:
-                parameter.constraint.apply(parameter.value)
+                parameter.constraint.apply(parameter.array)
         self.optimizer.iterations += 1

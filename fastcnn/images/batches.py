@@ -20,6 +20,7 @@ _PIECE = 16  # images a thread decodes at once
 _NAME = "fastcnn-images"  # of the threads
 
 
+@calling.hinting
 class ImageBatches:
     """Float batches of a source, for `fit`, `evaluate` and loops of one's own.
 

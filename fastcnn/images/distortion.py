@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments, ops
+from fastcnn import arguments, calling, ops
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.registry import Configurable
 from fastcnn.typing import Array, ArrayLike, Pair
@@ -89,6 +89,7 @@ class Distortion(Configurable):
         return (*(shape[:2] if self.size is None else self.size), shape[2])
 
 
+@calling.hinting
 class ArrayBatches:
     """Batches of arrays whose images are prepared as they are wanted, for `fit` and `evaluate`: without threads of its own,
     so that batches may be as small as one image.

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn import calling
 from fastcnn.typing import Array, ArrayLike
 
 
+@calling.hinting
 class ImageArray:
     """An array of bytes as a source of images for `fastcnn.images.ImageBatches`.
 

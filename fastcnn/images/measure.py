@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.threads import get_num_threads
 
 _PIECE = 16  # images read at once
 
 
+@calling.hinting
 @dataclass(frozen=True, eq=False)
 class Statistics:
     """Means of a data set of images, in units of their bytes.

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.images.decode import decode_image, frame
 from fastcnn.images.distortion import Distortion
 from fastcnn.typing import Array, Model, Path
 
 
+@calling.hinting
 @dataclass(frozen=True, eq=False)
 class Preparation:
     """How images become a model's input; kept in the model's metadata, under "images" and "class_names".

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fastcnn.typing import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{16}\.fastcnn\.tmp", re.DOTALL)
 
 # What a file system answers when it cannot sync a directory; every other error is real.
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EBADF}
@@ -43,7 +51,8 @@ def replacing(path: Path) -> Iterator[Any]:
 
     The bytes go to a temporary file in the same directory, are synced to the disk, and the temporary takes
     the file's name in one step. A symbolic link is followed. An existing file keeps its permission bits; a
-    new one gets those that `open` would give. If the process is killed, a hidden `.*.tmp` file may remain.
+    new one gets those that `open` would give. If the process is killed, a hidden `.*.fastcnn.tmp` file may remain,
+    until something is written into the same directory.
 
     Args:
         path: the file to write, as `write_atomically`, which says what is raised.
@@ -59,10 +68,9 @@ def replacing(path: Path) -> Iterator[Any]:
     target = os.path.realpath(os.fsdecode(arguments.path("path", path)))
     directory, name = os.path.split(target)
     mode = _mode_of_existing(target, directory)
-    # The name is cut so that the temporary's fits wherever the file's own name fits.
-    temporary = os.path.join(directory, f".{name[:40]}.{os.urandom(8).hex()}.tmp")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
+    _sweep(directory)
+    temporary, descriptor = _begin(directory, name, 0o666 if mode is None else mode)
+    kept = os.dup(descriptor) if fcntl else None  # the lock lasts until the file has its name
     try:
         with naming(target), open(descriptor, "w+b") as file:
             if mode is not None and hasattr(os, "fchmod"):
@@ -77,7 +85,40 @@ def replacing(path: Path) -> Iterator[Any]:
         except OSError:
             pass  # the first error is the one to report
         raise
+    finally:
+        if kept is not None:
+            os.close(kept)
     _sync_directory(directory)
+
+
+def _begin(directory, name, mode):
+    """(path, descriptor) of a new temporary file, which is locked while this process writes it."""
+    while True:
+        # The name is cut so that the temporary's fits wherever the file's own name fits.
+        path = os.path.join(directory, f".{name[:40]}.{os.urandom(8).hex()}.fastcnn.tmp")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks, where nothing is swept either
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)  # another process swept it away before it was locked
+
+
+def _sweep(directory):
+    """Removes temporary files of processes that were killed: nobody has them locked."""
+    if fcntl is None:
+        return
+    with suppress(OSError):  # a directory that cannot be listed
+        for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
+            path = os.path.join(directory, name)
+            with suppress(OSError):  # it is locked, gone, or somebody else's
+                descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)
+                finally:
+                    os.close(descriptor)
 
 
 @contextmanager

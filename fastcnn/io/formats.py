@@ -2,7 +2,7 @@
 
 Such a module of this room has `read(path, **options)`, which gives a `Description`, and `write(description, path,
 **options)`, which may add to the description's notes; one that reads and writes weights alone has `weights` and
-`write_weights`, too. It imports what it needs besides NumPy in its functions.
+`write_weights`, too. It imports what it needs besides NumPy in its functions, of which `needed` does nothing else.
 """
 
 from __future__ import annotations
@@ -51,6 +51,16 @@ def writer(path: Path) -> Any:
         raise ValueError(f"a model's file must end in {', '.join(ENDINGS)}, which say its format, or in none. "
                          f"Received: {os.fsdecode(path)}")
     return _module(ENDINGS[found])
+
+
+def check(path: Path) -> None:
+    """Refuses a name before there is work that would be lost: as `writer` does, or for a package that is missing.
+
+    Raises:
+        ValueError: an ending that no format has.
+        ImportError: the format's package is not installed.
+    """
+    getattr(writer(path), "needed", bool)()
 
 
 def reader(path: Path) -> Any:

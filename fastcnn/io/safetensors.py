@@ -24,6 +24,7 @@ from .errors import FileFormatError
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's other readers
 MAX_NDIM = 32  # NumPy 1's limit
+_MOST = {'"dtype"': 1 << 16, "[": 1 << 19, "{": 1 << 19, ",": 1 << 22}  # in a header: of arrays, lists, objects, values
 ALIGNMENT = 64  # of the data within the file and of the loaded buffer
 
 DTYPES = {
@@ -101,8 +102,11 @@ def load_file(path: Path, *, verify: bool = True) -> tuple[dict[str, Array], dic
         from .recognize import recognize
 
         what = recognize(path)
-        reason = error if what is None else f"it must be a file that save or save_file wrote. Received: {what}"
-        raise FileFormatError(f"{os.fsdecode(path)}: {reason}") from None
+        wanted = f"{os.fsdecode(path)}: it must be a file that save or save_file wrote"
+        if what is None:
+            with open(path, "rb") as file:
+                raise FileFormatError(f"{wanted}, and whole; {error}, in a file that begins {file.read(8)!r}") from None
+        raise FileFormatError(f"{wanted}. Received: {what}") from None
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from None
 
@@ -164,6 +168,7 @@ def _encode_header(arrays, in_file_order, metadata):
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
     if len(text) > MAX_HEADER_BYTES:
         raise ValueError(f"names and metadata must fit {MAX_HEADER_BYTES} bytes. Received: {len(text)} bytes")
+    _check_amount(text, ValueError)
     head = bytearray(len(text).to_bytes(8, "little") + text)
     return head, head.index(_NO_DIGEST.encode())  # the first value of the header, so this is its place
 
@@ -182,6 +187,7 @@ def _load(path, verify):
         if length > limit:
             raise _refusal(f"the header must take at most {limit} bytes in this file", f"{length} bytes", _Foreign)
         text = _read(file, length)
+        _check_amount(bytes(text), FileFormatError)
         header = _decode_header(text)
         metadata = header.pop("__metadata__", {})
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -207,6 +213,14 @@ def _read(file, size):
             raise _refusal("the file shrank while it was read", f"{filled} of {size} bytes")
         filled += got
     return data
+
+
+def _check_amount(text, kind):
+    """Refuses a header that would take much more time and memory than its bytes."""
+    for mark, most in _MOST.items():
+        count = text.count(mark.encode())
+        if count > most:
+            raise _refusal(f"names and metadata must have {mark} at most {most:,} times", f"{count:,} times", kind)
 
 
 def _decode_header(text):

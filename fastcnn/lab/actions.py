@@ -6,11 +6,12 @@ import re
 from functools import partial
 
 from fastcnn import arguments
+from fastcnn.convnetjs.text import Wrong
 from fastcnn.lab import layers, network, presets, settings
 from fastcnn.lab.arithmetic import arithmetic
 from fastcnn.lab.code import code_of
 from fastcnn.lab.frames import packed
-from fastcnn.lab.text import Wrong
+from fastcnn.networks.trained import FOLDER
 
 _NAME = re.compile(r"\w[\w. -]{0,63}", re.ASCII)  # of a file, without its ending
 _ENDING = ".safetensors"
@@ -56,7 +57,7 @@ class Actions:
                 "layers": layers.facts(model), "entries": bench.entries, "kept": bench.kept, "runs": list(bench.runs),
                 "parameters": model.count_params(), "input": list(model.input_shape[1:]), "shape": list(images.shape),
                 "classes": images.class_names, "data": images.name, "training": len(images.x), "test": len(images.x_test),
-                "optimizers": list(settings.KINDS), "folder": os.path.basename(self.lab.folder),
+                "optimizers": settings.usual(), "folder": os.path.basename(self.lab.folder),
                 "presets": {name: preset.title for name, preset in presets.offered(images.shape).items()}}
 
     def get_answers(self, query):
@@ -78,14 +79,17 @@ class Actions:
         return packed({"shape": list(pixels.shape)}, [pixels.tobytes()])
 
     def get_pixel(self, query):
-        """The arithmetic of the number at a `place` of a `layer`."""
-        place = [arguments.integer("place", i, 0) for i in json.loads(query["place"])]
+        """The number at a `place` of a `layer`, and its arithmetic; of another `kind` of maps (row, column, map) alone."""
+        trainer, name, kind = self.trainer, query["layer"], query.get("kind", "activations")
+        place = tuple(arguments.integer("place", i, 0) for i in json.loads(query["place"]))
 
         def pixel():
-            trainer, x = self.trainer, self.trainer.images.prepare(self.trainer.shown_image()[0][None])
-            return {**arithmetic(trainer.model, x, query["layer"], place), "step": trainer.step}
+            if kind != "activations":
+                row, column, number = place
+                return {"kind": kind, "value": trainer.frame.maps(name)[kind][number][row, column].tolist()}
+            return arithmetic(trainer.model, trainer.images.prepare(trainer.shown_image()[0][None]), name, place)
 
-        return self.trainer.call(pixel, shows=False)
+        return {"place": place, **trainer.call(pixel, shows=False), "step": trainer.step}
 
     def post_specimen(self, body):
         """Which image is shown: a test or training image by number, another one each time (null), or a drawing."""
@@ -142,25 +146,26 @@ class Actions:
     # Files
 
     def get_files(self, query):
-        """Names of saved models."""
-        names = os.listdir(self.lab.folder) if os.path.isdir(self.lab.folder) else []
-        return {"names": sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))}
+        """Names of saved models, and of those that come with fastcnn."""
+        found = [os.listdir(folder) if os.path.isdir(folder) else [] for folder in (self.lab.folder, FOLDER)]
+        mine, shipped = ([name.removesuffix(_ENDING) for name in sorted(names) if name.endswith(_ENDING)] for names in found)
+        return {"names": mine, "shipped": shipped}
 
     def post_save(self, body):
         """Saves the model under a `name` of the folder."""
-        path = self._path(body)
+        path = self._path(body, self.lab.folder)
         os.makedirs(self.lab.folder, exist_ok=True)
         return self._done(lambda: self.trainer.model.save(path))
 
     def post_load(self, body):
-        """Takes a saved model."""
-        return self._done(self.bench.load, self._path(body))
+        """Takes a saved model, or one that comes with fastcnn."""
+        return self._done(self.bench.load, self._path(body, FOLDER if body.get("shipped") is True else self.lab.folder))
 
-    def _path(self, body):
+    def _path(self, body, folder):
         name = body.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"a name must be of letters, digits, dots, dashes and spaces, 64 at most. Received: {name!r}")
-        return os.path.join(self.lab.folder, name + _ENDING)
+        return os.path.join(folder, name + _ENDING)
 
     def get_code(self, query):
         """Python that makes this network and trains it so."""

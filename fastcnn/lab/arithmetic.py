@@ -35,7 +35,7 @@ def arithmetic(model, x, name, place):
         raise ValueError(f"{name} gives numbers at places below {layer.output_size}. Received: {place}")
     sources = [source.name for source in (layer.input if layer.merges else [layer.input]) if source.call.inputs]
     outputs = model._passed(x, [name, *sources], keep=True).outputs
-    found = {"layer": name, "place": list(place), "value": float(outputs[name][0][place]), "kind": "other"}
+    found = {"value": float(outputs[name][0][place]), "kind": "other"}
     make = _MAKERS.get(type(layer).__name__)
     return found if make is None else found | make(layer, outputs[sources[0]][0] if sources else np.float32(x)[0], place)
 

@@ -4,10 +4,11 @@ import copy
 import os
 from collections import deque
 
-from fastcnn import arguments, layers
+from fastcnn import arguments, layers, optimizers
+from fastcnn.convnetjs.text import Wrong
 from fastcnn.lab import network, presets, settings
 from fastcnn.lab.comparing import Comparison
-from fastcnn.lab.text import Wrong
+from fastcnn.lab.data import load
 from fastcnn.model.loading import load_model
 from fastcnn.registry import custom_objects
 
@@ -33,15 +34,18 @@ class Bench:
 
     # Networks
 
-    def begin(self, model, images):
-        """Takes the first network: a model, the name of a preset, or the path of a file."""
-        self.trainer.images = images
-        if isinstance(model, str) and model in presets.PRESETS:
-            self.preset(model)
-        elif isinstance(model, (str, os.PathLike)):
-            self.load(model)
+    def begin(self, model, data):
+        """Reads the images, and takes the first network: a model, the path of a file, or a preset's name; None: one that
+        fits the images."""
+        named = isinstance(model, (str, os.PathLike))
+        preset, title = model is None or named and model in presets.PRESETS, None
+        if named and not preset:
+            model, title = checked(load_model(model)), _title(model)
+        images = self.trainer.images = load(data, None if preset else model, self.trainer.say)
+        if preset:
+            self.preset(model or ("lenet5" if images.shape[2] == 1 else "convnetjs-cifar10"))
         else:
-            self._take(_compiled(model), model.name)
+            self._take(_compiled(model), title or model.name)
 
     def built(self, text):
         """The network of a text, with the classes of layers that are known here, and its loss."""
@@ -55,18 +59,18 @@ class Bench:
         self._take(model, "your network", text, network.keep_weights(model, before))
 
     def preset(self, name):
-        """Takes a preset, and its settings."""
+        """Takes a preset, and trains it as it should be."""
         images, preset = self.trainer.images, presets.PRESETS[name]
         text = preset.text(images.shape, len(images.class_names))
         model, loss = self.built(text)
-        model.compile(settings.made(preset.settings), loss, metrics=["accuracy"])
-        self.trainer.batch_size = preset.settings["batch_size"]
+        model.compile(optimizers.get(preset.optimizer), loss, metrics=["accuracy"])
+        self.trainer.batch_size = preset.batch_size
         self._take(model, preset.title, text)
 
     def load(self, path):
         """Takes a saved model."""
         model = checked(load_model(path, _own_layers(self.trainer.model)))
-        self._take(_compiled(model), os.path.basename(os.fsdecode(path)).rpartition(".")[0])
+        self._take(_compiled(model), _title(path))
 
     def _again(self):
         """A copy of the network as it began."""
@@ -124,6 +128,10 @@ def _own_layers(model):
     """{name: class} of a model's layers that are not fastcnn's own."""
     found = {type(layer).__name__: type(layer) for layer in (model.layers if model else ())}
     return {name: cls for name, cls in found.items() if getattr(layers, name, None) is not cls}
+
+
+def _title(path):
+    return os.path.splitext(os.path.basename(os.fsdecode(path)))[0]
 
 
 def _compiled(model):

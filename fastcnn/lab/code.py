@@ -1,8 +1,7 @@
 """Python that makes the network of the page, and trains it in the same way."""
 
+from fastcnn.lab.data import NAMES
 from fastcnn.lab.network import entries, short_config
-
-_DATA = {"mnist": "mnist", "fashion": "fashion_mnist", "cifar10": "cifar10"}
 
 
 def code_of(model, images, batch_size, epochs):
@@ -13,7 +12,7 @@ def code_of(model, images, batch_size, epochs):
         images: an `Images` that is fitted to it.
         batch_size, epochs: of the training.
     """
-    source = f"fastcnn.datasets.{_DATA[images.name]}.load_data()" if images.name in _DATA else \
+    source = f"fastcnn.datasets.{NAMES[images.name]}.load_data()" if images.name in NAMES else \
         f"...  # {images.name}: images as arrays, and labels from 0"
     lines = ["import fastcnn", "from fastcnn import layers", "", f"(x, y), (x_test, y_test) = {source}"]
     if images.shape[2] == 1:

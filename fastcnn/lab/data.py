@@ -4,9 +4,8 @@ import os
 
 import numpy as np
 
-NAMES = ("mnist", "fashion", "cifar10")
+NAMES = {"mnist": "mnist", "fashion": "fashion_mnist", "cifar10": "cifar10"}  # modules of `fastcnn.datasets`
 _SIDES = (64, 1e4), (48, 2e4), (32, np.inf)  # pixels of photographs, and for how many of them
-_BLOCK = 500  # photographs decoded between two messages
 
 
 class Images:
@@ -17,6 +16,7 @@ class Images:
             labels, or one-hot rows.
         class_names: what labels mean; None: their numbers.
         name: of the data.
+        size: to which files were resized, as of `fastcnn.images.Preparation`; None: to the images' own, both sides.
 
     Raises:
         TypeError, ValueError: no images, or not as many labels.
@@ -27,13 +27,14 @@ class Images:
         ((8, 8, 1), ['0', '1'])
     """
 
-    def __init__(self, training, test, class_names=None, name="your images"):
+    def __init__(self, training, test, class_names=None, name="your images", size=None):
         self.name, self.inputs, self.preparation, self._made = name, None, None, None
         self.x, self.y, self.labels = _checked("training", training)
         x, y, labels = _checked("test", test)
         order = np.random.default_rng(0).permutation(len(x))  # the first ones are as good as any others
         self.x_test, self.y_test, self.labels_test = x[order], y[order], labels[order]
         self.shape, self.bytes = self.x.shape[1:], self.x.dtype == np.uint8
+        self.size = self.shape[:2] if size is None else size
         if (x.shape[1:], x.dtype, y.ndim) != (self.shape, self.x.dtype, self.y.ndim):
             raise ValueError(f"test must be like training, {self.x.dtype} {self.shape}. Received: {x.dtype} {x.shape[1:]}")
         count = self.y.shape[1] if y.ndim > 1 else int(max(self.labels.max(), labels.max())) + 1
@@ -73,8 +74,7 @@ class Images:
             change = Distortion(size, mean=float(mean.mean()), std=float(std.mean()))
         else:
             change = Augmentation(None if size == self.shape[:2] else size, False, False, mean.tolist(), std.tolist())
-        ground = "black" if self.shape[2] == 1 else "white"
-        found = Preparation(self.shape[:2], change, self.class_names, self.shape[2], ground)
+        found = Preparation(self.size, change, self.class_names, self.shape[2], "black" if self.shape[2] == 1 else "white")
         found.put(model)
         return found
 
@@ -142,7 +142,7 @@ def load(data, model=None, say=print):
 
     say(f"reading {os.fsdecode(data)}")
     if data in NAMES:
-        module = getattr(datasets, "fashion_mnist" if data == "fashion" else data)
+        module = getattr(datasets, NAMES[data])
         return Images(*module.load_data(), getattr(module, "CLASS_NAMES", None), data)
     if not os.path.exists(data):
         raise ValueError(f"data must be one of {', '.join(NAMES)}, or a folder or file that is there. Received: {data!r}")
@@ -155,23 +155,16 @@ def load(data, model=None, say=print):
 
 def _photographs(data, model, name, say):
     from fastcnn.images import Preparation
-    from fastcnn.recipes.sources import class_names, training_sources
+    from fastcnn.recipes.sources import class_names, decoded, training_sources
 
-    own = Preparation.of(model) if model else None
-    shape = own.shape if own else model.input_shape[1:] if model else None
-    for side, most in _SIDES if shape is None else ((shape[0], np.inf),):
-        size, channels = ((side, side), 3) if shape is None else (tuple(shape[:2]), shape[2])
-        found = training_sources(data, size=size, channels=channels)
+    own, (height, width, channels) = None, (None, None, 3)
+    if model is not None:
+        own, (height, width, channels) = Preparation.of(model), model.input_shape[1:]
+    sizes = _SIDES if model is None else [(own.size if own else height if height == width else (height, width), np.inf)]
+    for size, most in sizes:
+        found = training_sources(data, size=size, channels=channels, ground=own.ground if own else "white")
         if len(found.training) <= most:
             break
-    parts = [_decoded(source, part, say) for source, part in ((found.training, "training"), (found.validation, "test"))]
-    return Images(*parts, class_names(found.training), name)
-
-
-def _decoded(source, part, say):
-    x, good = np.empty((len(source), *source.shape), np.uint8), np.zeros(len(source), bool)
-    for start in range(0, len(source), _BLOCK):
-        numbers = np.arange(start, min(start + _BLOCK, len(source)))
-        say(f"reading {part} images: {start} of {len(source)}")
-        good[numbers] = source.read(numbers, x[start:start + len(numbers)])
-    return x[good], source.labels[good]
+    parts = [decoded(source, lambda start, source=source, part=part: say(f"reading {part} images: {start} of {len(source)}"))
+             for source, part in ((found.training, "training"), (found.validation, "test"))]
+    return Images(*parts, class_names(found.training), name, size)

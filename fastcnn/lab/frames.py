@@ -22,7 +22,7 @@ class Frame:
     Attributes:
         outputs, gradients: {layer's name: array}, of gradients "layer/parameter" too; as `model.gradients` gives them, of
             the network as it predicts.
-        filters: {layer's name: (filters, their gradients)}, as `layers.filters` cuts them.
+        filters: {layer's name: (filters, their gradients)}, as `layers.filters` cuts them, or None.
         saliency: how much each pixel changes the score of the likeliest class.
         dead: what `dead_units` gave last.
 
@@ -45,10 +45,15 @@ class Frame:
         self.saliency = np.abs(score[model.input_names[0]][0]).max(axis=-1)
         self.filters = {}
         for layer in map(model.get_layer, names):
-            found = layers.filters(layer)
-            if found is not None:
-                gradient = self.gradients.get(f"{layer.name}/{layer.parameters[0].name}")
-                self.filters[layer.name] = found, None if gradient is None else layers.filters(layer, gradient)
+            gradient = self.gradients.get(f"{layer.name}/{layer.parameters[0].name}") if layer.parameters else None
+            own = None if gradient is None else layers.filters(layer, gradient)
+            self.filters[layer.name] = layers.filters(layer), own
+
+    def maps(self, name):
+        """{kind: maps (count, height, width), or in colours; None: there are none} of a layer."""
+        filters, filter_gradients = self.filters[name]
+        return {"activations": _maps(self.outputs[name][0]), "gradients": _maps(self.gradients[name][0]),
+                "filters": filters, "filter_gradients": filter_gradients}
 
     def encode(self, names, more):
         """The frame as bytes: the length of the JSON text (4 bytes, little-endian), that text, and the pictures.
@@ -58,10 +63,8 @@ class Frame:
             more: {key: value} for the text besides.
         """
         blob, told = [np.ascontiguousarray(self.picture).tobytes()], []
-        for name, y in self.outputs.items():
-            filters, filter_gradients = self.filters.get(name, (None, None))
-            kinds = {"activations": _maps(y[0]), "gradients": _maps(self.gradients[name][0]), "filters": filters,
-                     "filter_gradients": filter_gradients}
+        for name in self.outputs:
+            kinds = self.maps(name)
             told.append({"name": name, **{kind: values is not None and [float(values.min()), float(values.max())]
                                           for kind, values in kinds.items()},
                          "pictures": {kind: _picture(values, blob) for kind, values in kinds.items()
@@ -89,10 +92,7 @@ def written(found):
         >>> written({"loss": float("nan"), "range": (0, 1.5)})
         b'{"loss": null, "range": [0, 1.5]}'
     """
-    try:
-        return json.dumps(found, allow_nan=False).encode()
-    except ValueError:
-        return json.dumps(_finite(found)).encode()
+    return json.dumps(_finite(found), allow_nan=False).encode()
 
 
 def _finite(found):

@@ -63,21 +63,16 @@ def filters(layer, values=None):
     if kernel is None:
         return None
     values = kernel.value if values is None else values
-    shape, before = kernel.shape, layer.input_size
-    if len(shape) == 4 and shape[2] == 3:
-        return values[..., :_MOST].transpose(3, 0, 1, 2).copy()
-    if len(shape) == 4:
-        part = values[:, :, :_WIDE, :max(1, _MOST // min(shape[2], _WIDE))]
-        return part.transpose(3, 2, 0, 1).reshape(-1, *shape[:2]).copy()
-    if len(shape) == 3:  # of a table of connections
-        return values[..., :_MOST].transpose(2, 0, 1).copy()
     if kernel.name == "prototypes":  # LeNet-5's are drawings
-        return values.reshape(-1, 12, 7).copy() if shape[1] == 84 else values[None].copy()
-    if len(shape) != 2:
-        return None
-    source = getattr(layer.input, "layer", None)
-    picture = source.input_size if type(source).__name__ == "Flatten" else before
-    if len(picture) == 3 and picture[2] in (1, 3):  # a template for each unit
-        found = values[:, :_MOST].T.reshape(-1, *picture)
-        return np.ascontiguousarray(found if picture[2] == 3 else found[..., 0])
-    return np.ascontiguousarray(values[:max(1, _LARGE // shape[1])].T[None])  # a row for each unit
+        return values.reshape(-1, 12, 7).copy() if kernel.shape[1] == 84 else values[None].copy()
+    seen = layer.input.layer.input_size if type(layer.input.layer).__name__ == "Flatten" else layer.input_size
+    if values.ndim == 3:  # of a table of connections
+        values = values[:, :, None]
+    elif values.ndim == 2 and len(seen) == 3 and seen[2] in (1, 3):  # a template for each unit
+        values = values.reshape(*seen, -1)
+    if values.ndim == 2:  # a row for each unit
+        return np.ascontiguousarray(values[:max(1, _LARGE // values.shape[1])].T[None])
+    if values.shape[2] == 3:
+        return values[..., :_MOST].transpose(3, 0, 1, 2).copy()
+    part = values[:, :, :_WIDE, :max(1, _MOST // min(values.shape[2], _WIDE))]
+    return part.transpose(3, 2, 0, 1).reshape(-1, *values.shape[:2]).copy()

@@ -2,16 +2,17 @@
 
 import json
 import math
-from contextlib import contextmanager
+from contextlib import suppress
 from difflib import SequenceMatcher
 
 from fastcnn import initializers, layers, losses, registry
 from fastcnn.convnetjs import building, definitions
+from fastcnn.convnetjs.text import Wrong, at, objects
 from fastcnn.hints import did_you_mean
-from fastcnn.lab.text import Wrong, objects
 from fastcnn.model.model import Model
 
 _PARAMETERS, _VALUES, _SIDE = 30_000_000, 8_000_000, 512  # the most of a network, of a layer's output, of an image's side
+_TEXT = 50_000  # characters
 _OWN = "layer", "takes"  # of an entry: the class, and whose values it takes; all else are its arguments
 _KNOWN = {name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "InputLayer", "Layer")}
 
@@ -33,12 +34,14 @@ def build(text, shape, classes, known=None, seed=None, name="network"):
         >>> build("{layer: 'Flatten'}, {layer: 'Dense', units: 10, activation: 'softmax'}", (28, 28, 1), 10)[0].output_shape
         (None, 10)
     """
+    if not isinstance(text, str) or len(text) > _TEXT:
+        raise Wrong(f"a network must be a text of at most {_TEXT:,} characters")
     found = objects(text)
     last = len(found) - 1, found[-1][0]
     convnetjs = any("type" in entry for _, entry in found)
     size, steps, loss = (_convnetjs if convnetjs else _listed)(found, shape, {**_KNOWN, **(known or {})})
     model = _connected(size, steps, last, seed, name)
-    with _at(*last):
+    with at(*last):
         outputs = model.output_shape[1:]
         if outputs != (classes,) and (classes, outputs) != (2, (1,)):
             raise ValueError(f"the last layer must give {classes} numbers, one for each class. Received: {_times(outputs)}")
@@ -47,23 +50,12 @@ def build(text, shape, classes, known=None, seed=None, name="network"):
     return model, loss
 
 
-@contextmanager
-def _at(place, line):
-    """A block whose errors are those of a layer."""
-    try:
-        yield
-    except Wrong:
-        raise
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
-        raise Wrong(" ".join(str(error).split()) or type(error).__name__, place, line) from None
-
-
 def _connected(size, steps, last, seed, name):
     """The model of steps (place, line, () → layer, names of the layers that it takes values from or None)."""
     before = "input"
     values, total = {before: layers.Input(size, name=before)}, 0
     for place, line, make, takes in steps:
-        with _at(place, line):
+        with at(place, line):
             layer, takes = make(), takes or [before]
             unknown = [other for other in takes if other not in values]
             if unknown:
@@ -77,7 +69,7 @@ def _connected(size, steps, last, seed, name):
                                  f"Received: {total:,} parameters up to here, and an output of {_times(value.size)}")
             before = layer.given_name or str(place)
             values[before] = value
-    with _at(*last):
+    with at(*last):
         return Model(values["input"], values[before], name, seed)
 
 
@@ -91,7 +83,7 @@ def _listed(found, shape, known):
     size, steps = shape, []
     for place, (line, entry) in enumerate(found):
         kind, takes = entry.get("layer"), entry.get("takes")
-        with _at(place, line):
+        with at(place, line):
             if place == 0 and kind == "Input":
                 size = _input_size(entry.get("shape"), shape)
                 continue
@@ -113,13 +105,8 @@ def _input_size(size, shape):
 
 def _convnetjs(found, shape, known):
     """The same, and the loss, of ConvNetJS' definitions."""
-    defs, places = [entry for _, entry in found], []
-    for place, (line, _) in enumerate(found):  # which is the first that does not fit to those before it?
-        end = [] if place == len(found) - 1 else [{"type": "softmax", "num_classes": 2}]
-        with _at(place, line):
-            fields = definitions.fields(definitions.desugar(defs[:place + 1] + end))
-            places += [(place, line)] * (len(fields) - 2 * len(end) - len(places))
-    with _at(0, found[0][0]):
+    fields, places = definitions.located(found)
+    with at(0, found[0][0]):
         size = _input_size([fields[0]["out_sy"], fields[0]["out_sx"], fields[0]["out_depth"]], shape)
     kind = fields[-1]["layer_type"]
     if kind == "regression":
@@ -175,11 +162,9 @@ def short_config(thing, keep_name=False):
              for key, value in whole.items() if key not in left_out}
 
     def same(config):
-        try:
+        with suppress(TypeError, ValueError):
             made = cls(**config).get_config()
-        except (TypeError, ValueError):
-            return False
-        return all(repr(made.get(key)) == repr(whole[key]) for key in found)
+            return all(repr(made.get(key)) == repr(whole[key]) for key in found)
 
     for key in [key for key in found if key != "name"]:
         shorter, others = _shorter(found[key]), {name: value for name, value in found.items() if name != key}
@@ -196,10 +181,8 @@ def _shorter(value):
         return value[0]
     if isinstance(value, dict) and "class_name" in value:
         name = registry.snake(value["class_name"])
-        try:
+        with suppress(TypeError, ValueError):
             return name if registry.serialize(initializers.get(name)) == value else value
-        except (TypeError, ValueError):
-            pass
     return value
 
 

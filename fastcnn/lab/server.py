@@ -31,15 +31,7 @@ _HEADERS = {
 
 
 class Refused(Exception):
-    """A request that is not answered.
-
-    Args:
-        code: of HTTP; message: for people.
-    """
-
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
+    """A request that is not answered: a code of HTTP, and why, for people."""
 
 
 class Server(ThreadingHTTPServer):
@@ -121,11 +113,15 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refused(404, "there is no such page")
             found = action(query if self.command == "GET" else self._body())
             self._send(200, found, "application/octet-stream" if isinstance(found, bytes) else "application/json")
-        except (Refused, Over) as error:
-            self._refuse(getattr(error, "code", 503), error)
+        except Refused as error:
+            self._refuse(*error.args)
+        except Over as error:
+            self._refuse(503, error)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except (TypeError, ValueError, KeyError, OSError, ArithmeticError, MemoryError, RecursionError) as error:
+        except LookupError as error:
+            self._refuse(400, f"there is no {error}")
+        except Exception as error:
             self._refuse(400, error)
 
     do_POST = do_GET

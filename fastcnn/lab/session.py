@@ -9,7 +9,7 @@ import threading
 from fastcnn import arguments
 from fastcnn.lab.actions import Actions
 from fastcnn.lab.bench import Bench, checked
-from fastcnn.lab.data import Images, load
+from fastcnn.lab.data import Images
 from fastcnn.lab.presets import PRESETS
 from fastcnn.lab.server import Server
 from fastcnn.lab.trainer import Trainer
@@ -44,13 +44,9 @@ class Lab:
                              f"Received: {model!r}")
         self._model, self.folder = model if named or model is None else checked(model), os.path.abspath(folder)
         self._data = Images(*data) if isinstance(data, (tuple, list)) else data
-        self.trainer = Trainer(self._begin)
+        self.trainer = Trainer(lambda: self.bench.begin(self._model, self._data))
         self.bench = Bench(self.trainer)
         self.server, self.url, self.finished = None, None, threading.Event()
-
-    def _begin(self, trainer):
-        images = load(self._data, None if isinstance(self._model, (str, os.PathLike)) else self._model, trainer.say)
-        self.bench.begin(self._model or ("lenet5" if images.shape[2] == 1 else "convnetjs-cifar10"), images)
 
     @property
     def model(self) -> Model | None:

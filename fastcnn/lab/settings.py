@@ -1,36 +1,46 @@
 """How the page speaks of optimizers: a name, and four numbers that may change while training goes on."""
 
-from fastcnn import arguments, optimizers
+from functools import partial
 
-KINDS = {  # name on the page: class, what it is made with, which of its numbers the page calls momentum
-    "SGD": ("SGD", {"decoupled": False}, "momentum"),
-    "Nesterov": ("SGD", {"decoupled": False, "nesterov": True}, "momentum"),
-    "RMSprop": ("RMSprop", {}, "momentum"),
-    "Adagrad": ("Adagrad", {}, None),
-    "Adadelta": ("Adadelta", {"decoupled": False}, None),
-    "Adam": ("Adam", {}, "beta_1"),
-    "AdamW": ("AdamW", {}, "beta_1"),
-    "SDLM": ("SDLM", {"mu": 0.4, "first_mu": 1.68}, None),
-}
+from fastcnn import arguments
+from fastcnn.optimizers.base import offered
+
+
+def kinds():
+    """{name on the page: what makes such an optimizer}: all of `fastcnn.optimizers`, and one that has a name of its own.
+
+    Example:
+        >>> kinds()["Nesterov"](0.1).nesterov
+        True
+    """
+    return {**offered(), "Nesterov": partial(offered()["SGD"], nesterov=True)}
+
+
+def usual():
+    """{name on the page: {"learning_rate", "momentum"}}, as these kinds begin; None: there is no such number."""
+    return {name: {"learning_rate": one.learning_rate, "momentum": _momentum(one)[1]}
+            for name, one in ((name, make()) for name, make in kinds().items())}
 
 
 def made(chosen):
-    """The optimizer of such settings.
+    """The optimizer of such settings. Gradients gain what weights lose, as in torch, unless its kind has a decay of its own.
 
     Args:
-        chosen: {"optimizer": one of `KINDS`, "learning_rate", "momentum", "weight_decay"}; what is missing is as by default.
+        chosen: {"optimizer": one of `kinds`, "learning_rate", "momentum", "weight_decay"}; what is missing is as by default.
 
     Raises:
-        TypeError, ValueError: another name or number.
+        TypeError, ValueError: another name or number, or a number that this kind does not have.
 
     Example:
         >>> made({"optimizer": "Nesterov", "learning_rate": 0.1, "momentum": 0.5}).momentum
         0.5
     """
-    cls, options, momentum = KINDS[arguments.choice("optimizer", chosen.get("optimizer"), tuple(KINDS))]
-    names = {"learning_rate": "learning_rate", "weight_decay": "weight_decay", "momentum": momentum}
-    own = {names[key]: arguments.number(key, value, 0) for key, value in chosen.items() if names.get(key) is not None}
-    return getattr(optimizers, cls)(**options, **own)
+    make = kinds()[arguments.choice("optimizer", chosen.get("optimizer"), tuple(kinds()))]
+    plain = make()
+    own = {key: arguments.number(key, value, 0) for key, value in chosen.items() if key != "optimizer"}
+    if "momentum" in own:
+        own[_momentum(plain)[0]] = own.pop("momentum")
+    return make(**{"decoupled": plain.weight_decay > 0, **own})
 
 
 def name_of(optimizer):
@@ -39,16 +49,16 @@ def name_of(optimizer):
 
 
 def _momentum(optimizer):
-    """The name of the number that the page calls so, or None."""
-    return KINDS.get(name_of(optimizer), (None,))[-1]
+    """(name, value) of the number that the page calls momentum; value None: there is none."""
+    name = next((name for name in ("momentum", "beta_1") if name in optimizer.config), "momentum")
+    return name, getattr(optimizer, name, None)
 
 
 def told(model, batch_size, epochs):
     """Settings as the page shows them; None: this network or optimizer has no such number."""
     optimizer, dropouts = model.optimizer, _dropouts(model)
-    momentum = _momentum(optimizer)
     return {"optimizer": name_of(optimizer), "learning_rate": optimizer.learning_rate,
-            "momentum": getattr(optimizer, momentum) if momentum else None, "weight_decay": optimizer.weight_decay,
+            "momentum": _momentum(optimizer)[1], "weight_decay": optimizer.weight_decay,
             "dropout": dropouts[0].rate if dropouts else None, "batch_size": batch_size, "epochs": epochs}
 
 
@@ -63,10 +73,10 @@ def change(model, name, value):
     Raises:
         TypeError, ValueError: an unknown name, another value, or a number that there is not.
     """
-    optimizer, momentum = model.optimizer, _momentum(model.optimizer)
+    optimizer, (momentum, kept) = model.optimizer, _momentum(model.optimizer)
     if name == "optimizer" and value != name_of(optimizer):
         model.optimizer = made({"optimizer": value, "weight_decay": optimizer.weight_decay})
-    elif name == "momentum" and momentum:
+    elif name == "momentum" and kept is not None:
         setattr(optimizer, momentum, arguments.part(name, value))
     elif name in ("learning_rate", "weight_decay"):
         setattr(optimizer, name, arguments.number(name, value, 0))
@@ -75,4 +85,4 @@ def change(model, name, value):
             layer.rate = arguments.part(name, value)
     elif name != "optimizer":
         raise ValueError(f"{name_of(optimizer)} must be set by optimizer, learning_rate, weight_decay, dropout, batch_size, "
-                         f"epochs{', momentum' if momentum else ''}. Received: {name!r}")
+                         f"epochs{', momentum' if kept is not None else ''}. Received: {name!r}")

@@ -30,7 +30,7 @@ class Trainer(Callback):
     """Trains a model and shows it.
 
     Args:
-        begin: called in the thread, with the trainer: reads data, and calls `use`.
+        begin: called in the thread: reads data, and calls `use`.
 
     Attributes:
         doing: "loading", "paused", "running", "comparing" or "over"; message: for people.
@@ -105,7 +105,7 @@ class Trainer(Callback):
 
     def _run(self):
         try:
-            self.begin(self)
+            self.begin()
             self._enter("paused", "")
             while self.doing != "over":
                 self._obey(wait=True)

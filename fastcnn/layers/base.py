@@ -78,7 +78,7 @@ class Layer(Copied, Settable):
     merges: bool = False   # does it take a list of inputs?
     training_only: bool = False
     smallest_wins: bool = False  # at a model's end: is the smallest output the answer, not the largest?
-    made_anew = {"_eager": lambda: None, "_given": list}
+    made_anew = {"_eager": lambda: None, "_given": weakref.WeakSet}
     learning_rate_multiplier, weight_decay_multiplier = Multiplier(), Multiplier()
 
     def __init__(self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True,
@@ -94,7 +94,7 @@ class Layer(Copied, Settable):
         self.settled = False  # has a model seen to it that its name is the only one?
         self.input_size = self.output_size = None
         self.first = False    # do users see channels first?
-        self._eager, self._given = None, []
+        self._eager, self._given = None, weakref.WeakSet()
         self.learning_rate_multiplier, self.weight_decay_multiplier = learning_rate_multiplier, weight_decay_multiplier
 
     def __init_subclass__(cls, **options):
@@ -170,6 +170,7 @@ class Layer(Copied, Settable):
                               arguments.flag("trainable", trainable), constraints.get(constraint))
         if parameter.constraint is not None:
             parameter.constraint.check(f"{self.name}/{name}", parameter.shape)
+        parameter.open = type(self).nodes is Layer.nodes
         self._parameters.append(parameter)
         return parameter
 
@@ -289,7 +290,7 @@ class Layer(Copied, Settable):
         """
         weights = self._checked_weights(weights, [f"{self.name}/{p.name}" for p in self.parameters])
         for parameter, value in zip(self.parameters, weights):
-            parameter.value[...] = value
+            parameter.array[...] = value
         self.touch()
 
     def _checked_weights(self, weights, names):
@@ -366,14 +367,13 @@ class Layer(Copied, Settable):
     def given(self, symbol: Symbol) -> Symbol:
         """Remembers a value that the layer gives. The value, and models made of it, keep the layer, not the other way
         round."""
-        own = vars(self)  # which may yet be empty, if both are being copied
-        own["_given"] = [*(ref for ref in own.get("_given", ()) if ref() is not None), weakref.ref(symbol)]
+        vars(self).setdefault("_given", weakref.WeakSet()).add(symbol)  # none yet, if both are being copied
         return symbol
 
     @property
     def output(self) -> Any:
         """The value that the layer gave when it was first called on one."""
-        known = [symbol for symbol in (reference() for reference in self._given) if symbol is not None]
+        known = list(self._given)
         if known:
             return min(known, key=lambda symbol: symbol.call.number)
         raise AttributeError(f"layer {self.name!r} has no output yet: it has not been called on an Input, nor built in a "

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.losses.base import LabelLoss, OpLoss
 from fastcnn.typing import Array
 
 _SINGLE = "'sigmoid' and binary_crossentropy"
+_APART = 0.01  # of a sum of probabilities from 1
 
 
 class SparseCategoricalCrossentropy(LabelLoss):
@@ -93,7 +94,13 @@ class CategoricalCrossentropy(OpLoss):
         if len(output_size) == 1 < output_size[0] and shape[1:] in ((), (1,)):
             raise ValueError(f"y must be one-hot rows {(None, *output_size)} for {self.name}; labels go with "
                              f"sparse_categorical_crossentropy. Received: shape {shape}")
-        return super().prepare(y, output_size)
+        y, sparse = super().prepare(y, output_size)
+        sums = y.sum(axis=-1).reshape(-1)
+        odd = np.flatnonzero(np.abs(sums - 1) > _APART)
+        if len(odd):
+            calling.warn(f"y should hold rows of sum 1 for {self.name}, what is of several classes or of none goes with "
+                         f"'sigmoid' and binary_crossentropy. Received: a row of sum {sums[odd[0]]:.3g}")
+        return y, sparse
 
     @property
     def constants(self) -> dict[str, Any]:

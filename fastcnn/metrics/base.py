@@ -100,7 +100,7 @@ class Deciding(Metric):
     def follow(self, loss: Any) -> None:
         for name, value in (("middle", getattr(loss, "threshold", 0.5)), ("link", getattr(loss, "link", None))):
             if getattr(self, name) != value:  # else it is no part of the state
-                setattr(self, name, value)
+                vars(self)[name] = value
 
     def probabilities(self, y_pred: Array) -> Array:
         """Predictions, or what `link` makes of them, in float64."""

@@ -11,6 +11,8 @@ from fastcnn import arguments
 from fastcnn.metrics.base import Deciding, members, of_samples, unknown
 from fastcnn.typing import Array, ArrayLike
 
+_MANY = 1 << 15  # classes
+
 
 class _Part(Deciding):
     """True positives among what a subclass' `_whole` counts."""
@@ -229,11 +231,14 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | No
         if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.all(y == np.floor(y))):
             hint = "; of a single output's logits, threshold=0 says where class 1 begins" if name == "y_pred" else ""
             raise TypeError(f"{name} must hold whole numbers as labels{hint}. Received: dtype {y.dtype}")
+        if y.size and not -_MANY < y.min() <= y.max() < _MANY:
+            raise ValueError(f"{name} must hold labels below {_MANY:,}, of which there can be a matrix. Received: "
+                             f"{y.min()} … {y.max()}")
         labels.append(y.astype(np.int64))
     if len(labels[0]) != len(labels[1]):
         raise ValueError(f"y_true and y_pred must have one length. Received: {len(labels[0])}, {len(labels[1])}")
     shown = max(*columns, *(int(y.max(initial=-1)) + 1 for y in labels))
-    classes = shown if num_classes is None else arguments.integer("num_classes", num_classes)
+    classes = shown if num_classes is None else arguments.integer("num_classes", num_classes, 1, _MANY)
     if classes < shown or any(y.min(initial=0) < 0 for y in labels):
         least = min(int(y.min(initial=0)) for y in labels)
         raise ValueError(f"labels must lie from 0 to {classes - 1}. Received: {least} to {shown - 1}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import arguments, attributes
 from fastcnn.engine.parameters import Parameter
@@ -18,8 +18,8 @@ from fastcnn.registry import unique
 from fastcnn.typing import Array, ArrayLike, Config
 
 
-class Layers(tuple):
-    """A model's layers, to look at: what changes a model are its methods."""
+class Layers(tuple[Any, ...]):
+    """A model's layers, to look at: what changes a model are its methods. Parts of it, and sums, are lists of their own."""
 
     def _refuse(self, *args, **kwargs):
         """Refused: a model is changed by its methods."""
@@ -27,16 +27,33 @@ class Layers(tuple):
                         "Model(inputs, outputs) makes a model of part of another's layers and new ones. "
                         f"Received: a change of {len(self)} layers")
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         try:
-            return super().__getitem__(place)
+            found = super().__getitem__(place)
+            return list(found) if isinstance(place, slice) else found
         except (TypeError, IndexError) as error:
             hint = f"; get_layer({place!r}) takes names" if isinstance(place, str) else ""
             raise type(error)(f"a model's layers have numbers from 0 to {len(self) - 1}{hint}. "
                               f"Received: {arguments.shown(place)}") from None
 
-    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    def __add__(self, others: Sequence[Any]) -> list[Any]:
+        return [*self, *others]
+
+    def __radd__(self, others: Sequence[Any]) -> list[Any]:
+        return [*others, *self]
+
+    def __eq__(self, other):
+        return list(self) == list(other) if isinstance(other, (list, tuple)) else NotImplemented
+
+    __hash__ = tuple.__hash__
+
+    def copy(self) -> list[Any]:
+        """A list of the same layers."""
+        return list(self)
+
+    if not TYPE_CHECKING:  # which find that there are no such methods
+        append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+        __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
 
 class Parameters(list):
@@ -96,7 +113,7 @@ class BaseModel(Layer):
             number = layer.seed_parameters(self.seed, number)
 
     @property
-    def layers(self) -> tuple[Any, ...]:
+    def layers(self) -> Layers:
         """The layers in the order in which they were called, to look at."""
         return Layers(() if self.graph is None else self.graph.layers)
 
@@ -271,7 +288,7 @@ class BaseModel(Layer):
         weights = self._checked_weights(weights, [f"{name}/{p.name}" for name, layer in self._named_layers()
                                                   for p in layer.parameters])
         for parameter, value in zip(self.parameters, weights):
-            parameter.value[...] = value
+            parameter.array[...] = value
         self.touch()
 
     def summary(self, print_fn: Callable[[str], Any] | None = None, algorithms: bool = False,

@@ -4,9 +4,12 @@ import numpy as np
 
 from fastcnn import arguments
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def checked(names):
     """Names of classes, a list of texts that differ."""
+    names = names.tolist() if hasattr(names, "tolist") else names  # arrays, columns of tables
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"class_names must be a list of texts. Received: {arguments.shown(names)}")
     if len(set(names)) < len(names):
@@ -40,6 +43,8 @@ def texts(y):
         found = np.asarray(y)
     except (TypeError, ValueError, RuntimeError):  # rows of different lengths, …; whoever takes numbers says so
         return None
+    if found.dtype.kind == "S":  # as HDF5 keeps them
+        found = np.char.decode(found, "utf-8", "replace")
     if found.dtype.kind not in "UTO":
         return None
     found = np.asarray(y, object)
@@ -152,5 +157,7 @@ def _by_number(model, class_weight):
         if label in table:
             raise ValueError(f"class_weight must name each class once. Received: {arguments.shown(key)} "
                              "besides another name of it")
-        table[label] = arguments.number(f"class_weight[{key!r}]", value)
+        table[label] = arguments.number(f"class_weight[{key!r}]", value, 0)
+        if table[label] > _LARGEST:
+            raise ValueError(f"class_weight[{key!r}] must be finite in float32. Received: {arguments.shown(value)}")
     return table

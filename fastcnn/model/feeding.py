@@ -18,10 +18,11 @@ from fastcnn.model import classes
 
 def ready(model, x):
     """Builds the model by a batch, if it has not been."""
-    if not model.built and model.layers:
-        model.build(np.shape(x)[1:] if np.ndim(x) != 1 else (1,))
-    model._need_built()
-    model._resolve()
+    with model._running.now:
+        if not model.built and model.layers:
+            model.build(np.shape(x)[1:] if np.ndim(x) != 1 else (1,))
+        model._need_built()
+        model._resolve()
 
 
 def samples(model, name, x):

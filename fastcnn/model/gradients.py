@@ -56,22 +56,21 @@ class Probe:
         step: of random numbers.
         """
         n, plan = len(xs[0]), self.plan
-        with plan.lock:
-            plan.set_inputs(xs)
-            plan.set_targets(targets, weights)
-            if not self.losses:
-                plan.set_outputs([np.empty((n, plan.network.sizes[v]), np.float32) for v in plan.network.outputs])
-            plan.run(n, get_num_threads(), model.version, step)
-            if self.training and self.losses:
-                model.touch()  # moving averages
-            loss = sum(weight * float(np.add.reduce(values[:n], dtype=np.float64))
-                       for weight, values in zip(plan.loss_weights, plan.losses)) / n
-            found = _of_weights(model) if self.learn else {}
-            for name, (number, size) in self.wanted.items():
-                rows = plan.gradient(number, n)
-                found[name] = np.zeros((n, *size), np.float32) if rows is None else rows.reshape(n, *size).copy()
-            outputs = {name: plan.values[number].array[:n].reshape(n, *size).copy()
-                       for name, (number, size) in self.seen.items()}
+        plan.set_inputs(xs)
+        plan.set_targets(targets, weights)
+        if not self.losses:
+            plan.set_outputs([np.empty((n, plan.network.sizes[v]), np.float32) for v in plan.network.outputs])
+        plan.run(n, get_num_threads(), model.version, step)
+        if self.training and self.losses:
+            model.touch()  # moving averages
+        loss = sum(weight * float(np.add.reduce(values[:n], dtype=np.float64))
+                   for weight, values in zip(plan.loss_weights, plan.losses)) / n
+        found = _of_weights(model) if self.learn else {}
+        for name, (number, size) in self.wanted.items():
+            rows = plan.gradient(number, n)
+            found[name] = np.zeros((n, *size), np.float32) if rows is None else rows.reshape(n, *size).copy()
+        outputs = {name: plan.values[number].array[:n].reshape(n, *size).copy()
+                   for name, (number, size) in self.seen.items()}
         return Found(loss, found, outputs)
 
 

@@ -71,6 +71,7 @@ def build(description, path, classes=Model._kinds, training=None):
     try:
         config = dict(description.config)
         model = classes[config.pop("class_name", "Sequential")].from_config(config)
+        model._need_built()
         _check(path, model, description.arrays, training)
         if not isinstance(description.metadata, dict):
             raise TypeError(f"metadata must be a dict. Received: {type(description.metadata).__name__}")
@@ -80,7 +81,7 @@ def build(description, path, classes=Model._kinds, training=None):
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"{path}: the architecture cannot be built: {error}") from error
     for name, parameter in named_parameters(model):
-        parameter.value = np.require(description.arrays[name], "float32", ["C", "W"])  # nothing has been drawn
+        parameter.array = np.require(description.arrays[name], "float32", ["C", "W"])  # nothing has been drawn
     return model
 
 

@@ -29,6 +29,12 @@ class Logs(Mapping):
     def __reduce__(self):
         return dict, (self.read(),)  # a copy has the means as they are now
 
+    def end(self):
+        """The means of the whole phase, as a dict; whoever keeps this object finds them in it, whatever comes later."""
+        found = self.read()
+        self.read = found.copy
+        return found
+
     def __getitem__(self, key):
         return self.read()[key]
 
@@ -53,16 +59,17 @@ def watchers_of(model, given, batches, verbose, names, epochs=1, validation_freq
 
 @contextmanager
 def fresh_metrics(model):
-    """A block with metrics that begin anew; in the midst of an epoch they go on afterwards."""
-    found = model.metrics
-    kept = [copy.deepcopy(resuming.metric_state(m)) for m in found] if model._standing.step else None
-    for metric in found:
-        metric.reset_state()
-    try:
-        yield
-    finally:
-        for metric, state in zip(found, kept or ()):
-            resuming.set_metric_state(metric, state)
+    """A block with metrics that begin anew, and are this thread's; in the midst of an epoch they go on afterwards."""
+    with model._measuring.now:
+        found = model.metrics
+        kept = [copy.deepcopy(resuming.metric_state(m)) for m in found] if model._standing.step else None
+        for metric in found:
+            metric.reset_state()
+        try:
+            yield
+        finally:
+            for metric, state in zip(found, kept or ()):
+                resuming.set_metric_state(metric, state)
 
 
 def no_totals(model):
@@ -70,8 +77,14 @@ def no_totals(model):
     return [0.0, 0] + [0.0] * (len(model._heads) if len(model._heads) > 1 else 0)
 
 
-def count(model, plan, n, arrays, totals):
-    """Adds a batch that has run to sums and metrics."""
+def step(model, plan, n, arrays, totals, threads):
+    """Runs a batch, and adds it to sums and metrics."""
+    with model._running.now:
+        model._run(plan, n, arrays, threads)
+        _count(model, plan, n, arrays, totals)
+
+
+def _count(model, plan, n, arrays, totals):
     sums = iter([float(losses[0] if n == 1 else np.add.reduce(losses[:n], dtype=np.float64)) for losses in plan.losses])
     inputs, heads = len(model.graph.inputs), len(model._heads)
     for i, head in enumerate(model._heads):
@@ -122,6 +135,7 @@ def fit(model, batches, epochs, resume, validation, verbose, given, ranks=None):
             ranks.fail(error)
         raise
     finally:
+        standing.rest()
         if ranks:
             sharing.leave(batches, validation.batches)
     return history
@@ -154,8 +168,6 @@ def _epoch(model, batches, epoch, watchers, ranks):
         with sharing.whole(batches):
             model.optimizer.begin_epoch(model, batches, epoch)
         standing.totals = no_totals(model)
-        for metric in model.metrics:
-            metric.reset_state()
     totals = standing.totals
     lost = not math.isfinite(totals[0])
 
@@ -173,9 +185,11 @@ def _epoch(model, batches, epoch, watchers, ranks):
                 plan = model._plan("train", standing.rows, sparse, ranks=ranks)
             sharing.settle(model, batches, plan, n, arrays)
             watchers.on_train_batch_begin(standing.step)
-            model._run(plan, n, arrays, threads)
-            count(model, plan, n, arrays, totals)
-            standing.step, standing.drawn = standing.step + 1, standing.drawn + 1
+            with model._measuring.now:
+                for metric in model.metrics if not standing.step else ():
+                    metric.reset_state()
+                step(model, plan, n, arrays, totals, threads)
+                standing.step, standing.drawn = standing.step + 1, standing.drawn + 1
             watchers.on_train_batch_end(standing.step - 1, logs)
             if not (lost or math.isfinite(totals[0])):
                 lost = True
@@ -189,7 +203,7 @@ def _epoch(model, batches, epoch, watchers, ranks):
         calling.warn(f"x ran out after {standing.step} of {batches.limit} batches of epoch {epoch + 1}, and training "
                      f"ends.")
         model.stop_training = True
-    return results()
+    return logs.end()
 
 
 def once(model, mode, arrays, sparse):
@@ -197,13 +211,11 @@ def once(model, mode, arrays, sparse):
     n, totals = len(arrays[0]), no_totals(model)
     plan = model._plan(mode, n, sparse)
     if not model.metrics and len(totals) == 2:
-        model._run(plan, n, arrays, get_num_threads())
-        count(model, plan, n, arrays, totals)
+        step(model, plan, n, arrays, totals, get_num_threads())
         results = {"loss": totals[0] / n}
     else:
         with fresh_metrics(model):
-            model._run(plan, n, arrays, get_num_threads())
-            count(model, plan, n, arrays, totals)
+            step(model, plan, n, arrays, totals, get_num_threads())
             results = model._results(totals)
     if not math.isfinite(totals[0]):
         finite.check(totals[0], model, None, arrays, 0, training=mode == "train")
@@ -224,8 +236,7 @@ def evaluate(model, batches, watchers, float32=False, ranks=None):
                 plan = model._plan("test", n, sparse, float32, ranks)
             sharing.settle(model, batches, plan, n, arrays)
             watchers.on_test_batch_begin(i)
-            model._run(plan, n, arrays, threads)
-            count(model, plan, n, arrays, totals)
+            step(model, plan, n, arrays, totals, threads)
             if not (lost or math.isfinite(totals[0])):
                 lost = True
                 sharing.complete(model, batches, n, arrays)
@@ -233,7 +244,7 @@ def evaluate(model, batches, watchers, float32=False, ranks=None):
             watchers.on_test_batch_end(i, logs)
         if not totals[1]:
             raise ValueError("the source of batches must hold at least one. Received: none")
-        results = model._results(totals)
+        results = logs.end()
     watchers.on_test_end(results)
     return results
 

@@ -11,22 +11,30 @@ from fastcnn import arguments, attributes, optimizers
 from fastcnn.engine.network import lower
 from fastcnn.engine.parameters import Flat, States, moves
 from fastcnn.engine.plan import Plan
+from fastcnn.locks import Lock
 from fastcnn.model import feeding
 from fastcnn.model.base import BaseModel
 from fastcnn.threads import get_num_threads
 from fastcnn.typing import Identifier, Optimizer
 
 _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next phase
+_settling = Lock()  # whose parameters find their places; models may share some
 
 
 class Machine(BaseModel):
-    """A model that can run; `Model` says what users may ask of it."""
+    """A model that can run; `Model` says what users may ask of it.
+
+    It does one thing at a time, whatever threads ask: `_running` is held while a plan is made, or runs and is looked at, and
+    around that `_measuring` by whoever resets metrics, until they are read."""
+
+    made_anew = {**BaseModel.made_anew, "_running": Lock, "_measuring": Lock}
 
     meant = {"layers": "add(layer), pop() or Model(inputs, outputs)", "loss": "compile(optimizer, loss)",
              "metrics": "compile(optimizer, loss, metrics)", "weights": "set_weights(arrays)"}
 
     def _begin(self):
         """Nothing has run yet."""
+        self._running, self._measuring = Lock(), Lock()
         self._plans, self._flat_arrays, self._states = {}, None, None
         self._places, self._settled = [], 0  # where parameters lay, as of so many moves
         self._half = None  # the `HalfWeights` that predict and evaluate read, or None: float32
@@ -80,7 +88,8 @@ class Machine(BaseModel):
     def _flats(self):
         """The flat arrays that the parameters lie in, those put into one that lie nowhere yet."""
         if self._flat_arrays is None or self._settled != moves():
-            self._settle()
+            with _settling.now:
+                self._settle()
         return self._flat_arrays
 
     def _settle(self):
@@ -145,6 +154,10 @@ class Machine(BaseModel):
             float32: whatever half weights there are, read the float32 ones.
             ranks: the processes that share it; None: this one has it to itself.
         """
+        with self._running.now:
+            return self._found(mode, batch, sparse, float32, ranks)
+
+    def _found(self, mode, batch, sparse, float32, ranks):
         _ = self._flats  # parameters have their places from here on
         if self._half_dtype is not None:
             self._make_half()
@@ -157,17 +170,21 @@ class Machine(BaseModel):
         sums = mode in ("train", "sample") or ranks
         if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
-        training = mode == "train"
+        plan = self._plans[mode] = self._new_plan(mode, batch, sparse, half, ranks)
+        return plan
+
+    def _new_plan(self, mode, batch, sparse=(), half=None, ranks=None):
+        """A plan as `_plan` makes it, and nobody keeps; half: what it reads, if not float32."""
+        training, _ = mode == "train", self._flats
         if training:
             self._prepare_training()
         watched = self._seen if training else ()
         network, seen = self._lower(training or mode == "sample", watched)
-        plan = Plan(network, "predict" if mode == "sample" else mode, batch, threads, **self._losses_of(mode, sparse),
-                    items=self._items, optimizer=self.optimizer, states=self._states, seed=self.seed, half=half,
-                    wanted=[number for number, _ in seen.values() if number not in network.outputs], moving=mode != "sample",
-                    ranks=ranks)
+        plan = Plan(network, "predict" if mode == "sample" else mode, batch, get_num_threads(),
+                    **self._losses_of(mode, sparse), items=self._items, optimizer=self.optimizer, states=self._states,
+                    seed=self.seed, half=half, moving=mode != "sample",
+                    wanted=[number for number, _ in seen.values() if number not in network.outputs], ranks=ranks)
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
-        self._plans[mode] = plan
         return plan
 
     def _has(self, plan):
@@ -198,18 +215,18 @@ class Machine(BaseModel):
 
     def _run(self, plan, n, arrays, threads):
         xs, targets, weights = self._parted(arrays)
-        with plan.lock:
+        with self._running.now:
             plan.set_inputs(xs)
             plan.set_targets(targets, weights)
             plan.run(n, threads, self.version)
             if plan.share is not None:
                 plan.meet(n, [i for i, head in enumerate(self._heads) if head.loss is not None and head.metrics])
-        if plan.training:
-            plan.rows = n
-            self.touch()
+            if plan.training:
+                plan.rows = n
+                self.touch()
 
     def _forward(self, plan, xs, ys, threads, step=None):
-        with plan.lock:
+        with self._running.now:
             plan.set_inputs(xs)
             plan.set_outputs(ys)
             plan.run(len(xs[0]), threads, self.version, step)
@@ -233,9 +250,10 @@ class Machine(BaseModel):
         """The Hessian's diagonal over some samples, in the layout of each flat array."""
         from fastcnn.engine.curvature import SAMPLES, estimate  # for SDLM and whoever asks for second derivatives
 
-        for flat in self._flats:
-            flat.prepare_gradients()
-        return estimate(self._plan("curvature", SAMPLES, sparse), x, target, weight, get_num_threads(), self.version)
+        with self._running.now:
+            for flat in self._flats:
+                flat.prepare_gradients()
+            return estimate(self._plan("curvature", SAMPLES, sparse), x, target, weight, get_num_threads(), self.version)
 
     # Fewer bits
 
@@ -295,7 +313,7 @@ class Machine(BaseModel):
                                  f"{', '.join(layer.name for layer in self.layers)}")
             half.refresh(version)
         for parameter in freed:
-            parameter.value = parameter.value  # restored
+            parameter.array = parameter.array  # restored
         given_up = [kernel for kernel in half.kernels.values() if kernel.half is not None] if free else []
         if given_up:
             self._move_without({kernel.parameter for kernel in given_up})

@@ -29,6 +29,7 @@ from fastcnn.typing import (
     LoadedWeights,
     Optimizer,
     Path,
+    Profile,
     Sequential,
     Watched,
 )
@@ -97,6 +98,15 @@ class Model(Machine):
         self._heads = []
 
     @property
+    def epochs_seen(self) -> int:
+        """Epochs of training that are done."""
+        return self._epochs_seen
+
+    @epochs_seen.setter
+    def epochs_seen(self, number: int) -> None:
+        self._epochs_seen = arguments.integer("epochs_seen", number, 0)
+
+    @property
     def input_names(self) -> list[str]:
         """Names of the inputs, as a dictionary of arrays may have them."""
         return self._given_names["input_names"] or super().input_names
@@ -125,7 +135,8 @@ class Model(Machine):
         if not arguments.flag("training", training):
             return self.predict_on_batch(x)
         xs = self._dense(x)
-        return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
+        with self._running.now:
+            return self._predicted(self._plan("sample", len(xs[0])), xs, self._drawn())
 
     def _drawn(self):
         """A step of random numbers that no step of training has."""
@@ -194,7 +205,6 @@ class Model(Machine):
         from fastcnn.model.saving import save_model
 
         self._need_built()
-        self._check_path(path)
         if formats.writer(path) is None:
             save_model(self, path, dtype)
         elif dtype != "float32":
@@ -253,7 +263,6 @@ class Model(Machine):
         from fastcnn.model.weights import save_weights
 
         self._need_built()
-        self._check_path(path)
         save_weights(self, path)
 
     def load_weights(self, path: Path, by_name: bool = False, skip_mismatch: bool = False) -> LoadedWeights:
@@ -293,7 +302,7 @@ class Model(Machine):
         """Refuses a file's name before there is work that would be lost."""
         from fastcnn.io import formats
 
-        formats.writer(path)
+        formats.check(path)
 
     # Compiling
 
@@ -375,7 +384,8 @@ class Model(Machine):
         """Means of losses and values of metrics, by name."""
         n = max(totals[1], 1)
         means = [totals[0] / n, *(total / n for total, head in zip(totals[2:], self._heads) if head.loss is not None)]
-        return dict(zip(self.metrics_names, [*means, *(m.result() for m in self.metrics)]))
+        with self._measuring.now:
+            return dict(zip(self.metrics_names, [*means, *(m.result() for m in self.metrics)]))
 
     def _need_loss(self):
         if self._losses is None or not any(self._losses):
@@ -529,13 +539,16 @@ class Model(Machine):
         self._need_loss()
         arrays, sparse = self._one_batch(x, y, sample_weight)
         wanted = [wrt] if isinstance(wrt, str) else list(wrt)
-        return gradients_of(self, arrays, sparse, wanted, arguments.flag("training", training))
+        training = arguments.flag("training", training)
+        with self._running.now:
+            return gradients_of(self, arrays, sparse, wanted, training)
 
     def _apply_gradients(self, optimizer, gradients):
         """What `optimizer.apply(model, gradients)` does."""
         self._need_built()
         self._need_float32("apply")
-        apply_gradients(self, optimizer, gradients)
+        with self._running.now:
+            apply_gradients(self, optimizer, gradients)
 
     def _samples(self, name, x):
         """The arrays of samples for each input as layers see them, channels last, of any dtype; `name`: the argument's."""
@@ -564,8 +577,9 @@ class Model(Machine):
             others, targets = len(self.outputs) - 1, [target]
             losses = {"losses": [loss] + [None] * others, "sparse": (sparse,) + (False,) * others,
                       "shapes": [symbol.size for symbol in self.graph.outputs]}
-        probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
-        return probe.run(self, xs, targets, [None] * len(targets), step)
+        with self._running.now:
+            probe = probe_of(self, len(xs[0]), losses, wrt, seen, step is not None, change, keep)
+            return probe.run(self, xs, targets, [None] * len(targets), step)
 
     def watch(self, *names: str | None) -> Watched:
         """Keeps what some layers give during training, and its gradients, for someone to look at between steps.
@@ -594,6 +608,35 @@ class Model(Machine):
         self._seen = tuple(dict.fromkeys(names))
         self._plans.pop("train", None)
         return Watched(self)
+
+    def profile(self, x: Data, y: Arrays = None, seconds: float = 1.0) -> Profile:
+        """Where the time of a batch goes: of each step of each layer its time, its speed, how much memory it moves, by which
+        algorithm, and what part of the machine's limits that is (docs/profile.md).
+
+        Args:
+            x: the samples of one batch.
+            y: their targets: a step of training is looked at, on a copy of the model, which stays as it is. None: the
+                forward pass, as `predict` makes it.
+            seconds: for so long the batch is run again and again; the quickest run counts. The machine's limits are
+                measured once in a process, in some two seconds more.
+
+        Returns:
+            Profile: `print` shows a table; `.steps` has its rows, `.to_json()` all of it; `.plot()` draws it.
+
+        Raises:
+            ValueError: no samples; y without a loss.
+
+        Example:
+            >>> profile = fastcnn.networks.lenet5().profile(np.zeros((16, 28, 28, 1)), seconds=0)
+            >>> [step["layer"] for step in profile.steps if step["op"] == "conv2d + tanh"]
+            ['c1', 'c3']
+        """
+        from fastcnn.model.profiling import profile
+
+        if y is not None:
+            self._need_loss()
+            self._need_float32("profile of a training")
+        return profile(self, x, y, arguments.number("seconds", seconds, 0))
 
     def hessian_diagonal(self, x: Data, y: Arrays, sample_weight: Arrays = None) -> list[Array]:
         """Second derivatives of the mean loss along each parameter, by Gauss and Newton, layer by layer.
@@ -705,7 +748,7 @@ class Model(Machine):
             found = (y[..., 0] > (0.5 if loss is None else loss.threshold)).astype(np.int64)
         else:
             found = y.argmin(-1) if self.smallest_wins else y.argmax(-1)
-        lost = np.flatnonzero(np.isnan(y).reshape(len(y), -1).any(axis=1))
+        lost = np.flatnonzero(np.isnan(y).any(axis=tuple(range(1, y.ndim))))
         if len(lost):
             raise ValueError(f"a prediction of NaN is of no class. Received: NaN for {len(lost)} of {len(y)} samples, x"
                              f"[{lost[0]}] the first of them")
@@ -740,12 +783,12 @@ class Model(Machine):
 
     def predict_on_batch(self, x: Data) -> Array | Any:
         """What the model makes of one batch, in a single step."""
-        plan = self._plans.get("predict")
-        if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:
-            with plan.lock:
+        with self._running.now:
+            plan = self._plans.get("predict")
+            if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:
                 y = plan.predict(x, self.input_size, self.output_size, get_num_threads(), self.version)
-            if y is not None:
-                return y
+                if y is not None:
+                    return y
         xs = self._dense(x)
         return self._predicted(self._plan("predict", max(1, len(xs[0]))), xs)
 

@@ -1,7 +1,7 @@
 """Names of layers, of inputs and of outputs, of which no two are the same."""
 
 from fastcnn import arguments
-from fastcnn.registry import unique_name
+from fastcnn.registry import Names
 
 
 def name_layers(layers):
@@ -10,15 +10,14 @@ def name_layers(layers):
     Raises:
         ValueError: two layers that the user has named alike.
     """
-    taken = set()
+    names = Names()
     for layer in layers:
         if layer.given_name is not None:
-            if layer.given_name in taken:
+            if layer.given_name in names.taken:
                 raise ValueError(f"layers' names must differ. Received: {arguments.shown(layer.given_name)} twice")
-            taken.add(layer.given_name)
+            names.taken.add(layer.given_name)
     for layer in layers:
         if layer.given_name is None:
-            if not layer.settled or layer.name in taken:
-                layer._name = unique_name(layer.default_name(), taken)
-                layer.settled = True
-            taken.add(layer.name)
+            if not layer.settled or layer.name in names.taken:
+                layer._name, layer.settled = names.new(layer.default_name()), True
+            names.taken.add(layer.name)

@@ -18,12 +18,16 @@ class Standing:
     def __init__(self):
         self.step = self.drawn = self.rows = 0
         self.totals = [0.0, 0]
-        self.watchers = None  # the CallbackList of the training that goes on, or was the last
-        self._states, self._arrays = [], {}  # those that a file, or a copy, held
+        self.watchers = None  # the CallbackList of the training that goes on
+        self._states, self._arrays = [], {}  # those of the last one, or that a file held
 
     def __getstate__(self):
         states, arrays = self.callbacks()
         return {**vars(self), "watchers": None, "_states": states, "_arrays": arrays}
+
+    def rest(self):
+        """Keeps what the callbacks hold in their place: a model that knew them would be known by what they know."""
+        (self._states, self._arrays), self.watchers = self.callbacks(), None
 
     def check(self, batches):
         """Refuses to go on in the midst of an epoch whose batches are not those it began with.

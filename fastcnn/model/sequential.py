@@ -47,12 +47,11 @@ class Sequential(Model):
         BaseModel.__init__(self, name, seed)
         self._begin()
         self._start, self._chain = None, []  # an Input says the shape, and is not one of the layers
-        for layer in layers or []:
-            self._append(layer)
+        self._append(*layers or ())
         self._build_if_known()
 
     @property
-    def layers(self) -> tuple[Any, ...]:
+    def layers(self) -> Layers:
         """The layers in order, to look at; `add` and `pop` change them."""
         return Layers(self._chain)
 
@@ -84,29 +83,31 @@ class Sequential(Model):
         self._changed()
         return layer
 
-    def _append(self, layer):
-        start = input_of(layer)
-        if start is not None:
-            if self._chain or self._start is not None:
-                raise ValueError(f"Input must be the first entry of a model, and the only one. "
-                                 f"Received: {arguments.shown(start)} behind "
-                                 f"{len(self._chain)} layers")
-            self._start = start
-            return
-        arguments.instance("a layer", layer, Layer, "a fastcnn.layers.Layer")
-        if layer in self._chain:
-            raise ValueError(f"a chain has each layer once; Model(inputs, outputs) may use one twice. "
-                             f"Received: {arguments.shown(layer.name)}")
-        formats = {other.data_format for other in (*self._chain, layer) if getattr(other, "data_format", None) is not None}
+    def _append(self, *layers):
+        chain = dict.fromkeys(self._chain)
+        for layer in layers:
+            start = input_of(layer)
+            if start is not None:
+                if chain or self._start is not None:
+                    raise ValueError(f"Input must be the first entry of a model, and the only one. "
+                                     f"Received: {arguments.shown(start)} behind {len(chain)} layers")
+                self._start = start
+                continue
+            arguments.instance("a layer", layer, Layer, "a fastcnn.layers.Layer")
+            if layer in chain:
+                raise ValueError(f"a chain has each layer once; Model(inputs, outputs) may use one twice. "
+                                 f"Received: {arguments.shown(layer.name)}")
+            chain[layer] = None
+        formats = {layer.data_format for layer in chain if getattr(layer, "data_format", None) is not None}
         if len(formats) > 1:
             raise ValueError(f"all layers of a model must have one data_format. Received: {', '.join(sorted(formats))}")
-        name_layers([*self._chain, layer])
-        for other in (*self._chain, layer) if "channels_first" in formats else ():
-            other.first = True
-        if self.built:
+        name_layers(chain)
+        for layer in chain if "channels_first" in formats else ():
+            layer.first = True
+        for layer in layers if self.built else ():
             before = self.graph.outputs
             self._connect_layers(self.graph.inputs, [layer(before[0] if len(before) == 1 else before)])
-        self._chain.append(layer)
+        self._chain = list(chain)
         self._changed()
 
     # Building

@@ -68,7 +68,7 @@ def load_weights(model, path, by_name, skip_mismatch):
         raise FileFormatError(f"{path} must hold a layer of the model, which has {', '.join(list(own)[:5])} …. Received: "
                               f"{', '.join(list(given)[:5])} …")
     for name in loaded:
-        own[name].value[...] = arguments.array(name, given[name])
+        own[name].array[...] = arguments.array(name, given[name])
     model.touch()
     if skip and odd:
         calling.warn(f"load_weights left {', '.join(sorted(odd))} as they were: {path} has other shapes or none for them")

@@ -25,7 +25,7 @@ _VARIANTS = {
 
 
 def alexnet(classes: int = 1000, variant: str = "paper", input_shape: Sequence[int] | None = None, seed: int | None = None,
-            initializer: Identifier | None = None) -> Sequential | Any:
+            initializer: Identifier | None = None, width: float = 1.0, dropout: float = 0.5) -> Sequential | Any:
     """AlexNet: five convolutions with ReLU, three max poolings, three dense layers, softmax.
 
     - "paper": input 227 × 227 × 3 (the paper writes 224). conv1 96 filters 11×11, strides 4; conv2 256 5×5 in 2 groups;
@@ -52,6 +52,8 @@ def alexnet(classes: int = 1000, variant: str = "paper", input_shape: Sequence[i
             63 × 63 in "torchvision", 51 × 51 in "tutorial".
         seed: of the model; None: from `fastcnn.set_random_seed`'s source.
         initializer: of all kernels, by name or as an object, with zero biases; None: the variant's own initial values.
+        width: factor of all numbers of filters, and of the units of both inner dense layers; they stay even.
+        dropout: the part of these units' values that training drops.
 
     Shape:
         (N, 227, 227, 3) → (N, classes). With 1000 classes 60,965,224 parameters and 724 M multiply-adds ("paper", "towers",
@@ -70,7 +72,9 @@ def alexnet(classes: int = 1000, variant: str = "paper", input_shape: Sequence[i
     """
     arguments.choice("variant", variant, tuple(_VARIANTS))
     classes = arguments.integer("classes", classes)
-    v = _VARIANTS[variant]
+    wide = shared.widened(width)
+    v = {**_VARIANTS[variant], "filters": [2 * wide(n // 2) for n in _VARIANTS[variant]["filters"]],
+         "units": 2 * wide(2048), "dropout": dropout}
     shape = _input_shape(v, variant, input_shape)
     if variant == "towers":
         return _towers(v, classes, shape, seed, initializer)
@@ -80,9 +84,9 @@ def alexnet(classes: int = 1000, variant: str = "paper", input_shape: Sequence[i
         found += _stage(variant, initializer, number, seen, filters, groups)
     found.append(layers.Flatten(name="flatten"))
     inputs = math.prod(_extent(n, v) for n in shape[:2]) * v["filters"][-1]
-    for number, units in ((6, 4096), (7, 4096), (8, classes)):
-        dense, *dropout = _dense(variant, initializer, number, inputs, units)
-        found += [*dropout, dense] if variant == "torchvision" else [dense, *dropout]
+    for number, units in ((6, v["units"]), (7, v["units"]), (8, classes)):
+        dense, *drop = _dense(variant, initializer, number, inputs, units, dropout)
+        found += [*drop, dense] if variant == "torchvision" else [dense, *drop]
         inputs = units
     return Sequential(found, name="alexnet", seed=seed)
 
@@ -98,9 +102,10 @@ def _towers(v, classes, shape, seed, initializer):
                   for tower, x in zip("ab", towers)]
     x = layers.Flatten(name="flatten")(layers.Concatenate(name=next(both))(towers))
     for number in (6, 7):
-        towers = [_through(_dense("towers", initializer, number, x.shape[1], 2048, tower), x) for tower in "ab"]
+        towers = [_through(_dense("towers", initializer, number, x.shape[1], v["units"] // 2, v["dropout"], tower), x)
+                  for tower in "ab"]
         x = layers.Concatenate(name=next(both))(towers)
-    return Model(inputs, _through(_dense("towers", initializer, 8, x.shape[1], classes), x), name="alexnet", seed=seed)
+    return Model(inputs, _through(_dense("towers", initializer, 8, x.shape[1], classes, 0), x), name="alexnet", seed=seed)
 
 
 def _through(chain, x):
@@ -124,12 +129,12 @@ def _stage(variant, initializer, number, inputs, filters, groups, tower=""):
     return found
 
 
-def _dense(variant, initializer, number, inputs, units, tower=""):
+def _dense(variant, initializer, number, inputs, units, dropout, tower=""):
     """A dense layer and, but for the last, its dropout."""
     last = number == 8
     dense = layers.Dense(units, activation="softmax" if last else "relu", name=f"fc{number}{tower}",
                          **_start(variant, initializer, f"fc{number}", inputs))
-    return [dense] if last else [dense, layers.Dropout(0.5, name=f"dropout{number}{tower}")]
+    return [dense] if last else [dense, layers.Dropout(dropout, name=f"dropout{number}{tower}")]
 
 
 def _start(variant, initializer, name, fan_in):

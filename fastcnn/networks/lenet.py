@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastcnn import arguments
 from fastcnn.initializers import FanInUniform
-from fastcnn.layers import RBF, AveragePooling2D, Conv2D, Dense, Flatten, Subsampling2D
+from fastcnn.layers import RBF, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, Subsampling2D
 from fastcnn.model.sequential import Sequential
-from fastcnn.networks import trained
+from fastcnn.networks import shared, trained
 
 C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 that it sees
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -15,7 +15,8 @@ C3_TABLE = (  # LeCun et al. 1998, table I: for each of C3's maps those of S2 th
 )  # fmt: skip
 
 
-def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, weights: str | None = None) -> Sequential:
+def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, weights: str | None = None,
+           width: float = 1.0, dropout: float = 0.0) -> Sequential:
     """LeNet-5: two convolutions 5×5, each followed by a halving, and dense layers of 120, 84 and `classes` units.
 
     - "tanh": the modern form, as in most Keras tutorials. Input 28 × 28, tanh, plain average pooling, softmax; all of C3's
@@ -34,13 +35,16 @@ def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, we
         variant: "tanh", "sigmoid", "relu" or "1998".
         seed: of the model; None: from `fastcnn.set_random_seed`'s source.
         weights: "mnist" of variant "tanh": what `fastcnn train lenet5` gave (docs/lenet5.md); None: initial values.
+        width: factor of all numbers of filters, and of the units of both inner dense layers; 1 for "1998".
+        dropout: the part of these units' values that training drops; 0, as for "1998": there are no such layers.
 
     Shape:
         (N, 28, 28, 1) → (N, classes); 61,706 parameters with 10 classes
         "1998": (N, 32, 32, 1) → (N, classes); 60,000 parameters that are trained and 840 that are not
 
     Raises:
-        TypeError, ValueError: another variant, no number of classes, weights of another network.
+        TypeError, ValueError: another variant, no number of classes, weights of another network; width or dropout with
+            "1998".
 
     Source:
         LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition".
@@ -53,19 +57,25 @@ def lenet5(classes: int = 10, variant: str = "tanh", seed: int | None = None, we
     """
     arguments.choice("variant", variant, ("tanh", "sigmoid", "relu", "1998"))
     classes = arguments.integer("classes", classes)
-    model = _published(classes, seed) if variant == "1998" else _modern(classes, variant, seed)
+    wide, dropout = shared.widened(width), arguments.part("dropout", dropout)
+    if variant == "1998" and (width != 1 or dropout):
+        raise ValueError("width must be 1 and dropout 0 in the network of 1998. Received: "
+                         f"{arguments.given(width=width, dropout=dropout)}")
+    model = _published(classes, seed) if variant == "1998" else _modern(classes, variant, seed, wide, dropout)
     return trained.filled(model, weights, {"mnist": "lenet5-mnist.safetensors"})
 
 
-def _modern(classes, variant, seed):
+def _modern(classes, variant, seed, wide, dropout):
     return Sequential([
-        Conv2D(6, 5, padding="same", activation=variant, input_shape=(28, 28, 1), name="c1"),
+        Conv2D(wide(6), 5, padding="same", activation=variant, input_shape=(28, 28, 1), name="c1"),
         AveragePooling2D(name="s2"),
-        Conv2D(16, 5, activation=variant, name="c3"),
+        Conv2D(wide(16), 5, activation=variant, name="c3"),
         AveragePooling2D(name="s4"),
         Flatten(name="flatten"),
-        Dense(120, activation=variant, name="c5"),
-        Dense(84, activation=variant, name="f6"),
+        Dense(wide(120), activation=variant, name="c5"),
+        *([Dropout(dropout, name="dropout5")] if dropout else []),
+        Dense(wide(84), activation=variant, name="f6"),
+        *([Dropout(dropout, name="dropout6")] if dropout else []),
         Dense(classes, activation="softmax", name="output"),
     ], name="lenet5", seed=seed)
 

@@ -23,7 +23,7 @@ _STEMS = {False: ((224, 224, 3), 64, 7, 2, 1000), True: ((32, 32, 3), 16, 3, 1, 
 
 def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: float = 1.0,
            input_shape: Sequence[int] | None = None, seed: int | None = None,
-           initializer: Identifier | None = None, weights: str | None = None) -> Model:
+           initializer: Identifier | None = None, weights: str | None = None, dropout: float = 0.0) -> Model:
     """ResNet: blocks of convolutions with batch normalization, whose sums with their inputs go on through ReLU.
 
     - 18, 34: a 7×7 convolution of 64 filters and 3×3 max pooling, both with strides 2; four stages of 64, 128, 256, 512
@@ -49,6 +49,7 @@ def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: f
         initializer: of all kernels, by name or as an object, with zero biases; None: the values above.
         weights: "cifar10" of depth 20 with `cifar`: what `fastcnn train cifar10` gave (docs/tutorials/resnet.md); None:
             initial values.
+        dropout: the part of the means' values that training drops; 0: there is no such layer.
 
     Shape:
         (N, 224, 224, 3) → (N, classes). With 1000 classes 11,689,512 trainable parameters and 1.81 G multiply-adds in
@@ -81,6 +82,7 @@ def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: f
             x = _block(x, f"layer{stage}.{number}", convolutions, strides, start)
         filters *= 2
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
+    x = layers.Dropout(dropout, name="dropout")(x) if arguments.part("dropout", dropout) else x
     uniform = shared.uniform_by(x.shape[1])
     x = layers.Dense(found if classes is None else classes, activation="softmax", name="fc",
                      **shared.start(initializer, uniform, uniform))(x)

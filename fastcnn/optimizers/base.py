@@ -60,7 +60,7 @@ class Optimizer(registry.Configurable):
 
     kind: str | None = None  # the op
     meant = {"lr": "learning_rate"}
-    kept = frozenset({"iterations", "schedule", "_rate"})
+    kept = frozenset({"_iterations", "schedule", "_rate"})
     states: tuple[str, ...] = ()  # names of the arrays kept of each parameter …
     initial: float = 0.0  # … and what they start from
     clipnorm: float | None
@@ -76,7 +76,7 @@ class Optimizer(registry.Configurable):
                 raise TypeError(f"{type(self).__name__} has no argument {name!r}. What it does is {instead}.")
         if unknown:
             calling.refuse(type(self), unknown)
-        self.iterations = 0  # steps taken so far
+        self.iterations = 0
         self.learning_rate = learning_rate
         self.weight_decay = arguments.number("weight_decay", 0 if weight_decay is None else weight_decay, 0)
         self.decoupled = arguments.flag("decoupled", decoupled)
@@ -87,6 +87,15 @@ class Optimizer(registry.Configurable):
         if len(given) > 1:
             raise ValueError("at most one of clipnorm, clipvalue and global_clipnorm can be given. "
                              f"Received: {arguments.given(**given)}")
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken so far."""
+        return self._iterations
+
+    @iterations.setter
+    def iterations(self, number: int) -> None:
+        self._iterations = arguments.integer("iterations", number, 0, 2**63 - 1)
 
     @property
     def learning_rate(self) -> float:
@@ -170,6 +179,20 @@ class Optimizer(registry.Configurable):
         return {"learning_rate": rate, **{name: getattr(self, name) for name in self.config}}
 
 
+def offered() -> dict[str, type[Optimizer]]:
+    """{name: class} of all optimizers of this package.
+
+    Example:
+        >>> offered()["SGD"](0.1).learning_rate
+        0.1
+    """
+    from fastcnn import optimizers
+
+    found = {name: getattr(optimizers, name) for name in optimizers.__all__}
+    return {name: cls for name, cls in found.items()
+            if isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer}
+
+
 def get(identifier: Identifier | Optimizer) -> Optimizer:
     """An optimizer from its name, class, configuration or itself.
 
@@ -181,11 +204,7 @@ def get(identifier: Identifier | Optimizer) -> Optimizer:
         >>> fastcnn.optimizers.get("sgd").learning_rate
         0.01
     """
-    from fastcnn import optimizers as o
-
-    offered = [getattr(o, name) for name in o.__all__]
-    known = [cls for cls in offered if isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer]
-    spellings = {spelling: cls for cls in known for spelling in (cls.__name__, cls.__name__.lower())}
+    spellings = {spelling: cls for name, cls in offered().items() for spelling in (name, name.lower())}
     meant = {"momentum": "SGD(momentum=0.9)", "nesterov": "SGD(momentum=0.9, nesterov=True)", "gradientdescent": "'sgd'",
              "levenbergmarquardt": "'sdlm'", "lbfgs": "'adam'", "nadam": "'adam'", "adamax": "'adam'"}
     optimizer, _ = registry.resolve("optimizer", Optimizer, spellings, identifier, meant=meant)

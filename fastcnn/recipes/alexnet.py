@@ -21,7 +21,8 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                   val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
                   checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
-                  callbacks: Callback | Sequence[Callback] | None = None, distribute: Any = None) -> TrainedOnImages:
+                  callbacks: Callback | Sequence[Callback] | None = None, width: float = 1.0,
+                  dropout: float = 0.5, distribute: Any = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;
@@ -60,6 +61,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
             epochs.
         verbose: as of `fit`: 0, 1, 2 or "auto".
         callbacks, distribute: for `fit`.
+        width, dropout: of the network, as of `fastcnn.networks.alexnet`.
 
     Returns:
         TrainedOnImages. One line says what was found in data, and why other files were left out. The model's metadata hold
@@ -80,7 +82,8 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
     settings = photographs.common_settings("alexnet", epochs, batch_size, learning_rate, mixup, seed)
     settings |= {"variant": variant, "schedule": arguments.choice("schedule", schedule, ("one_cycle", "plateau")),
                  "lighting": arguments.number("lighting", lighting, 0), "initializer": _named(initializer),
-                 "crop": None if crop is None else arguments.integer("crop", crop)}
+                 "crop": None if crop is None else arguments.integer("crop", crop),
+                 "width": arguments.number("width", width, 0), "dropout": arguments.part("dropout", dropout)}
     sources = {"data": data, "val": val, "validation_split": validation_split, "size": size, "cache": cache,
                "folder": folder, "classes": classes, "labels": labels, "val_labels": val_labels}
 
@@ -107,7 +110,8 @@ def _begun(training, settings, initializer):
 
     crop = settings["crop"] or (224 if settings["variant"] == "torchvision" else 227)
     shape = (photographs.fitted_crop(crop, min(training.shape[:2])), crop, training.shape[2])
-    model = alexnet(len(class_names(training)), settings["variant"], shape, settings["seed"], initializer)
+    model = alexnet(len(class_names(training)), settings["variant"], shape, settings["seed"], initializer,
+                    settings["width"], settings["dropout"])
     pixels, measured = photographs.normalizing(training)
     light = {"lighting": settings["lighting"], **measured.pca} if settings["lighting"] else {}
     return model, Augmentation(crop, **pixels, **light)

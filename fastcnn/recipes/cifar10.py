@@ -8,6 +8,7 @@ from typing import Any
 from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
+from fastcnn.recipes.sources import SPLIT_SEED
 from fastcnn.typing import Callback, Model, Path
 
 _PADDING = 4  # pixels beyond the edges, from which crops are taken: He et al., section 4.2
@@ -17,7 +18,8 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
                   batch_size: int = 128, learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0,
                   save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
-                  callbacks: Callback | Sequence[Callback] | None = None, distribute: Any = None) -> TrainedOnImages:
+                  callbacks: Callback | Sequence[Callback] | None = None, dropout: float = 0.0,
+                  validation_split: float | None = None, distribute: Any = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with momentum 0.9, coupled weight decay 5e-4
@@ -35,9 +37,12 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
         mixup: α of the Beta distribution by which pairs are mixed; 0: not at all.
         seed: of initial values, order and augmentation; the same seed gives the same model, bit for bit.
         save, checkpoint_steps, log, resume, verbose, callbacks, distribute: as of `train_alexnet`.
+        dropout: of the network, as of `fastcnn.networks.resnet`.
+        validation_split: validate on this part of each class of the training images, which is not trained on, and leave the
+            test images alone; None: on the test images.
 
     Returns:
-        TrainedOnImages; its validation images are CIFAR-10's test images.
+        TrainedOnImages; its validation images are CIFAR-10's test images, or that part.
 
     Raises:
         TypeError, ValueError, OSError: for such arguments or files; ImportError: images need Pillow, which is missing.
@@ -49,11 +54,14 @@ def train_cifar10(data: Path | None = None, depth: int = 20, width: float = 1.0,
 
     Source: He, Zhang, Ren, Sun 2015, section 4.2; Smith, Topin 2018 for one cycle.
     """
-    from fastcnn.datasets import ImageArray, cifar10
+    from fastcnn.datasets import ImageArray, cifar10, split
 
     settings = photographs.common_settings("cifar10", epochs, batch_size, learning_rate, mixup, seed)
-    settings.update(depth=arguments.integer("depth", depth), width=arguments.number("width", width, 0))
+    settings.update(depth=arguments.integer("depth", depth), width=arguments.number("width", width, 0),
+                    dropout=arguments.part("dropout", dropout), validation_split=validation_split)
     training, test = (ImageArray(x, y, cifar10.CLASS_NAMES) for x, y in cifar10.load_data(data))
+    if validation_split is not None:
+        training, test = split(training, validation_split, SPLIT_SEED)
     return photographs.train(settings, {"data": training, "val": test}, _begun,
                              photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks,
                              distribute=distribute)
@@ -64,5 +72,6 @@ def _begun(training, settings):
     from fastcnn.networks import resnet
 
     pixels, _ = photographs.normalizing(training)
-    return (resnet(settings["depth"], len(training.class_names), cifar=True, width=settings["width"], seed=settings["seed"]),
+    size = {name: settings[name] for name in ("width", "dropout", "seed")}
+    return (resnet(settings["depth"], len(training.class_names), cifar=True, **size),
             Augmentation(min(training.shape[:2]), padding=_PADDING, **pixels))

@@ -14,6 +14,7 @@ from fastcnn.typing import Array, ArrayLike, Config, Path, Preparation
 SIDE = 28  # pixels of an image
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
 _MEAN, _STDDEV = 0.1307, 0.3081  # of MNIST's training images, divided by 255
+_BENT = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
 class Digits(NamedTuple):
@@ -76,6 +77,19 @@ def prepare_digits(x: ArrayLike, variant: str = "tanh") -> Array:
     if x.ndim != 3:
         raise ValueError(f"x must have shape (samples, height, width). Received: {x.shape}")
     return digits_preparation(variant).augmentation(x[..., np.newaxis])
+
+
+def digits_distortion(variant):
+    """What moves, scales, squeezes and shears training images by chance, and prepares them as `prepare_digits` does.
+
+    Example:
+        >>> digits_distortion("tanh").out_shape((28, 28, 1)), digits_distortion("1998").out_shape((28, 28, 1))
+        ((28, 28, 1), (32, 32, 1))
+    """
+    from fastcnn.images import Distortion
+
+    prepared = digits_preparation(variant).augmentation
+    return Distortion(getattr(prepared, "size", None), mean=float(prepared.mean), std=float(prepared.std), **_BENT)
 
 
 def load_digits(data: Path | None = None, val: Path | None = None, transpose: bool = False,
@@ -227,20 +241,8 @@ def _arrays(data, val, transpose):
 
 def _images(data, val):
     """The same of a folder or archive of class folders."""
-    from fastcnn.recipes.sources import class_names, training_sources
+    from fastcnn.recipes.sources import class_names, decoded, training_sources
 
     found = training_sources(data, val, size=(SIDE, SIDE), channels=1, ground="black")
-    parts = [_decoded(source) for source in (found.training, found.validation)]
+    parts = [(x[..., 0], labels) for x, labels in map(decoded, (found.training, found.validation))]
     return *parts, class_names(found.training), found.notes, found.line
-
-
-def _decoded(source):
-    """(images, labels) of a source, those that can be read."""
-    x = np.empty((len(source), *source.shape), np.uint8)
-    good = source.read(np.arange(len(source)), x)
-    if not good.any():
-        raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
-    if not good.all():
-        broken = list(source.broken.values())
-        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
-    return x[good][..., 0], source.labels[good]

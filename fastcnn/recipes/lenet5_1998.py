@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from fastcnn import arguments
-from fastcnn.recipes.digits import load_digits, prepare_digits
+from fastcnn.recipes.digits import digits_distortion, load_digits, prepare_digits
 from fastcnn.recipes.lenet5 import Trained, begin
 from fastcnn.typing import Callback, Model, Path
 
 _MU = {"mu": 0.4, "first_mu": 1.68}  # the paper's 0.02 saturates the network (docs/lenet5.md)
-_DISTORTION = {"translation": 2.0, "scaling": 0.15, "squeezing": 0.15, "shearing": 0.2}
 
 
 def train_lenet5_1998(epochs: int = 20, batch_size: int = 1, learning_rate: float = 5e-4, seed: int = 0,
@@ -51,7 +50,7 @@ def train_lenet5_1998(epochs: int = 20, batch_size: int = 1, learning_rate: floa
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition".
     """
-    from fastcnn.images import ArrayBatches, Distortion
+    from fastcnn.images import ArrayBatches
     from fastcnn.losses import RBFMaximumAPosteriori, RBFMeanSquaredError
     from fastcnn.optimizers import SDLM
 
@@ -65,8 +64,7 @@ def train_lenet5_1998(epochs: int = 20, batch_size: int = 1, learning_rate: floa
     model.compile(optimizer, RBFMaximumAPosteriori() if loss == "map" else RBFMeanSquaredError(), metrics=["accuracy"])
     start = perf_counter()
     if distort:
-        distortion = Distortion(32, mean=20, std=200, **_DISTORTION)
-        batches = ArrayBatches(x_train, y_train, batch_size, distortion, seed=model.seed)
+        batches = ArrayBatches(x_train, y_train, batch_size, digits_distortion("1998"), seed=model.seed)
         history = model.fit(batches, epochs=epochs, verbose=verbose, callbacks=callbacks)
     else:
         history = model.fit(prepare_digits(x_train, "1998"), y_train, batch_size, epochs, verbose, callbacks)

@@ -191,7 +191,8 @@ def _resumed(resume, settings, images):
 
     model = load_model(resume) if isinstance(resume, (str, os.PathLike)) else resume
     recorded = _record(model)
-    before = {"recipe": "alexnet", **recorded["settings"]}
+    before = {"recipe": "alexnet", "width": 1.0, **recorded["settings"]}
+    before.setdefault("dropout", 0.5 if before["recipe"] == "alexnet" else 0.0)
     if _stalls(settings):
         before["epochs"] = settings["epochs"]  # the rate does not depend on how many there will be
     changed = [name for name, value in settings.items() if before.get(name) != value]

@@ -6,9 +6,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 
 FRACTION = 0.2  # of the training images, held out where there are no others
+_BLOCK = 500    # images read in one go
 SPLIT_SEED = 0  # not the training's: whatever its seed, the same images are held out
 
 Sources = namedtuple("Sources", "training validation notes line")
@@ -150,6 +151,34 @@ def class_names(source):
     """
     names = getattr(source, "class_names", None)
     return list(names) if names else [str(i) for i in range(int(source.labels.max()) + 1)]
+
+
+def decoded(source, say=lambda start: None):
+    """(images, labels) of a source in memory; what cannot be read is left out, and warned of.
+
+    Args:
+        say: called with the number of images that have been read, now and then.
+
+    Raises:
+        ValueError: none can be read.
+
+    Example:
+        >>> x, labels = decoded(fastcnn.datasets.ImageArray(np.zeros((2, 8, 8, 3), np.uint8), [0, 1]))
+        >>> x.shape, labels.tolist()
+        ((2, 8, 8, 3), [0, 1])
+    """
+    x, good = np.empty((len(source), *source.shape), np.uint8), np.zeros(len(source), bool)
+    for start in range(0, len(source), _BLOCK):
+        say(start)
+        rows = np.arange(start, min(start + _BLOCK, len(source)))
+        good[rows] = source.read(rows, x[start:start + _BLOCK])
+    if not good.any():
+        raise ValueError(f"images must be readable. Received: {len(source)}, none of them readable")
+    if not good.all():
+        broken = list(source.broken.values())
+        calling.warn(f"{len(broken)} of {len(source)} images cannot be decoded and are left out: {'; '.join(broken[:3])}")
+        x = x[good]
+    return x, source.labels[good]
 
 
 def digest(source):

@@ -83,7 +83,7 @@ def _of_layer(layer, xs, merges, training, rng):
     trained = [p for p in layer.parameters if p.trainable]
     with _in_float64(layer.parameters, rng):
         inputs = {f"x[{i}]": x for i, x in enumerate(xs)} if merges else {"x": xs[0]}
-        arrays = {**inputs, **{p.name: p.value for p in trained}}
+        arrays = {**inputs, **{p.name: p.array for p in trained}}
         gradients = {p.name: p.gradient for p in trained}
 
         def backward(dy):

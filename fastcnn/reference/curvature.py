@@ -43,11 +43,13 @@ def max_pool2d_curvature(h, x, **options):
     return max_pool2d_backward(h, x, **options)
 
 
-def avg_pool2d_curvature(h, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False):
+def avg_pool2d_curvature(h, x, pool_size, strides=None, padding="valid", ceil_mode=False, count_include_pad=False,
+                         dilation_rate=1):
     """1/n² of it to each of a window's n values."""
-    options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode}
-    counts = _counts(_prepare(x, pool_size, strides, padding, ceil_mode, "channels_last")[1], count_include_pad)
-    return avg_pool2d_backward(as_float64(h) / counts, x, pool_size, count_include_pad=count_include_pad, **options)
+    options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode, "dilation_rate": dilation_rate}
+    axes = _prepare(x, pool_size, strides, padding, ceil_mode, "channels_last", dilation_rate)[1]
+    h = as_float64(h) / _counts(axes, count_include_pad)
+    return avg_pool2d_backward(h, x, pool_size, count_include_pad=count_include_pad, **options)
 
 
 def activation_curvature(h, x, name, **options):

@@ -177,7 +177,7 @@ def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, data_format: str = "
     return in_format(dpixels.reshape(shape), data_format)
 
 
-def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate, is_max=False):
+def _prepare(x, pool_size, strides, padding, ceil_mode, data_format, dilation_rate=1, is_max=False):
     x = as_image(x, data_format)
     pool_size = pair(pool_size, "pool_size")
     strides = pool_size if strides is None else pair(strides, "strides")

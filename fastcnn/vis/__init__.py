@@ -11,9 +11,10 @@ from fastcnn.vis.gradients import gradients
 from fastcnn.vis.graph import graph
 from fastcnn.vis.history import history
 from fastcnn.vis.mistakes import mistakes
+from fastcnn.vis.profile import profile
 from fastcnn.vis.rbf_prototypes import rbf_prototypes
 from fastcnn.vis.saliency import saliency
 
-__all__ = ["activations", "confusion_matrix", "filters", "gradients", "graph", "history", "mistakes", "rbf_prototypes",
-           "saliency"]
+__all__ = ["activations", "confusion_matrix", "filters", "gradients", "graph", "history", "mistakes", "profile",
+           "rbf_prototypes", "saliency"]
 __dir__ = listing(__name__)

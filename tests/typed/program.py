@@ -164,7 +164,8 @@ print(f"{best:.3f} {loss:.3f} {accuracy:.0%} {right:.0%} {np.bincount(answers, m
 model.optimizer.learning_rate = 0.01
 model.get_layer("conv").trainable = False
 kernel = model.layers[0].kernel.value
-model.layers[-1].bias.value[...] = 0
+model.layers[-1].bias.value = np.zeros(10)
+body = Sequential(model.layers[:-1] + [Dense(5)])
 dense = Dense(3, input_shape=(4,))
 dense.build_for((4,))
 dense.kernel.value = np.ones((4, 3), np.float32)

@@ -59,7 +59,7 @@ def architecture(json_text):
     """{"class_name", "config"} as fastcnn has it, of such a text or of Keras' own."""
     from fastcnn.io.keras import reading
 
-    found = json.loads(json_text)
+    found = arguments.from_json("json_string", json_text)
     if "seed" in found["config"]:
         return found
     config = dict(reading.described(found, None, "module" not in json_text).config)

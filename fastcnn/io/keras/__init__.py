@@ -24,6 +24,11 @@ _LONG = 60_000  # bytes that an attribute can hold
 _NAMES = ("config.json", "metadata.json", "model.weights.h5")
 
 
+def needed():
+    """The package `h5py`, or an ImportError."""
+    return h5py(_WHAT)
+
+
 def read(path):
     """A model's `Description`.
 

@@ -3,7 +3,7 @@ own: explicit padding, pooling that rounds up, local response normalization."""
 
 from fastcnn import arguments
 from fastcnn.io.keras import fusing
-from fastcnn.registry import unique, unique_name
+from fastcnn.registry import Names, unique
 
 _INITIALIZERS = {
     "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform", "Ones",
@@ -62,15 +62,16 @@ class _Writer:
         self.notes, self.entries, self.arrays, self.step = description.notes, {}, {}, None
         own = [entry["config"]["name"] for entry in description.config["layers"]]
         self.names = dict(zip(own, unique([name.replace(".", "_") for name in own])))  # Keras on torch takes no dots
-        self.inner = {}  # (name here, suffix): name there
+        self.inner, self.free = {}, Names(self.names.values())  # (name here, suffix): name there
         self.starts = [own[description.config["calls"][value][0]] for value in description.inputs]
 
     def add(self, kind, taken, config, size, suffix="", history=()):
         """The value of a layer for the step, whose name has a suffix unless it is the step's own."""
         step, name = self.step, self.names[self.step.name]
         if suffix:
-            taken_names = {*self.names.values(), *self.inner.values()}
-            name = self.inner.setdefault((step.name, suffix), unique_name(name + suffix, taken_names))
+            if (step.name, suffix) not in self.inner:
+                self.inner[step.name, suffix] = self.free.new(name + suffix)
+            name = self.inner[step.name, suffix]
         if name not in self.entries:
             operation = kind == "Power"
             self.entries[name] = {

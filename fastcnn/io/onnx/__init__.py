@@ -4,6 +4,7 @@ import os
 
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.onnx import files
+from fastcnn.io.onnx.files import package as needed  # noqa: F401
 from fastcnn.io.onnx.network import Network
 from fastcnn.io.onnx.values import image, plain
 from fastcnn.io.onnx.writing import write as write

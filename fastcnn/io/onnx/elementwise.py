@@ -26,7 +26,7 @@ def only(name, attribute, accepted):
     return of
 
 
-def selu(node):
+def _selu(node):
     alpha, gamma = node.attr("alpha", _SELU[0]), node.attr("gamma", _SELU[1])
     if abs(alpha - _SELU[0]) + abs(gamma - _SELU[1]) < 1e-5:
         return node.layer("Activation", node.value(), activation="selu")
@@ -34,14 +34,14 @@ def selu(node):
     return node.layer("Rescaling", y, scale=gamma, offset=0.0)
 
 
-def hard_sigmoid(node):
+def _hard_sigmoid(node):
     x, slope, middle = node.value(), node.attr("alpha", 0.2), node.attr("beta", 0.5)
     if abs(middle - 0.5) > 1e-7:
         x, slope = node.layer("Rescaling", x, scale=slope, offset=middle - 0.5), 1.0
     return node.layer("Activation", x, activation={"name": "hard_sigmoid", "slope": slope})
 
 
-def clip(node):
+def _clip(node):
     given = [node.given(i, name) for i, name in ((1, "min"), (2, "max"))]
     bounds = [None if b is None else float(np.reshape(b, -1)[0]) for b in given]
     low, high = (None if b is None or abs(b) > _LARGE else b for b in bounds)
@@ -58,7 +58,7 @@ def bounded(node, x, low, high):
     return x
 
 
-def prelu(node):
+def _prelu(node):
     x, slope = node.value(), node.weights(1)
     if slope.ndim == 1 and slope.size > 1 and node.opset < 7:
         slope = slope.reshape(-1, *[1] * (x.rank - 2))
@@ -133,7 +133,7 @@ def parted(node):
     return values, [v for v in node.inputs if not isinstance(v, Value)]
 
 
-def add(node):
+def _add(node):
     if (window := _window(node)) is not None:
         return _step(node, window, "k", lambda w: w.alpha is not None and w.k is None)
     values, constants = parted(node)
@@ -143,7 +143,7 @@ def add(node):
     return y
 
 
-def multiply(node):
+def _multiply(node):
     if (window := _window(node)) is not None:
         return _step(node, window, "alpha", lambda w: w.mean and w.alpha is None)
     values, constants = parted(node)
@@ -157,14 +157,14 @@ def multiply(node):
     return y
 
 
-def subtract(node):
+def _subtract(node):
     x, y = node.inputs
     if isinstance(x, Value) and isinstance(y, Value):
         return merged(node, "Subtract", [node.value(0), node.value(1)])
     return rescaled(node, node.value(0), 1.0, -y) if isinstance(x, Value) else rescaled(node, node.value(1), -1.0, x)
 
 
-def divide(node):
+def _divide(node):
     x, y = node.inputs
     if isinstance(y, Value):
         if isinstance(x, Value) and y.window is not None:
@@ -173,11 +173,11 @@ def divide(node):
     return rescaled(node, node.value(0), 1 / np.asarray(y, np.float32))
 
 
-def negated(node):
+def _negated(node):
     return rescaled(node, node.value(), -1.0)
 
 
-def power(node):
+def _power(node):
     if (window := _window(node)) is None:
         raise Refused("is known as a step of a local response normalization alone")
     return _step(node, window, "beta", lambda w: w.k is not None and w.beta is None)
@@ -221,7 +221,7 @@ def extreme(kind):
     return of
 
 
-def mean(node):
+def _mean(node):
     values, constants = parted(node)
     if constants:
         raise Refused("takes constants")
@@ -232,8 +232,8 @@ TABLE = {
     "Relu": activation("relu"), "Sigmoid": activation("sigmoid"), "Tanh": activation("tanh"),
     "Softplus": activation("softplus"), "Softsign": activation("softsign"), "Exp": activation("exponential"),
     "HardSwish": activation("hard_silu"), "Elu": activation("elu", alpha=("alpha", 1.0)),
-    "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)),
-    "Selu": selu, "Gelu": only("gelu", "approximate", "none"), "Swish": only("silu", "alpha", 1.0),
-    "HardSigmoid": hard_sigmoid, "Clip": clip, "PRelu": prelu, "Add": add, "Sum": add, "Mul": multiply, "Sub": subtract,
-    "Div": divide, "Neg": negated, "Pow": power, "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Mean": mean,
+    "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)), "Selu": _selu,
+    "Gelu": only("gelu", "approximate", "none"), "Swish": only("silu", "alpha", 1.0), "HardSigmoid": _hard_sigmoid,
+    "Clip": _clip, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract, "Div": _divide,
+    "Neg": _negated, "Pow": _power, "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Mean": _mean,
 }

@@ -90,7 +90,7 @@ def _convolved(writer, step, x, kernel, name, weights="kernel", **more):
     return activated(writer, step, writer.node(name, taken, step.name if linear else f"{step.name}/linear", **more))
 
 
-def conv(writer, step, x):
+def _conv(writer, step, x):
     kernel = step.arrays["kernel"]
     if step.config["connection_table"] is not None:  # all connections, those that there are not with weights 0
         table = arguments.connections(arguments.connection_table(step.config["connection_table"]), x.size[2])
@@ -102,13 +102,13 @@ def conv(writer, step, x):
                       **_windows(step, kernel.shape[:2], x.size))
 
 
-def depthwise(writer, step, x):
+def _depthwise(writer, step, x):
     kernel = step.arrays["kernel"]
     return _convolved(writer, step, x, layouts.depthwise_to_oihw(kernel), "Conv", group=x.size[2],
                       **_windows(step, kernel.shape[:2], x.size))
 
 
-def separable(writer, step, x):
+def _separable(writer, step, x):
     kernel, point = step.arrays["depthwise_kernel"], step.arrays["pointwise_kernel"]
     name = f"{step.name}/depthwise"
     taken = [x.name, writer.constant(f"{name}_kernel", layouts.depthwise_to_oihw(kernel))]
@@ -116,7 +116,7 @@ def separable(writer, step, x):
     return _convolved(writer, step, x._replace(name=y), layouts.to_oihw(point), "Conv", "pointwise_kernel")
 
 
-def conv_transpose(writer, step, x):
+def _conv_transpose(writer, step, x):
     c, kernel = step.config, step.arrays["kernel"]
     dilation = arguments.pair("dilation_rate", c["dilation_rate"])
     size, edges = arguments.transposed(_tuple(c["padding"]), c["output_padding"], x.size[:2], kernel.shape[:2], c["strides"],
@@ -129,14 +129,14 @@ def conv_transpose(writer, step, x):
                       pads=[top, left, bottom, right], output_padding=more)
 
 
-def dense(writer, step, x):
+def _dense(writer, step, x):
     kernel = step.arrays["kernel"]
     if x.flattened is not None:
         kernel = layouts.rows_to_chw(kernel, *x.flattened)
     return _convolved(writer, step, x, kernel, "Gemm")
 
 
-def pool(op, **attributes):
+def _pool(op, **attributes):
     def write(writer, step, x):
         c = step.config
         more = {key: function(c) for key, function in attributes.items()}
@@ -148,7 +148,7 @@ def pool(op, **attributes):
     return write
 
 
-def global_pool(op):
+def _global_pool(op):
     def write(writer, step, x):
         if step.config["keepdims"]:
             return writer.node(op, [x.name], step.name)
@@ -156,13 +156,13 @@ def global_pool(op):
     return write
 
 
-def lrn(writer, step, x):
+def _lrn(writer, step, x):
     c = step.config
     alpha = c["alpha"] * (c["size"] if c["alpha_mode"] == "sum" else 1)
     return writer.node("LRN", [x.name], step.name, size=c["size"], alpha=alpha, beta=c["beta"], bias=c["k"])
 
 
-def batch_norm(writer, step, x):
+def _batch_norm(writer, step, x):
     c, channels = step.config, x.size[-1]
     defaults = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
     names = [writer.constant(f"{step.name}/{name}", step.arrays.get(name, defaults.get(name)))
@@ -180,13 +180,13 @@ def merged(op, pairs=False):
     return write
 
 
-def concatenate(writer, step, *values):
+def _concatenate(writer, step, *values):
     axis = step.config["axis"]
     axis = (2, 3, 1)[axis - 1] if len(step.size) == 3 else axis
     return writer.node("Concat", [value.name for value in values], step.name, axis=axis)
 
 
-def activation_of(spec):
+def _activation_of(spec):
     return lambda writer, step, x: x._replace(name=activated(writer, step, x.name, spec(step.config)), size=step.size)
 
 
@@ -194,7 +194,7 @@ def _leaky(config):
     return {"name": "leaky_relu", "negative_slope": config["negative_slope"]}
 
 
-def prelu(writer, step, x):
+def _prelu(writer, step, x):
     slope = step.arrays["alpha"]
     slope = np.transpose(slope, (2, 0, 1)) if slope.ndim == 3 else slope
     return writer.node("PRelu", [x.name, writer.constant(f"{step.name}/alpha", slope)], step.name)
@@ -215,11 +215,11 @@ def _affine(writer, step, x, *steps):
     return name
 
 
-def rescaling(writer, step, x):
+def _rescaling(writer, step, x):
     return _affine(writer, step, x, ("Mul", "scale", step.config["scale"]), ("Add", "offset", step.config["offset"]))
 
 
-def normalization(writer, step, x):
+def _normalization(writer, step, x):
     deviation = np.maximum(np.sqrt(np.asarray(step.config["variance"])), 1e-7)
     steps = [("Sub", "mean", step.config["mean"]), ("Div", "deviation", deviation)]
     if step.config["invert"]:
@@ -227,7 +227,7 @@ def normalization(writer, step, x):
     return _affine(writer, step, x, *steps)
 
 
-def flatten(writer, step, x):
+def _flatten(writer, step, x):
     if len(x.size) != 3:
         return writer.node("Flatten", [writer.plain(x, step.name)], step.name, axis=1)
     turned = x.size[2] > 1 and x.size[:2] != (1, 1)
@@ -235,18 +235,18 @@ def flatten(writer, step, x):
     return x._replace(name=name, size=step.size, flattened=x.size if turned else None)
 
 
-def reshape(writer, step, x):
+def _reshape(writer, step, x):
     shape = writer.constant(f"{step.name}/shape", [0, *step.size], np.int64)
     y = writer.node("Reshape", [writer.plain(x, step.name), shape], f"{step.name}/shaped")
     return writer.first(y, step.size, step.name)
 
 
-def permute(writer, step, x):
+def _permute(writer, step, x):
     y = writer.node("Transpose", [writer.plain(x, step.name)], f"{step.name}/turned", perm=[0, *step.config["dims"]])
     return writer.first(y, step.size, step.name)
 
 
-def edges(key, sign):
+def _edges(key, sign):
     def write(writer, step, x):
         (top, bottom), (left, right) = step.config[key]
         pads = [sign * n for n in (0, 0, top, left, 0, 0, bottom, right)]
@@ -254,7 +254,7 @@ def edges(key, sign):
     return write
 
 
-def upsampling(writer, step, x):
+def _upsampling(writer, step, x):
     scales = writer.constant(f"{step.name}/scales", [1, 1, *step.config["size"]])
     how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"} \
         if step.config["interpolation"] == "bilinear" else \
@@ -262,7 +262,7 @@ def upsampling(writer, step, x):
     return writer.node("Resize", [x.name, "", scales], step.name, **how)
 
 
-def dropout(writer, step, x):
+def _dropout(writer, step, x):
     return x._replace(name=writer.node("Dropout", [x.name, writer.constant(f"{step.name}/ratio", step.config["rate"])],
                                        step.name))
 
@@ -274,20 +274,20 @@ def left_out(writer, step, x):
 
 
 TABLE = {
-    "Conv2D": conv, "DepthwiseConv2D": depthwise, "SeparableConv2D": separable, "Conv2DTranspose": conv_transpose,
-    "Dense": dense, "MaxPooling2D": pool("MaxPool"), "LpPooling2D": pool("LpPool", p=lambda c: int(c["p"])),
-    "AveragePooling2D": pool("AveragePool", count_include_pad=lambda c: int(c["count_include_pad"])),
-    "GlobalAveragePooling2D": global_pool("GlobalAveragePool"), "GlobalMaxPooling2D": global_pool("GlobalMaxPool"),
-    "LocalResponseNormalization": lrn, "BatchNormalization": batch_norm, "Add": merged("Sum"),
+    "Conv2D": _conv, "DepthwiseConv2D": _depthwise, "SeparableConv2D": _separable, "Conv2DTranspose": _conv_transpose,
+    "Dense": _dense, "MaxPooling2D": _pool("MaxPool"), "LpPooling2D": _pool("LpPool", p=lambda c: int(c["p"])),
+    "AveragePooling2D": _pool("AveragePool", count_include_pad=lambda c: int(c["count_include_pad"])),
+    "GlobalAveragePooling2D": _global_pool("GlobalAveragePool"), "GlobalMaxPooling2D": _global_pool("GlobalMaxPool"),
+    "LocalResponseNormalization": _lrn, "BatchNormalization": _batch_norm, "Add": merged("Sum"),
     "Subtract": merged("Sub"), "Multiply": merged("Mul", pairs=True), "Average": merged("Mean"), "Maximum": merged("Max"),
-    "Minimum": merged("Min"), "Concatenate": concatenate, "Activation": activation_of(lambda c: c["activation"]),
-    "ReLU": activation_of(lambda c: "relu6" if c["max_value"] else _leaky(c) if c["negative_slope"] else "relu"),
-    "ReLU6": activation_of(lambda c: "relu6"), "LeakyReLU": activation_of(_leaky),
-    "Softmax": activation_of(lambda c: "softmax"),
-    "ELU": activation_of(lambda c: {"name": "elu", "alpha": c["alpha"]}), "PReLU": prelu, "Rescaling": rescaling,
-    "Normalization": normalization, "Flatten": flatten, "Reshape": reshape, "Permute": permute,
-    "ZeroPadding2D": edges("padding", 1), "Cropping2D": edges("cropping", -1), "UpSampling2D": upsampling,
-    "Dropout": dropout, "SpatialDropout2D": left_out, "GaussianNoise": left_out,
+    "Minimum": merged("Min"), "Concatenate": _concatenate, "Activation": _activation_of(lambda c: c["activation"]),
+    "ReLU": _activation_of(lambda c: "relu6" if c["max_value"] else _leaky(c) if c["negative_slope"] else "relu"),
+    "ReLU6": _activation_of(lambda c: "relu6"), "LeakyReLU": _activation_of(_leaky),
+    "Softmax": _activation_of(lambda c: "softmax"),
+    "ELU": _activation_of(lambda c: {"name": "elu", "alpha": c["alpha"]}), "PReLU": _prelu, "Rescaling": _rescaling,
+    "Normalization": _normalization, "Flatten": _flatten, "Reshape": _reshape, "Permute": _permute,
+    "ZeroPadding2D": _edges("padding", 1), "Cropping2D": _edges("cropping", -1), "UpSampling2D": _upsampling,
+    "Dropout": _dropout, "SpatialDropout2D": left_out, "GaussianNoise": left_out,
 }
 ROWS = {"Dense", "Dropout", "SpatialDropout2D", "GaussianNoise", "Activation", "ReLU", "ReLU6", "LeakyReLU", "ELU"}
 # whatever the order of a row's values

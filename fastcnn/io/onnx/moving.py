@@ -8,13 +8,13 @@ from fastcnn.io.onnx.placing import Refused
 from fastcnn.io.onnx.values import BATCH, dims_of, image, plain
 
 
-def cast(node):
+def _cast(node):
     if node.attr("to") != 1:
         raise Refused(f"to data type {node.attr('to')}: values are of float32")
     return node.inputs[0]
 
 
-def dropout(node):
+def _dropout(node):
     training = node.given(2, "training_mode")
     if training is not None and bool(np.reshape(training, -1)[0]):
         raise Refused("drops values when predicting")
@@ -22,14 +22,14 @@ def dropout(node):
     return node.layer("Dropout", node.value(), rate=rate) if 0 <= rate < 1 else node.value()
 
 
-def flatten(node):
+def _flatten(node):
     x = node.inputs[0]
     axis = node.attr("axis", 1)
     axis += x.rank if axis < 0 else 0
     return node.reshape(x, [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
 
 
-def reshape(node):
+def _reshape(node):
     x = node.inputs[0]
     keep = not node.attr("allowzero", 0)
     target = [x.shape[i] if n == 0 and keep else int(n) for i, n in enumerate(node.const(1))]
@@ -46,7 +46,7 @@ def _seen(shape):
     return tuple("batch" if n == BATCH else n for n in shape)
 
 
-def transpose(node):
+def _transpose(node):
     x = node.inputs[0]
     order = node.attr("perm", list(range(x.rank))[::-1])
     if sorted(order) != list(range(x.rank)):
@@ -54,7 +54,7 @@ def transpose(node):
     return x._replace(dims=tuple(x.dims[axis] for axis in order))
 
 
-def squeeze(node):
+def _squeeze(node):
     x, axes = node.inputs[0], node.axes()
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axes is None else [axis % x.rank for axis in axes]
     if any(x.shape[axis] > 1 for axis in axes):
@@ -62,14 +62,14 @@ def squeeze(node):
     return x._replace(dims=tuple(dim for axis, dim in enumerate(x.dims) if axis not in axes))
 
 
-def unsqueeze(node):
+def _unsqueeze(node):
     x, axes = node.inputs[0], node.axes()
     rank, left = x.rank + len(axes), list(x.dims)
     axes = {axis % rank for axis in axes}
     return x._replace(dims=tuple(() if axis in axes else left.pop(0) for axis in range(rank)))
 
 
-def pad(node):
+def _pad(node):
     x = node.inputs[0]
     pads = [int(n) for n in node.given(1, "pads")]
     axes = list(range(x.rank)) if len(node.inputs) < 4 or node.inputs[3] is None else [int(a) for a in node.const(3)]
@@ -113,7 +113,7 @@ def _neighbours(x, axis, both):
     return x._replace(size=size, window=x.window._replace(before=both[0], after=both[1]))
 
 
-def concat(node):
+def _concat(node):
     values = [node.value(i) for i in range(len(node.inputs))]
     axis = node.attr("axis", 1) % values[0].rank
     if axis == 0:
@@ -172,7 +172,8 @@ def reduce(kind):
     return of
 
 
-TABLE = {"Identity": lambda node: node.inputs[0], "Cast": cast, "Dropout": dropout, "Flatten": flatten, "Reshape": reshape,
-         "Transpose": transpose, "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Pad": pad, "Concat": concat,
-         "Resize": resize, "Upsample": resize, "ReduceMean": reduce("GlobalAveragePooling2D"),
-         "ReduceMax": reduce("GlobalMaxPooling2D")}
+TABLE = {
+    "Identity": lambda node: node.inputs[0], "Cast": _cast, "Dropout": _dropout, "Flatten": _flatten, "Reshape": _reshape,
+    "Transpose": _transpose, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Pad": _pad, "Concat": _concat, "Resize": resize,
+    "Upsample": resize, "ReduceMean": reduce("GlobalAveragePooling2D"), "ReduceMax": reduce("GlobalMaxPooling2D"),
+}

@@ -51,7 +51,7 @@ def _extents(x, kernel, options, ceil=False):
     return found
 
 
-def conv(node):
+def _conv(node):
     x, w, b = node.image(), node.weights(1, 4), node.weights(2)
     (filters, inputs, *kernel), groups, channels = w.shape, node.attr("group", 1), x.size[2]
     if groups < 1 or inputs * groups != channels or filters % groups:
@@ -66,7 +66,7 @@ def conv(node):
     return node.layer("Conv2D", x, size, image(x.rank), arrays, filters=filters, groups=groups, **config)
 
 
-def conv_transpose(node):
+def _conv_transpose(node):
     x, w, b = node.image(), node.weights(1, 4), node.weights(2)
     (inputs, filters, *kernel), groups = w.shape, node.attr("group", 1)
     if groups < 1 or inputs != x.size[2] or inputs % groups:
@@ -130,13 +130,13 @@ def global_pool(kind):
     return of
 
 
-def lrn(node):
+def _lrn(node):
     x = node.image()
     return node.layer("LocalResponseNormalization", x, size=node.attr("size"), alpha=node.attr("alpha", 1e-4),
                       beta=node.attr("beta", 0.75), k=node.attr("bias", 1.0), alpha_mode="mean", even="above")
 
 
-def batch_norm(node):
+def _batch_norm(node):
     x = node.value()
     gamma, beta, mean, variance = (node.weights(i) for i in (1, 2, 3, 4))
     fixed = node.attr("is_test", 0) if node.opset < 7 else not node.attr("training_mode", 0)
@@ -212,9 +212,10 @@ def constant(node):
 
 
 TABLE = {
-    "Conv": conv, "ConvTranspose": conv_transpose, "MaxPool": pool("MaxPooling2D"), "AveragePool": pool("AveragePooling2D"),
-    "LpPool": pool("LpPooling2D"), "GlobalAveragePool": global_pool("GlobalAveragePooling2D"),
-    "GlobalMaxPool": global_pool("GlobalMaxPooling2D"), "GlobalLpPool": global_pool("LpPooling2D"), "LRN": lrn,
-    "BatchNormalization": batch_norm, "Gemm": dense, "MatMul": dense, "Softmax": softmax("softmax"),
-    "LogSoftmax": softmax("log_softmax"), **elementwise.TABLE, **moving.TABLE,
+    "Conv": _conv, "ConvTranspose": _conv_transpose, "MaxPool": pool("MaxPooling2D"),
+    "AveragePool": pool("AveragePooling2D"), "LpPool": pool("LpPooling2D"),
+    "GlobalAveragePool": global_pool("GlobalAveragePooling2D"), "GlobalMaxPool": global_pool("GlobalMaxPooling2D"),
+    "GlobalLpPool": global_pool("LpPooling2D"), "LRN": _lrn, "BatchNormalization": _batch_norm, "Gemm": dense,
+    "MatMul": dense, "Softmax": softmax("softmax"), "LogSoftmax": softmax("log_softmax"), **elementwise.TABLE,
+    **moving.TABLE,
 }

@@ -44,6 +44,7 @@ class Value(NamedTuple):
 
     @property
     def rank(self):
+        """How many axes it has."""
         return len(self.dims)
 
     @property

@@ -1,10 +1,19 @@
 // A chart of lines on a canvas: axes, smoothing, a logarithmic scale, and the values below the pointer.
 
-import { four } from "./dom.js";
+import { four, make } from "./dom.js";
 
-export const COLOURS = ["#0b6fc2", "#d8620a", "#0a8f6a", "#b04f96", "#8a7000", "#4a4fc4"]; // far apart for all eyes
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3], [12, 4], [4, 6]];
 const LEFT = 44, BOTTOM = 20, TOP = 6, RIGHT = 8;
+
+/** The colour of a line: a variable of the style sheet, by day and by night, far apart for all eyes. */
+const nameOf = (colour) => `--line-${colour % DASHES.length}`;
+
+/** A mark in a line's colour, for legends. */
+export const markOf = (colour) => {
+  const mark = make("i", { "aria-hidden": "true" });
+  mark.style.background = `var(${nameOf(colour)})`;
+  return mark;
+};
 
 /** The mean of what came before, with more weight to what came last. */
 export function smoothed(points, weight) {
@@ -75,7 +84,7 @@ export class Chart {
     const toX = (x) => LEFT + ((x - range.x0) / (range.x1 - range.x0 || 1)) * (wide - LEFT - RIGHT);
     const toY = (y) => high - BOTTOM - ((form(y) - range.y0) / (range.y1 - range.y0)) * (high - BOTTOM - TOP);
     this.axes(pen, style, range, toX, toY, wide, high);
-    for (const line of this.lines) this.line(pen, line, toX, toY);
+    for (const line of this.lines) this.line(pen, style, line, toX, toY);
     if (this.pointer !== null) this.values(pen, style, toX, toY, wide, high);
   }
 
@@ -108,8 +117,8 @@ export class Chart {
     pen.globalAlpha = 1;
   }
 
-  line(pen, { points, colour, faint, dots }, toX, toY) {
-    pen.strokeStyle = pen.fillStyle = COLOURS[colour % COLOURS.length];
+  line(pen, style, { points, colour, faint, dots }, toX, toY) {
+    pen.strokeStyle = pen.fillStyle = style.getPropertyValue(nameOf(colour));
     pen.setLineDash(DASHES[colour % DASHES.length]);
     pen.lineWidth = faint ? 1 : 2;
     pen.globalAlpha = faint ? 0.6 : 1;
@@ -153,7 +162,7 @@ export class Chart {
     pen.globalAlpha = 1;
     pen.textAlign = "left";
     texts.forEach((text, i) => {
-      pen.fillStyle = i ? COLOURS[found[i - 1].line.colour % COLOURS.length] : style.color;
+      pen.fillStyle = i ? style.getPropertyValue(nameOf(found[i - 1].line.colour)) : style.color;
       pen.fillText(text, left + 7, TOP + 5 + 16 * i);
     });
   }

@@ -1,30 +1,34 @@
 // Optimizers side by side: copies of the network that learn from the same images.
 
 import { $, button, card, choices, four, headings, make, note, percent, thousands, write } from "./dom.js";
-import { Chart, COLOURS } from "./chart.js";
+import { Chart, markOf } from "./chart.js";
 import { get, on, post, trying } from "./talk.js";
+import { rateOf } from "./training.js";
 
 const BEGIN = [["SGD", 0.01, 0], ["SGD", 0.05, 0.9], ["Nesterov", 0.05, 0.9], ["Adagrad", 0.01, null], ["Adadelta", 1, null],
   ["Adam", 0.001, 0.9]];
-const RATES = { SGD: 0.05, Nesterov: 0.05, RMSprop: 0.001, Adagrad: 0.01, Adadelta: 1, Adam: 0.001, AdamW: 0.001,
-  SDLM: 0.0005 };
 const COLUMNS = ["", "optimizer", "learning rate", "momentum", "right, at last"];
 const CHARTS = ["loss over epochs", "right answers over epochs, of 500 test images"];
 let lab, rows = [], busy = false;
 const parts = {};
 
 function row(name, rate, momentum, place) {
-  const mark = make("i", { "aria-hidden": "true" });
-  mark.style.background = COLOURS[place];
-  const usual = () => { learning.value = RATES[kind.value]; };
-  const kind = choices(lab.network.optimizers, { "aria-label": "Optimizer", onchange: usual });
+  const usual = () => {
+    const { momentum: own } = lab.network.optimizers[kind.value];
+    learning.value = rateOf(lab, kind.value);
+    kept.value = own ?? "";
+    kept.disabled = own === null;
+  };
+  const kind = choices(Object.keys(lab.network.optimizers), { "aria-label": "Optimizer", onchange: usual });
   kind.value = name;
   const learning = make("input", { class: "value", inputmode: "decimal", "aria-label": "Learning rate" });
   const kept = make("input", { class: "value", inputmode: "decimal", "aria-label": "Momentum" });
+  usual();
   learning.value = rate;
-  kept.value = momentum ?? "";
+  if (momentum !== null) kept.value = momentum;
   const part = make("input", { type: "checkbox", checked: true, "aria-label": "Takes part" });
-  const result = make("td", {}), cells = [[part], [mark, kind], [learning], [kept]].map((inside) => make("td", {}, ...inside));
+  const result = make("td", {});
+  const cells = [[part], [markOf(place), kind], [learning], [kept]].map((inside) => make("td", {}, ...inside));
   const chosen = () => ({ optimizer: kind.value, learning_rate: Number(learning.value),
     ...(kept.value === "" ? {} : { momentum: Number(kept.value) }) });
   return { element: make("tr", {}, ...cells, result), result, part, chosen };
@@ -57,12 +61,12 @@ async function go() {
 async function poll() {
   if (busy || $("compare-panel").hidden) return;
   busy = true;
-  for (let running = true; running && !$("compare-panel").hidden;) {
+  for (let going = true; going && !$("compare-panel").hidden;) {
     const found = await get("compare").catch(() => null);
     if (!found) break;
     show(found);
-    running = found.running;
     await new Promise((wake) => setTimeout(wake, 400));
+    going = found.running || comparing();
   }
   busy = false;
 }

@@ -1,7 +1,7 @@
 // Loss and right answers over the epochs, of this run and earlier ones.
 
 import { $, four, make, percent, png } from "./dom.js";
-import { Chart, COLOURS, smoothed } from "./chart.js";
+import { Chart, markOf, smoothed } from "./chart.js";
 import { on, remember, remembered } from "./talk.js";
 
 const rows = { training: [], test: [] };
@@ -30,11 +30,7 @@ export function begin() {
       ...earlier.flatMap((run, k) => [line(run.label, run.test, i + 1, 2 + (k % 4), true)]),
       line("training", rows.training, i + 1, 0), line("test", rows.test, i + 1, 1)], i === 0 && $("log").checked));
     $("legend").replaceChildren(...[["training", 0], ["test", 1], ...earlier.map((run, k) => [run.label, 2 + (k % 4)])].map(
-      ([name, colour]) => {
-        const mark = make("i", { "aria-hidden": "true" });
-        mark.style.background = COLOURS[colour];
-        return make("li", {}, mark, name);
-      }));
+      ([name, colour]) => make("li", {}, markOf(colour), name)));
   }
 
   on("network", (network) => {

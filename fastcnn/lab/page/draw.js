@@ -2,11 +2,12 @@
 
 import { $, make, write } from "./dom.js";
 import { on, post, say, trying } from "./talk.js";
+import { paintPicture } from "./colours.js";
 import { bars } from "./layers.js";
 
 const SIDE = 280;
 let lab, pen, stroke = null, cursor = [SIDE / 2, SIDE / 2], stream = null;
-let sending = false, changed = false, drawn = false, photograph = false;
+let sending = false, changed = false, drawn = false, photograph = false, begun = false;
 
 const isGrey = () => lab.network?.shape[2] === 1;
 const isDigits = () => isGrey() && lab.network.classes.join("") === "0123456789";
@@ -159,6 +160,14 @@ async function openFile(file) {
   });
 }
 
+/** After a reload: what had been drawn, as the network has it. */
+function restore({ picture, bytes }) {
+  const small = make("canvas");
+  paintPicture(small, bytes, ...picture);
+  pen.drawImage(small, 0, 0, SIDE, SIDE);
+  drawn = true;
+}
+
 /** Drawing by keys: arrows move, Space puts the pen down or lifts it. */
 function key(event) {
   const step = { ArrowUp: [0, -14], ArrowDown: [0, 14], ArrowLeft: [-14, 0], ArrowRight: [14, 0] }[event.key];
@@ -193,7 +202,7 @@ export function begin(given) {
       stroke = next;
     }
   });
-  pad.addEventListener("pointerup", () => { stroke = null; });
+  for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { stroke = null; });
   pad.addEventListener("keydown", key);
   $("wipe").addEventListener("click", wipe);
   $("open").addEventListener("change", () => { if ($("open").files[0]) openFile($("open").files[0]); });
@@ -206,6 +215,8 @@ export function begin(given) {
   });
   on("network", () => { if (!drawn) wipe(); });
   on("frame", (frame) => {
+    if (!begun && frame.specimen.kind === "drawing") restore(frame);
+    begun = true;
     if (drawn && frame.specimen.kind === "drawing") bars($("says"), frame.specimen.likeliest, lab.network.classes);
   });
 }

@@ -41,11 +41,13 @@ async function refresh() {
   if ($("files-panel").hidden) return;
   const found = await trying(() => Promise.all([get("files"), get("code")]));
   if (!found) return;
-  const [{ names }, { code }] = found;
+  const [{ names, shipped }, { code }] = found;
   write(parts.code, code);
   parts.names = names;
-  const load = (name) => button("Load", () => trying(() => post("load", { name })), { class: "quiet" });
-  parts.list.replaceChildren(...names.map((name) => make("li", {}, name, load(name))));
+  const whence = () => make("span", { class: "note" }, " trained, comes with fastcnn");
+  const row = (more) => (name) => make("li", {}, make("span", {}, name, more.shipped && whence()),
+    button("Load", () => trying(() => post("load", { name, ...more })), { class: "quiet", "aria-label": `Load ${name}` }));
+  parts.list.replaceChildren(...names.map(row({})), ...shipped.map(row({ shipped: true })));
 }
 
 export function begin(lab) {

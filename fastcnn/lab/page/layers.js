@@ -37,7 +37,11 @@ function figure(row, kind) {
   const element = make("figure", { class: "maps", hidden: true }, title, make("div", {}, canvas));
   const mosaic = new Mosaic(canvas), open = (place) => emit("enlarge", { name: row.name, kind, place });
   canvas.addEventListener("click", (event) => { const place = mosaic.at(event); if (place) open(place); });
-  canvas.addEventListener("keydown", (event) => { if (event.key === "Enter") open([0, 0, 0]); });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    open([0, 0, 0]);
+  });
   return { element, mosaic, canvas, range };
 }
 

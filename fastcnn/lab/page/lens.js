@@ -71,18 +71,13 @@ async function explain() {
   if (waiting || !open) return;
   waiting = true;
   while (open) {
-    const mine = asked, { name, map, row, column } = open;
-    if (open.kind.startsWith("filter")) {
-      parts.sum.replaceChildren();
-      write(parts.where, `row ${row}, column ${column}`);
-    } else {
-      const place = open.flat ? [map] : [row, column, map];
-      try {
-        const found = await get("pixel", { layer: name, place });
-        if (open) showSum(found);
-      } catch (error) {
-        write(parts.where, error.message);
-      }
+    const mine = asked, { name, kind, map, row, column } = open;
+    const place = open.flat && kind === "activations" ? [map] : [row, column, map];
+    try {
+      const found = await get("pixel", { layer: name, kind, place });
+      if (open) showSum(found);
+    } catch (error) {
+      write(parts.where, error.message);
     }
     if (mine === asked) break;
   }
@@ -120,9 +115,19 @@ function terms({ terms: found, inputs }) {
 
 const ACTIVATED = { linear: "this is the value: ", softmax: "softmax compares it with all other units: " };
 
+const MEANT = { gradients: "how much the loss grows if this number of the map does",
+  filters: "what the number below the filter is multiplied by",
+  filter_gradients: "how much the loss grows if this number of the filter does" };
+
 function showSum(found) {
   const lines = [], step = (...text) => lines.push(make("p", { class: "line" }, ...text));
-  const [row, column] = found.place, where = open.flat ? `unit ${row + 1}` : `row ${row}, column ${column}`;
+  const [row, column, map] = found.place, unit = (map ?? row) + 1;
+  const where = open.flat && !open.kind.startsWith("filter") ? `unit ${unit}` : `row ${row}, column ${column}`;
+  if (MEANT[found.kind]) {
+    const text = [found.value].flat().map(four).join(", ");
+    write(parts.where, `${where} after ${found.step} steps: ${text}`);
+    return parts.sum.replaceChildren(make("p", { class: "line" }, make("b", {}, text)), note(MEANT[found.kind]));
+  }
   write(parts.where, `${where} after ${found.step} steps: ${four(found.value)}`);
   const value = () => make("b", {}, four(found.value));
   if (found.kind === "sum") {

@@ -4,8 +4,11 @@ import { $, button, card, choices, later, make, note, thousands, write } from ".
 import { on, post, say, trying } from "./talk.js";
 import { blocks, written } from "./blocks.js";
 
-let lab, last = "", entries = null;
+let lab, entries = null;
 const parts = {};
+const DRAFT = "definition"; // what is written and not yet in use outlives a reload
+const draft = () => sessionStorage.getItem(DRAFT);
+const keep = (text) => (text === null ? sessionStorage.removeItem(DRAFT) : sessionStorage.setItem(DRAFT, text));
 
 function build() {
   parts.presets = choices([], { "aria-label": "Networks to begin with" });
@@ -16,16 +19,26 @@ function build() {
   parts.blocks = make("div", { class: "blocks" });
   parts.apply = button("Use this network", apply, { class: "primary" });
   parts.facts = make("p", { class: "note" });
-  const take = button("Take it", () => trying(() => post("preset", { name: parts.presets.value })));
+  const take = button("Take it", () => {
+    keep(null);
+    trying(() => post("preset", { name: parts.presets.value }));
+  });
   $("network-panel").append(
     card("A network to begin with", make("div", { class: "row" }, parts.presets, take), parts.facts),
     card("As blocks", parts.blocks),
     card(make("label", { for: "definition" }, "As text"),
       note("A list of layers, or ConvNetJS' layer_defs. Weights of layers that stay the same are kept."),
       make("div", { class: "editor" }, parts.lines, parts.text), parts.says,
-      make("div", { class: "row" }, parts.apply, button("Undo", () => setText(lab.network.text)))));
+      make("div", { class: "row" }, parts.apply, button("Undo", () => {
+        keep(null);
+        setText(lab.network.text);
+      }))));
   const check = later(250, tryText);
-  parts.text.addEventListener("input", () => { number(); check(); });
+  parts.text.addEventListener("input", () => {
+    keep(parts.text.value);
+    number();
+    check();
+  });
   parts.text.addEventListener("scroll", () => { parts.lines.scrollTop = parts.text.scrollTop; });
 }
 
@@ -38,7 +51,7 @@ function number(wrong = null) {
 }
 
 function setText(text) {
-  parts.text.value = last = text;
+  if (parts.text.value !== text) parts.text.value = text;
   number();
   tryText();
 }
@@ -74,14 +87,14 @@ async function tryText() {
 /** A block was changed: its text is written anew. */
 function change(found) {
   entries = found;
-  parts.text.value = written(found);
-  number();
-  tryText();
+  keep(written(found));
+  setText(draft());
 }
 
 async function apply() {
   try {
     const { kept } = await post("apply", { text: parts.text.value });
+    keep(null);
     say(kept.length ? `In use. Layers that kept what they had learnt: ${kept.join(", ")}.` : "In use, with new weights.");
   } catch (error) {
     showWrong(error);
@@ -102,7 +115,6 @@ export function begin(given) {
       return write(parts.says, network.why_not);
     }
     parts.text.disabled = false;
-    if (parts.text.value === last || !parts.text.value) setText(network.text);
-    else last = network.text;
+    setText(draft() ?? network.text);
   });
 }

@@ -14,7 +14,11 @@ const NUMBERS = [ // name, label, what it means, smallest and largest place of t
   ["weight_decay", "weight decay", "Pulls weights to zero, so that they stay small.", -6, -1, 0.1, POWERS],
   ["dropout", "dropout", "Part of the values that are left out by chance while learning.", 0, 0.9, 0.05, PLAIN],
 ];
+const RATES = { SGD: 0.05, Nesterov: 0.05, Adagrad: 0.01, Adadelta: 1 }; // where others than the usual ones suit small networks
 let running = false;
+
+/** The learning rate that an optimizer begins with. */
+export const rateOf = (lab, name) => RATES[name] ?? lab.network.optimizers[name].learning_rate;
 
 export const startOrPause = () => trying(() => post("do", { action: running ? "pause" : "start" }));
 export const step = () => trying(() => post("do", { action: "step" }));
@@ -46,7 +50,8 @@ function slider([name, label, meaning, min, max, step_, scale]) {
 }
 
 export function begin(lab) {
-  const optimizer = choices([], { id: "set-optimizer", onchange: () => set("optimizer", optimizer.value) });
+  const optimizer = choices([], { id: "set-optimizer", onchange: () => trying(() => post("settings", {
+    optimizer: optimizer.value, learning_rate: rateOf(lab, optimizer.value) })) });
   const epochs = make("input", { type: "number", min: 1, id: "set-epochs", class: "value",
     onchange: () => set("epochs", Number(epochs.value)) });
   const sliders = Object.fromEntries(NUMBERS.map((number) => [number[0], slider(number)]));
@@ -61,13 +66,14 @@ export function begin(lab) {
   $("step").addEventListener("click", step);
   $("reset").addEventListener("click", () => trying(() => post("do", { action: "reset" })));
   $("stop").addEventListener("click", () => {
-    if (confirm("Close the lab? What was learnt and not saved is lost.")) trying(() => post("do", { action: "stop" }));
+    if (!confirm("Close the lab? What was learnt and not saved is lost.")) return;
+    post("do", { action: "stop" }).catch(() => {}); // the last frame says what has become of it
   });
 
   on("network", (network) => {
     write($("title"), network.title);
     write($("data"), `${network.data}, ${thousands(network.training)} images`);
-    optimizer.replaceChildren(...choices(network.optimizers).children);
+    optimizer.replaceChildren(...choices(Object.keys(network.optimizers)).children);
   });
   on("waiting", (frame) => frame.state === "loading" && write($("message"), `${frame.message || "one moment"} …`));
   on("frame", (frame) => {
@@ -78,6 +84,8 @@ export function begin(lab) {
     write($("right"), percent(frame.test.accuracy));
     $("right").title = `${thousands(frame.test.count)} of ${thousands(frame.test.of)} test images were asked`;
     write($("speed"), frame.speed ? thousands(frame.speed) : "–");
+    const size = frame.settings.batch_size, milliseconds = four((1000 * size) / frame.speed);
+    $("speed").title = frame.speed ? `forward and backward of ${size} images, and the step: ${milliseconds} ms` : "";
     write($("left"), frame.left ? duration(frame.left) : "–");
     if (!$("message").classList.contains("wrong")) write($("message"), frame.message);
     if (optimizer.value !== frame.settings.optimizer && document.activeElement !== optimizer) {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import arguments, calling
 from fastcnn.compat.keras.preprocessing.files import array_to_img, img_to_array, opened
 from fastcnn.datasets.listing import Listing
 from fastcnn.random import new_seed
@@ -105,6 +105,7 @@ class ImageIterator:
         raise NotImplementedError(f"{type(self).__name__} must define _delivered(x, index)")
 
 
+@calling.hinting
 class NumpyArrayIterator(ImageIterator):
     """Batches of arrays; see `ImageDataGenerator.flow`."""
 
@@ -134,6 +135,7 @@ class NumpyArrayIterator(ImageIterator):
         return (x, self.y[index], *([] if self.sample_weight is None else [self.sample_weight[index]]))
 
 
+@calling.hinting
 class DirectoryIterator(ImageIterator):
     """Batches of the images in a folder of a folder per class; see `ImageDataGenerator.flow_from_directory`.
 

@@ -1,9 +1,9 @@
-"""Text of the page, as people write JSON and JavaScript, taken apart without running it."""
+"""Definitions as people write them, in JSON or JavaScript, taken apart without running them."""
 
 import json
 import re
+from contextlib import contextmanager
 
-MOST = 50_000  # characters of a text
 _AROUND = re.compile(r"\b(?:var|let|const|layer_defs|push|net|layers|makeLayers|new|convnetjs|Net)\b|[\s\[\](),;=.]+")
 _STRING = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
 _PARTS = re.compile(rf"{_STRING}|//[^\n]*|[{{}}]")
@@ -23,6 +23,17 @@ class Wrong(ValueError):
         self.place, self.line = place, line
 
 
+@contextmanager
+def at(place, line):
+    """A block whose errors are those of a layer."""
+    try:
+        yield
+    except Wrong:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        raise Wrong(" ".join(str(error).split()) or type(error).__name__, place, line) from None
+
+
 def objects(text):
     """[(line, dictionary)] of what stands in braces in a text. Around it there may be JSON's and ConvNetJS' punctuation
     alone, and comments.
@@ -34,8 +45,6 @@ def objects(text):
         >>> objects("layer_defs.push({type:'pool', sx:2});  // halves")
         [(1, {'type': 'pool', 'sx': 2})]
     """
-    if not isinstance(text, str) or len(text) > MOST:
-        raise Wrong(f"a network must be a text of at most {MOST:,} characters")
     text = re.sub(rf"({_STRING})|//[^\n]*", lambda match: match[1] or "", text)
     found, depth, start, end = [], 0, 0, 0
     for match in _PARTS.finditer(text):

@@ -1,0 +1,164 @@
+"""Faults planted in the C kernels and ops, one at a time: the tests must find each.
+
+    python tests/planted.py [--isa plain4] [--only WORDS]
+
+Builds the library with each fault in turn (building.py), and runs the tests of its kind on one instruction set: by default
+plain C words of 4 lanes and tiles of 8 × 12, which have ends of vectors and tiles. A fault is found if a test fails or the
+process crashes. Ends with code 1 if one is not found, or if the sound library fails.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import building
+
+TILES, RANDOM, MEMORY = "test_tiles.py", "test_ops_random.py", "test_memory.py"
+CONV2D, MAX_POOL2D, AVG_POOL2D = (f"test_ops_exact.py::test_{op}" for op in ("conv2d", "max_pool2d", "avg_pool2d"))
+PANEL = "for (ptrdiff_t i = 0; i < inside; i++) copy_few(width, from + i * op->in_c, d + i * mr);"
+
+# (what is wrong, file, the right text, the wrong one, the test file that is to find it)
+FAULTS = [
+    ("a panel of six channels is copied with the tile of AVX2", "ops/conv2d_direct_weights.c", PANEL,
+     PANEL.replace("d + i * mr", "d + i * (width == 6 ? 6 : mr)"), TILES),
+    ("gradients of weights: the second block of rows replaces the first", "ops/conv2d_direct_weights.c",
+     "dw, image > from || oh > 0)", "dw, image > from)", CONV2D),
+    ("gradients of weights: a tile's last rows are read beyond the panel", "ops/conv2d_direct_weights.c",
+     "row = i + (t < count ? t : 0);", "row = i + t;", MEMORY),
+    ("a long sum's second part replaces the first", "ops/correlate.h", "&in, b, bias, r > 0)", "&in, b, bias, 0)", TILES),
+    ("columns beyond the last are written", "ops/correlate.h", "fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j)",
+     "fc_k->gemm(fc_min(height, count - i), nr", TILES),
+    ("a column tile of a transposed matrix is not filled with zeros", "ops/correlate.h",
+     "fc_max(0, fc_min(v, n - j)), k_count",
+     "fc_min(v, fc_max(1, n - j)), k_count", TILES),
+    ("forward: the second block of rows begins at the wrong row", "ops/conv2d_direct.c", "row * o->stride_h - o->pad_top",
+     "row - o->pad_top", CONV2D),
+    ("data: pixels beyond the end of a row are written", "ops/conv2d_direct_data.c",
+     "fc_min(k->w1, op->in_w - p * o->stride_w)", "k->w1", CONV2D),
+    ("Winograd: a row beyond the image is read", "ops/conv2d_tiles.c", "inside = h >= 0 && h < k->h",
+     "inside = h >= 0 && h <= k->h",
+     "test_winograd.py"),
+    ("Winograd: a long sum's second part replaces the first", "ops/conv2d_winograd.c", "u, NULL, d > 0)", "u, NULL, 0)",
+     "test_winograd.py"),
+    ("Winograd, weights: the last block of images replaces the others", "ops/conv2d_winograd_weights.c",
+     "image > from || row > 0)", "row > 0)", "test_winograd.py"),
+    ("a wide dense layer adds its bias with every block of inputs", "ops/dense.c", "io->b && k == 0 ? io->b + j + t : NULL",
+     "io->b ? io->b + j + t : NULL", TILES),
+    ("a wide dense layer's data gradient: its last block replaces the others", "ops/dense.c", "dy + t * depth, NULL, k > 0)",
+     "dy + t * depth, NULL, 0)", TILES),
+    ("stored weights: a tile is read from one panel, though it reaches into the next", "ops/dense.c",
+     "fc_min(end, fc_round_down(j, FC_PANEL) + FC_PANEL) - j", "end - j", "test_half_weights.py"),
+    ("padding in lanes is not cleared", "ops/lanes.c", "{ memset(y, 0, (size_t)(pixels * c * fc_k->v) * sizeof *y); }",
+     "{ (void)y, (void)pixels, (void)c; }", "test_lanes.py"),
+    ("scale: the pixels that fill no row are left out", "ops/scale.c", "if (r.rest) fc_k->scale_rows(",
+     "if (0) fc_k->scale_rows(",
+     "test_noise_and_scale.py"),
+    ("batch norm: the spread between chunks is left out", "ops/batch_norm.c",
+     "(double)partial[c + i] + apart * apart * (count - more) * more / count", "(double)partial[c + i]",
+     "test_batch_norm.py"),
+    ("partial gradients: a chunk replaces the sum", "ops/reduce.c", "fc_k->add(w_end - from, p + from, io->dw + from);",
+     "memcpy(io->dw + from, p + from, (size_t)(w_end - from) * sizeof *p);", "test_lanes.py"),
+    ("a gradient's norm is taken of the first block", "ops/optimizer.c", "i < o->norm_count; i++", "i < 1; i++",
+     "test_optimizers.py"),
+    ("average pooling counts padding where it should not", "ops/pool2d.c", "if (o->count_pad)\n        count",
+     "if (!o->count_pad)\n        count", AVG_POOL2D),
+    ("a gradient of max pooling is set where windows overlap", "ops/pool2d.c", "if (!fresh) memset(dx",
+     "if (fresh) memset(dx", MAX_POOL2D),
+    ("a mirrored image's pixels are turned round", "ops/augment.c", "case 3: reverse_by(n, 3, 4, from, to); break;",
+     "case 3: reverse_by(n, 1, 1, from, to); break;", "test_augment.py"),
+    ("gemm: the ends of rows are replaced, not added to", "kernels/gemm.h",
+     "v_store_tail(c, left, accumulate ? v_add(v_load_tail(c, left), acc[i][j]) : acc[i][j]);",
+     "v_store_tail(c, left, acc[i][j]);",
+     RANDOM),
+    ("gemm: a whole vector of the bias is read at its end", "kernels/gemm.h",
+     "left >= V ? v_load(bias + j * V) : v_load_tail(bias + j * V, left);", "v_load(bias + j * V);", MEMORY),
+    ("gemv: the last columns take the third weight for the fourth", "kernels/gemm.h",
+     "v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 3 * ldw + j, left), t));",
+     "v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 2 * ldw + j, left), t));", TILES),
+    ("e^x: a coefficient's third digit", "kernels/vmath.h", "4.16683910e-2f", "4.16783910e-2f", RANDOM),
+    ("softmax without its maximum", "kernels/softmax.h",
+     "vf e = v_exp(v_sub(load_or(x + i, c - i, v_set1(-HUGE_VALF)), m));",
+     "vf e = v_exp(v_sub(load_or(x + i, c - i, v_set1(-HUGE_VALF)), v_mul(v_zero(), m)));", RANDOM),
+    ("response normalization: the window begins a channel late", "kernels/lrn.h",
+     "const float *e = scratch + b.edge - o->below;", "const float *e = scratch + b.edge - o->below + 1;", RANDOM),
+    ("max pooling: of equals, the last gets the gradient", "kernels/pool.h",
+     "vm better = v_andnot(v_isnan(best), v_or(v_gt(v, best), v_isnan(v))); \\\n                best",
+     "vm better = v_andnot(v_isnan(best), v_or(v_or(v_gt(v, best), v_eq(v, best)), v_isnan(v))); \\\n                best",
+     MAX_POOL2D),
+    ("Adam: the second moment's root before its running mean", "kernels/optim.h",
+     "if (o->amsgrad) v = s[2] = v_max(s[2], s[1]);", "if (o->amsgrad) v = v_max(s[2], s[1]);", "test_optimizers.py"),
+    ("dropout: a row that begins within a block of random words", "kernels/random.h",
+     "word[skip + j] >= threshold", "word[j] >= threshold", RANDOM),
+    ("Winograd: a point of the tiles of eight", "kernels/winograd.h", "return k == 0 ? 1.0f : k == 1 ? 2.0f : 0.5f;",
+     "return k == 0 ? 1.0f : k == 1 ? 1.9f : 0.5f;", "test_winograd.py"),
+    ("int8: weights are divided by 128", "kernels/half.h", "v_set1(127.0f)", "v_set1(128.0f)", "test_half_weights.py"),
+    ("float16: ties go away from zero", "isa/vec_one.h", "(bits + 0xfffu + (bits >> 13 & 1u)", "(bits + 0x1000u",
+     "test_half_weights.py"),
+    ("out of lanes: one image more than there are", "kernels/lanes.h", "if (l >= images) break;", "if (l > images) break;",
+     "test_lanes.py"),
+    ("sums: the last run of rows is left out", "kernels/sums.h",
+     "for (; n > 0; n--, x += x_step, z += z_step) s[0] =", "for (; n > 1; n--, x += x_step, z += z_step) s[0] =",
+     "test_long_sums.py"),
+]
+
+
+def tests_of(place, isa, files):
+    """(code, first failure) of these test files on the instruction set."""
+    options = ["-x", "-q", "-rf", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-k", isa]
+    run = subprocess.run([sys.executable, "-m", "pytest", *options, *files], cwd=building.ROOT / "tests",
+                         env=building.environment(place, FASTCNN_ISA=isa), capture_output=True, text=True, timeout=900)
+    failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
+    return run.returncode, failed.group(1) if failed else (run.stdout + run.stderr)[-300:].strip()
+
+
+def planted(fault, isa, kept, folder):
+    """Was it found, by what."""
+    what, file, right, wrong, test = fault
+    csrc = building.copied(building.ROOT / "csrc", folder / "csrc")
+    text = (csrc / file).read_text(encoding="utf-8")
+    if text.count(right) != 1:
+        raise ValueError(f"{file} must hold what is planted once. Received: {text.count(right)} times {right!r}")
+    (csrc / file).write_text(text.replace(right, wrong), encoding="utf-8")
+    objects = building.library(csrc, kept, dict.fromkeys(("scalar", isa)))
+    code, by = tests_of(building.package(folder, kept, objects), isa, [test])
+    return code == 1 or code < 0, by if code >= 0 else f"crash by signal {-code}"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description="Faults planted in C, which the tests must find")
+    parser.add_argument("--isa", default="plain4")
+    parser.add_argument("--only", default="", help="faults whose name holds this")
+    options = parser.parse_args(argv)
+    faults = [fault for fault in FAULTS if options.only in fault[0]]
+    if not faults:
+        parser.error(f"--only must be part of a fault's name. Received: {options.only!r}")
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "objects"
+        kept.mkdir()
+        objects = building.library(building.ROOT / "csrc", kept, dict.fromkeys(("scalar", options.isa)))
+        sound = building.package(Path(folder) / "sound", kept, objects)
+        code, by = tests_of(sound, options.isa, sorted({fault[-1] for fault in faults}))
+        print(f"sound: {'all tests pass' if code == 0 else by}", flush=True)
+        if code:
+            return 1
+
+        def one(number):
+            began = time.monotonic()
+            found, by = planted(faults[number], options.isa, kept, Path(folder) / str(number))
+            print(f"{'found' if found else 'NOT FOUND'}: {faults[number][0]} ({faults[number][1]}): {by} "
+                  f"({time.monotonic() - began:.0f} s)", flush=True)
+            return found
+
+        with ThreadPoolExecutor(building.CORES) as pool:
+            found = list(pool.map(one, range(len(faults))))
+    print(f"{options.isa}: {sum(found)} of {len(found)} planted faults found")
+    return 0 if all(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
