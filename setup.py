@@ -62,6 +62,8 @@ class BuildExt(build_ext):
         self.openmp = os.environ.get("FASTCNN_OPENMP", "1") != "0" and self.try_openmp()
         levels = [isa for isa in ISA_FLAGS if isa not in TARGETS or self.tries(f"#ifndef {TARGETS[isa]}\n#error\n#endif\n")]
         extra = [name for name in os.environ.get("FASTCNN_TEST_ISA", "").split(",") if name]
+        kind = ["openmp" if self.openmp else "no-openmp", *extra, *(["abi3"] if ABI3 else [])]
+        self.objects = os.path.join(self.build_temp, "-".join(kind))  # other macros, other objects
         threads = "OpenMP" if self.openmp else "POSIX threads"
         self.say(f"{CORES} at a time; instruction sets: {', '.join(levels + extra)}; {threads}")
         with ThreadPoolExecutor(CORES) as pool:  # what takes longest begins first
@@ -120,12 +122,11 @@ class BuildExt(build_ext):
 
     def compile(self, path, flags, headers, macros, folders):
         """The object of one file, made anew if it is older than what it is made of."""
-        folder = os.path.join(self.build_temp, "openmp" if self.openmp else "no-openmp")
-        (made,) = self.compiler.object_filenames([path], output_dir=folder)
+        (made,) = self.compiler.object_filenames([path], output_dir=self.objects)
         sources = [path, "setup.py", *(header for pattern in headers for header in glob(pattern))]
         if self.force or not os.path.exists(made) or os.path.getmtime(made) <= max(map(os.path.getmtime, sources)):
             self.say(path)
-            self.compiler.compile([path], output_dir=folder, macros=macros, include_dirs=folders, extra_postargs=flags)
+            self.compiler.compile([path], output_dir=self.objects, macros=macros, include_dirs=folders, extra_postargs=flags)
         return made
 
 

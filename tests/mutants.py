@@ -24,6 +24,7 @@ import signal
 import struct
 import sys
 import tempfile
+import warnings
 import zlib
 from pathlib import Path
 
@@ -175,7 +176,7 @@ def _damaged(rng, data, sound):
             data[at:at] = data[at:at + length]
         elif kind == 6:
             other = sound[int(rng.integers(len(sound)))]
-            start = int(rng.integers(len(other)))
+            start = int(rng.integers(max(1, len(other))))
             data[at:at + length] = other[start:start + length]
         elif kind == 7:
             data[at:at] = _WORDS[int(rng.integers(len(_WORDS)))]
@@ -228,6 +229,7 @@ def child(path, read):
     if not pid:
         code = UNCLEAN
         faulthandler.disable()  # a crash is counted, not told
+        warnings.simplefilter("ignore")
         try:
             with open("/proc/self/statm") as file:
                 used = int(file.read().split()[0]) * resource.getpagesize()

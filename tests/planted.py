@@ -142,22 +142,21 @@ def main(argv=None):
         kept.mkdir()
         objects = building.library(building.ROOT / "csrc", kept, dict.fromkeys(("scalar", options.isa)))
         sound = building.package(Path(folder) / "sound", kept, objects)
-        code, by = tests_of(sound, options.isa, sorted({fault[-1] for fault in faults}))
-        print(f"sound: {'all tests pass' if code == 0 else by}", flush=True)
-        if code:
-            return 1
 
-        def one(number):
-            began = time.monotonic()
-            found, by = planted(faults[number], options.isa, kept, Path(folder) / str(number))
-            print(f"{'found' if found else 'NOT FOUND'}: {faults[number][0]} ({faults[number][1]}): {by} "
-                  f"({time.monotonic() - began:.0f} s)", flush=True)
+        def one(fault):
+            began, place = time.monotonic(), Path(tempfile.mkdtemp(dir=folder))
+            found, by = planted(fault, options.isa, kept, place)
+            seconds = time.monotonic() - began
+            print(f"{'found' if found else 'NOT FOUND'}: {fault[0]} ({fault[1]}): {by} ({seconds:.0f} s)", flush=True)
             return found
 
         with ThreadPoolExecutor(building.CORES) as pool:
-            found = list(pool.map(one, range(len(faults))))
-    print(f"{options.isa}: {sum(found)} of {len(found)} planted faults found")
-    return 0 if all(found) else 1
+            passes = pool.submit(tests_of, sound, options.isa, sorted({fault[-1] for fault in faults}))
+            found = list(pool.map(one, faults))
+            code, by = passes.result()
+    print(f"{options.isa}: {sum(found)} of {len(found)} planted faults found; without them "
+          f"{'all these tests pass' if code == 0 else by}")
+    return 0 if all(found) and code == 0 else 1
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ ALLOWED_INCLUDES = [
     (r"csrc/fastcnn\.h", r"(?!)"),
     (r"csrc/ops/\w+\.[ch]", r"\w+\.h|\.\./kernels\.h"),
     (r"csrc/kernels/\w+\.h", r"\w+\.h|\.\./kernels\.h"),
-    (r"csrc/isa/vec_\w+\.h", r"vec_one\.h"),
+    (r"csrc/isa/vec_\w+\.h", r"vec_(?:one|simde)\.h"),
     (r"csrc/isa/\w+\.c", r"vec_\w+\.h|\.\./kernels/all\.h"),
 ]
 

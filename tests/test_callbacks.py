@@ -175,7 +175,7 @@ def test_hooks_of_test_and_predict():
 
 
 def test_callback_list():
-    model, history = object(), C.History()
+    model, history = FakeModel(), C.History()
     watchers = C.CallbackList([history], add_history=True, add_progbar=True, model=model, epochs=3, verbose=0)
     assert [type(c) for c in watchers.callbacks] == [C.History, C.Progress] and watchers.history is history
     assert all(c.model is model and c.params == {"epochs": 3, "verbose": 0} for c in watchers.callbacks)
@@ -282,8 +282,8 @@ def test_missing_monitor_warns():
     ("val_binary_crossentropy", "min"),
 ])
 def test_auto_mode_by_name(monitor, direction):
-    callback = C.EarlyStopping(monitor)
-    callback.set_model(FakeModel())
+    callback, model = C.EarlyStopping(monitor), FakeModel()
+    callback.set_model(model)
     assert callback.improves(2.0, 1.0) == (direction == "max")
     assert callback.improves(1.0, 2.0) == (direction == "min")
 

@@ -122,7 +122,7 @@ def test_what_is_unknown_is_refused(main, tmp_path, first):
     (["--mean", "33.3"], lambda x: x - 33.3),
     (["--scale", "1/255", "--mean", "0.1307", "--std", "0.3081"], lambda x: (x / 255 - 0.1307) / 0.3081),
     (["--scale", "0.00784313725", "--mean", "1"], lambda x: x / 127.5 - 1),
-], ids=str)
+], ids=lambda value: "" if callable(value) else " ".join(value))
 def test_preparation_can_be_asked_for(main, digits, tmp_path, options, prepare):
     (x, y), (x_test, y_test) = digits
     model = fastcnn.Sequential([layers.Flatten(input_shape=(28, 28)), layers.Dense(10, "softmax")], seed=1)

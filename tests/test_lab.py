@@ -260,7 +260,8 @@ def test_numbers_of_other_maps(opened):
     client.wait(lambda text: True)
     images, kernel = lab.trainer.images, lab.model.get_layer("c3").kernel.value
     x, y = images.prepare(images.x_test[:1]), images.y_test[:1]
-    _, gradients = lab.model.gradients(x, y, wrt=["c3", "f6", "weights"], training=False)
+    names = [layer.name for layer in lab.model.layers if layer.name != "flatten"]
+    _, gradients = lab.model.gradients(x, y, wrt=["weights", *names], training=False)
     for layer, kind, place, value in [
             ("c3", "gradients", [2, 3, 4], gradients["c3"][0, 2, 3, 4]),
             ("f6", "gradients", [0, 0, 5], gradients["f6"][0, 5]),

@@ -247,7 +247,7 @@ def test_the_network_is_edited(page, lab):
 def test_optimizers_are_compared(page, lab):
     page.tab("compare")
     page.click("#compare-panel .primary")
-    page.until(lambda: lab.trainer.comparison and lab.trainer.comparison.seen > 200, "comparing")
+    page.until(lambda: lab.trainer.comparison and lab.trainer.comparison.seen > 5000, "comparing")
     page.until(lambda: page.text("#compare-panel tbody td:last-child"), "results")
     page.picture("lab-compare")
     page.click("#compare-panel .primary")

@@ -3,8 +3,9 @@
 import os
 import warnings
 
+from fastcnn.cli import evaluate, train
 from fastcnn.cli import options as common
-from fastcnn.cli import train
+from fastcnn.cli.parsing import Parser
 
 _FILES = "save", "overwrite", "resume", "checkpoint-steps", "best", "log", "loss"  # what single trainings have
 
@@ -56,10 +57,11 @@ def run(options):
     _plot(study, plot)
     print(f"Best model saved to {save}")
     if network == "lenet5":
-        from fastcnn.cli import main
-
         test = {name: given[name] for name in ("data", "transpose") if name in given}
-        return main(["evaluate", save, *_words({**test, **({"data": given["val"]} if "val" in given else {})})])
+        words = _words({**test, **({"data": given["val"]} if "val" in given else {})})
+        parser = Parser()
+        evaluate.add(parser.add_subparsers())
+        return evaluate.run(parser.parse_args(["evaluate", save, *words]))
     return 0
 
 

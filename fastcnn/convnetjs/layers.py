@@ -146,6 +146,8 @@ class NetLayer:
         if (vol.sx, vol.sy, vol.depth) != (sx, sy, depth):
             raise ValueError(f"volumes of {where} must be of size {sx}x{sy}x{depth}. "
                              f"Received: {vol.sx}x{vol.sy}x{vol.depth}")
+        if np.abs(vol.w).max() > np.finfo(np.float32).max:
+            raise ValueError(f"numbers of {where} must be finite in float32. Received: {np.abs(vol.w).max():g}")
         return vol.w
 
     def __repr__(self):

@@ -15,8 +15,6 @@ class HalfKernel:
     It may be what is left of the parameter, which it does not keep, nor its layer. Pickles hold what is stored as float32,
     which gives the same bits: their order depends on the processor."""
 
-    layer, parameter = property(lambda self: self._layer()), property(lambda self: self._parameter())
-
     def __init__(self, layer, parameter, op, dtype):
         self._layer, self._parameter, self.dtype = weakref.ref(layer), weakref.ref(parameter), dtype
         self.name = f"{layer.name}/{parameter.name}"
@@ -25,6 +23,16 @@ class HalfKernel:
             self.array = np.empty(parameter.shape, np.float32)
         else:
             self.half, self.scales = arrays(parameter.shape, dtype)
+
+    @property
+    def layer(self):
+        """Whose kernel it is, while that lives."""
+        return self._layer()
+
+    @property
+    def parameter(self):
+        """The kernel, while it lives."""
+        return self._parameter()
 
     def __getstate__(self):
         return {**vars(self), "half": None, "scales": None, "_penalty": None, "array": self.restored(),

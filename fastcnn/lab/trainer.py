@@ -40,6 +40,8 @@ class Trainer(Callback):
         failure: the exception that has ended it.
     """
 
+    model = None  # it is kept here, not only known, as to other callbacks
+
     def __init__(self, begin):
         self.changed, self.inbox, self.readers = threading.Condition(), deque(), 0
         self.begin, self.doing, self.message, self.failure = begin, "loading", "", None

@@ -33,7 +33,7 @@ def profile(profile: Profile | Mapping[str, Any], limit: int = 40, ax: Axes | No
 
     Example:
         >>> found = fastcnn.networks.lenet5().profile(np.zeros((1, 28, 28)), seconds=0)
-        >>> vis.profile(found).axes[0].get_xlabel()
+        >>> fastcnn.vis.profile(found).axes[0].get_xlabel()
         'milliseconds of processor time'
     """
     found = profile if isinstance(profile, Mapping) else vars(profile) if hasattr(profile, "steps") else {}

@@ -25,6 +25,7 @@ __all__ = ["DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIte
 _SMALL = 1e-6  # added to standard deviations
 
 
+@calling.hinting
 class ImageDataGenerator:
     """Augments and normalizes images: `flow` for arrays, `flow_from_directory` for folders. Warns, as today one writes
     `fastcnn.images.ImageBatches(source, augmentation=Augmentation(…))`.

@@ -19,6 +19,7 @@ CLASS_MODES = ("categorical", "binary", "sparse", "input")
 SUBSETS = ("training", "validation")
 
 
+@calling.hinting
 class ImageIterator:
     """Batches of images, prepared by an `ImageDataGenerator`, without end; for `fit`, `evaluate`, `predict` and loops.
 
