@@ -227,7 +227,10 @@ def interrupted(*arguments, by=signal.SIGINT):
     first = process.stdout.readline()
     time.sleep(0.2)
     process.send_signal(by)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return process.returncode, first + out, err
 
 
