@@ -103,11 +103,12 @@ class BaseModel(Layer):
         if len(formats) > 1:
             raise ValueError("all inputs of a model must have one data_format. Received: channels_first and channels_last")
         name_layers(graph.layers)
-        self.graph, self.built = graph, True
-        self.first = bool(formats and formats.pop())
         sizes = [symbol.size for symbol in graph.inputs]
-        self.merges = len(sizes) > 1
-        self.input_size, self.output_size = sizes if self.merges else sizes[0], graph.outputs[0].size
+        with attributes.being_made(self):
+            self.graph, self.built = graph, True
+            self.first = bool(formats and formats.pop())
+            self.merges = len(sizes) > 1
+            self.input_size, self.output_size = sizes if self.merges else sizes[0], graph.outputs[0].size
         number = 0
         for layer in self._leaves():
             number = layer.seed_parameters(self.seed, number)
