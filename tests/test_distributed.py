@@ -21,7 +21,7 @@ from fastcnn.images import Augmentation, ImageBatches
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "ranks_program.py")
 MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
-GENTLE = 0.002
+GENTLE = 5e-5
 DEATHS = int(os.environ.get("FASTCNN_DEATHS", "2"))  # moments at which a process is killed; 20 for the record
 
 
@@ -67,7 +67,7 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
 
 @lru_cache
 def gently(name):
-    """What one process makes of a network at a learning rate at which training does not magnify rounding."""
+    """What one process makes of a network at a learning rate at which what ReLU makes of rounding, an on or off, moves little."""
     return ranks.trained(name, rate=GENTLE)[0]
 
 
