@@ -67,7 +67,7 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
 
 @lru_cache
 def gently(name):
-    """What one process makes of a network at a learning rate at which what ReLU makes of rounding, an on or off, moves little."""
+    """What one process makes of a network at a learning rate at which rounding that ReLU magnifies moves little."""
     return ranks.trained(name, rate=GENTLE)[0]
 
 

@@ -4,6 +4,8 @@ import json
 import re
 from contextlib import contextmanager
 
+from fastcnn import arguments
+
 _AROUND = re.compile(r"\b(?:var|let|const|layer_defs|push|net|layers|makeLayers|new|convnetjs|Net)\b|[\s\[\](),;=.]+")
 _STRING = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
 _PARTS = re.compile(rf"{_STRING}|//[^\n]*|[{{}}]")
@@ -76,7 +78,8 @@ def _check_between(text, start, end):
     rest = _AROUND.sub(lambda match: " " * len(match[0]), text[start:end])
     if rest.strip():
         at = start + len(rest) - len(rest.lstrip())
-        raise Wrong(f"only layers in braces belong here. Received: {' '.join(rest.split())[:60]!r}", line=_line(text, at))
+        raise Wrong(f"only layers in braces belong here. Received: "
+                    f"{arguments.shown(' '.join(rest.split())[:60])}", line=_line(text, at))
 
 
 def _read(text, place, line):

@@ -27,7 +27,7 @@ def arithmetic(model, x, name, place):
     Example:
         >>> model = fastcnn.networks.lenet5(seed=0)
         >>> found = arithmetic(model, np.ones((1, 28, 28, 1)), "c1", (3, 4, 5))
-        >>> found["kind"], len(found["windows"][0]["x"]), abs(np.tanh(found["before"]) - found["value"]) < 1e-5
+        >>> found["kind"], len(found["windows"][0]["x"]), bool(abs(np.tanh(found["before"]) - found["value"]) < 1e-5)
         ('sum', 5, True)
     """
     layer, place = model.get_layer(name), tuple(place)

@@ -129,7 +129,7 @@ def load(data, model=None, say=print):
         OSError, TypeError, ValueError: nothing of that kind.
 
     Example:
-        >>> load("mnist").shape
+        >>> load("mnist", say=bool).shape
         (28, 28, 1)
     """
     if isinstance(data, Images):

@@ -56,7 +56,8 @@ def filters(layer, values=None):
         values: an array of the kernel's shape, as its gradient; None: the kernel.
 
     Example:
-        >>> filters(fastcnn.networks.lenet5().layers[0]).shape
+        >>> model = fastcnn.networks.lenet5()
+        >>> filters(model.layers[0]).shape
         (6, 5, 5)
     """
     kernel = next((p for p in layer.parameters if p.name in ("kernel", "depthwise_kernel", "prototypes")), None)

@@ -41,7 +41,7 @@ class Lab:
         named = isinstance(model, (str, os.PathLike))
         if named and model not in PRESETS and not os.path.exists(model):
             raise ValueError(f"model must be a model, a file that is there, or one of {', '.join(PRESETS)}. "
-                             f"Received: {model!r}")
+                             f"Received: {arguments.shown(model)}")
         self._model, self.folder = model if named or model is None else checked(model), os.path.abspath(folder)
         self._data = Images(*data) if isinstance(data, (tuple, list)) else data
         self.trainer = Trainer(lambda: self.bench.begin(self._model, self._data))

@@ -85,4 +85,4 @@ def change(model, name, value):
             layer.rate = arguments.part(name, value)
     elif name != "optimizer":
         raise ValueError(f"{name_of(optimizer)} must be set by optimizer, learning_rate, weight_decay, dropout, batch_size, "
-                         f"epochs{', momentum' if kept is not None else ''}. Received: {name!r}")
+                         f"epochs{', momentum' if kept is not None else ''}. Received: {arguments.shown(name)}")
