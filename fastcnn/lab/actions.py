@@ -164,7 +164,8 @@ class Actions:
     def _path(self, body, folder):
         name = body.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(f"a name must be of letters, digits, dots, dashes and spaces, 64 at most. Received: {arguments.shown(name)}")
+            raise ValueError(f"a name must be of letters, digits, dots, dashes and spaces, 64 at most. Received: "
+                             f"{arguments.shown(name)}")
         return os.path.join(folder, name + _ENDING)
 
     def get_code(self, query):
