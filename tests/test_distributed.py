@@ -67,11 +67,7 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
 
 @lru_cache
 def gently(name):
-<<<<<<< HEAD
     """What one process makes of a network at a learning rate at which rounding that ReLU magnifies moves little."""
-=======
-    """What one process makes of a network with so small steps that what ReLU makes of rounding, on or off, moves little."""
->>>>>>> mpi
     return ranks.trained(name, rate=GENTLE)[0]
 
 

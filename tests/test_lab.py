@@ -144,7 +144,7 @@ def test_an_error_in_training_pauses_it(opened, monkeypatch):
     def fails(*values, **named):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(lab.trainer.model, "fit", fails)
+    monkeypatch.setattr(type(lab.trainer.model), "fit", fails)
     client.post("do", action="start")
     text, _ = client.wait(lambda text: text["message"])
     assert text["state"] == "paused" and text["message"] == "Training has stopped: no room"
