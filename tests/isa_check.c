@@ -49,7 +49,7 @@ static ptrdiff_t run_op(const char *isa, fc_op (*make)(uint32_t), uint32_t seed,
     float *y = *out = calloc((size_t)total + 64, sizeof *y), *dx = y + batch * op.out_size, *dw = dx + batch * op.in_size;
     fc_io io = {.x = {.p = x, .size = op.in_size}, .y = {.p = y, .size = op.out_size}};
     io.dy = (fc_buf){.p = dy, .size = op.out_size}, io.dx = (fc_buf){.p = dx, .size = op.in_size};
-    io.w = w, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
+    io.w = op.w_size ? w : NULL, io.b = op.b_size ? w + op.w_size : NULL, io.dw = dw, io.db = op.b_size ? dw + op.w_size : NULL;
     io.packed = array(op.packed_size, 1), io.packed_t = array(op.packed_t_size, 1), io.partial = array(batch * op.partial, 1);
     io.moving_mean = array(op.in_c, 1), io.moving_variance = array(op.in_c, 1);
     for (ptrdiff_t i = 0; i < op.in_c; i++) io.moving_variance[i] = fabsf(io.moving_variance[i]);

@@ -15,7 +15,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 PROGRAM, MISTAKES = HERE / "typed" / "program.py", HERE / "typed" / "mistakes.py"
 PAGES = [path for path in [checkers.ROOT / "README.md", *sorted((checkers.ROOT / "docs").rglob("*.md"))]
-         if path.exists() and pages.examples(path.read_text(encoding="utf-8"))]
+         if path.exists() and path.name != "search.md"  # it needs packages of which some have no types
+         and pages.examples(path.read_text(encoding="utf-8"))]
 
 
 PAGE = """Text.
