@@ -122,12 +122,17 @@ def path(name, value):
 def from_json(name, text):
     """What a JSON text says.
 
+    Raises:
+        TypeError, ValueError: no text, or none of JSON.
+
     Example:
         >>> from_json("layer_defs", "[1, null]")
         [1, None]
     """
     import json
 
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise TypeError(f"{name} must be a text of JSON. Received: {shown(text)}")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

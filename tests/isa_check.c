@@ -1,5 +1,5 @@
 /* Checks one instruction set against the scalar kernels without Python, for other compilers, and for machines reached by
- * cross-compiler and emulator (.ci/machines). Small integers must agree bit for bit; transcendental functions within
+ * cross-compiler and emulator (.ci/emulators). Small integers must agree bit for bit; transcendental functions within
  * 4e-6 of the largest value, convolutions by Winograd's algorithm within 1e-5. The last line has a sum of all the bits that
  * both made, which every compiler's check must print alike.
  * Usage: isa_check ISA [PART]: of the problems of each kind, one in PART. */

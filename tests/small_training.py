@@ -2,7 +2,7 @@
 
     FASTCNN_ISA=scalar python tests/small_training.py
 
-Each instruction set has bits of its own, whatever the CPU: another machine's must be the same (.ci/machines).
+Each instruction set has bits of its own, whatever the CPU: another machine's must be the same (.ci/emulators).
 """
 
 import hashlib

@@ -546,6 +546,17 @@ def test_files_of_keras_need_h5py(tmp_path, monkeypatch):
                 read(tmp_path / name)
 
 
+@pytest.mark.parametrize("text, message", [
+    ("[]", "json_string must be what to_json gave, .*Received: '\\[\\]'"), ("{}", "json_string must be what to_json gave"),
+    ("{", "json_string must be JSON"), (3, "json_string must be a text of JSON. Received: 3"),
+    ('{"class_name": "Dense", "config": {"seed": 1}}', "class_name of json_string must be .*Received: 'Dense'"),
+    ('{"class_name": "Model", "config": {"seed": 1}}', "config must be what get_config\\(\\) gave; it lacks 'layers'"),
+])
+def test_json_of_no_model(text, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        model_from_json(text)
+
+
 def test_json():
     model = network()
     again = model_from_json(model.to_json())

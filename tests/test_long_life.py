@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from sound_files import small
+from twin import Distance, Halved
 
 import fastcnn
 from fastcnn import callbacks, layers
@@ -18,26 +19,6 @@ from fastcnn.io import load_file
 from fastcnn.locks import Lock
 
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-
-
-class Halved(layers.Layer):
-    """Computes in Python."""
-
-    def forward(self, x, training=False):
-        return x / 2
-
-    def backward(self, dy):
-        return dy / 2
-
-
-class Distance(fastcnn.losses.Loss):
-    """A loss in Python."""
-
-    def forward(self, y_true, y_pred):
-        return ((y_pred - y_true) ** 2).sum(axis=1)
-
-    def backward(self, y_true, y_pred):
-        return 2 * (y_pred - y_true)
 
 
 def chain(*more, loss="sparse_categorical_crossentropy", optimizer="sgd", metrics=("accuracy",)):

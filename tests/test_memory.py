@@ -194,6 +194,15 @@ def check_optimizers(rng):
             np.testing.assert_allclose(new, expected, rtol=1e-5, atol=1e-6)
 
 
+def check_wide_row():
+    """A single image's row of outputs that is longer than a thread's scratch. Zeros that nobody writes take no memory."""
+    print("a wide row", flush=True)
+    with fastcnn.num_threads(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ops, "aligned", GuardedNumPy(guarded).aligned)
+        y = ops.dense(np.ones((1, 257), np.float32), np.zeros((257, 700_000), np.float32), np.ones(700_000, np.float32))
+    assert (y == 1).all()
+
+
 def check_wide_update(rng):
     """A wide dense op whose WEIGHTS pass takes the optimizer's steps, on blocks of all shapes."""
     for inputs, units, batch in ((700, 513, 5), (193, 1400, 3), (1025, 260, 130)):
@@ -235,6 +244,7 @@ def main(isa):
         check_sgd(rng)
         check_optimizers(rng)
         check_wide_update(rng)
+        check_wide_row()
     print(f"{count} problems")
 
 

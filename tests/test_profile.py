@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twin import Distance, Halved
 
 import fastcnn
 from fastcnn import _ops, cli, layers, processor, vis
@@ -33,26 +34,6 @@ def lenet():
 
 def digits(n):
     return np.random.default_rng(0).random((n, 28, 28, 1)).astype(np.float32), np.arange(n) % 10
-
-
-class Halve(layers.Layer):
-    """A layer in Python."""
-
-    def forward(self, x, training=False):
-        return x / 2
-
-    def backward(self, dy):
-        return dy / 2
-
-
-class Distance(fastcnn.losses.Loss):
-    """A loss in Python."""
-
-    def forward(self, y_true, y_pred):
-        return ((y_pred - y_true) ** 2).sum(axis=1)
-
-    def backward(self, y_true, y_pred):
-        return 2 * (y_pred - y_true)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -121,13 +102,13 @@ def test_the_model_stays_as_it_is(lenet):
 
 
 def test_layers_and_losses_in_python():
-    model = fastcnn.Sequential([fastcnn.Input((6,)), layers.Dense(4), Halve(name="halve"), layers.Dense(2)], seed=0)
+    model = fastcnn.Sequential([fastcnn.Input((6,)), layers.Dense(4), Halved(name="halve"), layers.Dense(2)], seed=0)
     model.compile("sgd", Distance())
     found = model.profile(np.ones((3, 6)), np.ones((3, 2)), seconds=0)
     python = [(s["layer"], s["op"], s["pass"]) for s in found.steps if s["algorithm"] == "Python"]
-    assert sorted(python) == [("", "Distance", "loss"), ("halve", "Halve", "backward"), ("halve", "Halve", "forward")]
+    assert sorted(python) == [("", "Distance", "loss"), ("halve", "Halved", "backward"), ("halve", "Halved", "forward")]
     assert all(s["seconds"] > 0 and s["bytes"] is None for s in found.steps if s["algorithm"] == "Python")
-    assert "Halve" in str(found) and "halve" in str(found.to_dict())
+    assert "Halved" in str(found) and "halve" in str(found.to_dict())
     assert len(model.profile(np.ones((3, 6)), seconds=0).steps) >= 3
 
 

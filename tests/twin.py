@@ -6,6 +6,7 @@ import numpy as np
 
 from fastcnn import reference as ref
 from fastcnn.layers import Layer
+from fastcnn.losses import Loss
 from fastcnn.reference.windows import pad, sliding_axes, taps
 
 _CONSTANT = {"leaky_relu": "negative_slope", "elu": "alpha", "hard_sigmoid": "slope"}
@@ -28,6 +29,26 @@ class Affine(Layer):
         self.factor.gradient[...] = (dy * y).sum(axis=axes)
         self.shift.gradient[...] = dy.sum(axis=axes)
         return dy * self.factor.value * (1 - y * y)
+
+
+class Halved(Layer):
+    """A layer in NumPy without parameters: x / 2."""
+
+    def forward(self, x, training=False):
+        return x / 2
+
+    def backward(self, dy):
+        return dy / 2
+
+
+class Distance(Loss):
+    """A loss in NumPy: the squared distance."""
+
+    def forward(self, y_true, y_pred):
+        return ((y_pred - y_true) ** 2).sum(axis=1)
+
+    def backward(self, y_true, y_pred):
+        return 2 * (y_pred - y_true)
 
 
 class Doubled(Layer):

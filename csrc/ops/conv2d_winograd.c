@@ -20,7 +20,7 @@
 #define WORTH 0.6         /* products, as a part of direct's, from which it is not worth while */
 #define LEAST 16          /* channels on either side */
 #define CACHED 131072     /* floats of U that stay near a core: 512 KiB */
-#define FEW 4             /* tiles of an image: 7×7 pixels by 512 filters took 2.7 ms in the place of 2.9 to 3.4; more tiles gained nothing */
+#define FEW 4             /* tiles of an image: by 512 filters 2.7 ms in the place of 2.9 to 3.4; more tiles gained nothing */
 #define AHEAD 8           /* channels whose weights are fetched before they are needed: they lie apart */
 
 static int suits(const fc_op *op, const fc_tiling *k)

@@ -168,8 +168,8 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
     }
 }
 
-/* Inputs [i0, i0 + m) of dx for images [b0, b0 + count), DATA_IMAGES with the tiles' last columns at most: w as it lies, a row of it for each row of the product, times dy
- * turned round; the result, [m][count], is turned back at the end. */
+/* Inputs [i0, i0 + m) of dx for images [b0, b0 + count), at most DATA_IMAGES with the tiles' last columns: w as it lies, a row
+ * of it for each row of the product, times dy turned round; the result, [m][count], is turned back at the end. */
 static void data_block(const fc_op *op, const fc_io *io, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t b0, ptrdiff_t count,
                        const fc_work *work)
 {

@@ -34,8 +34,6 @@ from fastcnn.typing import (
     Watched,
 )
 
-_WHOLE = 2**31 - 1  # samples of a batch: all there are
-
 
 class Model(Machine):
     """A network of layers: of one or several inputs and outputs, with branches, with layers that are used twice.
@@ -165,11 +163,17 @@ class Model(Machine):
         Args:
             config: the architecture.
             custom_objects: {name: class} of layers that are not fastcnn's own.
+
+        Raises:
+            TypeError, ValueError: something else; layers that are not known.
         """
         from fastcnn.registry import custom_objects as scope
 
         if not isinstance(config, dict):
             raise TypeError(f"config must be what get_config() gave. Received: {arguments.shown(config)}")
+        if lacking := [name for name in ("layers", "name", "seed") if name not in config]:
+            raise ValueError(f"config must be what get_config() gave; it lacks {lacking[0]!r}. "
+                             f"Received: {arguments.shown(config)}")
         with scope(custom_objects):
             model = cls._from_config(config)
         if "half_weights" in config:
@@ -252,10 +256,10 @@ class Model(Machine):
         take(self, arrays)
 
     def save_weights(self, path: Path) -> None:
-        """Writes all parameters into one file: .safetensors, named layer/parameter; or as Keras or PyTorch has them.
+        """Writes all parameters into one file: .safetensors, named layer/parameter; or as Keras has them.
 
         Args:
-            path: of the file; .h5, .hdf5, .pt and .pth are other programs'.
+            path: of the file; .h5 and .hdf5 are Keras'. (`fastcnn.io.torch.save` writes them as PyTorch has them.)
 
         Raises:
             ValueError: an ending of a format that has no weights alone.

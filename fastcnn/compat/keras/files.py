@@ -63,6 +63,9 @@ def architecture(json_text):
     from fastcnn.io.keras import reading
 
     found = arguments.from_json("json_string", json_text)
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict) or "class_name" not in found:
+        raise ValueError(f'json_string must be what to_json gave, {{"class_name": …, "config": …}}. '
+                         f"Received: {arguments.shown(json_text)}")
     if "seed" in found["config"]:
         return found
     config = dict(reading.described(found, None, "module" not in json_text).config)

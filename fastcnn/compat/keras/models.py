@@ -281,10 +281,14 @@ def load_model(filepath: Path, custom_objects: dict[str, Any] | None = None, com
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """A new model from `to_json`'s text, or that of Keras.
 
+    Raises:
+        TypeError, ValueError: something else; layers that are not known.
+
     Example:
         >>> from fastcnn.compat.keras.layers import Dense
         >>> model_from_json(Sequential([Dense(2, input_shape=(3,))]).to_json()).output_shape
         (None, 2)
     """
     found = files.architecture(json_string)
-    return _Methods._kinds[found["class_name"]].from_config(found["config"], custom_objects)
+    kind = arguments.choice("class_name of json_string", found["class_name"], tuple(_Methods._kinds))
+    return _Methods._kinds[kind].from_config(found["config"], custom_objects)
