@@ -96,6 +96,7 @@ def write(description, path, weights_only=False):
         description: a `Description` with sizes.
         path: ends in .keras, .h5 or .hdf5.
         weights_only: of HDF5, leave the architecture out; .weights.h5 then is as Keras 3 has it, others as Keras 2 had them.
+            A .keras archive always has all.
 
     Raises:
         ValueError: layers that Keras does not have: all of them are named.
