@@ -209,7 +209,8 @@ def load(path, read):
 def _watch(folder):
     """From here on whoever opens a file outside the folder and Python's own, or runs something, ends the process."""
     tempfile.tempdir = folder
-    allowed = tuple(map(os.path.realpath, {folder, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)}))
+    own = os.path.dirname(fastcnn.__file__)  # what is installed for development is on no path
+    allowed = tuple(map(os.path.realpath, {folder, own, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)}))
 
     def hook(event, arguments):
         if event in _RUN or event in _CHANGED:
