@@ -192,7 +192,7 @@ class Trainer(Callback):
         """Trains this model from here on, as compiled, on `images`."""
         self.images.fit_to(model)
         self.model, self.anew, self.seen, self.step, self._before = model, True, 0, 0, np.zeros(3)
-        self.done = model.epochs_seen * len(self.images.x)
+        self.done, self.message = model.epochs_seen * len(self.images.x), ""
         self.curves, self.dead, self._due = {"training": Curve(), "test": Curve()}, {}, {}
         self._clock, self._count, self.revision = deque(maxlen=20), _CHECKED[0], self.revision + 1
         self.check()
