@@ -181,6 +181,7 @@ static void compare(const char *isa, const char *what, run_fn *run, fc_op (*make
 {
     static uint64_t all;
     int wrong = 0;
+    double most = 0;
     bits = 1469598103934665603u;
     for (uint32_t seed = 1; seed <= (uint32_t)count; seed += part) {
         float *a, *b;
@@ -193,10 +194,11 @@ static void compare(const char *isa, const char *what, run_fn *run, fc_op (*make
             largest = fmax(largest, fabs(a[i]));
         }
         wrong += !(error <= tolerance * largest);
-        worst = fmax(worst, error / largest);
+        most = fmax(most, error / largest);
     }
-    printf("%-16s %d problems, %d wrong, largest relative difference so far %.1e, sum %016llx\n", what,
-           (count + (int)part - 1) / (int)part, wrong, worst, (unsigned long long)bits);
+    worst = fmax(worst, most);
+    printf("%-16s %d problems, %d wrong, largest relative difference %.1e, bits %016llx\n", what,
+           (count + (int)part - 1) / (int)part, wrong, most, (unsigned long long)bits);
     bits = all = (all ^ bits) * 1099511628211u;
     if (wrong) exit(1);
 }
