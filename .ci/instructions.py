@@ -118,8 +118,11 @@ def main():
     if options.run:
         run(options.run)
         return 0
-    if shutil.which("valgrind") is None:
-        print("instructions: not counted, no valgrind here")
+    from fastcnn import _ops
+
+    lacks = "valgrind" if shutil.which("valgrind") is None else "avx2" if "avx2" not in _ops.usable_isas() else None
+    if lacks:
+        print(f"SKIPPED: no {lacks} here")
         return 0
     known, grown = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}, []
     for case in CASES:

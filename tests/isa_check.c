@@ -11,18 +11,29 @@
 #include "kernels.h"
 
 static uint32_t state = 1;
-static uint32_t draw(uint32_t n) { return (state = state * 1664525u + 1013904223u, (state >> 8) % n); }
+static uint32_t next(uint32_t n) { return (state = state * 1664525u + 1013904223u, (state >> 8) % n); }
+
+/* Each place in the text has numbers of its own: in which order arguments are computed is the compiler's choice.
+ * After a `next` they are others. */
+#define draw(n) drawn(__COUNTER__ * 0x9e3779b9u, n)
+static uint32_t drawn(uint32_t place, uint32_t n)
+{
+    uint32_t bits = state * 0x85ebca6bu + place;
+    bits = (bits ^ bits >> 16) * 0x7feb352du;
+    bits = (bits ^ bits >> 15) * 0x846ca68bu;
+    return (bits ^ bits >> 16) % n;
+}
 
 static float *array(ptrdiff_t n, int integers)
 {
     float *p = malloc(((size_t)n + 64) * sizeof *p);
-    for (ptrdiff_t i = 0; i < n + 64; i++) p[i] = integers ? (float)draw(9) - 4.0f : (float)draw(20001) / 1000.0f - 10.0f;
+    for (ptrdiff_t i = 0; i < n + 64; i++) p[i] = integers ? (float)next(9) - 4.0f : (float)next(20001) / 1000.0f - 10.0f;
     return p;
 }
 
 static double worst;
 static uint32_t part = 1;
-static uint64_t bits = 1469598103934665603u;
+static uint64_t bits;
 
 static void add_bits(const float *p, ptrdiff_t n)
 {
@@ -31,6 +42,13 @@ static void add_bits(const float *p, ptrdiff_t n)
         memcpy(&word, p + i, 4);
         bits = (bits ^ (p[i] == p[i] ? word : 0)) * 1099511628211u; /* NaN is NaN */
     }
+}
+
+static void must(fc_status status)
+{
+    if (status == FC_OK) return;
+    printf("an op was refused: status %d\n", (int)status);
+    exit(3);
 }
 
 static int32_t table[2 * 14 * 30]; /* of make_tabled's last op */
@@ -77,9 +95,9 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
         exit(2);
     }
     fc_op ops[3] = {{0}, make(seed)};
-    if (fc_set_lanes(&ops[1]) != FC_OK) exit(3);
+    must(fc_set_lanes(&ops[1]));
     const ptrdiff_t in = ops[1].in_size, end = ops[1].out_size, size = ops[1].w_size + ops[1].b_size, batch = 1 + seed % 11;
-    if (fc_to_lanes_init(&ops[0], &ops[1]) != FC_OK || fc_from_lanes_init(&ops[2], end) != FC_OK) exit(3);
+    must(fc_to_lanes_init(&ops[0], &ops[1])), must(fc_from_lanes_init(&ops[2], end));
     const ptrdiff_t total = batch * (end + in) + size;
     state = seed * 77u + 5u;
     float *x = array(batch * in, integers), *dy = array(batch * end, integers), *w = array(size, integers);
@@ -114,12 +132,12 @@ static ptrdiff_t run_half(const char *isa, fc_op (*make)(uint32_t), uint32_t see
     }
     const fc_op dense = make(seed);
     fc_op half;
-    if (fc_half_weights_init(&half, dense.in_c, dense.out_c, dense.format) != FC_OK) exit(3);
+    must(fc_half_weights_init(&half, dense.in_c, dense.out_c, dense.format));
     const ptrdiff_t batch = 1 + seed % 9, total = half.in_size + batch * dense.out_c;
     state = seed * 77u + 5u;
     float *w = array(half.in_size, integers && dense.wide), *x = array(batch * dense.in_c, integers);
     float *b = array(dense.out_c, integers);
-    for (ptrdiff_t i = 0; i < half.in_size && !dense.wide; i++) w[i] = ldexpf(w[i], (int)draw(34) - 28);
+    for (ptrdiff_t i = 0; i < half.in_size && !dense.wide; i++) w[i] = ldexpf(w[i], (int)next(34) - 28);
     *out = calloc((size_t)total + 64, sizeof **out);
     fc_io io[2] = {{.x = {.p = w, .size = half.in_size}, .dx = {.p = *out, .size = half.in_size}},
                    {.x = {.p = x, .size = dense.in_c}, .y = {.p = *out + half.in_size, .size = dense.out_c}, .b = b}};
@@ -161,7 +179,10 @@ typedef ptrdiff_t run_fn(const char *isa, fc_op (*make)(uint32_t), uint32_t seed
 /* tolerance, of the largest value; 0: integers, bit for bit */
 static void compare(const char *isa, const char *what, run_fn *run, fc_op (*make)(uint32_t), double tolerance, int count)
 {
+    static uint64_t all;
     int wrong = 0;
+    double most = 0;
+    bits = 1469598103934665603u;
     for (uint32_t seed = 1; seed <= (uint32_t)count; seed += part) {
         float *a, *b;
         const ptrdiff_t n = run("scalar", make, seed, tolerance == 0, &a);
@@ -173,9 +194,12 @@ static void compare(const char *isa, const char *what, run_fn *run, fc_op (*make
             largest = fmax(largest, fabs(a[i]));
         }
         wrong += !(error <= tolerance * largest);
-        worst = fmax(worst, error / largest);
+        most = fmax(most, error / largest);
     }
-    printf("%-12s %d problems, %d wrong, largest relative difference so far %.1e\n", what, (count + (int)part - 1) / (int)part, wrong, worst);
+    worst = fmax(worst, most);
+    printf("%-16s %d problems, %d wrong, largest relative difference %.1e, bits %016llx\n", what,
+           (count + (int)part - 1) / (int)part, wrong, most, (unsigned long long)bits);
+    bits = all = (all ^ bits) * 1099511628211u;
     if (wrong) exit(1);
 }
 
@@ -185,6 +209,7 @@ static fc_op make_conv2d(uint32_t seed)
     fc_status status;
     state = seed;
     do {
+        next(1);
         const ptrdiff_t g = 1 + draw(3);
         const fc_conv2d o = {.filter_h = 1 + draw(4), .filter_w = 1 + draw(4), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
                              .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(3), .pad_left = draw(3),
@@ -200,6 +225,7 @@ static fc_op make_depthwise(uint32_t seed)
     fc_status status;
     state = seed;
     do {
+        next(1);
         const ptrdiff_t c = 2 + draw(40);
         const fc_conv2d o = {.filter_h = 1 + draw(4), .filter_w = 1 + draw(4), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
                              .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(3), .pad_left = draw(3),
@@ -214,6 +240,7 @@ static fc_op make_transposed(uint32_t seed)
     fc_status status;
     state = seed;
     do {
+        next(1);
         const ptrdiff_t h = 1 + draw(7), w = 1 + draw(7), fh = 1 + draw(4), fw = 1 + draw(4), sh = 1 + draw(3), sw = 1 + draw(3);
         const ptrdiff_t g = 1 + draw(3);
         const fc_conv2d o = {.filter_h = fh, .filter_w = fw, .stride_h = sh, .stride_w = sw, .dilation_h = 1, .dilation_w = 1,
@@ -230,13 +257,14 @@ static fc_op make_tabled(uint32_t seed)
     fc_status status;
     state = seed;
     do {
+        next(1);
         fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1, .stride_w = 1, .dilation_h = 1,
                        .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
         const ptrdiff_t in = 1 + draw(14), out = 1 + draw(30);
         for (int32_t j = 0; j < out; j++) {
             const ptrdiff_t before = o.connections;
             for (int32_t i = 0; i < in; i++)
-                if (draw(2) || (i == in - 1 && o.connections == before))
+                if (next(2) || (i == in - 1 && o.connections == before))
                     table[2 * o.connections] = i, table[2 * o.connections++ + 1] = j;
         }
         status = fc_conv2d_init(&op, 1 + draw(14), 1 + draw(14), in, out, &o, draw(4), draw(4), draw(2));
@@ -247,14 +275,14 @@ static fc_op make_scale(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_scale_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(40), draw(2));
+    must(fc_scale_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(40), draw(2)));
     return op;
 }
 static fc_op make_rbf(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_rbf_init(&op, 1 + draw(90), 1 + draw(20));
+    must(fc_rbf_init(&op, 1 + draw(90), 1 + draw(20)));
     return op;
 }
 static fc_op make_distort(uint32_t seed)
@@ -262,7 +290,7 @@ static fc_op make_distort(uint32_t seed)
     fc_op op;
     state = seed;
     const fc_distort d = {.translation = 2, .scaling = 0.2f, .squeezing = 0.1f, .shearing = 0.3f, .mean = 1, .scale = 0.5f};
-    fc_distort_init(&op, 4 + draw(20), 4 + draw(20), 1, 1 + draw(20), 1 + draw(20), &d);
+    must(fc_distort_init(&op, 4 + draw(20), 4 + draw(20), 1, 1 + draw(20), 1 + draw(20), &d));
     return op;
 }
 static fc_op make_winograd(uint32_t seed)
@@ -271,6 +299,7 @@ static fc_op make_winograd(uint32_t seed)
     fc_status status;
     state = seed;
     do {
+        next(1);
         const ptrdiff_t filter = seed % 2 ? 3 : 5, pad = draw((uint32_t)filter);
         const fc_conv2d o = {.filter_h = filter, .filter_w = filter, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
                              .dilation_w = 1, .pad_top = pad, .pad_left = pad, .groups = 1};
@@ -278,39 +307,38 @@ static fc_op make_winograd(uint32_t seed)
     } while (status != FC_OK || strcmp(fc_op_algorithm(&op, FC_FORWARD), "direct") == 0);
     return op;
 }
-static fc_op make_pool(uint32_t seed)
+static fc_op make_window(uint32_t seed, fc_kind kind, uint32_t dilations, float p)
 {
     fc_op op;
     fc_status status;
     state = seed;
     do {
+        next(1);
         const fc_pool2d o = {.pool_h = 1 + draw(3), .pool_w = 1 + draw(3), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
-                             .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .p = 1.0f};
-        status = fc_pool2d_init(&op, FC_MAX_POOL2D, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
+                             .dilation_h = 1 + draw(dilations), .dilation_w = 1 + draw(dilations), .p = p};
+        status = fc_pool2d_init(&op, kind, 3 + draw(9), 3 + draw(9), 1 + draw(30), &o, draw(2));
     } while (status != FC_OK);
     return op;
 }
+static fc_op make_pool(uint32_t seed) { return make_window(seed, FC_MAX_POOL2D, 2, 1.0f); }
 static fc_op make_smooth_pool(uint32_t seed)
 {
     static const float powers[] = {1.0f, 2.0f, 3.0f, 2.5f};
-    fc_op op = make_pool(seed);
-    fc_pool2d o = op.u.pool2d;
-    o.p = powers[seed / 2 % 4];
-    fc_pool2d_init(&op, seed % 2 ? FC_SOFT_POOL2D : FC_LP_POOL2D, op.in_h, op.in_w, op.in_c, &o, 0);
-    return op;
+    return make_window(seed, seed % 2 ? FC_SOFT_POOL2D : FC_LP_POOL2D, 2, powers[seed / 2 % 4]);
 }
 static fc_op make_adaptive_pool(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_adaptive_avg_pool2d_init(&op, 1 + draw(20), 1 + draw(20), 1 + draw(30), 1 + draw(9), 1 + draw(9));
+    must(fc_adaptive_avg_pool2d_init(&op, 1 + draw(20), 1 + draw(20), 1 + draw(30), 1 + draw(9), 1 + draw(9)));
     return op;
 }
 static fc_op make_batch_norm(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_batch_norm_init(&op, seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM, 1 + draw(90), 1 + draw(60), 0.9f, 0.5f, draw(2), draw(2));
+    const fc_kind kind = seed % 2 ? FC_BATCH_NORM : FC_FIXED_NORM;
+    must(fc_batch_norm_init(&op, kind, 1 + draw(90), 1 + draw(60), 0.9f, 0.5f, draw(2), draw(2)));
     return op;
 }
 static fc_op make_group_norm(uint32_t seed)
@@ -318,7 +346,7 @@ static fc_op make_group_norm(uint32_t seed)
     fc_op op;
     state = seed;
     const ptrdiff_t count = 1 + draw(90), rows = seed % 2;
-    fc_group_norm_init(&op, rows ? count : 1, rows ? 1 : count, 1 + draw(9), 1 + draw(40), 0.5f, draw(2), draw(2));
+    must(fc_group_norm_init(&op, rows ? count : 1, rows ? 1 : count, 1 + draw(9), 1 + draw(40), 0.5f, draw(2), draw(2)));
     return op;
 }
 static fc_op make_prelu(uint32_t seed)
@@ -326,7 +354,7 @@ static fc_op make_prelu(uint32_t seed)
     fc_op op;
     state = seed;
     const fc_prelu o = {1 + draw(9), 1 + draw(3), 1 + draw(3), 1 + draw(20), 1 + draw(3)};
-    fc_prelu_init(&op, &o);
+    must(fc_prelu_init(&op, &o));
     return op;
 }
 static fc_op make_maxout(uint32_t seed)
@@ -334,7 +362,7 @@ static fc_op make_maxout(uint32_t seed)
     fc_op op;
     state = seed;
     const ptrdiff_t group = 1 + draw(4);
-    fc_maxout_init(&op, 1 + draw(5), group * (1 + draw(20)), group);
+    must(fc_maxout_init(&op, 1 + draw(5), group * (1 + draw(20)), group));
     return op;
 }
 static fc_op make_shaping(uint32_t seed)
@@ -344,11 +372,11 @@ static fc_op make_shaping(uint32_t seed)
     const ptrdiff_t h = 3 + draw(9), w = 3 + draw(9), c = 1 + draw(40), size[] = {h, w, c};
     static const int orders[][3] = {{1, 0, 2}, {2, 0, 1}, {1, 2, 0}, {2, 1, 0}};
     if (seed % 3 == 0)
-        fc_permute_init(&op, 3, size, orders[draw(4)]);
+        must(fc_permute_init(&op, 3, size, orders[draw(4)]));
     else if (seed % 3 == 1)
-        fc_pad2d_init(&op, h, w, c, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, draw(4));
+        must(fc_pad2d_init(&op, h, w, c, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, (ptrdiff_t)draw(4) - 1, draw(4)));
     else
-        fc_upsample2d_init(&op, h, w, c, 1 << draw(3), 1 << draw(2), draw(2));
+        must(fc_upsample2d_init(&op, h, w, c, 1 << draw(3), 1 << draw(2), draw(2)));
     return op;
 }
 static fc_op make_random(uint32_t seed)
@@ -356,23 +384,23 @@ static fc_op make_random(uint32_t seed)
     fc_op op;
     state = seed;
     if (seed % 2)
-        fc_gaussian_noise_init(&op, 1 + draw(300), 2.0f);
+        must(fc_gaussian_noise_init(&op, 1 + draw(300), 2.0f));
     else
-        fc_dropout_init(&op, 1 + draw(9), 1 + draw(60), 0.5);
+        must(fc_dropout_init(&op, 1 + draw(9), 1 + draw(60), 0.5));
     return op;
 }
 static fc_op make_dense(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_dense_init(&op, 1 + draw(seed % 5 ? 90 : 900), 1 + draw(seed % 5 ? 90 : 500), draw(2));
+    must(fc_dense_init(&op, 1 + draw(seed % 5 ? 90 : 900), 1 + draw(seed % 5 ? 90 : 500), draw(2)));
     return op;
 }
 static fc_op make_stored(uint32_t seed) /* not wide: rounded only */
 {
     fc_op op;
     state = seed;
-    fc_dense_init(&op, 1 + draw(900), 1 + draw(200), 1);
+    must(fc_dense_init(&op, 1 + draw(900), 1 + draw(200), 1));
     op.format = seed % 2 ? FC_FLOAT16 : FC_INT8;
     return op;
 }
@@ -381,8 +409,8 @@ static fc_op make_wide(uint32_t seed, fc_format format)
     fc_op op;
     state = seed;
     const ptrdiff_t out = 16 + draw(600);
-    fc_dense_init(&op, 262144 / out + 1 + draw(300), out, 1);
-    if (fc_dense_set_format(&op, format) != FC_OK) exit(3);
+    must(fc_dense_init(&op, 262144 / out + 1 + draw(300), out, 1));
+    must(fc_dense_set_format(&op, format));
     return op;
 }
 static fc_op make_float16(uint32_t seed) { return make_wide(seed, FC_FLOAT16); }
@@ -392,14 +420,14 @@ static fc_op make_lrn(uint32_t seed)
     static const float betas[] = {0.75f, 0.5f, 1.0f, 0.6f};
     fc_op op;
     state = seed;
-    fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2), draw(2));
+    must(fc_lrn_init(&op, 1 + draw(9), 1 + draw(40), 1 + draw(9), 1e-2f, betas[draw(4)], 2.0f, draw(2), draw(2)));
     return op;
 }
 static fc_op make_lrn_pool(uint32_t seed)
 {
-    fc_op op, lrn, pool = make_pool(seed);
-    fc_lrn_init(&lrn, pool.in_h * pool.in_w, pool.in_c, 1 + draw(9), 1e-2f, seed % 2 ? 0.75f : 0.6f, 2.0f, 0, 0);
-    fc_lrn_pool_init(&op, &lrn, &pool);
+    fc_op op, lrn, pool = make_window(seed, FC_MAX_POOL2D, 1, 1.0f);
+    must(fc_lrn_init(&lrn, pool.in_h * pool.in_w, pool.in_c, 1 + draw(9), 1e-2f, seed % 2 ? 0.75f : 0.6f, 2.0f, 0, 0));
+    must(fc_lrn_pool_init(&op, &lrn, &pool));
     op.activation = draw(2) ? FC_RELU : FC_LINEAR;
     return op;
 }
@@ -407,7 +435,7 @@ static fc_op make_lrn_within(uint32_t seed)
 {
     fc_op op;
     state = seed;
-    fc_lrn_within_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(30), 1 + draw(9), 1e-2f, 0.75f, 1.0f, draw(2));
+    must(fc_lrn_within_init(&op, 1 + draw(9), 1 + draw(9), 1 + draw(30), 1 + draw(9), 1e-2f, 0.75f, 1.0f, draw(2)));
     return op;
 }
 static fc_op make_augment(uint32_t seed)
@@ -416,7 +444,7 @@ static fc_op make_augment(uint32_t seed)
     state = seed;
     const fc_augment a = {.position = draw(FC_POSITIONS), .flip = draw(FC_FLIPS), .mean = {1, 2, 3, 4}, .scale = {1, 2, 4, 8}};
     const ptrdiff_t crop_h = 1 + draw(9), crop_w = 1 + draw(40);
-    fc_augment_init(&op, crop_h + draw(4), crop_w + draw(4), 1 + draw(4), crop_h, crop_w, &a);
+    must(fc_augment_init(&op, crop_h + draw(4), crop_w + draw(4), 1 + draw(4), crop_h, crop_w, &a));
     return op;
 }
 static fc_op make_activation(uint32_t seed)
@@ -425,7 +453,7 @@ static fc_op make_activation(uint32_t seed)
     state = seed;
     const fc_activation f = seed % FC_ACTIVATIONS;
     const fc_kind kind = f >= FC_SILU ? FC_ACTIVATION_OF_X : f != FC_LINEAR ? FC_ACTIVATION : FC_SOFTMAX;
-    fc_plain_init(&op, kind, 1 + draw(3), 1 + draw(40));
+    must(fc_plain_init(&op, kind, 1 + draw(3), 1 + draw(40)));
     op.activation = f, op.alpha = 0.5f;
     return op;
 }
@@ -439,7 +467,7 @@ static fc_op make_optimizer(uint32_t seed)
                             .clip_norm = draw(2) * 16.0f, .norm_count = fc_norm_blocks(n), .decay = draw(2) * 0.5f,
                             .shrink = draw(2) * 0.25f, .momentum = 0.5f, .momentum_gain = 0.5f, .rho = 0.75f,
                             .rho_gain = 0.25f, .epsilon = 0.01f, .nesterov = draw(2), .amsgrad = draw(2)};
-    fc_optimizer_init(&op, (fc_kind)(FC_SGD + seed % 5), n, &o);
+    must(fc_optimizer_init(&op, (fc_kind)(FC_SGD + seed % 5), n, &o));
     return op;
 }
 
@@ -451,10 +479,11 @@ static fc_op make_narrow(uint32_t seed)
     if (seed % 4 == 0) return make_pool(seed);
     state = seed;
     if (seed % 4 == 1) {
-        fc_dense_init(&op, 1 + draw(300), 1 + draw(90), draw(2));
+        must(fc_dense_init(&op, 1 + draw(300), 1 + draw(90), draw(2)));
         return op;
     }
     do {
+        next(1);
         const fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1, .stride_w = 1, .dilation_h = 1,
                              .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
         status = fc_conv2d_init(&op, 1 + draw(14), 1 + draw(14), 1 + draw(14), 1 + draw(30), &o, draw(4), draw(4), draw(2));
@@ -466,6 +495,7 @@ int main(int argc, char **argv)
 {
     const char *isa = argc > 1 ? argv[1] : "neon";
     part = argc > 2 ? (uint32_t)atoi(argv[2]) : 1;
+    setbuf(stdout, NULL);
     compare(isa, "conv2d", run_op, make_conv2d, 0, 300);
     compare(isa, "depthwise", run_op, make_depthwise, 0, 200);
     compare(isa, "conv2d_transpose", run_op, make_transposed, 0, 200);

@@ -51,8 +51,7 @@ static inline __attribute__((always_inline)) void soft_pool_backward_of(const in
         const vf g = v_div(load(dy + i), total(&sum)), s = v_sub(v_set1(1.0f), v_div(total(&weighted), total(&sum))); \
         EACH_PIXEL(win) { \
             vf z = below_max(load(x + at), m), e = win->fresh ? load(dx + at) : v_exp(z); \
-            vf d = v_mul(v_mul(g, e), v_add(z, s)); \
-            store(dx + at, win->fresh ? d : v_add(load(dx + at), d)); \
+            store(dx + at, v_fma(v_mul(g, e), v_add(z, s), win->fresh ? v_zero() : load(dx + at))); \
         } \
     }
     EACH_VECTOR(win->c, BODY)
