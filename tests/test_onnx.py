@@ -138,12 +138,12 @@ def test_layers_out_and_in(name, opset, tmp_path):
 
 
 def test_every_layer_is_written_or_refused(tmp_path):
-    from fastcnn.io.onnx.layers import TABLE
+    from fastcnn.io.onnx import layers
 
-    missing = set(L.__all__) - set(TABLE) - {"Layer", "Input", "InputLayer"}
+    missing = set(L.__all__) - layers.LAYERS - {"Layer", "Input", "InputLayer"}
     assert missing == {"AdaptiveAveragePooling2D", "GroupNormalization", "LayerNormalization", "Maxout", "RBF",
                        "SoftPooling2D", "Subsampling2D"}
-    assert set(TABLE) <= set(L.__all__)
+    assert layers.LAYERS <= set(L.__all__)
     model = one(L.SoftPooling2D(name="soft"), L.LayerNormalization(name="norm"), L.Flatten(), L.Dense(2))
     with pytest.raises(ValueError, match=r"no operators for 2 of 5 layers. Received: soft \(SoftPooling2D\), norm \(Layer"):
         model.export(tmp_path / "m.onnx")

@@ -34,9 +34,9 @@ class Writer:
         self.helper, self.opset = files.package().helper, opset
         self.description, self.nodes, self.arrays, self.values = description, [], {}, {}
 
-    def constant(self, name, array, dtype=np.float32):
-        """The name of an array in the file."""
-        self.arrays[name] = np.asarray(array, dtype, order="C")
+    def constant(self, name, array):
+        """The name of an array in the file: one of int64, and all else as float32."""
+        self.arrays[name] = np.asarray(array, getattr(array, "dtype", None) == np.int64 and np.int64 or np.float32, order="C")
         return name
 
     def node(self, op, taken, name, **attributes):
@@ -48,7 +48,7 @@ class Writer:
         """The name of a value whose axes lie as here: an image with channels last, a row in fastcnn's order."""
         if value.flattened is not None:
             h, w, c = value.flattened
-            shape = self.constant(f"{name}/image", [0, c, h, w], np.int64)
+            shape = self.constant(f"{name}/image", np.array([0, c, h, w]))
             value = Written(self.node("Reshape", [value.name, shape], f"{name}/unflattened"), (h, w, c))
             return self.node("Flatten", [self.plain(value, name)], f"{name}/flattened", axis=1)
         if len(value.size) == 3:
@@ -74,7 +74,7 @@ class Writer:
         values = [self.values[number] for number in step.taken]
         if step.kind not in layers.ROWS:
             values = [self.settled(value, f"{step.name}/input{i or ''}") for i, value in enumerate(values)]
-        found = layers.TABLE[step.kind](self, step, *values)
+        found = layers.write(self, step, *values)
         self.values[step.given] = found if isinstance(found, Written) else Written(found, step.size)
 
     def input(self, step, layout):
