@@ -42,8 +42,8 @@ class Step(NamedTuple):
 
     @property
     def cut(self):
-        """((top, bottom), (left, right)) of a transposed convolution: what is cut off of all that the kernel reaches; below 0
-        at the end: what is put on."""
+        """((top, bottom), (left, right)) of a transposed convolution: what is cut off of all that the kernel reaches, or put
+        on, below 0."""
         window, strides, dilation = (tuple(self.config[name]) for name in ("kernel_size", "strides", "dilation_rate"))
         out, pads = arguments.transposed(self.config["padding"], self.config["output_padding"], self.sizes[0][:2], window,
                                          strides, dilation)

@@ -1,4 +1,4 @@
-"""What nodes of ONNX layers become: a formula for each class, and functions that give its words; or a function of its own."""
+"""What nodes of ONNX layers become: a formula for each class, and what gives its words; or a function of its own."""
 
 import copy
 
@@ -124,7 +124,7 @@ def channels(value, rank):
     return value.reshape(-1, 1, 1) if value.ndim and rank == 3 else value
 
 
-# Layers without a formula: functions of the writer, the step and the values that it takes; what it gives: a value, or its name
+# Layers without a formula: functions of the writer, the step and the values that it takes; they give a value, or its name
 
 
 def affine(writer, step, x):

@@ -36,7 +36,8 @@ class Writer:
 
     def constant(self, name, array):
         """The name of an array in the file: one of int64, and all else as float32."""
-        self.arrays[name] = np.asarray(array, getattr(array, "dtype", None) == np.int64 and np.int64 or np.float32, order="C")
+        dtype = np.int64 if getattr(array, "dtype", None) == np.int64 else np.float32
+        self.arrays[name] = np.asarray(array, dtype, order="C")
         return name
 
     def node(self, op, taken, name, **attributes):
