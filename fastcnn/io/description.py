@@ -126,14 +126,14 @@ class Sketch:
         Args:
             kind: the class' name.
             taken: numbers of values.
-            arrays: {parameter: array}.
+            arrays: {parameter: array}; None: left out.
             name: what it is called elsewhere: made a name that fastcnn allows, and the only one; None: from its class.
             origin: what the file has in its place, for notes.
             config: what the layer is made with.
         """
         self.layers.append({"class_name": kind, "config": {**config, "name": name}})
         self.calls.append(list(taken))
-        self.arrays.append(arrays or {})
+        self.arrays.append({name: array for name, array in (arrays or {}).items() if array is not None})
         self.origins.append(origin)
         return len(self.calls) - 1
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastcnn.io import layouts
+from fastcnn.io.caffe.schema import layer_type
 from fastcnn.io.description import Sketch
 from fastcnn.io.errors import FileFormatError
 
@@ -13,6 +14,7 @@ _OLD = {"CONVOLUTION": "Convolution", "CONCAT": "Concat", "DROPOUT": "Dropout", 
         "SOFTMAX": "Softmax", "SOFTMAX_LOSS": "SoftmaxWithLoss", "SPLIT": "Split", "TANH": "TanH", "DATA": "Data",
         "IMAGE_DATA": "ImageData", "MEMORY_DATA": "MemoryData", "HDF5_DATA": "HDF5Data", "WINDOW_DATA": "WindowData",
         "ACCURACY": "Accuracy", "SILENCE": "Silence"}
+_OPTIONS = {"InnerProduct": "inner_product", "SoftmaxWithLoss": "softmax", "MemoryData": "memory_data"}
 _DATA = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData", "Input", "DummyData")
 _SKIPPED = ("Accuracy", "Silence")
 
@@ -49,7 +51,10 @@ class Network:
             taken = [self.values[name] for name in layer.bottom if name in self.values]
             used.update(taken)
             try:
-                given = _KINDS[layer.kind](self, layer, taken)
+                test, why = _REFUSED.get(layer.kind, (lambda p: False, ""))
+                if test(layer.options):
+                    raise FileFormatError(why)
+                given = _KINDS[layer.kind](self, layer, layer.options, taken, self.sizes[taken[0]])
             except FileFormatError as error:
                 self.problems.append(f"{layer.name} ({layer.kind}): {error}")
                 given = taken[0]
@@ -59,17 +64,20 @@ class Network:
         ends = [value for value in dict.fromkeys(self.values.values()) if value not in used and value != start]
         return self.sketch.description([start], ends, self._metadata(start, ends), self.notes)
 
-    def add(self, kind, layer, taken, shape, arrays=None, **config):
-        """The value of a layer."""
-        value = self.sketch.add(kind, taken, arrays, layer.name, **config)
+    def add(self, kind, layer, taken, shape, *blobs, **config):
+        """The value of a layer, with its kernel and bias if it has some."""
+        if blobs:
+            config.update(layer.multipliers, use_bias=len(blobs) > 1)
+        value = self.sketch.add(kind, taken, dict(zip(("kernel", "bias"), blobs)), layer.name, **config)
         self.sizes[value] = tuple(shape)
         image = self.images.get(taken[0])
         if image is not None and kind != "Dense":
             self.images[value] = image
         return value
 
-    def arrays(self, layer, *shapes):
-        """The layer's arrays, of some sizes at the end of their shapes (old ones have four axes)."""
+    def arrays(self, layer, shape):
+        """The layer's weights, of some sizes at the end of their shape (old ones have four axes), and its bias."""
+        shapes = [shape, (layer.options.num_output,)][:1 + layer.options.bias_term]
         blobs, found = self.blobs.get(layer.name, ()), []
         if len(blobs) != len(shapes):
             raise FileFormatError(f"must have {len(shapes)} arrays. Received: {len(blobs)}")
@@ -117,25 +125,23 @@ class Network:
 
 
 class _Layer:
-    """A layer of either generation."""
+    """A layer of either generation; options: those of its type."""
 
     def __init__(self, layer, kind, rates, decays):
         self.layer, self.kind, self.name = layer, kind, layer.name
         self.bottom, self.top, self.blobs = layer.bottom, layer.top, layer.blobs
-        self.options = {}
+        self.options = getattr(layer, f"{_OPTIONS.get(kind, kind.lower())}_param", None)
+        self.multipliers = {}
         for name, values in (("learning_rate_multiplier", rates), ("weight_decay_multiplier", decays)):
             own = {key: value for key, value in zip(("kernel", "bias"), values) if value != 1}
             if own:
-                self.options[name] = own
+                self.multipliers[name] = own
 
 
 def _layers(net):
     """The layers that a network has when it is tested."""
-    from fastcnn.io.caffe.schema import layer_type
-
-    found = []
-    for layer in net.layer:
-        found.append(_Layer(layer, layer.type, [p.lr_mult for p in layer.param], [p.decay_mult for p in layer.param]))
+    found = [_Layer(layer, layer.type, [p.lr_mult for p in layer.param], [p.decay_mult for p in layer.param])
+             for layer in net.layer]
     for layer in net.layers:
         if layer.HasField("layer"):
             raise FileFormatError("must be of the format of 2014 or later; Caffe's upgrade_net_proto_binary makes it so. "
@@ -163,9 +169,8 @@ def _input(net, layers, blobs):
     transform = own.transform_param if own.HasField("transform_param") else None
     if data.kind == "Input":
         return (names, list(own.input_param.shape[0].dim)[1:]), transform
-    if own.HasField("memory_data_param"):
-        p = own.memory_data_param
-        return (names, [p.channels, p.height, p.width]), transform
+    if data.kind == "MemoryData":
+        return (names, [data.options.channels, data.options.height, data.options.width]), transform
     first = next((layer for layer in layers if layer.kind == "Convolution"), None)
     if transform is None or not transform.crop_size or first is None or not blobs.get(first.name):
         raise FileFormatError("must say how large images are: deploy.prototxt beside it does. Received: a data layer alone")
@@ -174,7 +179,7 @@ def _input(net, layers, blobs):
     return (names, [channels, transform.crop_size, transform.crop_size]), transform
 
 
-# A function for each type: (network, layer, values taken) → the value given
+# A function for each type: (network, layer, its options, values taken, size of the first) → the value given
 
 
 def _pair(p, name, default=0):
@@ -186,63 +191,66 @@ def _pair(p, name, default=0):
     return several * 2 if len(several) == 1 else several or [default] * 2
 
 
-def _convolution(net, layer, taken):
-    p, (height, width, channels) = layer.layer.convolution_param, net.sizes[taken[0]]
-    kernel, strides, pad, dilation = (_pair(p, name, default) for name, default in (
-        ("kernel", 0), ("stride", 1), ("pad", 0), ("dilation", 1)))
-    shapes = [(p.num_output, channels // p.group, *kernel), (p.num_output,)][:1 + p.bias_term]
-    weights, *bias = net.arrays(layer, *shapes)
-    size = [(n + 2 * q - d * (k - 1) - 1) // s + 1 for n, q, d, k, s in zip((height, width), pad, dilation, kernel, strides)]
-    arrays = {"kernel": layouts.from_oihw(weights), **({"bias": bias[0]} if bias else {})}
-    return net.add("Conv2D", layer, taken, (*size, p.num_output), arrays, filters=p.num_output, kernel_size=kernel,
-                   strides=strides, padding=pad, dilation_rate=dilation, groups=p.group, use_bias=p.bias_term,
-                   **layer.options)
-
-
-def _pooling(net, layer, taken):
-    p, (height, width, channels) = layer.layer.pooling_param, net.sizes[taken[0]]
-    if p.pool not in (0, 1):
-        raise FileFormatError("pools by chance")
-    if p.global_pooling:
-        kind = ("GlobalMaxPooling2D", "GlobalAveragePooling2D")[p.pool]
-        return net.add(kind, layer, taken, (1, 1, channels), keepdims=True)
+def _windows(p, dilation=(1, 1)):
+    """(window, strides, padding, arguments of `layouts.reached`)."""
     kernel, strides, pad = _pair(p, "kernel"), _pair(p, "stride", 1), _pair(p, "pad")
-    size = []
-    for n, k, s, q in zip((height, width), kernel, strides, pad):
-        out = -(-(n + 2 * q - k) // s) + 1
-        size.append(out - (q > 0 and (out - 1) * s >= n + q))
-    config = {"pool_size": kernel, "strides": strides, "padding": pad, "ceil_mode": True}
-    if p.pool == 1:
-        return net.add("AveragePooling2D", layer, taken, (*size, channels), **config, count_include_pad=True)
-    return net.add("MaxPooling2D", layer, taken, (*size, channels), **config)
+    return kernel, strides, pad, (kernel, strides, dilation, [[n, n] for n in pad])
 
 
-def _dense(net, layer, taken):
-    p, size = layer.layer.inner_product_param, net.sizes[taken[0]]
-    count = math.prod(size)
-    weights, *bias = net.arrays(layer, *[(count, p.num_output) if p.transpose else (p.num_output, count), (p.num_output,)][
-        :1 + p.bias_term])
+def _convolution(net, layer, p, taken, size):
+    dilation = _pair(p, "dilation", 1)
+    kernel, strides, pad, windows = _windows(p, dilation)
+    weights, *bias = net.arrays(layer, (p.num_output, size[2] // p.group, *kernel))
+    return net.add("Conv2D", layer, taken, (*layouts.reached(size, *windows), p.num_output), layouts.from_oihw(weights),
+                   *bias, filters=p.num_output, kernel_size=kernel, strides=strides, padding=pad, dilation_rate=dilation,
+                   groups=p.group)
+
+
+def _pooling(net, layer, p, taken, size):
+    if p.global_pooling:
+        return net.add(f"Global{_POOLS[p.pool]}", layer, taken, (1, 1, size[2]), keepdims=True)
+    kernel, strides, pad, windows = _windows(p)
+    more = {"count_include_pad": True} if p.pool == 1 else {}
+    return net.add(_POOLS[p.pool], layer, taken, (*layouts.reached(size, *windows, ceil=True), size[2]), pool_size=kernel,
+                   strides=strides, padding=pad, ceil_mode=True, **more)
+
+
+def _dense(net, layer, p, taken, size):
+    shape = p.num_output, math.prod(size)
+    weights, *bias = net.arrays(layer, shape[::-1] if p.transpose else shape)
     kernel = weights if p.transpose else weights.T
     if len(size) == 3:
-        taken = [_flatten(net, layer, taken)]
+        taken = [_flatten(net, layer, p, taken, size)]
     if taken[0] in net.images:
         kernel = layouts.rows_from_chw(kernel, *net.images[taken[0]])
-    return net.add("Dense", layer, taken, (p.num_output,), {"kernel": kernel, **({"bias": bias[0]} if bias else {})},
-                   units=p.num_output, use_bias=p.bias_term, **layer.options)
+    return net.add("Dense", layer, taken, shape[:1], kernel, *bias, units=p.num_output)
 
 
-def _flatten(net, layer, taken):
-    size = net.sizes[taken[0]]
+def _flatten(net, layer, p, taken, size):
     value = net.sketch.add("Flatten", taken, None, f"{layer.name}_flatten")
     net.sizes[value], net.images[value] = (math.prod(size),), size
     return value
 
 
-def _lrn(net, layer, taken):
-    p = layer.layer.lrn_param
+def _concat(net, layer, p, taken, size):
+    if p.axis != 1 or p.concat_dim != 1 or any(value in net.images for value in taken):
+        raise FileFormatError("joins other axes than the channels")
+    return net.add("Concatenate", layer, taken, (*size[:-1], sum(net.sizes[value][-1] for value in taken)))
+
+
+def _eltwise(net, layer, p, taken, size):
+    return net.add(("Multiply", "Add", "Maximum")[p.operation], layer, taken, size)
+
+
+def _plain(kind, arguments=lambda p: {}):
+    """A layer of one value that keeps its size."""
+    return lambda net, layer, p, taken, size: net.add(kind, layer, taken[:1], size, **arguments(p))
+
+
+def _lrn(p):
     mode = ("across_channels", "within_channel")[p.norm_region]
-    return net.add("LocalResponseNormalization", layer, taken, net.sizes[taken[0]], size=p.local_size, alpha=_short(p.alpha),
-                   beta=_short(p.beta), k=_short(p.k) if mode == "across_channels" else 1.0, alpha_mode="mean", mode=mode)
+    return {"size": p.local_size, "alpha": _short(p.alpha), "beta": _short(p.beta), "alpha_mode": "mean", "mode": mode,
+            "k": 1.0 if p.norm_region else _short(p.k)}
 
 
 def _short(value):
@@ -250,46 +258,19 @@ def _short(value):
     return float(str(np.float32(value)))
 
 
-def _plain(kind, **config):
-    return lambda net, layer, taken: net.add(kind, layer, taken, net.sizes[taken[0]], **config)
-
-
-def _relu(net, layer, taken):
-    slope = _short(layer.layer.relu_param.negative_slope)
-    return net.add("ReLU", layer, taken, net.sizes[taken[0]], **({"negative_slope": slope} if slope else {}))
-
-
-def _dropout(net, layer, taken):
-    p = layer.layer.dropout_param
-    if not p.scale_train:
-        raise FileFormatError("scales when it is tested")
-    return net.add("Dropout", layer, taken, net.sizes[taken[0]], rate=_short(p.dropout_ratio))
-
-
-def _concat(net, layer, taken):
-    sizes, p = [net.sizes[value] for value in taken], layer.layer.concat_param
-    if p.axis != 1 or p.concat_dim != 1 or any(value in net.images for value in taken):
-        raise FileFormatError("joins other axes than the channels")
-    return net.add("Concatenate", layer, taken, (*sizes[0][:-1], sum(size[-1] for size in sizes)))
-
-
-def _eltwise(net, layer, taken):
-    p = layer.layer.eltwise_param
-    if any(value != 1 for value in p.coeff):
-        raise FileFormatError("has coefficients")
-    return net.add(("Multiply", "Add", "Maximum")[p.operation], layer, taken, net.sizes[taken[0]])
-
-
-def _softmax(net, layer, taken):
-    if layer.layer.softmax_param.axis != 1:
-        raise FileFormatError("is over another axis than the channels")
-    return net.add("Softmax", layer, taken[:1], net.sizes[taken[0]])
-
-
+_POOLS = ("MaxPooling2D", "AveragePooling2D")
 _KINDS = {
-    "Concat": _concat, "Convolution": _convolution, "Dropout": _dropout, "Eltwise": _eltwise, "Flatten": _flatten,
-    "InnerProduct": _dense, "LRN": _lrn, "Pooling": _pooling, "ReLU": _relu,
-    **dict.fromkeys(("Softmax", "SoftmaxWithLoss"), _softmax),
-    "Sigmoid": _plain("Activation", activation="sigmoid"), "TanH": _plain("Activation", activation="tanh"),
-    "Split": lambda net, layer, taken: taken[0],
+    "Concat": _concat, "Convolution": _convolution, "Eltwise": _eltwise, "Flatten": _flatten, "InnerProduct": _dense,
+    "Pooling": _pooling, "LRN": _plain("LocalResponseNormalization", _lrn),
+    "Dropout": _plain("Dropout", lambda p: {"rate": _short(p.dropout_ratio)}),
+    "ReLU": _plain("ReLU", lambda p: {"negative_slope": _short(p.negative_slope)} if p.negative_slope else {}),
+    **dict.fromkeys(("Softmax", "SoftmaxWithLoss"), _plain("Softmax")),
+    "Sigmoid": _plain("Activation", lambda p: {"activation": "sigmoid"}),
+    "TanH": _plain("Activation", lambda p: {"activation": "tanh"}), "Split": lambda net, layer, p, taken, size: taken[0],
+}
+_REFUSED = {  # type: a test of its options, what it does that is not computed here
+    "Dropout": (lambda p: not p.scale_train, "scales when it is tested"),
+    "Eltwise": (lambda p: any(value != 1 for value in p.coeff), "has coefficients"),
+    "Pooling": (lambda p: p.pool not in (0, 1), "pools by chance"),
+    **dict.fromkeys(("Softmax", "SoftmaxWithLoss"), (lambda p: p.axis != 1, "is over another axis than the channels")),
 }

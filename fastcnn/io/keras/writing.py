@@ -1,6 +1,8 @@
 """Keras' configuration of a description, and the arrays of its layers. What Keras has no argument for becomes layers of its
 own: explicit padding, pooling that rounds up, local response normalization."""
 
+import math
+
 from fastcnn import arguments
 from fastcnn.io.keras import fusing
 from fastcnn.registry import Names, unique
@@ -10,8 +12,9 @@ _INITIALIZERS = {
     "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros"}
 _OWN = {"initializer": _INITIALIZERS, "regularizer": {"L1", "L2", "L1L2"},
         "constraint": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}}
-_HERE_ALONE = ("connection_table", "exact", "input_shape")
 _MULTIPLIERS = ("learning_rate_multiplier", "weight_decay_multiplier")
+_HERE_ALONE = ("connection_table", "exact", "input_shape", "name", "trainable", *_MULTIPLIERS)
+_WITHOUT = {"Conv2DTranspose": "groups", "Permute": "data_format", "Reshape": "data_format"}
 _ACTIVATIONS = {  # those that Keras has no name for: its layers
     "elu": lambda c: [("ELU", {"alpha": c["alpha"]})],
     "hard_sigmoid": lambda c: [("Rescaling", {"scale": 6 * c["slope"], "offset": 0.0}),
@@ -37,9 +40,10 @@ def written(description):
         writer.step = step
         taken = [values[value] for value in step.taken]
         try:
-            values[step.given] = _KINDS.get(step.kind, _refuse)(writer, taken)
+            _check(step)
+            values[step.given] = _KINDS[step.kind](writer, taken)
         except ValueError as error:
-            problems.append(str(error))
+            problems.append(f"{step.name} ({error})")
             values[step.given] = taken[0]
     if problems:
         raise ValueError(f"Keras must have all of the network's layers. Received: {'; '.join(problems)}")
@@ -89,14 +93,20 @@ class _Writer:
             nodes.append({"args": [tensors if kind in _MERGES else tensors[0], *history], "kwargs": {}})
         return name, max(len(nodes) - 1, 0), tuple(size)
 
-    def config(self):
-        """The step's arguments, as far as Keras has them."""
+    def line(self, taken, *layers):
+        """The value of layers one behind another: (class, arguments, size, suffix) of each."""
+        for layer in layers:
+            taken = [self.add(layer[0], taken, *layer[1:])]
+        return taken[0]
+
+    def config(self, **more):
+        """The step's arguments, as far as Keras has them, and more."""
         found = {}
         for name, value in self.step.config.items():
             role = name.rpartition("_")[2]
             if name in _MULTIPLIERS and value is not None:
                 self.notes.append(f"{self.step.name}: {name} is left out")
-            if name in (*_MULTIPLIERS, *_HERE_ALONE, "name", "trainable"):
+            if name in _HERE_ALONE or name == _WITHOUT.get(self.step.kind):
                 continue
             if role in _OWN and value is not None:
                 if value["class_name"] not in _OWN[role]:
@@ -104,18 +114,7 @@ class _Writer:
                     continue
                 value = {"module": f"keras.{role}s", "registered_name": None, **value}
             found[name] = value
-        return found
-
-    def activated(self, value, config):
-        """What the activation makes of a value; Keras' own names stay with the layer."""
-        activation = config.get("activation", "linear")
-        name = activation if isinstance(activation, str) else activation["name"]
-        if isinstance(activation, str) and name != "scaled_tanh":
-            return None
-        constants = {} if isinstance(activation, str) else activation
-        for number, (kind, own) in enumerate(_ACTIVATIONS[name](constants)):
-            value = self.add(kind, [value], own, value[2], f"_{name}{number or ''}")
-        return value
+        return found | more
 
 
 def _in_order(entries, outputs):
@@ -148,11 +147,17 @@ def _sources(entry, node):
     return [tuple(tensor["config"]["keras_history"][:2]) for tensor in (first if isinstance(first, list) else [first])]
 
 
+def _layers_of(config):
+    """Those of Keras' for an activation that it has no name for."""
+    activation = config.get("activation")
+    activation = {"name": activation} if activation == "scaled_tanh" else activation
+    if not isinstance(activation, dict):
+        return []
+    return [(kind, own, f"_{activation['name']}{number or ''}")
+            for number, (kind, own) in enumerate(_ACTIVATIONS[activation["name"]](activation))]
+
+
 # A function for each class: (writer, values taken) → the value given
-
-
-def _refuse(writer, taken):
-    raise ValueError(f"{writer.step.name} ({writer.step.kind})")
 
 
 def _input(writer, taken):
@@ -169,37 +174,26 @@ def _plain(writer, taken):
     return writer.add(writer.step.kind, taken, writer.config(), writer.step.size)
 
 
-def _only(*names, kind=None, **more):
-    """A layer with some of its arguments."""
-    def add(writer, taken):
-        own = {name: writer.step.config[name] for name in names}
-        return writer.add(kind or writer.step.kind, taken, own | more, writer.step.size)
-
-    return add
-
-
-def _weighted(writer, taken, config=None):
+def _weighted(writer, taken, **more):
     """A layer with an activation."""
-    config = config or writer.config()
-    known = isinstance(config["activation"], str) and config["activation"] != "scaled_tanh"
-    value = writer.add(writer.step.kind, taken, config if known else {**config, "activation": "linear"}, writer.step.size)
-    return writer.activated(value, config) or value
+    config, size = writer.config(**more), writer.step.size
+    layers = _layers_of(config)
+    config = {**config, "activation": "linear"} if layers else config
+    return writer.line(taken, (writer.step.kind, config, size), *[(kind, own, size, name) for kind, own, name in layers])
 
 
 def _activation(writer, taken):
-    config = writer.config()
-    return writer.activated(taken[0], config) or writer.add("Activation", taken, config, writer.step.size)
+    size = writer.step.size
+    layers = [(kind, own, size, name) for kind, own, name in _layers_of(writer.step.config)]
+    return writer.line(taken, *layers or [("Activation", writer.config(), size)])
 
 
 def _convolution(writer, taken):
-    config, size = writer.step.config, writer.step.sizes[0]
-    if config.get("connection_table") is not None:
-        raise ValueError(f"{writer.step.name} (Conv2D with a connection_table)")
-    window, strides, dilation = config["kernel_size"], config["strides"], config["dilation_rate"]
-    pads = arguments.pads(config["padding"], size[:2], window, strides, dilation)
-    if pads == arguments.pads("same", size[:2], window, strides, dilation) and config["padding"] != "valid":
-        return _weighted(writer, taken, {**writer.config(), "padding": "same"})
-    return _weighted(writer, _with_zeros(writer, taken, pads), {**writer.config(), "padding": "valid"})
+    window, strides, dilation, pads = writer.step.windows
+    same = arguments.pads("same", writer.step.sizes[0][:2], window, strides, dilation)
+    if pads == same and writer.step.config["padding"] != "valid":
+        return _weighted(writer, taken, padding="same")
+    return _weighted(writer, _with_zeros(writer, taken, pads), padding="valid")
 
 
 def _with_zeros(writer, taken, pads):
@@ -211,96 +205,93 @@ def _with_zeros(writer, taken, pads):
 
 
 def _transposed(writer, taken):
-    config, step = writer.config(), writer.step
-    if config.pop("groups") != 1:
-        raise ValueError(f"{step.name} (Conv2DTranspose with groups)")
+    step = writer.step
+    config = writer.config()
     if isinstance(config["padding"], str):
-        return _weighted(writer, taken, config)
-    sizes = step.sizes[0][:2], config["kernel_size"], config["strides"], config["dilation_rate"]
-    out, (top, left) = step.size, (side[0] for side in arguments.padding_form(config["padding"]))
-    whole, _ = arguments.transposed("valid", None, *sizes)
-    crop = ((top, whole[0] - top - out[0]), (left, whole[1] - left - out[1]))
+        return _weighted(writer, taken)
+    whole, _ = arguments.transposed("valid", None, step.sizes[0][:2], config["kernel_size"], config["strides"],
+                                    config["dilation_rate"])
+    crop = [(before, whole[axis] - before - step.size[axis]) for axis, (before, _) in enumerate(step.cut)]
     if min(map(min, crop)) < 0 or config["activation"] not in ("linear", None):
-        raise ValueError(f"{step.name} (Conv2DTranspose with explicit padding and an activation or output_padding)")
-    config = {**config, "padding": "valid", "output_padding": None}
-    value = writer.add("Conv2DTranspose", taken, config, (*whole, out[2]))
-    return writer.add("Cropping2D", [value], {"cropping": crop}, out, "_crop")
+        raise ValueError("Conv2DTranspose with explicit padding and an activation or output_padding")
+    config.update(padding="valid", output_padding=None)
+    return writer.line(taken, (step.kind, config, (*whole, step.size[2])),
+                       ("Cropping2D", {"cropping": crop}, step.size, "_crop"))
 
 
 def _pool(writer, taken):
-    step, config = writer.step, writer.step.config
-    size, window, strides = step.sizes[0], config["pool_size"], config["strides"]
-    pads = arguments.pool_pads(config["padding"], size[:2], window, strides)
-    own = {"pool_size": window, "strides": strides}
-    if tuple(config["dilation_rate"]) != (1, 1):
-        raise ValueError(f"{step.name} ({step.kind} with a dilation_rate)")
+    step, config, size = writer.step, writer.step.config, writer.step.sizes[0]
+    window, strides, _, pads = step.windows
+
+    def pooling(padding, strides=strides):
+        return {"pool_size": window, "strides": strides, "padding": padding}
+
     if config.get("count_include_pad") and any(map(sum, pads)):
         taken = _with_zeros(writer, taken, pads)
         size, pads = taken[0][2], ((0, 0), (0, 0))
     reached = [(out - 1) * s + k - n - before for out, s, k, n, (before, _) in zip(step.size, strides, window, size, pads)]
     if max(reached) <= 0 and not any(before for before, _ in pads):
-        return writer.add(step.kind, taken, {**own, "padding": "valid"}, step.size)
+        return writer.add(step.kind, taken, pooling("valid"), step.size)
     if config.get("count_include_pad"):
-        raise ValueError(f"{step.name} (AveragePooling2D with count_include_pad that rounds up)")
-    if config["padding"] == "same" or _as_same(size, step.size, window, strides, pads):
-        return writer.add(step.kind, taken, {**own, "padding": "same"}, step.size)
+        raise ValueError("AveragePooling2D with count_include_pad that rounds up")
+    same = arguments.pads("same", size[:2], window, strides)
+    if all(o == -(-n // s) and own[0] == right[0] for o, n, s, own, right in zip(step.size, size, strides, pads, same)):
+        return writer.add(step.kind, taken, pooling("same"), step.size)
     # a window around every pixel, of which those are taken that the strides meet
     first = [(k - 1) // 2 - before for k, (before, _) in zip(window, pads)]
     crop = [(f, n - f - (out - 1) * s - 1) for f, n, out, s in zip(first, size, step.size, strides)]
     if min(map(min, crop)) < 0:
-        raise ValueError(f"{step.name} ({step.kind} with padding {config['padding']})")
-    value = writer.add(step.kind, taken, {"pool_size": window, "strides": (1, 1), "padding": "same"}, size, "_windows")
+        raise ValueError(f"{step.kind} with padding {config['padding']}")
     shape = [(out - 1) * s + 1 for out, s in zip(step.size, strides)] + [size[2]]
-    value = writer.add("Cropping2D", [value], {"cropping": crop}, shape, "_crop")
-    return writer.add("MaxPooling2D", [value], {"pool_size": (1, 1), "strides": strides, "padding": "valid"}, step.size)
-
-
-def _as_same(size, out, window, strides, pads):
-    """Are these the windows that "same" has?"""
-    same = arguments.pads("same", size[:2], window, strides)
-    return all(o == -(-n // s) and own[0] == right[0] for o, n, s, own, right in zip(out, size, strides, pads, same))
+    return writer.line(taken, (step.kind, pooling("same", (1, 1)), size, "_windows"),
+                       ("Cropping2D", {"cropping": crop}, shape, "_crop"),
+                       ("MaxPooling2D", {**pooling("valid"), "pool_size": (1, 1)}, step.size))
 
 
 def _lrn(writer, taken):
-    step = writer.step
-    if step.config["mode"] != "across_channels":
-        raise ValueError(f"{step.name} (LocalResponseNormalization within channels)")
-    x, value = taken[0], taken[0]
-    *inner, last = fusing.normalization(step.config, tuple(step.size))
+    value = taken[0]
+    *inner, last = fusing.normalization(writer.step.config, tuple(writer.step.size))
     for number, (kind, config, size) in enumerate(inner):
         power = (config["exponent"],) if kind == "Power" else ()
         both = [value, value] if kind == "Multiply" else [value]
         value = writer.add(kind, both, {} if power else config, size, f"_{number}", power)
-    return writer.add("Multiply", [x, value], last[1], last[2])
+    return writer.add("Multiply", [taken[0], value], last[1], last[2])
 
 
 def _maxout(writer, taken):
     *pixels, channels = writer.step.sizes[0]
-    group, rows = writer.step.config["group_size"], 1
-    for n in pixels:
-        rows *= n
-    value = writer.add("Reshape", taken, {"target_shape": (rows, channels, 1)}, (rows, channels, 1), "_flat")
+    group, rows, size = writer.step.config["group_size"], math.prod(pixels), writer.step.size
     pooling = {"pool_size": (1, group), "strides": (1, group)}
-    value = writer.add("MaxPooling2D", [value], pooling, (rows, channels // group, 1), "_max")
-    return writer.add("Reshape", [value], {"target_shape": writer.step.size}, writer.step.size)
-
-
-def _normalization(writer, taken):
-    if writer.step.config["mean"] is None:
-        raise ValueError(f"{writer.step.name} (Normalization without a mean)")
-    return _plain(writer, taken)
+    return writer.line(taken, ("Reshape", {"target_shape": (rows, channels, 1)}, (rows, channels, 1), "_flat"),
+                       ("MaxPooling2D", pooling, (rows, channels // group, 1), "_max"),
+                       ("Reshape", {"target_shape": size}, size))
 
 
 _MERGES = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
 _KINDS = {
     "InputLayer": _input, "Activation": _activation, "Dense": _weighted, "Conv2DTranspose": _transposed,
     **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "SeparableConv2D"), _convolution),
-    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _pool),
-    "LocalResponseNormalization": _lrn, "Maxout": _maxout, "Normalization": _normalization,
-    "ReLU6": _only(kind="ReLU", max_value=6.0), "Reshape": _only("target_shape"), "Permute": _only("dims"),
+    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _pool), "LocalResponseNormalization": _lrn, "Maxout": _maxout,
+    "ReLU6": lambda writer, taken: writer.add("ReLU", taken, {"max_value": 6.0}, writer.step.size),
     **dict.fromkeys((
         *_MERGES, "AdaptiveAveragePooling2D", "BatchNormalization", "Cropping2D", "Dropout", "ELU", "Flatten",
         "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "LayerNormalization",
-        "LeakyReLU", "PReLU",
-        "ReLU", "Rescaling", "Softmax", "SpatialDropout2D", "UpSampling2D", "ZeroPadding2D"), _plain),
+        "LeakyReLU", "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout2D",
+        "UpSampling2D", "ZeroPadding2D"), _plain),
 }
+_REFUSED = {  # layer: a test of its configuration, what of it Keras has not
+    "Conv2D": (lambda c: c["connection_table"] is not None, "with a connection_table"),
+    "Conv2DTranspose": (lambda c: c["groups"] != 1, "with groups"),
+    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), (lambda c: {*c["dilation_rate"]} != {1}, "with a dilation_rate")),
+    "LocalResponseNormalization": (lambda c: c["mode"] != "across_channels", "within channels"),
+    "Normalization": (lambda c: c["mean"] is None, "without a mean"),
+}
+
+
+def _check(step):
+    """Refuses a step that Keras has no layer for."""
+    if step.kind not in _KINDS:
+        raise ValueError(step.kind)
+    test, why = _REFUSED.get(step.kind, (lambda c: False, ""))
+    if test(step.config):
+        raise ValueError(f"{step.kind} {why}")
