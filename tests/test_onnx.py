@@ -140,7 +140,7 @@ def test_layers_out_and_in(name, opset, tmp_path):
 def test_every_layer_is_written_or_refused(tmp_path):
     from fastcnn.io.onnx import layers
 
-    missing = set(L.__all__) - layers.LAYERS - {"Layer", "Input", "InputLayer"}
+    missing = set(L.__all__) - layers.LAYERS - {"Layer", "Input"}
     assert missing == {"AdaptiveAveragePooling2D", "GroupNormalization", "LayerNormalization", "Maxout", "RBF",
                        "SoftPooling2D", "Subsampling2D"}
     assert layers.LAYERS <= set(L.__all__)

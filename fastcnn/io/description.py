@@ -60,6 +60,20 @@ class Step(NamedTuple):
         return (("*", deviation), ("+", c["mean"])) if c["invert"] else (("-", c["mean"]), ("/", deviation))
 
 
+def refusal(step, known, rules, *more):
+    """Why a format has no word for a step; None: it has.
+
+    Args:
+        step: a `Step`.
+        known: classes that the format has.
+        rules: [(classes, a test of the step and of what else there is, what of them it has not)].
+        more: what else there is.
+    """
+    if step.kind not in known:
+        return step.kind
+    return next((f"{step.kind} {why}" for kinds, test, why in rules if step.kind in kinds and test(step, *more)), None)
+
+
 @dataclass
 class Description:
     """A model as files know it.

@@ -4,6 +4,7 @@ own: explicit padding, pooling that rounds up, local response normalization."""
 import math
 
 from fastcnn import arguments
+from fastcnn.io.description import refusal
 from fastcnn.io.keras import fusing
 from fastcnn.registry import Names, unique
 
@@ -40,7 +41,8 @@ def written(description):
         writer.step = step
         taken = [values[value] for value in step.taken]
         try:
-            _check(step)
+            if why := refusal(step, _KINDS, _REFUSED):
+                raise ValueError(why)
             values[step.given] = _KINDS[step.kind](writer, taken)
         except ValueError as error:
             problems.append(f"{step.name} ({error})")
@@ -268,10 +270,11 @@ def _maxout(writer, taken):
 
 
 _MERGES = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+_POOLS = ("MaxPooling2D", "AveragePooling2D")
 _KINDS = {
     "InputLayer": _input, "Activation": _activation, "Dense": _weighted, "Conv2DTranspose": _transposed,
     **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "SeparableConv2D"), _convolution),
-    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _pool), "LocalResponseNormalization": _lrn, "Maxout": _maxout,
+    **dict.fromkeys(_POOLS, _pool), "LocalResponseNormalization": _lrn, "Maxout": _maxout,
     "ReLU6": lambda writer, taken: writer.add("ReLU", taken, {"max_value": 6.0}, writer.step.size),
     **dict.fromkeys((
         *_MERGES, "AdaptiveAveragePooling2D", "BatchNormalization", "Cropping2D", "Dropout", "ELU", "Flatten",
@@ -279,19 +282,10 @@ _KINDS = {
         "LeakyReLU", "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout2D",
         "UpSampling2D", "ZeroPadding2D"), _plain),
 }
-_REFUSED = {  # layer: a test of its configuration, what of it Keras has not
-    "Conv2D": (lambda c: c["connection_table"] is not None, "with a connection_table"),
-    "Conv2DTranspose": (lambda c: c["groups"] != 1, "with groups"),
-    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), (lambda c: {*c["dilation_rate"]} != {1}, "with a dilation_rate")),
-    "LocalResponseNormalization": (lambda c: c["mode"] != "across_channels", "within channels"),
-    "Normalization": (lambda c: c["mean"] is None, "without a mean"),
-}
-
-
-def _check(step):
-    """Refuses a step that Keras has no layer for."""
-    if step.kind not in _KINDS:
-        raise ValueError(step.kind)
-    test, why = _REFUSED.get(step.kind, (lambda c: False, ""))
-    if test(step.config):
-        raise ValueError(f"{step.kind} {why}")
+_REFUSED = [  # see `refusal`
+    (("Conv2D",), lambda step: step.config["connection_table"] is not None, "with a connection_table"),
+    (("Conv2DTranspose",), lambda step: step.config["groups"] != 1, "with groups"),
+    (_POOLS, lambda step: {*step.config["dilation_rate"]} != {1}, "with a dilation_rate"),
+    (("LocalResponseNormalization",), lambda step: step.config["mode"] != "across_channels", "within channels"),
+    (("Normalization",), lambda step: step.config["mean"] is None, "without a mean"),
+]

@@ -9,20 +9,13 @@ _LARGE = 3e38  # bounds from here on are none
 _SELU = 1.6732632, 1.050701  # alpha and gamma, of which values keep mean and variance
 
 
-def activation(name, **constants):
-    """An activation; constants: {its constant here: (attribute, default)}."""
+def activation(name, attribute=None, accepted=None, **constants):
+    """An activation; an attribute that must have one value; constants: {its constant here: (attribute, default)}."""
     def of(node):
+        if attribute and node.attr(attribute, accepted) != accepted:
+            raise Refused(f"{attribute} must be {accepted}, not {node.attr(attribute)}")
         given = {key: node.attr(*pair) for key, pair in constants.items()}
         return node.layer("Activation", node.value(), activation={"name": name, **given} if given else name)
-    return of
-
-
-def only(name, attribute, accepted):
-    """An activation of which an attribute must have this value."""
-    def of(node):
-        if node.attr(attribute, accepted) != accepted:
-            raise Refused(f"{attribute} must be {accepted}, not {node.attr(attribute)}")
-        return node.layer("Activation", node.value(), activation=name)
     return of
 
 
@@ -173,10 +166,6 @@ def _divide(node):
     return rescaled(node, node.value(0), 1 / np.asarray(y, np.float32))
 
 
-def _negated(node):
-    return rescaled(node, node.value(), -1.0)
-
-
 def _power(node):
     if (window := _window(node)) is None:
         raise Refused("is known as a step of a local response normalization alone")
@@ -233,7 +222,8 @@ TABLE = {
     "Softplus": activation("softplus"), "Softsign": activation("softsign"), "Exp": activation("exponential"),
     "HardSwish": activation("hard_silu"), "Elu": activation("elu", alpha=("alpha", 1.0)),
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)), "Selu": _selu,
-    "Gelu": only("gelu", "approximate", "none"), "Swish": only("silu", "alpha", 1.0), "HardSigmoid": _hard_sigmoid,
-    "Clip": _clip, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract, "Div": _divide,
-    "Neg": _negated, "Pow": _power, "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Mean": _mean,
+    "Gelu": activation("gelu", "approximate", "none"), "Swish": activation("silu", "alpha", 1.0), "Clip": _clip,
+    "HardSigmoid": _hard_sigmoid, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract,
+    "Div": _divide, "Neg": lambda node: rescaled(node, node.value(), -1.0), "Pow": _power, "Mean": _mean,
+    "Max": extreme("Maximum"), "Min": extreme("Minimum"),
 }

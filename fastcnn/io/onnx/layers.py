@@ -204,19 +204,21 @@ _OTHERS = {
     **dict.fromkeys(("Rescaling", "Normalization"), affine), **dict.fromkeys(("Reshape", "Permute"), _moved),
     **dict.fromkeys(("SpatialDropout2D", "GaussianNoise"), left_out),
 }
-LAYERS = {*_FORMULAS, *_OTHERS}
+LAYERS = {"InputLayer", *_FORMULAS, *_OTHERS}
 ROWS = {"Dense", "Dropout", "SpatialDropout2D", "GaussianNoise", "Activation", *ACTIVATIONS} - {"Softmax"}
 # whatever the order of a row's values
 
-_REFUSED = {  # layer: what of it has no operator, as (test of the configuration and the opset, why)
-    "LocalResponseNormalization": (lambda c, opset: c["mode"] != "across_channels" or c["groups"] > 1
-                                   or c["size"] % 2 == 0 and c["even"] == "below",
-                                   "within channels, in groups, or of an even size below"),
-    "AveragePooling2D": (lambda c, opset: opset < 19 and {*c["dilation_rate"]} != {1}, "dilated, before opset 19"),
-    "LpPooling2D": (lambda c, opset: c["p"] % 1 or opset < 18 and (c["ceil_mode"] or {*c["dilation_rate"]} != {1}),
-                    "of a fraction as p; or dilated or in ceil_mode, before opset 18"),
-    "Normalization": (lambda c, opset: c["mean"] is None, "without a mean"),
-}
+REFUSED = [  # see `fastcnn.io.description.refusal`
+    (("LocalResponseNormalization",), lambda step, opset: step.config["mode"] != "across_channels"
+     or step.config["groups"] > 1 or step.config["size"] % 2 == 0 and step.config["even"] == "below",
+     "within channels, in groups, or of an even size below"),
+    (("AveragePooling2D",), lambda step, opset: opset < 19 and {*step.config["dilation_rate"]} != {1},
+     "dilated, before opset 19"),
+    (("LpPooling2D",), lambda step, opset: step.config["p"] % 1 or opset < 18 and (
+        step.config["ceil_mode"] or {*step.config["dilation_rate"]} != {1}),
+     "of a fraction as p; or dilated or in ceil_mode, before opset 18"),
+    (("Normalization",), lambda step, opset: step.config["mean"] is None, "without a mean"),
+]
 
 
 def write(writer, step, *values):
@@ -228,14 +230,6 @@ def write(writer, step, *values):
     if step.activation[0] == "linear":
         return formula(writer, text, step.name, x.name, words)
     return activated(writer, step, formula(writer, text, f"{step.name}/linear", x.name, words))
-
-
-def refused(step, opset):
-    """Why a step cannot be written; None: it can."""
-    if step.kind not in LAYERS and step.kind != "InputLayer":
-        return step.kind
-    test, why = _REFUSED.get(step.kind, (lambda c, opset: False, None))
-    return f"{step.kind} {why}" if test(step.config, opset) else None
 
 
 def without_end(step):

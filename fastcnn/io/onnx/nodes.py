@@ -76,9 +76,9 @@ def _conv_transpose(node):
     if any(before < 0 for before, _ in cut) or any(e >= s for e, s in zip(extra, strides)):
         raise Refused("its output reaches beyond where the kernel does")
     size = (*(n - before - after for n, (before, after) in zip(whole, cut)), filters * groups)
-    return node.layer("Conv2DTranspose", x, size, image(x.rank), {"kernel": layouts.from_oihw(w), "bias": b}, strides=strides,
-                      dilation_rate=dilation, padding=[[before, max(0, after)] for before, after in cut],
-                      output_padding=extra, kernel_size=kernel, filters=filters * groups, groups=groups,
+    padding, arrays = [[before, max(0, after)] for before, after in cut], {"kernel": layouts.from_oihw(w), "bias": b}
+    return node.layer("Conv2DTranspose", x, size, image(x.rank), arrays, strides=strides, dilation_rate=dilation,
+                      padding=padding, output_padding=extra, kernel_size=kernel, filters=filters * groups, groups=groups,
                       use_bias=b is not None)
 
 
@@ -97,12 +97,13 @@ def pool(kind):
         options = windows(node, x, kernel)
         if around:
             options["padding"] = [[a + b for a, b in zip(*both)] for both in zip(options["padding"], around)]
-        config = {"pool_size": kernel, "ceil_mode": ceil, **options, **_POOLED[kind](node)}
-        return node.layer(kind, x, (*_extents(x, kernel, options, ceil), x.size[2]), image(x.rank), **config)
+        more = _POOLED[kind](node) if kind in _POOLED else {}
+        size = (*_extents(x, kernel, options, ceil), x.size[2])
+        return node.layer(kind, x, size, image(x.rank), pool_size=kernel, ceil_mode=ceil, **options, **more)
     return of
 
 
-_POOLED = {"MaxPooling2D": lambda node: {}, "LpPooling2D": lambda node: {"p": node.attr("p", 2)},
+_POOLED = {"LpPooling2D": lambda node: {"p": node.attr("p", 2)},
            "AveragePooling2D": lambda node: {"count_include_pad": bool(node.attr("count_include_pad", 0))}}
 
 
@@ -123,12 +124,11 @@ def _lrn(node):
 
 def _batch_norm(node):
     x = node.value()
-    gamma, beta, mean, variance = (node.weights(i) for i in (1, 2, 3, 4))
     fixed = node.attr("is_test", 0) if node.opset < 7 else not node.attr("training_mode", 0)
     if not fixed or not node.attr("spatial", 1):
         raise Refused("normalizes by the batch" if not fixed else "normalizes each pixel by itself")
     x, _ = node.last(x, 1)
-    arrays = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    arrays = {name: node.weights(i) for i, name in enumerate(("gamma", "beta", "moving_mean", "moving_variance"), 1)}
     return node.layer("BatchNormalization", x, None, None, arrays, epsilon=node.attr("epsilon", 1e-5),
                       momentum=node.attr("momentum", 0.9))
 
@@ -188,11 +188,9 @@ def _window_mean(node, kernel):
 
 def constant(node):
     """The array of a Constant."""
-    for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
-        if name in node.attributes:
-            value = node.attr(name)
-            kind = np.int64 if name.startswith("value_int") else np.float32
-            return value if name == "value" else np.array(value, kind)
+    for name in {"value", "value_float", "value_int", "value_floats", "value_ints"} & node.attributes.keys():
+        value = node.attr(name)
+        return value if name == "value" else np.array(value, np.int64 if name.startswith("value_int") else np.float32)
     raise Refused(f"a constant of {', '.join(node.attributes)}")
 
 

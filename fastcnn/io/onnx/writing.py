@@ -8,6 +8,7 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.configuration import __version__
 from fastcnn.io.atomic import write_atomically
+from fastcnn.io.description import refusal
 from fastcnn.io.onnx import files, layers
 from fastcnn.io.onnx.metadata import put_metadata
 
@@ -118,7 +119,7 @@ def write(description, path, *, opset=13, input_layout="NCHW", logits=False, pre
     arguments.choice("input_layout", input_layout, ("NCHW", "NHWC"))
     logits, preparation = arguments.flag("logits", logits), arguments.flag("preparation", preparation)
     steps = list(description.steps())
-    refused = [f"{step.name} ({why})" for step in steps if (why := layers.refused(step, opset))]
+    refused = [f"{step.name} ({why})" for step in steps if (why := refusal(step, layers.LAYERS, layers.REFUSED, opset))]
     if refused:
         raise ValueError(f"ONNX has no operators for {len(refused)} of {len(steps)} layers. Received: {', '.join(refused)}")
     writer, metadata = Writer(description, opset), description.metadata

@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 
 from fastcnn import arguments
-from fastcnn.io.description import ACTIVATIONS
+from fastcnn.io.description import ACTIVATIONS, refusal
 from fastcnn.io.torch.names import flattened, module_names, turns
 
 _HEAD = '''"""{title}, written by fastcnn. Images are (N, C, H, W)."""
@@ -36,7 +36,8 @@ def source(description, name="Network"):
     modules, (_, free), steps = module_names(description), flattened(description), list(description.steps())
     last = {value: place for place, step in enumerate(steps) for value in (step.given, *step.taken)}
     last.update(dict.fromkeys(description.outputs, len(steps)))
-    if problems := [f"{step.name} ({why})" for step in steps if (why := _refused(step))]:
+    known = {"InputLayer", *_FORMULAS}
+    if problems := [f"{step.name} ({why})" for step in steps if (why := refusal(step, known, _REFUSED))]:
         raise ValueError(f"PyTorch must have a word for all of the network's layers. Received: {'; '.join(problems)}")
     values, tree, body = {}, {}, []
     for number, value in enumerate(description.inputs):
@@ -212,7 +213,7 @@ _FORMULAS = {
 }
 _NORMALIZATIONS = ("BatchNormalization", "GroupNormalization", "LayerNormalization")
 _POOLS = ("AveragePooling2D", "MaxPooling2D")
-_REFUSED = [  # layers, a test of the step, what of them has no word
+_REFUSED = [  # see `refusal`
     (_NORMALIZATIONS, lambda s: not (s.config["center"] and s.config["scale"]), "without center or scale"),
     (_NORMALIZATIONS[:1], lambda s: len(s.size) == 2, "of rows of values"),
     (("LocalResponseNormalization",), lambda s: s.config["mode"] != "across_channels" or len(s.size) != 3,
@@ -222,10 +223,3 @@ _REFUSED = [  # layers, a test of the step, what of them has no word
     (_POOLS, lambda s: s.config["ceil_mode"] and s.config["padding"] != "same" and not _symmetric(s),
      "with asymmetric padding that rounds up"),
 ]
-
-
-def _refused(step):
-    """Why a step cannot be written; None: it can."""
-    if step.kind not in _FORMULAS and step.kind != "InputLayer":
-        return step.kind
-    return next((f"{step.kind} {why}" for kinds, test, why in _REFUSED if step.kind in kinds and test(step)), None)
