@@ -126,28 +126,27 @@ def parted(node):
     return values, [v for v in node.inputs if not isinstance(v, Value)]
 
 
-def _add(node):
-    if (window := _window(node)) is not None:
-        return _step(node, window, "k", lambda w: w.alpha is not None and w.k is None)
-    values, constants = parted(node)
-    y = merged(node, "Add", values)
-    for c in constants:
-        y = rescaled(node, y, offset=c)
-    return y
+def combined(kind, constant, part, fits):
+    """Values by a kind of layers, and constants as one of a `Rescaling`; or a part of a local response normalization."""
+    def of(node):
+        if (window := _window(node)) is not None:
+            return _step(node, window, part, fits)
+        values, constants = parted(node)
+        y = merged(node, kind, values)
+        for c in constants:
+            y = rescaled(node, y, **{constant: c})
+        return y
+    return of
+
+
+_add = combined("Add", "offset", "k", lambda w: w.alpha is not None and w.k is None)
+_scaled = combined("Multiply", "scale", "alpha", lambda w: w.mean and w.alpha is None)
 
 
 def _multiply(node):
-    if (window := _window(node)) is not None:
-        return _step(node, window, "alpha", lambda w: w.mean and w.alpha is None)
-    values, constants = parted(node)
-    y = merged(node, "Multiply", values)
-    if len(values) == 2 and values[0] == values[1] and not constants:
-        base, order = node.last(values[0], 1) if values[0].rank in (3, 4) else (None, None)
-        if base == values[0]:
-            y = y._replace(window=Window(base))
-    for c in constants:
-        y = rescaled(node, y, scale=c)
-    return y
+    y, x = _scaled(node), node.inputs[0]
+    squares = all(isinstance(v, Value) for v in node.inputs) and node.inputs == [x, x] and x.rank in (3, 4)
+    return y._replace(window=Window(x)) if squares and node.last(x, 1)[0] == x else y
 
 
 def _subtract(node):

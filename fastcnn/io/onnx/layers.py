@@ -7,49 +7,7 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.io import layouts
 from fastcnn.io.description import ACTIVATIONS
-
-
-def formula(writer, text, name, x, words):
-    """The name of what a formula gives, such as "Mul x scale; Add y offset": operators, and what they take. x comes in, y is
-    what the one before gives; other words, and numbers, are arrays, or attributes behind "=", which may be called as they
-    are. What is None is left out. Arrays are called by the word "name", if there is one."""
-    y, steps = x, text.split("; ")
-    for number, (op, *operands) in enumerate(step.split() for step in steps):
-        own, taken, attributes = name if number == len(steps) - 1 else f"{name}/{op.lower()}{number}", [], {}
-        for operand in operands:
-            key, sign, word = operand.partition("=")
-            word = (word or key) if sign else key
-            value = words[word] if word in words else {"x": x, "y": y, "-": ""}.get(word, word)
-            if sign and value is not None:
-                attributes[key] = float(value) if value is word else value
-            elif value is not None:
-                named = value is not word and isinstance(value, str)
-                taken.append(value if named else writer.constant(f"{words.get('name', name)}/{word}", value))
-        y = writer.node(op, taken, own, **attributes)
-    return y
-
-
-_ACTIVATIONS = {  # activation: its formula, c being its constant; and until which opset it is the second
-    **{name: (f"{name.title()} x",) for name in ("relu", "sigmoid", "tanh", "softplus", "softsign", "selu")},
-    "exponential": ("Exp x",), "elu": ("Elu x alpha=c",), "leaky_relu": ("LeakyRelu x alpha=c",),
-    "hard_sigmoid": ("HardSigmoid x alpha=c beta=0.5",), "relu6": ("Clip x 0 6",), "silu": ("Sigmoid x; Mul x y",),
-    "scaled_tanh": ("Mul x 0.6666666667; Tanh y; Mul y 1.7159",), "softmax": ("Softmax x axis=",),
-    "log_softmax": ("LogSoftmax x axis=",),
-    "hard_silu": ("HardSwish x", "HardSigmoid x alpha=0.1666666667 beta=0.5; Mul x y", 14),
-    "gelu": ("Gelu x", "Mul x 0.7071067812; Erf y; Add y 1; Mul y 0.5; Mul x y", 20),
-}
-
-
-def activated(writer, step, x):
-    """A step's activation behind `x`, under the step's name."""
-    name, constant = step.activation
-    if name == "linear":
-        return writer.renamed(x, step.name)
-    text, *before = _ACTIVATIONS[name]
-    if before and writer.opset < before[1]:
-        text = before[0]
-    return formula(writer, text, step.name, x, {"c": constant, "axis": 1 if len(step.size) == 3 else -1})
-
+from fastcnn.io.onnx.formulas import activated, formula
 
 # Words of formulas, besides the configuration and the arrays: functions of the writer, the step and the value that it takes
 
