@@ -84,6 +84,22 @@ def changed(model, kind, **options):
     for layer in config["layers"]:
         if layer["class_name"] == kind:
             layer["config"].update(options)
+    return _of(config, model)
+
+
+def linear(model):
+    """The same network and weights without the softmax at its end, so that errors show."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "Softmax":
+            layer.update(class_name="Activation", config={"activation": "linear", **layer["config"]})
+        elif layer["config"].get("activation") == "softmax":
+            layer["config"]["activation"] = "linear"
+    return _of(config, model)
+
+
+def _of(config, model):
+    """A model of a configuration with another's weights."""
     found = type(model).from_config(config)
     found.set_weights(model.get_weights())
     return found

@@ -24,7 +24,7 @@ import torchvision
 from torch.overrides import TorchFunctionMode
 
 import fastcnn
-from benchmarks.networks import changed
+from benchmarks.networks import changed, linear
 from benchmarks.peers import translation
 
 LOGITS, GRADIENTS = 2e-5, 1e-4
@@ -149,19 +149,6 @@ def own_gradients(model, x, y):
                         for name, layer in model._named_layers() for p in layer.parameters])
     return loss, {f"{step.name}.{kind}": w for step in translation.steps(holder)
                   for kind, w in zip(("weight", "bias"), step.weights)}
-
-
-def linear(model):
-    """The same network without the softmax at its end."""
-    config = model.get_config()
-    for entry in config["layers"]:
-        if entry["class_name"] == "Softmax":
-            entry.update(class_name="Activation", config={"activation": "linear", **entry["config"]})
-        elif entry["config"].get("activation") == "softmax":
-            entry["config"]["activation"] = "linear"
-    plain = type(model).from_config(config)
-    plain.set_weights(model.get_weights())
-    return plain
 
 
 def _error(found, right, least=0.0):

@@ -121,6 +121,22 @@ def refuse_unbuilt(folder):
                       "Received: no file _ops there") from None
 
 
+def installed(module, what):
+    """A module that may not be there.
+
+    Args:
+        module: what `import` calls it.
+        what: needs it.
+
+    Raises:
+        ImportError: as `extra` has it.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise extra(module, what) from None
+
+
 def extra(module, what):
     """The ImportError for a module that is not there: its command works however fastcnn was installed.
 

@@ -15,6 +15,10 @@ import numpy as np
 
 import fastcnn
 from fastcnn import networks as N
+from fastcnn.cli.bench import load_suite
+
+load_suite(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from benchmarks.networks import changed, linear  # noqa: E402
 
 NETWORKS = {  # name: narrow copies, and at least as small as they may be
     "lenet5": N.lenet5,
@@ -39,19 +43,6 @@ def filled(model, seed=0):
             weights.append(rng.standard_normal(p.shape) * (2 / np.prod(p.shape[:-1])) ** 0.5)
     model.set_weights([w.astype(np.float32) for w in weights])
     return model
-
-
-def linear(model):
-    """The same network without the softmax at its end, so that errors show."""
-    config = model.get_config()
-    for entry in config["layers"]:
-        if entry["class_name"] == "Softmax":
-            entry.update(class_name="Activation", config={"activation": "linear", **entry["config"]})
-        elif entry["config"].get("activation") == "softmax":
-            entry["config"]["activation"] = "linear"
-    plain = type(model).from_config(config)
-    plain.set_weights(model.get_weights())
-    return plain
 
 
 def images(model, count=2, seed=1):
@@ -160,37 +151,35 @@ def vision():
 
 def from_torchvision(name, folder, size=None):
     """{what: error} of one of torchvision's networks with random weights: logits; the losses of two steps of SGD without
-    dropout, where no batch normalization is."""
+    dropout, at a small rate where batch normalization of so few images makes much of last bits."""
     import torch
 
     build, own, names = VISION[name]
     torch.manual_seed(0)
-    net = getattr(vision(), name)(**({"init_weights": True} if name == "googlenet" else {}))
-    norms = [part for part in net.modules() if isinstance(part, torch.nn.BatchNorm2d)]
-    for part in norms:
-        part.running_mean.uniform_(-0.1, 0.1), part.running_var.uniform_(0.5, 1.5)
+    net = getattr(vision(), name)(**({"init_weights": False} if name == "googlenet" else {}))
+    norms = any(isinstance(part, torch.nn.BatchNorm2d) for part in net.modules())
+    for part in net.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.running_mean.uniform_(-0.1, 0.1), part.running_var.uniform_(0.5, 1.5)
+        if isinstance(part, torch.nn.Conv2d) and norms:
+            torch.nn.init.kaiming_normal_(part.weight)
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
     torch.save(net.state_dict(), folder / "net.pth")
-    model = linear(build(input_shape=(size or own,) * 2 + (3,)))
-    config = model.get_config()
-    for entry in config["layers"]:
-        if entry["class_name"] == "Dropout":
-            entry["config"]["rate"] = 0.0
-    model = type(model).from_config(config)
+    model = changed(linear(build(input_shape=(size or own,) * 2 + (3,))), "Dropout", rate=0.0)
     fastcnn.io.torch.load(model, folder / "net.pth", names)
     x, y = images(model), np.array([3, 5])
     rows = {"logits": error(several(model.predict(x))[0], computed(net.eval(), x))}
-    for part in net.modules():
-        if isinstance(part, torch.nn.Dropout):
-            part.p = 0.0
-    if not norms:
-        optimizer, right = torch.optim.SGD(net.train().parameters(), lr=1e-3), []
-        for _ in range(2):
-            loss = torch.nn.functional.cross_entropy(net(torch.from_numpy(first(x))), torch.from_numpy(y))
-            optimizer.zero_grad(), loss.backward(), optimizer.step()
-            right.append(loss.item())
-        model.compile(fastcnn.optimizers.SGD(1e-3), fastcnn.losses.SparseCategoricalCrossentropy(from_logits=True))
-        found = [np.ravel(model.train_on_batch(x, y))[0] for _ in range(2)]
-        rows["losses"] = max(abs(a / b - 1) for a, b in zip(found, right))
+    rate, right, heads = 1e-5 if norms else 1e-3, [], len(model.outputs)
+    optimizer = torch.optim.SGD(net.train().parameters(), rate)
+    for _ in range(2):
+        given = several(net(torch.from_numpy(first(x))))
+        loss = sum(torch.nn.functional.cross_entropy(z, torch.from_numpy(y)) for z in given)
+        optimizer.zero_grad(), loss.backward(), optimizer.step()
+        right.append(loss.item())
+    model.compile(fastcnn.optimizers.SGD(rate), fastcnn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    found = [np.ravel(model.train_on_batch(x, y if heads == 1 else [y] * heads))[0] for _ in range(2)]
+    rows["losses"] = max(abs(a / b - 1) for a, b in zip(found, right))
     return rows
 
 

@@ -188,7 +188,7 @@ def cases(pattern=""):
 def results(found):
     """[(kind, name, what came of it, why)]: "passed", "passed with constants", "unknown operator", "refused", "no reason",
     "wrong", "unclean"."""
-    known, rows = set(nodes.TABLE) | set(constants.TABLE) | {"Constant", "If"}, []
+    known, rows = set(nodes.TABLE) | constants.OPERATORS | {"Constant", "If"}, []
     for kind, case in found:
         try:
             case = Case(case)

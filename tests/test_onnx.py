@@ -127,23 +127,23 @@ def test_layers_out_and_in(name, opset, tmp_path):
         found = lrn_of_two(first(xs[0]), 0.5)
     else:
         found = beside.session(path)(*map(first, xs))[0]
-    assert beside.off(found, beside.first(y)) < 1e-5
+    assert beside.error(found, beside.first(y)) < 1e-5
     if name == "gelu" and opset < 20:  # written in steps that are not read
         with pytest.raises(FileFormatError, match="there are no layers for 1 of .* Erf"):
             fastcnn.load_model(path)
         return
     again = fastcnn.load_model(path)
     back = [np.transpose(x, (0, 2, 3, 1)) for x in xs] if name == "channels first" else xs
-    assert beside.off(again.predict(back if len(xs) > 1 else back[0]), y) < 2e-6
+    assert beside.error(again.predict(back if len(xs) > 1 else back[0]), y) < 2e-6
 
 
 def test_every_layer_is_written_or_refused(tmp_path):
-    from fastcnn.io.onnx.layers import TABLE
+    from fastcnn.io.onnx import layers
 
-    missing = set(L.__all__) - set(TABLE) - {"Layer", "Input", "InputLayer"}
+    missing = set(L.__all__) - layers.LAYERS - {"Layer", "Input"}
     assert missing == {"AdaptiveAveragePooling2D", "GroupNormalization", "LayerNormalization", "Maxout", "RBF",
                        "SoftPooling2D", "Subsampling2D"}
-    assert set(TABLE) <= set(L.__all__)
+    assert layers.LAYERS <= set(L.__all__)
     model = one(L.SoftPooling2D(name="soft"), L.LayerNormalization(name="norm"), L.Flatten(), L.Dense(2))
     with pytest.raises(ValueError, match=r"no operators for 2 of 5 layers. Received: soft \(SoftPooling2D\), norm \(Layer"):
         model.export(tmp_path / "m.onnx")
@@ -158,7 +158,7 @@ def test_channels_last_and_metadata(tmp_path):
     model.metadata["class_names"] = ["\N{SNOWMAN}", "b", "c"]
     assert model.export(path, input_layout="NHWC") == []
     x = beside.images((7, 6, 4))
-    assert beside.off(beside.session(path)(x)[0], model.predict(x)) < 1e-5
+    assert beside.error(beside.session(path)(x)[0], model.predict(x)) < 1e-5
     again = fastcnn.load_model(path)
     assert again.metadata == model.metadata and again.input_shape == (None, 7, 6, 4)
     assert np.array_equal(again.predict(x), model.predict(x)) and again.layers[0].name == "c"
@@ -191,10 +191,10 @@ def test_preparation_becomes_a_front(tmp_path):
     assert [node.op_type for node in onnx.load(path).graph.node][:2] == ["Sub", "Div"]
     x = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
     y = model.predict(augmentation(x))
-    assert beside.off(beside.session(path)(beside.first(x.astype(np.float32)))[0], y) < 1e-5
+    assert beside.error(beside.session(path)(beside.first(x.astype(np.float32)))[0], y) < 1e-5
     again = fastcnn.load_model(path)
     found = Preparation.of(again)
-    assert beside.off(again.predict(found.augmentation(x)), y) < 1e-5 and found.class_names == ["a", "b", "c"]
+    assert beside.error(again.predict(found.augmentation(x)), y) < 1e-5 and found.class_names == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("options, message", [

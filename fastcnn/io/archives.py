@@ -1,4 +1,4 @@
-"""Zip archives of other libraries: sizes are checked before memory is taken, and nothing is written to the disk."""
+"""Zip archives of other libraries: read, sizes are checked before memory is taken, and nothing is unpacked to the disk."""
 
 import os
 import zipfile
@@ -59,6 +59,13 @@ class Archive:
         return self._zip.read(self._entries[name])
 
 
+def pack(file, entries):
+    """Writes {name: bytes} as an archive, into an open file."""
+    with zipfile.ZipFile(file, "w") as found:
+        for name, content in entries.items():
+            found.writestr(zipfile.ZipInfo(name), content)
+
+
 @contextmanager
 def archive(path, compressed=False):
     """A block that reads an archive; see `Archive`.
@@ -67,8 +74,8 @@ def archive(path, compressed=False):
         FileFormatError: it is damaged, or none.
 
     Example:
-        >>> with zipfile.ZipFile("a.zip", "w") as file:
-        ...     file.writestr("greeting", b"hello")
+        >>> with open("a.zip", "wb") as file:
+        ...     pack(file, {"greeting": b"hello"})
         >>> with archive("a.zip") as found:
         ...     found.read("greeting")
         b'hello'

@@ -3,6 +3,16 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
+from fastcnn import activations, arguments
+
+ACTIVATIONS = {  # layers that are activations: which, by their configuration
+    "ELU": lambda c: {"name": "elu", "alpha": c["alpha"]}, "ReLU6": lambda c: "relu6", "Softmax": lambda c: "softmax",
+    "LeakyReLU": lambda c: {"name": "leaky_relu", "negative_slope": c["negative_slope"]},
+    "ReLU": lambda c: "relu6" if c["max_value"] else ACTIVATIONS["LeakyReLU"](c) if c["negative_slope"] else "relu",
+}
+
 
 class Step(NamedTuple):
     """A use of a layer: its class' name and configuration, the numbers of the values that it takes, the one that it gives,
@@ -16,6 +26,52 @@ class Step(NamedTuple):
     arrays: dict
     sizes: list
     size: tuple
+
+    @property
+    def activation(self):
+        """(name, constant) of the activation that the layer is, or ends with."""
+        own = ACTIVATIONS.get(self.kind, lambda config: config.get("activation"))
+        return activations.get(own(self.config))
+
+    @property
+    def windows(self):
+        """(window, strides, dilation, pads) of a convolution or pooling; pads: ((top, bottom), (left, right))."""
+        kind, pads = ("pool_size", arguments.pool_pads) if "pool_size" in self.config else ("kernel_size", arguments.pads)
+        window, strides, dilation = (tuple(self.config[name]) for name in (kind, "strides", "dilation_rate"))
+        return window, strides, dilation, pads(self.config["padding"], self.sizes[0][:2], window, strides, dilation)
+
+    @property
+    def cut(self):
+        """((top, bottom), (left, right)) of a transposed convolution: what is cut off of all that the kernel reaches, or put
+        on, below 0."""
+        window, strides, dilation = (tuple(self.config[name]) for name in ("kernel_size", "strides", "dilation_rate"))
+        out, pads = arguments.transposed(self.config["padding"], self.config["output_padding"], self.sizes[0][:2], window,
+                                         strides, dilation)
+        return [(before, (n - 1) * s + (k - 1) * d + 1 - before - o)
+                for n, k, s, d, o, (before, _) in zip(self.sizes[0], window, strides, dilation, out, pads)]
+
+    @property
+    def affine(self):
+        """((sign, number or one for each channel), …) that a `Rescaling` or `Normalization` computes, in order."""
+        c = self.config
+        if self.kind == "Rescaling":
+            return ("*", c["scale"]), ("+", c["offset"])
+        deviation = np.maximum(np.sqrt(c["variance"]), 1e-7).tolist()
+        return (("*", deviation), ("+", c["mean"])) if c["invert"] else (("-", c["mean"]), ("/", deviation))
+
+
+def refusal(step, known, rules, *more):
+    """Why a format has no word for a step; None: it has.
+
+    Args:
+        step: a `Step`.
+        known: classes that the format has.
+        rules: [(classes, a test of the step and of what else there is, what of them it has not)].
+        more: what else there is.
+    """
+    if step.kind not in known:
+        return step.kind
+    return next((f"{step.kind} {why}" for kinds, test, why in rules if step.kind in kinds and test(step, *more)), None)
 
 
 @dataclass
@@ -42,6 +98,8 @@ class Description:
         """The calls of layers in their order, inputs among them, as `Step`s."""
         for given, (number, taken) in enumerate(self.config["calls"]):
             kind, config = self.config["layers"][number].values()
+            if config.get("alpha_mode") == "sum":  # of a local response normalization, as most programs have it
+                config = {**config, "alpha": config["alpha"] * config["size"], "alpha_mode": "mean"}
             start, values = f"{config['name']}/", [place for place, _ in taken]
             arrays = {name[len(start):]: array for name, array in self.arrays.items() if name.startswith(start)}
             sizes = [self.sizes[value] for value in (*values, given)]
@@ -82,14 +140,14 @@ class Sketch:
         Args:
             kind: the class' name.
             taken: numbers of values.
-            arrays: {parameter: array}.
+            arrays: {parameter: array}; None: left out.
             name: what it is called elsewhere: made a name that fastcnn allows, and the only one; None: from its class.
             origin: what the file has in its place, for notes.
             config: what the layer is made with.
         """
         self.layers.append({"class_name": kind, "config": {**config, "name": name}})
         self.calls.append(list(taken))
-        self.arrays.append(arrays or {})
+        self.arrays.append({name: array for name, array in (arrays or {}).items() if array is not None})
         self.origins.append(origin)
         return len(self.calls) - 1
 

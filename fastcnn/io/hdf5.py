@@ -4,27 +4,11 @@ import math
 import os
 from contextlib import contextmanager
 
-from fastcnn.importing import extra
+from fastcnn.importing import installed
 from fastcnn.io.errors import FileFormatError
 
 _EXPANSION, _SLACK = 16, 1 << 16  # compressed arrays: weights do not shrink to a sixteenth
 _FLOATS = ("f2", "f4", "f8")
-
-
-def h5py(what):
-    """The module.
-
-    Args:
-        what: needs it.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import h5py
-    except ImportError:
-        raise extra("h5py", what) from None
-    return h5py
 
 
 @contextmanager
@@ -39,7 +23,7 @@ def tree(file, size, what="reading an HDF5 file"):
     Raises:
         FileFormatError: it is damaged.
     """
-    module = h5py(what)
+    module = installed("h5py", what)
     try:
         with module.File(file if hasattr(file, "read") else os.fsencode(file), "r") as found:
             yield Tree(module, found, size)

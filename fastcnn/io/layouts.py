@@ -64,6 +64,25 @@ def rows_to_chw(kernel, height, width, channels):
     return rows_from(kernel, (height, width, channels), (2, 0, 1))
 
 
+def reached(size, window, strides, dilation, pads, ceil=False):
+    """Rows and columns of what windows are looked at in.
+
+    Args:
+        size: (height, width, …) of images.
+        pads: ((top, bottom), (left, right)).
+        ceil: round up; windows that would begin behind the image are left out.
+
+    Example:
+        >>> reached((6, 7), (3, 2), (2, 2), (1, 1), ((0, 0), (1, 1)), ceil=True)
+        [3, 4]
+    """
+    found = []
+    for n, k, s, d, (before, after) in zip(size, window, strides, dilation, pads):
+        out = (n + before + after - (k - 1) * d - 1 + (s - 1) * ceil) // s + 1
+        found.append(out - (ceil and (out - 1) * s >= n + before))
+    return found
+
+
 def turned_colours(kernel):
     """The kernel (height, width, inputs, filters) of a first convolution of blue, green, red, as one of red, green, blue."""
     return np.asarray(kernel)[:, :, ::-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastcnn import arguments
 from fastcnn.callbacks.monitor import MonitorCallback
-from fastcnn.importing import extra
+from fastcnn.importing import installed
 
 
 def optuna():
@@ -19,11 +19,7 @@ def optuna():
         >>> optuna().__name__  # doctest: +SKIP
         'optuna'
     """
-    try:
-        import optuna
-    except ImportError:
-        raise extra("optuna", "searching") from None
-    return optuna
+    return installed("optuna", "searching")
 
 
 class PruningCallback(MonitorCallback):

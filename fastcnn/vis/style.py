@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fastcnn.importing import extra
+from fastcnn.importing import installed
 
 INK, GREY, PALE, PAPER = "#222222", "#777777", "#d9d9d9", "#ffffff"
 Drawing = TypeVar("Drawing", bound="Callable[..., Any]")
@@ -35,11 +35,7 @@ def matplotlib():
         >>> matplotlib().__name__
         'matplotlib'
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise extra("matplotlib", "plotting") from None
-    return matplotlib
+    return installed("matplotlib", "plotting")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ for its protobuf.
 import os
 
 from fastcnn.io.caffe import schema
-from fastcnn.io.caffe.layers import Network
+from fastcnn.io.caffe.network import Network
 from fastcnn.io.errors import FileFormatError
 
 _LONGEST = 1 << 22  # bytes of a text

@@ -11,10 +11,11 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from fastcnn.io.archives import archive
+from fastcnn.importing import installed
+from fastcnn.io.archives import archive, pack
 from fastcnn.io.atomic import replacing
 from fastcnn.io.errors import FileFormatError
-from fastcnn.io.hdf5 import h5py, tree
+from fastcnn.io.hdf5 import tree
 from fastcnn.io.keras import reading, writing
 
 _WHAT = "reading or writing Keras' files"
@@ -26,7 +27,7 @@ _NAMES = ("config.json", "metadata.json", "model.weights.h5")
 
 def needed():
     """The package `h5py`, or an ImportError."""
-    return h5py(_WHAT)
+    return installed("h5py", _WHAT)
 
 
 def read(path):
@@ -65,11 +66,9 @@ def weights(path, description, by_name=False):
     _, layers, names = writing.written(description)
     ours = [(names[name], group, own) for (name, group), own in zip(_groups(layers), [own for *_, own in layers]) if own]
     with _opened(path) as (found, _, _):
-        archived = bool(found.members("layers"))
-        if archived and not by_name:
-            given = [(None, _in_order(found)([(group, None)])) for _, group, _ in ours]
-        elif archived:
-            given = list(_in_archive(found, ""))
+        if found.members("layers"):
+            given = list(_in_archive(found, "")) if by_name else [
+                (None, _variables(found, f"layers/{group}/")) for _, group, _ in ours]
         else:
             inner = "model_weights" if found.members("model_weights") else ""
             given = [(name, [array for _, array in _weights_of(found, inner, name)])
@@ -101,9 +100,7 @@ def write(description, path, weights_only=False):
     Raises:
         ValueError: layers that Keras does not have: all of them are named.
     """
-    import zipfile
-
-    module = h5py(_WHAT)
+    module = needed()
     name = os.fsdecode(path).lower()
     config, arrays, _ = writing.written(description)
     own = {"metadata": description.metadata, "training": description.training}
@@ -112,10 +109,8 @@ def write(description, path, weights_only=False):
             inner = io.BytesIO()
             with module.File(inner, "w") as found:
                 _write_archive(found, arrays)
-            with zipfile.ZipFile(file, "w") as found:
-                for entry, content in zip(_NAMES, (json.dumps(config), json.dumps({"keras_version": _VERSION, _OWN: own}),
-                                                   inner.getbuffer())):
-                    found.writestr(zipfile.ZipInfo(entry), content)
+            said = json.dumps({"keras_version": _VERSION, _OWN: own})
+            pack(file, dict(zip(_NAMES, (json.dumps(config), said, inner.getbuffer()))))
             return
         with module.File(file, "w") as found:
             if weights_only and name.endswith(".weights.h5"):
@@ -168,24 +163,24 @@ def _in_order(found):
     """The arrays of a layer of an archive, by its place."""
 
     def weights(place):
-        path = "".join(f"layers/{group}/" for group, _ in place) + "vars"
-        return [found.array(f"{path}/{name}") for name in _numbered(found.members(path))]
+        return _variables(found, "".join(f"layers/{group}/" for group, _ in place))
 
     return weights
 
 
-def _numbered(names):
-    return sorted(names, key=lambda name: (len(name), name))
+def _variables(found, path):
+    """The arrays of a layer, in the order of their numbers."""
+    names = sorted(found.members(f"{path}vars"), key=lambda name: (len(name), name))
+    return [found.array(f"{path}vars/{name}") for name in names]
 
 
 def _in_archive(found, path):
     """[(name, arrays)] of all layers in an archive, or in a file of weights, in the order of their names there."""
     for group in found.members(f"{path}layers"):
-        own = f"{path}layers/{group}"
-        arrays = [found.array(f"{own}/vars/{name}") for name in _numbered(found.members(f"{own}/vars"))]
-        if arrays:
-            yield found.attribute(f"{own}/vars", "name") or group, arrays
-        yield from _in_archive(found, f"{own}/")
+        own = f"{path}layers/{group}/"
+        if arrays := _variables(found, own):
+            yield found.attribute(f"{own}vars", "name") or group, arrays
+        yield from _in_archive(found, own)
 
 
 def _legacy(found):

@@ -85,12 +85,16 @@ def fold(node):
     Raises:
         ValueError: it would be an array of many more values than the file has; or the inputs are none for it.
     """
-    if node.op in _BY_VALUE:
-        _within(np.broadcast_shapes(*(x.shape for x in node.inputs)), _MOST)
-    return TABLE[node.op](node, *node.inputs)
+    if node.op not in _BY_VALUE:
+        return _TABLE[node.op](node, *node.inputs)
+    function, count = _BY_VALUE[node.op], len(node.inputs)
+    if getattr(function, "nin", count) != count:
+        raise ValueError(f"{node.op} must have {function.nin} inputs. Received: {count}")
+    _within(np.broadcast_shapes(*(x.shape for x in node.inputs)), _MOST)
+    return function(*node.inputs)
 
 
-TABLE = {  # operator: function of the node and its inputs
+_TABLE = {  # operator: function of the node and its inputs
     "Identity": lambda node, x: x, "Cast": lambda node, x: x.astype(_TYPES[node.attr("to")]),
     "Shape": lambda node, x: np.array(x.shape, np.int64)[node.attr("start", 0):node.attr("end", None)],
     "Size": lambda node, x: np.array(x.size, np.int64), "ConstantOfShape": _filled, "Range": _range, "Expand": _expanded,
@@ -100,16 +104,13 @@ TABLE = {  # operator: function of the node and its inputs
     "Transpose": lambda node, x: np.transpose(x, node.attr("perm", None)),
     "ReduceProd": lambda node, x, *given: np.prod(x, node.reduced(x.ndim), keepdims=bool(node.attr("keepdims", 1))),
 }
-_BY_VALUE = {
-    "Add": lambda node, x, y: x + y, "Sub": lambda node, x, y: x - y, "Mul": lambda node, x, y: x * y,
-    "Div": lambda node, x, y: _divided(x, y), "Pow": lambda node, x, y: np.power(x, y).astype(x.dtype),
-    "Mod": lambda node, x, y: np.mod(x, y), "Neg": lambda node, x: -x, "Abs": lambda node, x: abs(x),
-    "Sqrt": lambda node, x: np.sqrt(x), "Reciprocal": lambda node, x: 1 / x, "Exp": lambda node, x: np.exp(x),
-    "Floor": lambda node, x: np.floor(x), "Ceil": lambda node, x: np.ceil(x), "Not": lambda node, x: ~x,
-    "Max": lambda node, *xs: np.maximum.reduce(np.broadcast_arrays(*xs)),
-    "Min": lambda node, *xs: np.minimum.reduce(np.broadcast_arrays(*xs)),
-    "Equal": lambda node, x, y: x == y, "Less": lambda node, x, y: x < y, "Greater": lambda node, x, y: x > y,
-    "LessOrEqual": lambda node, x, y: x <= y, "GreaterOrEqual": lambda node, x, y: x >= y,
-    "And": lambda node, x, y: x & y, "Or": lambda node, x, y: x | y, "Where": lambda node, c, x, y: np.where(c, x, y),
+_BY_VALUE = {  # operator: function of its inputs, value by value
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divided, "Mod": np.mod, "Neg": np.negative, "Abs": np.abs,
+    "Sqrt": np.sqrt, "Reciprocal": lambda x: 1 / x, "Exp": np.exp, "Floor": np.floor, "Ceil": np.ceil, "Not": np.logical_not,
+    "And": np.logical_and, "Or": np.logical_or, "Equal": np.equal, "Less": np.less, "Greater": np.greater,
+    "LessOrEqual": np.less_equal, "GreaterOrEqual": np.greater_equal, "Where": lambda c, x, y: np.where(c, x, y),
+    "Pow": lambda x, y: np.power(x, y).astype(x.dtype),
+    **{name: lambda *xs, f=function: f.reduce(np.broadcast_arrays(*xs))
+       for name, function in (("Max", np.maximum), ("Min", np.minimum))},
 }
-TABLE.update(_BY_VALUE)
+OPERATORS = {*_BY_VALUE, *_TABLE}

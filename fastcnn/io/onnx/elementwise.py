@@ -9,20 +9,13 @@ _LARGE = 3e38  # bounds from here on are none
 _SELU = 1.6732632, 1.050701  # alpha and gamma, of which values keep mean and variance
 
 
-def activation(name, **constants):
-    """An activation; constants: {its constant here: (attribute, default)}."""
+def activation(name, attribute=None, accepted=None, **constants):
+    """An activation; an attribute that must have one value; constants: {its constant here: (attribute, default)}."""
     def of(node):
+        if attribute and node.attr(attribute, accepted) != accepted:
+            raise Refused(f"{attribute} must be {accepted}, not {node.attr(attribute)}")
         given = {key: node.attr(*pair) for key, pair in constants.items()}
         return node.layer("Activation", node.value(), activation={"name": name, **given} if given else name)
-    return of
-
-
-def only(name, attribute, accepted):
-    """An activation of which an attribute must have this value."""
-    def of(node):
-        if node.attr(attribute, accepted) != accepted:
-            raise Refused(f"{attribute} must be {accepted}, not {node.attr(attribute)}")
-        return node.layer("Activation", node.value(), activation=name)
     return of
 
 
@@ -133,28 +126,27 @@ def parted(node):
     return values, [v for v in node.inputs if not isinstance(v, Value)]
 
 
-def _add(node):
-    if (window := _window(node)) is not None:
-        return _step(node, window, "k", lambda w: w.alpha is not None and w.k is None)
-    values, constants = parted(node)
-    y = merged(node, "Add", values)
-    for c in constants:
-        y = rescaled(node, y, offset=c)
-    return y
+def combined(kind, constant, part, fits):
+    """Values by a kind of layers, and constants as one of a `Rescaling`; or a part of a local response normalization."""
+    def of(node):
+        if (window := _window(node)) is not None:
+            return _step(node, window, part, fits)
+        values, constants = parted(node)
+        y = merged(node, kind, values)
+        for c in constants:
+            y = rescaled(node, y, **{constant: c})
+        return y
+    return of
+
+
+_add = combined("Add", "offset", "k", lambda w: w.alpha is not None and w.k is None)
+_scaled = combined("Multiply", "scale", "alpha", lambda w: w.mean and w.alpha is None)
 
 
 def _multiply(node):
-    if (window := _window(node)) is not None:
-        return _step(node, window, "alpha", lambda w: w.mean and w.alpha is None)
-    values, constants = parted(node)
-    y = merged(node, "Multiply", values)
-    if len(values) == 2 and values[0] == values[1] and not constants:
-        base, order = node.last(values[0], 1) if values[0].rank in (3, 4) else (None, None)
-        if base == values[0]:
-            y = y._replace(window=Window(base))
-    for c in constants:
-        y = rescaled(node, y, scale=c)
-    return y
+    y, x = _scaled(node), node.inputs[0]
+    squares = all(isinstance(v, Value) for v in node.inputs) and node.inputs == [x, x] and x.rank in (3, 4)
+    return y._replace(window=Window(x)) if squares and node.last(x, 1)[0] == x else y
 
 
 def _subtract(node):
@@ -171,10 +163,6 @@ def _divide(node):
             return normalized(node)
         raise Refused("divides by what the network computes")
     return rescaled(node, node.value(0), 1 / np.asarray(y, np.float32))
-
-
-def _negated(node):
-    return rescaled(node, node.value(), -1.0)
 
 
 def _power(node):
@@ -233,7 +221,8 @@ TABLE = {
     "Softplus": activation("softplus"), "Softsign": activation("softsign"), "Exp": activation("exponential"),
     "HardSwish": activation("hard_silu"), "Elu": activation("elu", alpha=("alpha", 1.0)),
     "LeakyRelu": activation("leaky_relu", negative_slope=("alpha", 0.01)), "Selu": _selu,
-    "Gelu": only("gelu", "approximate", "none"), "Swish": only("silu", "alpha", 1.0), "HardSigmoid": _hard_sigmoid,
-    "Clip": _clip, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract, "Div": _divide,
-    "Neg": _negated, "Pow": _power, "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Mean": _mean,
+    "Gelu": activation("gelu", "approximate", "none"), "Swish": activation("silu", "alpha", 1.0), "Clip": _clip,
+    "HardSigmoid": _hard_sigmoid, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract,
+    "Div": _divide, "Neg": lambda node: rescaled(node, node.value(), -1.0), "Pow": _power, "Mean": _mean,
+    "Max": extreme("Maximum"), "Min": extreme("Minimum"),
 }

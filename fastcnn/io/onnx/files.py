@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fastcnn.arguments import shown
+from fastcnn.importing import installed
 from fastcnn.io.errors import FileFormatError
 
 OPSETS = range(6, 27)  # whose operators mean what is read here
@@ -20,13 +21,7 @@ def package():
     Raises:
         ImportError: it is not installed.
     """
-    try:
-        import onnx
-    except ImportError:
-        from fastcnn.importing import extra
-
-        raise extra("onnx", "reading and writing ONNX") from None
-    return onnx
+    return installed("onnx", "reading and writing ONNX")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from fastcnn.io.onnx.values import Value, dims_of, image, plain
 _WEIGHTS = re.compile(r"(.+)[./](?:weight|kernel|gamma|alpha)(?::0)?$")  # of a layer whose name stands before
 _LOST, _UNKNOWN = object(), object()  # what is given by a node that was refused; what depends on the former's shape alone
 _REQUIRED = object()
-_CONSTANT = set(constants.TABLE) - set(nodes.TABLE) - {"Shape", "Size"}  # operators that no layer computes
+_CONSTANT = constants.OPERATORS - set(nodes.TABLE) - {"Shape", "Size"}  # operators that no layer computes
 
 
 class Node(Placing):
@@ -169,7 +169,7 @@ class Network:
         inputs = [self._get(name) for name in proto.input]
         node, lost = Node(self, proto, inputs), [value for value in inputs if value is _LOST or value is _UNKNOWN]
         given = [_LOST if (not lost or _LOST in lost) and node.op != "Shape" else _UNKNOWN] * len(proto.output)
-        known = proto.domain in ("", "ai.onnx") and (node.op in nodes.TABLE or node.op in constants.TABLE or
+        known = proto.domain in ("", "ai.onnx") and (node.op in nodes.TABLE or node.op in constants.OPERATORS or
                                                      node.op in ("Constant", "If"))
         try:
             if not known:
@@ -193,7 +193,7 @@ class Network:
             return nodes.constant(node)
         if node.op == "If":
             return self._branch(node, needed)
-        if node.op in constants.TABLE and fixed:
+        if node.op in constants.OPERATORS and fixed:
             return np.asarray(constants.fold(node))
         if node.op == "Shape":
             shape = np.array(node.inputs[0].shape, np.int64)

@@ -4,48 +4,41 @@ import math
 
 import numpy as np
 
+from fastcnn import arguments
 from fastcnn.io import layouts
 from fastcnn.io.onnx import elementwise, moving
 from fastcnn.io.onnx.placing import Refused
 from fastcnn.io.onnx.values import dims_of, image
 
 
-def windows(node, x, kernel, transposed=False):
-    """{"strides", "dilation_rate", "padding"} of a node that looks at windows, as layers take them; of a transposed
-    convolution the padding is left to it."""
-    rank = x.rank - 2
+def _pairs(node, rank, name, default, count=1):
+    """[vertical, horizontal] of an attribute that has a number, or a pair of them, for each axis of images; those of one row
+    have one axis."""
+    given = node.attr(name, [default] * count * rank)
+    if len(given) != count * rank:
+        raise Refused(f"{name} must be {count * rank} numbers")
+    given = given if count == 1 else list(zip(given[:rank], given[rank:]))
+    return [default if count == 1 else (default, default)] * (2 - rank) + given
 
-    def pair(name, value=1):
-        given = node.attr(name, [value] * rank)
-        if len(given) != rank:
-            raise Refused(f"{name} must be {rank} numbers")
-        return (*[1] * (2 - rank), *given)
 
-    strides, dilation, auto = pair("strides"), pair("dilations"), node.attr("auto_pad", "NOTSET")
-    found = {"strides": list(strides), "dilation_rate": list(dilation)}
-    if transposed:
-        return found
-    pads = node.attr("pads", [0] * 2 * rank)
-    if len(pads) != 2 * rank or min(pads) < 0:
-        raise Refused(f"pads must be {2 * rank} numbers from 0 on, not {pads}")
-    edges = [[0, 0]] * (2 - rank) + [list(side) for side in zip(pads[:rank], pads[rank:])]
+def windows(node, x, kernel):
+    """{"strides", "dilation_rate", "padding"} of a node that looks at windows, as layers take them."""
+    strides, dilation = (_pairs(node, x.rank - 2, name, 1) for name in ("strides", "dilations"))
+    auto, edges = node.attr("auto_pad", "NOTSET"), _pairs(node, x.rank - 2, "pads", 0, 2)
+    if min(map(min, edges)) < 0:
+        raise Refused(f"pads must be numbers from 0 on, not {edges}")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
-        totals = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-                  for n, k, s, d in zip(x.size, kernel, strides, dilation)]
-        edges = [sorted((total // 2, total - total // 2), reverse=auto == "SAME_LOWER") for total in totals]
+        edges = [both[::-1] if auto == "SAME_LOWER" else both
+                 for both in arguments.pads("same", x.size, kernel, strides, dilation)]
     elif auto not in ("NOTSET", "VALID"):
         raise Refused(f"auto_pad {auto}")
-    return {**found, "padding": edges if auto != "VALID" and any(map(any, edges)) else "valid"}
+    edges = [(0, 0)] * 2 if auto == "VALID" else edges
+    return {"strides": strides, "dilation_rate": dilation, "padding": [list(both) for both in edges]}
 
 
 def _extents(x, kernel, options, ceil=False):
     """Rows and columns of what windows are looked at in."""
-    found = []
-    for axis, (n, k) in enumerate(zip(x.size, kernel)):
-        before, after = (0, 0) if options["padding"] == "valid" else options["padding"][axis]
-        stride, room = options["strides"][axis], n + before + after - (k - 1) * options["dilation_rate"][axis] - 1
-        out = (room + (stride - 1 if ceil else 0)) // stride + 1
-        found.append(out - 1 if ceil and (out - 1) * stride >= n + before else out)
+    found = layouts.reached(x.size, kernel, *options.values(), ceil=ceil)
     if min(found) < 1:
         raise Refused(f"windows of {tuple(kernel)} do not fit images of {x.size}")
     return found
@@ -56,44 +49,37 @@ def _conv(node):
     (filters, inputs, *kernel), groups, channels = w.shape, node.attr("group", 1), x.size[2]
     if groups < 1 or inputs * groups != channels or filters % groups:
         raise Refused(f"a kernel of {w.shape} in {groups} groups does not fit {channels} channels")
-    options, arrays = windows(node, x, kernel), {} if b is None else {"bias": b}
-    config = {**options, "kernel_size": kernel, "use_bias": b is not None}
-    size = (*_extents(x, kernel, options), filters)
-    if 1 < groups == channels:
-        arrays["kernel"] = layouts.depthwise_from_oihw(w, channels)
-        return node.layer("DepthwiseConv2D", x, size, image(x.rank), arrays, depth_multiplier=filters // channels, **config)
-    arrays["kernel"] = layouts.from_oihw(w)
-    return node.layer("Conv2D", x, size, image(x.rank), arrays, filters=filters, groups=groups, **config)
+    options, depthwise = windows(node, x, kernel), 1 < groups == channels
+    more = {"depth_multiplier": filters // channels} if depthwise else {"filters": filters, "groups": groups}
+    arrays = {"kernel": layouts.depthwise_from_oihw(w, channels) if depthwise else layouts.from_oihw(w), "bias": b}
+    return node.layer("DepthwiseConv2D" if depthwise else "Conv2D", x, (*_extents(x, kernel, options), filters),
+                      image(x.rank), arrays, kernel_size=kernel, use_bias=b is not None, **options, **more)
 
 
 def _conv_transpose(node):
     x, w, b = node.image(), node.weights(1, 4), node.weights(2)
-    (inputs, filters, *kernel), groups = w.shape, node.attr("group", 1)
+    (inputs, filters, *kernel), groups, rank = w.shape, node.attr("group", 1), x.rank - 2
     if groups < 1 or inputs != x.size[2] or inputs % groups:
         raise Refused(f"a kernel of {w.shape} in {groups} groups does not fit {x.size[2]} channels")
-    options, rank = windows(node, x, kernel, transposed=True), x.rank - 2
-    more = [0] * (2 - rank) + node.attr("output_padding", [0] * rank)
-    whole = [(n - 1) * s + (k - 1) * d + 1
-             for n, k, s, d in zip(x.size, kernel, options["strides"], options["dilation_rate"])]
+    strides, dilation, more = (_pairs(node, rank, *pair) for pair in (
+        ("strides", 1), ("dilations", 1), ("output_padding", 0)))
+    whole = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(x.size, strides, kernel, dilation)]
     auto, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape", None)
-    if auto.startswith("SAME") and wanted is None:
-        wanted = [n * s for n, s in zip(x.size, options["strides"])][2 - rank:]
-    if wanted is None:
-        pads = node.attr("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
-        edges = [[0, 0]] * (2 - rank) + [list(side) for side in zip(pads[:rank], pads[rank:])]
-    else:
-        totals = [n + m - out for n, m, out in zip(whole, more, [1] * (2 - rank) + wanted[-rank:])]
-        halves = [sorted((total // 2, total - total // 2)) if total > 0 else [0, total] for total in totals]
-        edges = [half if auto == "SAME_UPPER" or half[0] == 0 > half[1] else half[::-1] for half in halves]
-    cut = [[before, after - m] for (before, after), m in zip(edges, more)]  # what is left out, or put on
+    edges = _pairs(node, rank, "pads", 0, 2) if auto == "NOTSET" else [(0, 0)] * 2
+    if wanted is not None or auto.startswith("SAME"):
+        wanted = [1] * (2 - rank) + wanted[-rank:] if wanted else [n * s for n, s in zip(x.size, strides)]
+        totals = [n + m - out for n, m, out in zip(whole, more, wanted)]
+        edges = [(total // 2, total - total // 2) if total > 0 else (0, total) for total in totals]
+        edges = [both if auto == "SAME_UPPER" or both[1] < 0 else both[::-1] for both in edges]
+    cut = [(before, after - m) for (before, after), m in zip(edges, more)]  # what is left out, or put on
     extra = [max(0, -after) for _, after in cut]
-    if any(before < 0 for before, _ in cut) or any(e >= s for e, s in zip(extra, options["strides"])):
+    if any(before < 0 for before, _ in cut) or any(e >= s for e, s in zip(extra, strides)):
         raise Refused("its output reaches beyond where the kernel does")
-    config = {**options, "padding": [[before, max(0, after)] for before, after in cut], "output_padding": extra,
-              "kernel_size": kernel, "filters": filters * groups, "groups": groups, "use_bias": b is not None}
     size = (*(n - before - after for n, (before, after) in zip(whole, cut)), filters * groups)
-    arrays = {"kernel": layouts.from_oihw(w), **({} if b is None else {"bias": b})}
-    return node.layer("Conv2DTranspose", x, size, image(x.rank), arrays, **config)
+    padding, arrays = [[before, max(0, after)] for before, after in cut], {"kernel": layouts.from_oihw(w), "bias": b}
+    return node.layer("Conv2DTranspose", x, size, image(x.rank), arrays, strides=strides, dilation_rate=dilation,
+                      padding=padding, output_padding=extra, kernel_size=kernel, filters=filters * groups, groups=groups,
+                      use_bias=b is not None)
 
 
 def pool(kind):
@@ -110,14 +96,14 @@ def pool(kind):
         kernel, ceil = [1] * (4 - x.rank) + given, bool(node.attr("ceil_mode", 0))
         options = windows(node, x, kernel)
         if around:
-            sides = [[0, 0]] * 2 if options["padding"] == "valid" else options["padding"]
-            options["padding"] = [[a + b for a, b in zip(*both)] for both in zip(sides, around)]
-        config = {"pool_size": kernel, "ceil_mode": ceil, **options, **_POOLED[kind](node)}
-        return node.layer(kind, x, (*_extents(x, kernel, options, ceil), x.size[2]), image(x.rank), **config)
+            options["padding"] = [[a + b for a, b in zip(*both)] for both in zip(options["padding"], around)]
+        more = _POOLED[kind](node) if kind in _POOLED else {}
+        size = (*_extents(x, kernel, options, ceil), x.size[2])
+        return node.layer(kind, x, size, image(x.rank), pool_size=kernel, ceil_mode=ceil, **options, **more)
     return of
 
 
-_POOLED = {"MaxPooling2D": lambda node: {}, "LpPooling2D": lambda node: {"p": node.attr("p", 2)},
+_POOLED = {"LpPooling2D": lambda node: {"p": node.attr("p", 2)},
            "AveragePooling2D": lambda node: {"count_include_pad": bool(node.attr("count_include_pad", 0))}}
 
 
@@ -138,12 +124,11 @@ def _lrn(node):
 
 def _batch_norm(node):
     x = node.value()
-    gamma, beta, mean, variance = (node.weights(i) for i in (1, 2, 3, 4))
     fixed = node.attr("is_test", 0) if node.opset < 7 else not node.attr("training_mode", 0)
     if not fixed or not node.attr("spatial", 1):
         raise Refused("normalizes by the batch" if not fixed else "normalizes each pixel by itself")
     x, _ = node.last(x, 1)
-    arrays = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    arrays = {name: node.weights(i) for i, name in enumerate(("gamma", "beta", "moving_mean", "moving_variance"), 1)}
     return node.layer("BatchNormalization", x, None, None, arrays, epsilon=node.attr("epsilon", 1e-5),
                       momentum=node.attr("momentum", 0.9))
 
@@ -203,11 +188,9 @@ def _window_mean(node, kernel):
 
 def constant(node):
     """The array of a Constant."""
-    for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
-        if name in node.attributes:
-            value = node.attr(name)
-            kind = np.int64 if name.startswith("value_int") else np.float32
-            return value if name == "value" else np.array(value, kind)
+    for name in {"value", "value_float", "value_int", "value_floats", "value_ints"} & node.attributes.keys():
+        value = node.attr(name)
+        return value if name == "value" else np.array(value, np.int64 if name.startswith("value_int") else np.float32)
     raise Refused(f"a constant of {', '.join(node.attributes)}")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.configuration import __version__
 from fastcnn.io.atomic import write_atomically
+from fastcnn.io.description import refusal
 from fastcnn.io.onnx import files, layers
 from fastcnn.io.onnx.metadata import put_metadata
 
@@ -34,8 +35,9 @@ class Writer:
         self.helper, self.opset = files.package().helper, opset
         self.description, self.nodes, self.arrays, self.values = description, [], {}, {}
 
-    def constant(self, name, array, dtype=np.float32):
-        """The name of an array in the file."""
+    def constant(self, name, array):
+        """The name of an array in the file: one of int64, and all else as float32."""
+        dtype = np.int64 if getattr(array, "dtype", None) == np.int64 else np.float32
         self.arrays[name] = np.asarray(array, dtype, order="C")
         return name
 
@@ -48,7 +50,7 @@ class Writer:
         """The name of a value whose axes lie as here: an image with channels last, a row in fastcnn's order."""
         if value.flattened is not None:
             h, w, c = value.flattened
-            shape = self.constant(f"{name}/image", [0, c, h, w], np.int64)
+            shape = self.constant(f"{name}/image", np.array([0, c, h, w]))
             value = Written(self.node("Reshape", [value.name, shape], f"{name}/unflattened"), (h, w, c))
             return self.node("Flatten", [self.plain(value, name)], f"{name}/flattened", axis=1)
         if len(value.size) == 3:
@@ -74,7 +76,7 @@ class Writer:
         values = [self.values[number] for number in step.taken]
         if step.kind not in layers.ROWS:
             values = [self.settled(value, f"{step.name}/input{i or ''}") for i, value in enumerate(values)]
-        found = layers.TABLE[step.kind](self, step, *values)
+        found = layers.write(self, step, *values)
         self.values[step.given] = found if isinstance(found, Written) else Written(found, step.size)
 
     def input(self, step, layout):
@@ -117,7 +119,7 @@ def write(description, path, *, opset=13, input_layout="NCHW", logits=False, pre
     arguments.choice("input_layout", input_layout, ("NCHW", "NHWC"))
     logits, preparation = arguments.flag("logits", logits), arguments.flag("preparation", preparation)
     steps = list(description.steps())
-    refused = [f"{step.name} ({why})" for step in steps if (why := layers.refused(step, opset))]
+    refused = [f"{step.name} ({why})" for step in steps if (why := refusal(step, layers.LAYERS, layers.REFUSED, opset))]
     if refused:
         raise ValueError(f"ONNX has no operators for {len(refused)} of {len(steps)} layers. Received: {', '.join(refused)}")
     writer, metadata = Writer(description, opset), description.metadata

@@ -7,13 +7,12 @@ A state dict has no architecture. `load` puts its arrays into a model, by name, 
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from fastcnn.importing import listing
-from fastcnn.io.archives import archive
+from fastcnn.io.archives import archive, pack
 from fastcnn.io.atomic import replacing
 from fastcnn.io.errors import FileFormatError
 from fastcnn.io.safetensors import load_file, save_file
@@ -51,11 +50,10 @@ def write(description, path, names=None):
     tensors = {name: Tensor(Storage(str(i), array.dtype.str, array.size), 0, array.shape,
                             tuple(stride // array.itemsize for stride in array.strides))
                for i, (name, array) in enumerate(state.items())}
-    entries = [("data.pkl", pickled(tensors)), ("byteorder", b"little"), ("version", b"3\n"),
-               *((f"data/{i}", array.reshape(-1).view(np.uint8)) for i, array in enumerate(state.values()))]
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as found:
-        for name, content in entries:
-            found.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
+    entries = {"data.pkl": pickled(tensors), "byteorder": b"little", "version": b"3\n",
+               **{f"data/{i}": array.reshape(-1).view(np.uint8) for i, array in enumerate(state.values())}}
+    with replacing(path) as file:
+        pack(file, {f"archive/{name}": content for name, content in entries.items()})
 
 
 def load_state(path: Path, key: str | None = None) -> dict[str, Array]:
