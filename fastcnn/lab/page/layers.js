@@ -10,9 +10,9 @@ const KINDS = { activations: "activations", gradients: "gradients", filters: "fi
 const SOURCES = [["test", "a test image"], ["training", "a training image"], ["test-on", "other test images all the time"],
   ["training-on", "other training images all the time"], ["drawing", "my drawing"]];
 const shown = new Set(remembered("shown", "activations,gradients,filters").split(",").filter(Boolean));
-const BINS = 25;
+const BINS = 25, TURNS = 3; // filters change slowly: while it learns every third frame paints them
 const wish = later(80, () => emit("wish"));
-let rows = new Map(), lab, picture, sight;
+let rows = new Map(), lab, picture, sight, turn = 0;
 
 /** Names of the layers that a frame should bring pictures of: those in sight. */
 export function wanted() {
@@ -97,13 +97,14 @@ function makeHistogram(row, kind) {
 
 function showFrame(frame) {
   showSpecimen(frame);
+  const waits = frame.state === "running" && ++turn % TURNS;
   for (const fact of frame.layers) {
     const row = rows.get(fact.name);
     if (!row || !Object.keys(fact.pictures).length) continue;
     for (const [kind, { element, mosaic, canvas, range }] of Object.entries(row.figures)) {
       const found = fact.pictures[kind];
       element.hidden = !found || !shown.has(kind);
-      if (element.hidden) continue;
+      if (element.hidden || waits && mosaic.shown && kind.startsWith("filter")) continue;
       mosaic.show(found, frame.bytes);
       if (!found.colours) showHistogram(row, kind, mosaic.shown.bytes, fact[kind]);
       const [low, high] = fact[kind].map(four);
