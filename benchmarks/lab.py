@@ -8,12 +8,12 @@ and memory with a reader that has stopped reading.
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import socket
 import statistics
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
@@ -24,22 +24,22 @@ from fastcnn.lab import Lab  # noqa: E402
 
 
 class Reader:
-    """Takes frame after frame, with the pictures of all layers, until it is stopped."""
+    """Takes frame after frame, with the pictures of some layers, in a process of its own as a browser does, until it is
+    stopped."""
 
-    def __init__(self, client, layers):
-        self.client, self.layers, self.frames, self.going = client, layers, 0, True
-        self.thread = threading.Thread(target=self.read)
-        self.thread.start()
-
-    def read(self):
-        version = -1
-        while self.going:
-            text, _ = self.client.frame(version, self.layers)
-            version, self.frames = text["version"], self.frames + 1
+    def __init__(self, url, layers):
+        self.process = multiprocessing.get_context("spawn").Process(target=read, args=(url, layers), daemon=True)
+        self.process.start()
 
     def stop(self):
-        self.going = False
-        self.thread.join()
+        self.process.kill()
+        self.process.join()
+
+
+def read(url, layers):
+    client, version = Client(url), -1
+    while True:
+        version = client.frame(version, layers)[0]["version"]
 
 
 def chromium(url):
@@ -60,7 +60,7 @@ def in_the_lab(lab, client, seconds):
     """(images per second, frames per second) of the lab's own training."""
     trainer = lab.trainer
     client.post("do", action="start")
-    time.sleep(0.5)
+    time.sleep(1.5)
     first, frames, start = trainer.done + trainer.seen, trainer.version, time.perf_counter()
     time.sleep(seconds)
     images, end = trainer.done + trainer.seen - first, time.perf_counter()
@@ -69,15 +69,14 @@ def in_the_lab(lab, client, seconds):
 
 
 def by_fit(lab, seconds):
-    """Images per second of `fit` on the same data, with the same batches."""
+    """Images per second of `fit` on the same data, with the same batches: whole epochs."""
     model, images, size = lab.trainer.call(lab.bench._again, shows=False), lab.trainer.images, lab.trainer.batch_size
-    steps = 200
-    model.fit(images.inputs, images.y, size, 1, 0, steps_per_epoch=steps)
+    model.fit(images.inputs, images.y, size, 1, 0, steps_per_epoch=20)
     count, start = 0, time.perf_counter()
     while time.perf_counter() < start + seconds:
-        model.fit(images.inputs, images.y, size, count + 2, 0, steps_per_epoch=steps, initial_epoch=count + 1)
+        model.fit(images.inputs, images.y, size, count + 2, 0, initial_epoch=count + 1)
         count += 1
-    return count * steps * size / (time.perf_counter() - start)
+    return count * len(images.x) / (time.perf_counter() - start)
 
 
 def speed(lab, client, options):
@@ -86,7 +85,7 @@ def speed(lab, client, options):
     driver = chromium(lab.url) if options.browser else None
     for _ in range(options.turns):
         plain = by_fit(lab, options.seconds)
-        reader = None if driver else Reader(client, layers)
+        reader = None if driver else Reader(lab.url, layers)
         watched, frames = in_the_lab(lab, client, options.seconds)
         if reader:
             reader.stop()
@@ -110,7 +109,7 @@ def memory(lab, client, seconds):
         with open("/proc/self/statm") as file:
             resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         print(f"{i * seconds / 10:5.0f} s: {resident / 1e6:.0f} MB, {client.frame()[0]['step']:,} steps", flush=True)
-        reader = Reader(client, ["c1", "c3"])
+        reader = Reader(lab.url, ["c1", "c3"])
         time.sleep(seconds / 10 if i < 10 else 0)
         reader.stop()
 

@@ -439,7 +439,8 @@ def test_no_ceiling_is_below_what_sgemm_reaches(tiny, monkeypatch):
 
 
 def test_rows_on_standard_output_are_nothing_but_json(main):
-    code, out, err = main("bench", "--quick", "--only", "kernels/odd.dense.one_weight.forward", "--json", "-")
+    row = "kernels/odd.dense.one_weight.forward"
+    code, out, err = main("bench", "--quick", "--longest", 1, "--only", row, "--json", "-")
     assert code == 0 and [json.loads(line)["work"] for line in out.splitlines()] == ["odd.dense.one_weight"]
     assert "odd.dense.one_weight.forward.128" in err
 

@@ -257,8 +257,13 @@ def test_optimizers_are_compared(page, lab):
 def test_saving_and_code(page, lab):
     page.tab("files")
     page.until(lambda: "fastcnn.Sequential" in page.text("#files-panel pre"), "the code")
+    page.click("start")
     page.find("save-name").send_keys("mine", Keys.ENTER)
     page.until(lambda: "mine" in page.text("#files-panel .files"), "the file")
+    version = lab.trainer.version
+    page.until(lambda: lab.trainer.version > version + 5, "more frames")
+    assert page.text("message") == "Saved as mine.", "they do not replace what was said"
+    page.pause()
     assert fastcnn.load_model(Path(lab.folder) / "mine.safetensors").count_params() == lab.model.count_params()
     page.replace("save-name", "../mine")
     page.click("#files-panel .primary")

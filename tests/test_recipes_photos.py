@@ -51,6 +51,17 @@ def test_photos_start_from_what_was_learnt_before():
     assert len(numbers) == len(kept.validation) == kept.test_images and y.shape == (kept.test_images, 2)
 
 
+def test_many_photographs_are_seen_less_often(monkeypatch):
+    n = train().train_images
+    for name, value in (("_EPOCHS", 4), ("_FEWEST", 2)):
+        monkeypatch.setattr(f"fastcnn.recipes.photos.{name}", value)
+    for seen, epochs in ((4 * n, 4), (4 * n - 1, 3), (1, 2)):
+        monkeypatch.setattr("fastcnn.recipes.photos._SEEN", seen)
+        found = train(epochs=None)
+        assert found.model.epochs_seen == recipes.recorded_settings(found.model)["epochs"] == epochs
+    assert train(epochs=3).model.epochs_seen == 3
+
+
 def test_the_best_epoch_is_kept(tmp_path):
     found = train(epochs=5, save=tmp_path / "m")
     best = int(np.argmax(found.history.history["val_accuracy"]))

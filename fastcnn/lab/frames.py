@@ -24,23 +24,23 @@ class Frame:
             the network as it predicts.
         filters: {layer's name: (filters, their gradients)}, as `layers.filters` cuts them, or None.
         saliency: how much each pixel changes the score of the likeliest class.
-        dead: what `dead_units` gave last.
+        answer: of the network, (1, outputs).
+        dead: what `dead_units` gave last; state: of the training, in JSON's types. Who makes a frame sets them.
 
     Args:
         model: compiled.
         x: a batch of one, as the model takes it.
-        target: of it.
+        target: a function that returns its target, given the answer.
         picture: the image as bytes, (height, width, channels).
-        state: of the training, in JSON's types.
     """
 
-    def __init__(self, model, x, target, picture, state):
-        self.picture, self.state, self.dead, names = picture, state, {}, layers.shown(model)
+    def __init__(self, model, x, target, picture):
+        self.picture, self.state, self.dead, names = picture, {}, {}, layers.shown(model)
         self.outputs = model._passed(x, names, keep=True).outputs
+        self.answer = self.outputs[model.outputs[0].layer.name]
         wrt = [*names, "inputs", *(["weights"] if model.count_params() < _TRAINED else [])]
-        self.loss, self.gradients = model.gradients(x, target, wrt=wrt, training=False)
-        answer = self.outputs[model.outputs[0].layer.name][0]
-        best = answer.argmin() if model.smallest_wins else answer.argmax()
+        self.loss, self.gradients = model.gradients(x, target(self.answer), wrt=wrt, training=False)
+        best = self.answer[0].argmin() if model.smallest_wins else self.answer[0].argmax()
         score = model._passed(x, (), [best], _SCORE, ["inputs"], unsquashed, keep=True).gradients
         self.saliency = np.abs(score[model.input_names[0]][0]).max(axis=-1)
         self.filters = {}
@@ -65,12 +65,14 @@ class Frame:
         blob, told = [np.ascontiguousarray(self.picture).tobytes()], []
         for name in self.outputs:
             kinds = self.maps(name)
-            told.append({"name": name, **{kind: values is not None and [float(values.min()), float(values.max())]
-                                          for kind, values in kinds.items()},
-                         "pictures": {kind: _picture(values, blob) for kind, values in kinds.items()
+            ranges = {kind: values is not None and list(map(float, (values.min(), values.max())))
+                      for kind, values in kinds.items()}
+            told.append({"name": name, **ranges,
+                         "pictures": {kind: _picture(values, blob, ranges[kind]) for kind, values in kinds.items()
                                       if values is not None and name in names}})
         text = {**self.state, **more, "loss": self.loss, "layers": told, "dead": self.dead,
-                "probed": PROBED, "picture": list(self.picture.shape), "saliency": _picture(self.saliency[None], blob)}
+                "probed": PROBED, "picture": list(self.picture.shape),
+                "saliency": _picture(self.saliency[None], blob, [float(self.saliency.max())])}
         return packed(text, blob)
 
 
@@ -92,7 +94,10 @@ def written(found):
         >>> written({"loss": float("nan"), "range": (0, 1.5)})
         b'{"loss": null, "range": [0, 1.5]}'
     """
-    return json.dumps(_finite(found), allow_nan=False).encode()
+    try:
+        return json.dumps(found, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(found)).encode()
 
 
 def _finite(found):
@@ -108,10 +113,15 @@ def _maps(y):
     return y.transpose(2, 0, 1) if y.ndim == 3 else y.reshape(-1, 1, 1)
 
 
-def _picture(maps, blob):
-    """Appends maps as bytes: 128 is zero, 1 and 255 are minus and plus the largest size. What a page must know of them."""
-    part, start = np.nan_to_num(maps[:max(1, _ROOM // maps[0].size)], posinf=0, neginf=0), sum(map(len, blob))
-    scale = 127 / max(float(np.abs(part).max()), 1e-30)
+def _picture(maps, blob, bounds):
+    """Appends maps as bytes: 128 is zero, 1 and 255 are minus and plus the largest of the bounds. What a page must know of
+    them."""
+    part, start = maps[:max(1, _ROOM // maps[0].size)], sum(map(len, blob))
+    largest = max(map(abs, bounds))
+    if not math.isfinite(sum(bounds)):
+        part = np.nan_to_num(part, posinf=0, neginf=0)
+        largest = float(np.abs(part).max())
+    scale = 127 / max(largest, 1e-30)
     blob.append(np.rint(part * np.float32(scale) + np.float32(128)).astype(np.uint8).tobytes())
     return {"start": start, "count": len(part), "of": len(maps), "height": maps.shape[1], "width": maps.shape[2],
             "colours": maps.ndim == 4}

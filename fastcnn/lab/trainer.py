@@ -13,8 +13,9 @@ from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
 
 _LOOKS = {  # seconds from one to the next at least, the part of the time that they may take, seconds at most
-    "point": (0.12, 1.0, 1.0), "frame": (0.09, 0.03, 1.0), "dead": (1.0, 0.02, 4.0), "check": (0.5, 0.02, 4.0)}
-_CHECKED = 100, 1000, 0.3  # test images of a check: at least, at most, and in so many seconds; after an epoch all
+    "point": (0.12, 1.0, 1.0), "frame": (0.12, 0.02, 1.0), "dead": (1.0, 0.005, 4.0), "check": (0.5, 0.005, 4.0),
+    "whole": (0.0, 0.01, np.inf)}
+_CHECKED = 100, 1000, 0.3  # test images of a check: at least, at most, and in so many seconds; all of them after an epoch
 _PATIENCE = 120            # seconds that a page waits for an answer
 
 
@@ -134,6 +135,7 @@ class Trainer(Callback):
                 answer.set_exception(error)
             self.stale |= shows
         if self.doing != "running" and self.stale and self.readers:
+            self._is_due("dead", self._find_dead)
             self._look()
 
     def _train(self):
@@ -160,7 +162,9 @@ class Trainer(Callback):
             self._note(logs)
             self._enter("paused")
         self.pending = max(0, self.pending - 1)
-        if self._is_due("point", self._note, logs) and self.readers:
+        self._is_due("point", self._note, logs)
+        if self.readers:
+            self._is_due("dead", self._find_dead)
             self._is_due("frame", self._look)
         self._is_due("check", self.check)
 
@@ -168,7 +172,9 @@ class Trainer(Callback):
         self.done, self.seen = self.done + len(self.images.x), 0
         self._note(logs)
         self._before = np.zeros(3)
-        self.check(whole=True)
+        if epoch + 1 == self.epochs:
+            self._due["whole"] = 0
+        self._is_due("whole", self.check, True)
 
     def settle(self):
         if self.inbox:
@@ -192,7 +198,7 @@ class Trainer(Callback):
         """Trains this model from here on, as compiled, on `images`."""
         self.images.fit_to(model)
         self.model, self.anew, self.seen, self.step, self._before = model, True, 0, 0, np.zeros(3)
-        self.done = model.epochs_seen * len(self.images.x)
+        self.done, self.message = model.epochs_seen * len(self.images.x), ""
         self.curves, self.dead, self._due = {"training": Curve(), "test": Curve()}, {}, {}
         self._clock, self._count, self.revision = deque(maxlen=20), _CHECKED[0], self.revision + 1
         self.check()
@@ -232,14 +238,16 @@ class Trainer(Callback):
     def _look(self):
         """Makes a frame."""
         raw, label, number = self.shown_image()
-        x = self.images.prepare(raw[None])
-        found = Answers.probabilities(self.model, self.model.predict_on_batch(x))[0]
-        likeliest = [[int(i), float(found[i])] for i in np.argsort(-found, kind="stable")[:5]]
-        specimen = {"kind": self.specimen[0], "number": number, "label": label, "follows": self.specimen[1] is None,
-                    "likeliest": likeliest}
-        target = self.images.targets([likeliest[0][0] if label is None else label])
-        frame = frames.Frame(self.model, x, target, self.images.to_bytes(raw), {**self._status(), "specimen": specimen})
-        self._is_due("dead", self._find_dead)
+        x, said = self.images.prepare(raw[None]), []
+
+        def target(answer):
+            found = Answers.probabilities(self.model, answer)[0]
+            said.extend([int(i), float(found[i])] for i in np.argsort(-found, kind="stable")[:5])
+            return self.images.targets([said[0][0] if label is None else label])
+
+        frame = frames.Frame(self.model, x, target, self.images.to_bytes(raw))
+        specimen = {"kind": self.specimen[0], "number": number, "label": label, "follows": self.specimen[1] is None}
+        frame.state = {**self._status(), "specimen": {**specimen, "likeliest": said}}
         frame.dead, self.stale = self.dead, False
         self._show(frame)
 

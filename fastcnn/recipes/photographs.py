@@ -57,7 +57,7 @@ def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
             "mixup": arguments.number("mixup", mixup, 0), "seed": arguments.integer("seed", seed, 0)}
 
 
-def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None):
+def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None, fewer=None):
     """Trains, evaluates, and returns `TrainedOnImages`.
 
     Args:
@@ -68,6 +68,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
         verbose, callbacks: as of `fit`.
         keep_best: end with the weights of the epoch with the best validation accuracy.
         expected: function of the training source that returns a line on what so many images can give.
+        fewer: function of the training source that returns how many epochs are enough, if these are fewer.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, when the step that runs has ended and all is saved.
@@ -85,6 +86,8 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
                   if keep_best else []), checkpoint]
     settings["callbacks"] = [type(watcher).__name__ for watcher in watchers]
     training, validation, images, line = training_sources(**sources)
+    if fewer is not None:
+        settings["epochs"] = min(settings["epochs"], fewer(training))
     if verbose:
         say(line)
         if expected is not None:

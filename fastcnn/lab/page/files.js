@@ -39,7 +39,7 @@ async function save(event) {
 
 async function refresh() {
   if ($("files-panel").hidden) return;
-  const found = await trying(() => Promise.all([get("files"), get("code")]));
+  const found = await trying(() => Promise.all([get("files"), get("code")]), false);
   if (!found) return;
   const [{ names, shipped }, { code }] = found;
   write(parts.code, code);

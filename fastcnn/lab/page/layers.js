@@ -208,7 +208,10 @@ export function begin(given) {
   $("kinds").append(...boxes, make("label", {}, "colours ", colours), button("PNG", together, { class: "quiet" }));
   on("network", showNetwork);
   on("frame", showFrame);
-  const redraw = () => rows.forEach((row) => Object.values(row.figures).forEach(({ mosaic }) => mosaic.draw()));
+  const redraw = () => rows.forEach((row) => Object.values(row.figures).forEach(({ mosaic }) => {
+    mosaic.room = 0;
+    mosaic.draw();
+  }));
   on("colours", () => {
     redraw();
     if (lab.frame) showFrame(lab.frame);

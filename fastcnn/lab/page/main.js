@@ -84,6 +84,7 @@ async function watch() {
       question = new AbortController();
       const values = { after: version, layers: layers.wanted(), ...marks };
       const [frame, bytes] = await getPacked("frame", values, { signal: question.signal });
+      if (document.body.classList.contains("away")) say("");
       document.body.classList.remove("away");
       version = frame.version;
       if (frame.state === "over") return over(frame.message);

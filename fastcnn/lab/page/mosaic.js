@@ -33,7 +33,7 @@ export class Mosaic {
     if (!this.shown) return;
     const { picture, bytes } = this.shown, gap = gapOf(picture);
     const { count, height, width, colours } = picture;
-    const room = this.canvas.parentElement.clientWidth || 300;
+    const room = (this.room ||= this.canvas.parentElement.clientWidth) || 300; // to ask means to lay the page out
     const zoom = zoomOf(picture, room);
     this.columns = Math.max(1, Math.min(count, Math.floor((room / zoom + gap) / (width + gap))));
     const rows = Math.ceil(count / this.columns);

@@ -46,11 +46,11 @@ export async function post(path, body = {}) {
   return answer;
 }
 
-/** Does something, and shows what is wrong with it. */
-export async function trying(action) {
+/** Does something, and shows what is wrong with it. What was said before goes if a person asked for it, not if the page did. */
+export async function trying(action, asked = true) {
   try {
     const found = await action();
-    say("");
+    if (asked) say(told = "");
     return found;
   } catch (error) {
     say(error instanceof TypeError ? "The lab does not answer." : error.message, true);
@@ -61,6 +61,14 @@ export async function trying(action) {
 export function say(text, wrong = false) {
   write($("message"), text);
   $("message").classList.toggle("wrong", wrong);
+}
+
+let told = "";
+
+/** Shows what the lab says itself, which comes with every frame, when it is new; nothing replaces its own words alone. */
+export function tell(text) {
+  if (text !== told && (text || $("message").textContent === told)) say(text);
+  told = text;
 }
 
 // Who wants to hear of frames, of another network, of other colours

@@ -1,7 +1,7 @@
 // The head of the page, and the numbers that training goes by.
 
 import { $, choices, duration, four, later, make, percent, thousands, write } from "./dom.js";
-import { on, post, trying } from "./talk.js";
+import { on, post, tell, trying } from "./talk.js";
 
 const POWERS = { toValue: (x) => 10 ** x, toPlace: (v) => Math.log10(Math.max(v, 1e-9)) };
 const PLAIN = { toValue: (x) => x, toPlace: (v) => v };
@@ -75,7 +75,7 @@ export function begin(lab) {
     write($("data"), `${network.data}, ${thousands(network.training)} images`);
     optimizer.replaceChildren(...choices(Object.keys(network.optimizers)).children);
   });
-  on("waiting", (frame) => frame.state === "loading" && write($("message"), `${frame.message || "one moment"} …`));
+  on("waiting", (frame) => frame.state === "loading" && tell(`${frame.message || "one moment"} …`));
   on("frame", (frame) => {
     running = frame.state === "running";
     write($("start"), running ? "Pause" : "Start");
@@ -87,7 +87,7 @@ export function begin(lab) {
     const size = frame.settings.batch_size, milliseconds = four((1000 * size) / frame.speed);
     $("speed").title = frame.speed ? `forward and backward of ${size} images, and the step: ${milliseconds} ms` : "";
     write($("left"), frame.left ? duration(frame.left) : "–");
-    if (!$("message").classList.contains("wrong")) write($("message"), frame.message);
+    tell(frame.message);
     if (optimizer.value !== frame.settings.optimizer && document.activeElement !== optimizer) {
       if (![...optimizer.options].some((option) => option.value === frame.settings.optimizer)) {
         optimizer.append(make("option", {}, frame.settings.optimizer));
