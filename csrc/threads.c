@@ -26,6 +26,9 @@
 #define LOOK 256                /* spins between two looks at the clock, 3 µs; if it took 100, another process ran meanwhile */
 #define JOBS_CROWDED 256        /* that waiting stays short after one was seen */
 #define CLOSED UINT32_MAX       /* as next unit: none to be had */
+#ifndef PAUSE                   /* between two writes of a job: tests let other threads go on there */
+#define PAUSE
+#endif
 
 static struct {
     _Atomic uint64_t ticket;    /* job << 32 | next unit */
@@ -138,14 +141,18 @@ static void work(int slot)
     }
 }
 
-/* Calls the workers to the next job. */
+/* Calls the workers to the next job; one without units is closed at once. Until it is called the ticket of the one before must
+ * be closed, too: who compared it with the new number of units would take one of a job that has not begun. */
 static uint32_t call(int threads, ptrdiff_t units)
 {
     const uint32_t next = number(atomic_load(&team.ticket)) + 1;
     atomic_store(&team.units, (uint32_t)units);
+    PAUSE;
     atomic_store(&team.threads, threads);
+    PAUSE;
     atomic_store(&team.done, 0);
-    atomic_store(&team.ticket, (uint64_t)next << 32);
+    PAUSE;
+    atomic_store(&team.ticket, (uint64_t)next << 32 | (units ? 0 : CLOSED));
     if (atomic_load(&team.asleep)) {
         pthread_mutex_lock(&team.mutex);
         pthread_cond_broadcast(&team.started);

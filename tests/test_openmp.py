@@ -238,9 +238,12 @@ def test_exit(last, run):
     assert run(f"import threading\nfastcnn.set_num_threads(3)\n{last}\nwork(3)\nprint('end')") == "end\n"
 
 
+SLOWLY = "-DPAUSE=(void)nanosleep(&(struct timespec){0,300000},NULL)"  # between two writes of a job, others go on
 CHECKS = {  # flags, forks, OpenMP
     "openmp": (["-fopenmp"], 10, "with"),
+    "openmp-slowly": (["-fopenmp", SLOWLY], 1, "with"),
     "posix": ([], 10, "without"),
+    "posix-slowly": ([SLOWLY], 1, "without"),
     "posix-tsan": (["-fsanitize=thread"], 0, "without"),  # it does not understand libgomp
 }
 
