@@ -593,7 +593,8 @@ def test_help_names_the_recipes_defaults(main):
     defaults = {name: {key: parameter.default for key, parameter in
                        inspect.signature(getattr(recipes, f"train_{name}")).parameters.items()} for name in networks}
     for option in "epochs", "batch_size", "learning_rate", "variant", "mixup":
-        values = r",\s+".join(rf"{name}:\s+{values[option]}" for name, values in defaults.items() if option in values)
+        values = r",\s+".join(rf"{name}:\s+{values[option]}" for name, values in defaults.items()
+                             if values.get(option) is not None)
         assert re.search(rf"--{option.replace('_', '-')} [^()]*\({values}\)", out), option
     for option in "seed", "lighting", "initializer", "schedule", "depth":
         value = next(values[option] for values in defaults.values() if option in values)

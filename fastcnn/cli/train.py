@@ -16,7 +16,7 @@ _ALL, _OWN, _PHOTOGRAPHS = [*_NETWORKS], ["photos", "alexnet"], ["photos", "alex
 _SIZED = ["lenet5", "alexnet", "cifar10"]
 _MODERN = "width", "dropout", "validation_split"  # options of LeNet-5 that the variant of 1998 has not
 _OPTIONS = [  # option, kind or choices, word, networks, what it is
-    ("epochs", common.positive, "N", _ALL, "passes over the training set"),
+    ("epochs", common.positive, "N", _ALL, "passes over the training set; photos: 50, fewer of thousands"),
     ("batch-size", common.positive, "N", _ALL, "images per step"),
     ("learning-rate", common.rate, "X", _ALL, "the largest learning rate"),
     ("seed", common.seed, "N", _ALL, "of the initial weights, the order of images, and all other chance"),
