@@ -14,6 +14,7 @@ from lab_page import SEVEN, Page, chromium, needs_browser
 
 import fastcnn
 from fastcnn.lab import Lab
+from fastcnn.lab.layers import shown
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -46,6 +47,11 @@ def page(browser, lab):
     page = Page(browser, lab)
     yield page
     assert [message for message in page.errors() if "/api/save" not in message] == []  # a name that is refused on purpose
+
+
+def gradients_of(lab, x, y):
+    """All that a page can show of them, which are computed at once: the last bits depend on what is asked for."""
+    return lab.model.gradients(x, y, wrt=[*shown(lab.model), "inputs", "weights"], training=False)[1]
 
 
 KINDS = "activations", "gradients", "filters", "filter_gradients"
@@ -84,12 +90,11 @@ def test_numbers_are_those_of_gradients(page, lab):
     Select(page.find("#specimen select")).select_by_value("training")
     Select(page.find("#specimen select")).select_by_value("test")
     page.until(lambda: "Test image 0:" in page.text(".truth"), "the image")
-    y = lab.trainer.images.y_test[:1]
-    _, gradients = lab.model.gradients(x, y, wrt=["c1"], training=False)
+    gradients = gradients_of(lab, x, lab.trainer.images.y_test[:1])
     output = fastcnn.Model(lab.model.input, lab.model.get_layer("c1").output).predict(x)
     for number, values in enumerate((output, gradients["c1"])):
-        shown = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .range")[number].text
-        assert [float(word) for word in shown.split(" … ")] == [float(f"{v:.4g}") for v in (values.min(), values.max())]
+        text = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .range")[number].text
+        assert [float(word) for word in text.split(" … ")] == [float(f"{v:.4g}") for v in (values.min(), values.max())]
 
 
 def test_the_arithmetic_of_a_number(page, lab):
@@ -113,18 +118,18 @@ def test_the_arithmetic_of_a_number(page, lab):
 def test_numbers_of_other_maps(page, lab, kind):
     place = list(KINDS).index(kind)
     page.pause()
-    shown = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .maps")
+    places = page.browser.find_elements(By.CSS_SELECTOR, "[aria-label='Layer c1'] .maps")
     if kind == "filter_gradients":
         page.click("#kinds label:nth-child(4) input")
-        page.until(shown[place].is_displayed, "more maps")
-    page.click(shown[place].find_element(By.TAG_NAME, "canvas"))
+        page.until(places[place].is_displayed, "more maps")
+    page.click(places[place].find_element(By.TAG_NAME, "canvas"))
     page.until(lambda: page.text("#lens .sum b"), "a number")
     page.find("#lens canvas").send_keys(Keys.ARROW_UP * 30, Keys.ARROW_LEFT * 30, Keys.ARROW_RIGHT * 3, Keys.ARROW_DOWN * 2)
     page.until(lambda: "row 2, column 3" in page.text("#lens .note"), "the number chosen")
     number = int(page.text("lens-title").split("map ")[1].split()[0]) - 1
     images = lab.trainer.images
     x, y = images.prepare(images.x_test[:1]), images.y_test[:1]
-    _, gradients = lab.model.gradients(x, y, wrt=["c1", "weights"], training=False)
+    gradients = gradients_of(lab, x, y)
     values = {"gradients": gradients["c1"][0][2, 3], "filters": lab.model.get_layer("c1").kernel.value[2, 3, 0],
               "filter_gradients": gradients["c1/kernel"][2, 3, 0]}[kind]
     assert float(page.text("#lens .sum b")) == float(f"{values[number]:.4g}")
