@@ -85,7 +85,8 @@ def test_threads_are_shared(monkeypatch):
     assert seen == ["2"] * 3 and len(study.trials) == 3
 
 
-def test_a_process_that_dies_is_one_trial(monkeypatch, capsys):
+@pytest.mark.parametrize("gone", [True, False], ids=["before-it-is-told", "when-it-is-told"])
+def test_a_process_that_dies_is_one_trial(monkeypatch, capsys, gone):
     class Popen(subprocess.Popen):
         count = 0
 
@@ -94,6 +95,8 @@ def test_a_process_that_dies_is_one_trial(monkeypatch, capsys):
             Popen.count += 1
             if Popen.count == 1:
                 self.kill()
+                if gone:
+                    self.wait()
 
     monkeypatch.setattr(processes.subprocess, "Popen", Popen)
     study = tune("lenet5", trials=2, **FEW)
