@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 import fastcnn
 from fastcnn import networks, recipes
 from fastcnn.datasets import ImageArray, cifar10
 from fastcnn.images import Preparation
+from fastcnn.recipes import cifar10 as recipe
 
 
 def source(n=24, size=20, classes=2):
@@ -99,10 +101,29 @@ def test_cifar10(monkeypatch):
                                                             (everything.x[:20], everything.labels[:20, None])))
     first, again = (recipes.train_cifar10("x", epochs=1, batch_size=20, verbose=0) for _ in range(2))
     assert state(first.model) == state(again.model) and (first.train_images, first.test_images) == (40, 20)
-    assert first.model.name == "resnet20" and Preparation.of(first.model).class_names == list(cifar10.CLASS_NAMES)
+    assert first.model.name == "resnet10" and Preparation.of(first.model).class_names == list(cifar10.CLASS_NAMES)
     assert recipes.recorded_settings(first.model) == {"epochs": 1, "batch_size": 20, "learning_rate": 0.2, "mixup": 0.0,
-                                                      "seed": 0, "depth": 20, "width": 1.0, "dropout": 0.0,
+                                                      "seed": 0, "depth": 10, "width": 0.5, "dropout": 0.0,
                                                       "validation_split": None}
+
+
+def test_cifar10_begins_with_white_filters():
+    """Of patches of two colours' noise: components of the covariance, in pairs, each with variance 1 times a factor."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (200, 32, 32, 3)).astype(np.uint8)
+    x[..., 1] = (x[..., 0] * 3.0 + x[..., 1]) / 4
+    training = ImageArray(x, np.zeros(200, int), ["cat"])
+    kernel, before = (networks.resnet(10, cifar=True, width=0.25, seed=1).get_layer("conv1").kernel for _ in range(2))
+    recipe._decorrelate(kernel, training, x.std((0, 1, 2)))
+    first, second = kernel.value[..., :8].reshape(27, 8), kernel.value[..., 8:].reshape(27, 8)
+    assert_array_equal(first, -second)
+    patches = np.lib.stride_tricks.sliding_window_view(x / x.std((0, 1, 2)), (3, 3), (1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    found = np.cov((patches.reshape(-1, 27) @ first).T)
+    assert_allclose(found / found[0, 0], np.eye(8), atol=0.05)
+    assert kernel.value.std() == pytest.approx(before.value.std(), rel=0.01)
+    grey, start = ImageArray(np.full_like(x, 7), np.zeros(200, int), ["cat"]), kernel.value.copy()
+    recipe._decorrelate(kernel, grey, np.ones(3))
+    assert_array_equal(kernel.value, start)
 
 
 def test_cifar10_searched(monkeypatch):
@@ -110,7 +131,7 @@ def test_cifar10_searched(monkeypatch):
     everything = source(40, 32, 10)
     test = np.zeros((7, 32, 32, 3), np.uint8), np.zeros(7, int)
     monkeypatch.setattr(cifar10, "load_data", lambda path: ((everything.x, everything.labels), test))
-    options = {"epochs": 2, "batch_size": 16, "width": 0.5, "dropout": 0.25, "validation_split": 0.25, "verbose": 0}
+    options = {"epochs": 2, "batch_size": 16, "width": 0.125, "dropout": 0.25, "validation_split": 0.25, "verbose": 0}
     found = recipes.train_cifar10("x", **options)
     assert (found.train_images, found.test_images) == (30, 10)
     assert found.model.layers[1].filters == 8 and found.model.get_layer("dropout").rate == 0.25

@@ -57,7 +57,8 @@ def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
             "mixup": arguments.number("mixup", mixup, 0), "seed": arguments.integer("seed", seed, 0)}
 
 
-def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None, fewer=None):
+def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None, fewer=None,
+          loss="categorical_crossentropy", nesterov=False):
     """Trains, evaluates, and returns `TrainedOnImages`.
 
     Args:
@@ -69,6 +70,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
         keep_best: end with the weights of the epoch with the best validation accuracy.
         expected: function of the training source that returns a line on what so many images can give.
         fewer: function of the training source that returns how many epochs are enough, if these are fewer.
+        loss, nesterov: what a new model is compiled with.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, when the step that runs has ended and all is saved.
@@ -96,7 +98,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
         settings.update(size=settings.get("size", min(training.shape[:2])), validation_split=images["validation_split"])
     model = None if resume is None else _resumed(resume, settings, images)
     if model is None:
-        model = _begun(*begin(training, settings), training, settings, images)
+        model = _begun(*begin(training, settings), training, settings, images, loss, nesterov)
     model.metadata["training"]["optional"] = {"checkpoint_steps": checkpoint_steps, **paths}
     augmentation = Augmentation.from_config(model.metadata["training"]["augmentation"])
     options = {"batch_size": settings["batch_size"], "one_hot": True, "prefetch": 1}
@@ -170,7 +172,7 @@ def _record(model):
     return found
 
 
-def _begun(model, augmentation, training, settings, images):
+def _begun(model, augmentation, training, settings, images, loss, nesterov):
     """The new model, compiled, with its record."""
     from fastcnn.images import Preparation
     from fastcnn.optimizers import SGD, schedules
@@ -182,7 +184,7 @@ def _begun(model, augmentation, training, settings, images):
     rate = settings["learning_rate"]
     if not _stalls(settings):
         rate = schedules.OneCycle(rate, settings["epochs"] * -(-len(training) // settings["batch_size"]))
-    model.compile(SGD(rate, **_SGD), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(SGD(rate, nesterov=nesterov, **_SGD), loss, metrics=["accuracy"])
     return model
 
 
