@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn.io.onnx.placing import Refused
-from fastcnn.io.onnx.values import Value, Window, image, plain
+from fastcnn.io.onnx.values import Gelu, Value, Window, image, plain
 
 _LARGE = 3e38  # bounds from here on are none
 _SELU = 1.6732632, 1.050701  # alpha and gamma, of which values keep mean and variance
@@ -127,8 +127,11 @@ def parted(node):
 
 
 def combined(kind, constant, part, fits):
-    """Values by a kind of layers, and constants as one of a `Rescaling`; or a part of a local response normalization."""
+    """Values by a kind of layers, and constants as one of a `Rescaling`; or a part of a local response normalization, or of
+    gelu."""
     def of(node):
+        if any(isinstance(v, Value) and v.gelu is not None for v in node.inputs):
+            return _gelu_step(node, kind)
         if (window := _window(node)) is not None:
             return _step(node, window, part, fits)
         values, constants = parted(node)
@@ -169,6 +172,39 @@ def _power(node):
     if (window := _window(node)) is None:
         raise Refused("is known as a step of a local response normalization alone")
     return _step(node, window, "beta", lambda w: w.k is not None and w.beta is None)
+
+
+def _unscaled(node, x):
+    """(the value that x is a multiple of, how many times)."""
+    config = node.sketch.layers[x.number]["config"]
+    if node.sketch.layers[x.number]["class_name"] != "Rescaling" or config["offset"] or isinstance(config["scale"], list):
+        return x, 1.0
+    return x._replace(number=node.sketch.calls[x.number][0]), config["scale"]
+
+
+def _erf(node):
+    """Of a value divided by √2: the beginning of gelu."""
+    base, factor = _unscaled(node, node.value())
+    if abs(factor - 0.5**0.5) > 1e-6:
+        raise Refused("is known as a part of gelu alone")
+    return base._replace(gelu=Gelu(base))
+
+
+def _gelu_step(node, kind):
+    """The next step of gelu, or its last: a sum with a number, a product with one, or with the value that it is of."""
+    part, other = sorted(node.inputs, key=lambda v: not isinstance(v, Value) or v.gelu is None)
+    gelu, by = part.gelu, None
+    if isinstance(other, np.ndarray) and other.size == 1:
+        by = float(other.reshape(()))
+    elif isinstance(other, Value) and kind == "Multiply" and not gelu.times and _unscaled(node, other)[0] == gelu.base:
+        gelu, by = gelu._replace(times=True), _unscaled(node, other)[1]
+    if by is None or gelu.times and kind == "Add":
+        raise Refused("takes an error function that is no part of gelu")
+    scale, offset = (1, by) if kind == "Add" else (by, 0)
+    gelu = gelu._replace(scale=gelu.scale * scale, offset=gelu.offset * scale + offset)
+    if gelu.times and abs(gelu.scale - 0.5) + abs(gelu.offset - 0.5) < 1e-6:
+        return node.layer("Activation", gelu.base, activation="gelu")
+    return part._replace(gelu=gelu)
 
 
 def _window(node):
@@ -224,5 +260,5 @@ TABLE = {
     "Gelu": activation("gelu", "approximate", "none"), "Swish": activation("silu", "alpha", 1.0), "Clip": _clip,
     "HardSigmoid": _hard_sigmoid, "PRelu": _prelu, "Add": _add, "Sum": _add, "Mul": _multiply, "Sub": _subtract,
     "Div": _divide, "Neg": lambda node: rescaled(node, node.value(), -1.0), "Pow": _power, "Mean": _mean,
-    "Max": extreme("Maximum"), "Min": extreme("Minimum"),
+    "Max": extreme("Maximum"), "Min": extreme("Minimum"), "Erf": _erf,
 }

@@ -25,16 +25,27 @@ class Window(NamedTuple):
     beta: float | None = None
 
 
+class Gelu(NamedTuple):
+    """How far a gelu has been read that is written down in single steps: scale · erf(base / √2) + offset, times base or not
+    yet."""
+
+    base: "Value"
+    scale: float = 1.0
+    offset: float = 0.0
+    times: bool = False
+
+
 class Value(NamedTuple):
     """What a layer gives, as nodes see it: number of the call, size of a sample, and for each axis the sample's axes. And
-    what nodes have begun that is one layer with those that follow: a `Window`; or ((top, bottom), (left, right)) around
-    images that counts for no maximum."""
+    what nodes have begun that is one layer with those that follow: a `Window`; a `Gelu`; or ((top, bottom), (left, right))
+    around images that counts for no maximum."""
 
     number: int
     size: tuple
     dims: tuple
     window: Window | None = None
     around: tuple | None = None
+    gelu: Gelu | None = None
 
     @property
     def shape(self):
@@ -52,6 +63,8 @@ class Value(NamedTuple):
         """Why no layer gives it, if it has begun what ends elsewhere."""
         if self.around is not None:
             return "pads by other values than zero"
+        if self.gelu is not None:
+            return "an error function that is no part of gelu"
         if self.window is not None and (self.window.before or self.window.after or self.window.mean):
             return "a local response normalization that is written in no known way"
         return None
