@@ -1,14 +1,25 @@
 """Fixtures: every ISA this build may have, thread counts, a fresh Python to try things in, and pyplot."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import fastcnn
-from fastcnn import _ops
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: its threads spin while they wait for small products
+
+import fastcnn  # noqa: E402
+from fastcnn import _ops  # noqa: E402
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))  # of `pytest -n 2`: they share the processors
+fastcnn.set_num_threads(max(1, fastcnn.get_num_threads() // WORKERS))
+
+# In the background a shell has pytest ignore Ctrl-C, as nohup has it ignore a hang-up: what the tests start would do so, too
+for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *_: None):
+    if signal.getsignal(getattr(signal, name, signal.SIGINT)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 LEVELS = tuple(dict.fromkeys(("scalar", "neon", "avx2", "avx512", *_ops.built_isas())))  # those for tests, where built
 
