@@ -1,4 +1,4 @@
-"""Damaged files: the first 100 mutants of each format (500 in `.ci/run`, 10,000 in `tests/long.py`), and those that are kept."""
+"""Damaged files: the first 100 mutants of each format (`.ci/run`: 500, `tests/long.py`: 10,000), and those that are kept."""
 
 import importlib.util
 import os
