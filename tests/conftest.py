@@ -47,7 +47,7 @@ def threads(request):
 def run_python():
     """Runs a new interpreter that can import fastcnn. Environment variables by keyword; None removes one."""
 
-    def run(*arguments, timeout=120, **environment):
+    def run(*arguments, timeout=300, **environment):
         source = str(Path(fastcnn.__file__).parents[1])
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         merged = {**os.environ, "PYTHONPATH": path, **environment}

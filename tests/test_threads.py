@@ -305,7 +305,7 @@ def test_python_threads_at_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=300)
     assert not any(thread.is_alive() for thread in threads) and not wrong
 
 
@@ -336,7 +336,7 @@ def test_the_gil_is_released():
     """Another Python thread ticks on during a call that is long enough to tell, whatever else the machine does."""
     images = 16
     ticks, seconds = ticks_within(images)
-    while seconds < 0.2:
+    while seconds < 0.2 or ticks < 5 and images < 256:
         images *= 2
         ticks, seconds = ticks_within(images)
     assert ticks >= 5, f"{ticks} ticks in {seconds:.3f} s"
