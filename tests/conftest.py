@@ -1,4 +1,4 @@
-"""Fixtures: every ISA this build may have, thread counts, a fresh Python to try things in, and pyplot."""
+"""Fixtures: every ISA of this build, thread counts, a fresh Python to try things in, and pyplot."""
 
 import os
 import signal
@@ -21,15 +21,16 @@ for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *
     if signal.getsignal(getattr(signal, name, signal.SIGINT)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), handler)
 
-LEVELS = tuple(dict.fromkeys(("scalar", "neon", "avx2", "avx512", *_ops.built_isas())))  # those for tests, where built
+def pytest_report_header():
+    lacking = [isa for isa in ("scalar", "neon", "avx2", "avx512") if isa not in _ops.built_isas()]
+    return f"instruction sets: {', '.join(_ops.built_isas())}; not in this build: {', '.join(lacking) or 'none'}"
 
 
-@pytest.fixture(params=LEVELS)
+@pytest.fixture(params=_ops.built_isas())
 def isa(request):
-    """Each instruction set in turn; those that this build or this CPU lacks are skipped."""
+    """Each instruction set of this build in turn; those that this CPU lacks are skipped."""
     if request.param not in _ops.usable_isas():
-        lacks = "CPU" if request.param in _ops.built_isas() else "build"
-        pytest.skip(f"{request.param} is not in this {lacks}")
+        pytest.skip(f"{request.param} is not in this CPU")
     before = _ops.active_isa()
     _ops.select_isa(request.param)
     yield request.param
