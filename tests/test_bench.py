@@ -333,7 +333,7 @@ def test_convnetjs_agrees(tiny):
 def test_the_time_of_a_worker_is_our_own():
     if not timing.is_watched():
         pytest.skip("this system does not tell what processes use")
-    code = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\nsys.stdin.read()"
+    code = "import sys, time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         worker.stdout.readline()
         without = timing.busy()[1]

@@ -382,7 +382,7 @@ for thread in others:
 for attempt in range(3):
     child = os.fork()
     if not child:
-        signal.alarm(60)  # a hang ends the child
+        signal.alarm(200)  # a hang ends the child
         right = work() == expected and work(4) == expected
         grandchild = os.fork()
         if not grandchild:
@@ -415,7 +415,7 @@ if __name__ == "__main__":
     expected = work()
     context = multiprocessing.get_context(sys.argv[1])
     with context.Pool(2) as pool:
-        results = pool.map_async(task, [1, 2, 3, 2]).get(timeout=90)
+        results = pool.map_async(task, [1, 2, 3, 2]).get(timeout=250)
     assert results == [expected] * 4 and work() == expected
     print("done")
 """
