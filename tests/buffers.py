@@ -2,11 +2,19 @@
 
 import ctypes
 import mmap
+from functools import cache
 
 import numpy as np
 
 UNIT = 2.0**-24  # the largest relative error of one rounding to float32
 TINY = 2.0**-126  # runs flush smaller numbers to 0
+
+
+@cache
+def _mprotect():
+    call = ctypes.CDLL(None, use_errno=True).mprotect
+    call.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    return call
 
 
 def _protected(nbytes, at_end):
@@ -15,9 +23,7 @@ def _protected(nbytes, at_end):
     body = max(1, -(-nbytes // page)) * page
     memory = np.frombuffer(mmap.mmap(-1, body + page), np.uint8)
     guard = memory.ctypes.data + (body if at_end else 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    if libc.mprotect(guard, page, 0):  # PROT_NONE
+    if _mprotect()(guard, page, 0):  # PROT_NONE
         raise OSError(ctypes.get_errno(), "mprotect")
     return memory[body - nbytes : body] if at_end else memory[page : page + nbytes]
 

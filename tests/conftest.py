@@ -1,24 +1,36 @@
-"""Fixtures: every ISA this build may have, thread counts, a fresh Python to try things in, and pyplot."""
+"""Fixtures: every ISA of this build, thread counts, a fresh Python to try things in, and pyplot."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import fastcnn
-from fastcnn import _ops
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: its threads spin while they wait for small products
 
-LEVELS = tuple(dict.fromkeys(("scalar", "neon", "avx2", "avx512", *_ops.built_isas())))  # those for tests, where built
+import fastcnn  # noqa: E402
+from fastcnn import _ops  # noqa: E402
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))  # of `pytest -n 2`: they share the processors
+fastcnn.set_num_threads(max(1, fastcnn.get_num_threads() // WORKERS))
+
+# In the background a shell has pytest ignore Ctrl-C, as nohup has it ignore a hang-up: what the tests start would do so, too
+for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *_: None):
+    if signal.getsignal(getattr(signal, name, signal.SIGINT)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
+
+def pytest_report_header():
+    lacking = [isa for isa in ("scalar", "neon", "avx2", "avx512") if isa not in _ops.built_isas()]
+    return f"instruction sets: {', '.join(_ops.built_isas())}; not in this build: {', '.join(lacking) or 'none'}"
 
 
-@pytest.fixture(params=LEVELS)
+@pytest.fixture(params=_ops.built_isas())
 def isa(request):
-    """Each instruction set in turn; those that this build or this CPU lacks are skipped."""
+    """Each instruction set of this build in turn; those that this CPU lacks are skipped."""
     if request.param not in _ops.usable_isas():
-        lacks = "CPU" if request.param in _ops.built_isas() else "build"
-        pytest.skip(f"{request.param} is not in this {lacks}")
+        pytest.skip(f"{request.param} is not in this CPU")
     before = _ops.active_isa()
     _ops.select_isa(request.param)
     yield request.param
@@ -36,7 +48,7 @@ def threads(request):
 def run_python():
     """Runs a new interpreter that can import fastcnn. Environment variables by keyword; None removes one."""
 
-    def run(*arguments, timeout=120, **environment):
+    def run(*arguments, timeout=300, **environment):
         source = str(Path(fastcnn.__file__).parents[1])
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         merged = {**os.environ, "PYTHONPATH": path, **environment}

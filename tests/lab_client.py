@@ -24,7 +24,7 @@ class Client:
         given.update({name.replace("_", "-"): value for name, value in headers.items()})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-        connection = http.client.HTTPConnection(self.address, timeout=60)
+        connection = http.client.HTTPConnection(self.address, timeout=300)
         try:
             connection.putrequest(method, path, skip_host=True)
             for name, value in given.items():

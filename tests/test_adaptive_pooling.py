@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_same, assert_within, integers, normal, poisoned
 from cases import ADAPTIVE
+from remembered import reference
 from test_reference import check_gradients
 from twin import Twin, assert_trained_alike, clear_batch, targets
 
 import fastcnn
-from fastcnn import _ops, ops, reference
+from fastcnn import _ops, ops
 from fastcnn import layers as L
 
 each_case = pytest.mark.parametrize("case", ADAPTIVE, ids=str)

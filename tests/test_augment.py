@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, guarded, guarded_before, poisoned
+from remembered import reference
 
 import fastcnn
-from fastcnn import ops, reference
+from fastcnn import ops
 
 POSITIONS = ["centre", "random", "top_left", "top_right", "bottom_left", "bottom_right"]
 SHAPES = [(1, 1, 1), (5, 4, 3), (7, 9, 1), (6, 11, 2), (9, 17, 4), (12, 40, 3), (3, 33, 1)]  # height, width, channels

@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 from buffers import assert_same, assert_within, integers, normal
+from remembered import reference
 from test_ops_random import check, either, random_pair
 from test_reference import check_gradients
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
-from fastcnn import _ops, arguments, ops, reference
+from fastcnn import _ops, arguments, ops
 from fastcnn import layers as L
 from fastcnn.optimizers import SGD
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from remembered import reference
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import reference
 from fastcnn.compat import keras
 from fastcnn.compat.keras import layers as KL
 from fastcnn.optimizers import SGD

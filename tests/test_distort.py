@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, guarded, guarded_before, poisoned
+from remembered import reference
 
 import fastcnn
-from fastcnn import ops, reference
+from fastcnn import ops
 from fastcnn.images import ArrayBatches, Augmentation, Distortion
 
 CHANCE = {"translation": 2.5, "scaling": 0.2, "squeezing": 0.15, "shearing": 0.3}

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_same, assert_within, integers, normal, poisoned
+from remembered import reference
 from test_ops_random import each, either, seeds
 from test_reference import check_gradients
 from twin import Twin, assert_trained_alike, clear_batch, targets
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import ops, reference
+from fastcnn import ops
 
 SPARSE = "sparse_categorical_crossentropy"
 

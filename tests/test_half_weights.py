@@ -4,9 +4,10 @@ import inside
 import numpy as np
 import pytest
 from buffers import assert_same, assert_within, guarded, normal, poisoned
+from remembered import reference
 
 import fastcnn
-from fastcnn import _ops, ops, reference
+from fastcnn import _ops, ops
 from fastcnn import layers as L
 from fastcnn.ops import half_weights
 from fastcnn.ops.half_weights import store

@@ -698,7 +698,7 @@ def test_the_command_ends_by_ctrl_c_and_by_the_page(tmp_path):
             client.post("do", action="start")
             client.wait(lambda text: text["step"] > 0)
             client.post("do", action="stop") if by_page else running.send_signal(signal.SIGINT)
-            out, err = running.communicate(timeout=60)
+            out, err = running.communicate(timeout=300)
         finally:
             running.kill()
         assert running.returncode == 0 and err == "", err
@@ -706,7 +706,7 @@ def test_the_command_ends_by_ctrl_c_and_by_the_page(tmp_path):
 
 def test_a_wrong_command_is_one_line():
     for options, words in ((("--data", "nowhere"), "nowhere"), (("--model", "nothing"), "nothing")):
-        _, err = (running := process(*options)).communicate(timeout=120)
+        _, err = (running := process(*options)).communicate(timeout=300)
         assert running.returncode == 1 and words in err and err.count("\n") == 1
 
 

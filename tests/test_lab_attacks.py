@@ -87,7 +87,7 @@ def test_bodies_are_bounded_and_of_one_kind(running, headers, code):
 
 def test_a_large_body_is_not_read(running):
     _, client = running
-    with socket.create_connection(client.address.split(":"), timeout=10) as connection:
+    with socket.create_connection(client.address.split(":"), timeout=100) as connection:
         connection.sendall(request(client, "POST", "/api/do", {"Content-Length": str(10**12)}))
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
@@ -157,7 +157,7 @@ def test_other_methods_are_not_answered(running, method):
     b"GET / HTTP/1.1\r\na: " + b"b" * 70_000 + b"\r\n\r\n"], ids=range(8))
 def test_what_is_no_request_is_refused(running, sent):
     _, client = running
-    with socket.create_connection(client.address.split(":"), timeout=10) as connection:
+    with socket.create_connection(client.address.split(":"), timeout=100) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -170,12 +170,12 @@ def test_slow_senders_are_cut_off(running, monkeypatch):
     """Fifty connections that send a byte now and then: the page is answered meanwhile, and they are closed in time."""
     lab, client = running
     monkeypatch.setattr(server, "_PATIENCE", 2)
-    slow = [socket.create_connection(client.address.split(":"), timeout=10) for _ in range(50)]
+    slow = [socket.create_connection(client.address.split(":"), timeout=100) for _ in range(50)]
     begun = time.monotonic()
     for connection in slow:
         connection.sendall(b"POST /api/do HTTP/1.1\r\nX-Slow: ")
     open_, version = list(slow), -1
-    while open_ and time.monotonic() < begun + 30:
+    while open_ and time.monotonic() < begun + 200:
         text, _ = client.frame(version)
         version = text["version"]
         assert text["state"] == "running"
@@ -193,7 +193,7 @@ def test_slow_senders_are_cut_off(running, monkeypatch):
 def test_a_body_that_never_comes_is_not_waited_for(running, monkeypatch):
     _, client = running
     monkeypatch.setattr(server, "_PATIENCE", 1)
-    with socket.create_connection(client.address.split(":"), timeout=30) as connection:
+    with socket.create_connection(client.address.split(":"), timeout=100) as connection:
         connection.sendall(request(client, "POST", "/api/do", {"Content-Length": "100"}) + b'{"action"')
         assert connection.recv(100) == b""
 
@@ -201,9 +201,9 @@ def test_a_body_that_never_comes_is_not_waited_for(running, monkeypatch):
 def test_too_many_connections_are_closed(running, monkeypatch):
     _, client = running
     monkeypatch.setattr(server, "_PATIENCE", 60)
-    many = [socket.create_connection(client.address.split(":"), timeout=10) for _ in range(server._CONNECTIONS + 20)]
+    many = [socket.create_connection(client.address.split(":"), timeout=100) for _ in range(server._CONNECTIONS + 20)]
     closed, begun = 0, time.monotonic()
-    while closed < 20 and time.monotonic() < begun + 30:
+    while closed < 20 and time.monotonic() < begun + 200:
         time.sleep(0.1)
         closed = sum(_is_closed(connection) for connection in many)
     assert 20 <= closed < server._CONNECTIONS
@@ -233,7 +233,7 @@ def test_a_reader_that_stops_reading_keeps_nothing(running):
     """It asks for frames and takes no answer; there is one frame, and training goes on."""
     lab, client = running
     ask = request(client, "GET", "/api/frame?after=-1&layers=%5B%22c1%22%2C%22c3%22%2C%22c5%22%5D")
-    stuck = [socket.create_connection(client.address.split(":"), timeout=10) for _ in range(5)]
+    stuck = [socket.create_connection(client.address.split(":"), timeout=100) for _ in range(5)]
     for connection in stuck:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(ask * 200)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, integers
+from remembered import reference
 from test_reference import check_gradients, distinct, normal
 from twin import Twin, assert_trained_alike
 
 import fastcnn
-from fastcnn import _ops, arguments, initializers, losses, ops, reference
+from fastcnn import _ops, arguments, initializers, losses, ops
 from fastcnn import layers as L
 from fastcnn.networks.lenet import C3_TABLE
 

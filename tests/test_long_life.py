@@ -196,7 +196,7 @@ def all_at_once(calls, times=15):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(120)
+            thread.join(300)
     finally:
         sys.setswitchinterval(before)
     assert not any(thread.is_alive() for thread in threads)
@@ -229,7 +229,7 @@ def test_a_model_is_built_by_one_of_the_threads_that_call_it():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
         assert len(answers) == 4 and all(np.array_equal(y, answers[0]) for y in answers)
         assert len({id(p.flat) for p in model.parameters}) == 1 and np.array_equal(model.predict(x), answers[0])
 

@@ -8,12 +8,13 @@ or positive at random.
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_within
+from remembered import reference
 from test_batch_norm import bounds
 from twin import Twin
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import ops, reference
+from fastcnn import ops
 
 pytestmark = pytest.mark.usefixtures("exact_sums")
 
@@ -49,7 +50,7 @@ def test_averages(c, fill, isa, threads):
     windows = [x[:, i : i + 160, j : j + 125] for i in (0, 160) for j in (0, 125)]
     expected = np.stack([reference.global_avg_pool2d(w) for w in windows], axis=1).reshape(2, 2, 2, c)
     assert_within(ops.avg_pool2d(x, (160, 125)), expected, roundings(160 * 125) * expected, "windows")
-    expected *= 160 * 125
+    expected = expected * (160 * 125)
     assert_within(ops.subsample2d(x, np.ones(c), pool_size=(160, 125)), expected, roundings(160 * 125) * expected, "sums")
     expected = reference.upsample2d_backward(x, x[:, :2, :2], (160, 125))
     assert_within(

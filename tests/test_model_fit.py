@@ -353,13 +353,10 @@ import numpy as np, fastcnn
 from fastcnn.callbacks import Callback
 
 class Started(Callback):
-    done = 0
+    ends = []
     def on_train_batch_end(self, batch, logs=None):
-        self.done += 1
-        if self.done == 3:
-            self.start = time.monotonic()
-        if self.done == 8:
-            self.each = (time.monotonic() - self.start) / 5
+        self.ends.append(time.monotonic())
+        if len(self.ends) == 8:
             print("started", flush=True)
 
 rng = np.random.default_rng(0)
@@ -369,11 +366,11 @@ model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 try:
     model.fit(x, y, batch_size=1000, epochs=10_000, verbose=0, callbacks=[watch])
 except KeyboardInterrupt:
-    stopped = time.monotonic()
+    pass
 finite = bool(np.isfinite(model.predict(x[:99])).all() and np.isfinite(model.train_on_batch(x, y)).all())
-steps = model.optimizer.iterations - watch.done
+steps = model.optimizer.iterations - len(watch.ends)
 epochs = len(model.fit(x, y, epochs=1, verbose=0).epoch)
-print(json.dumps([stopped, watch.each, finite, steps, epochs]))
+print(json.dumps([watch.ends, finite, steps, epochs]))
 """
 
 
@@ -386,13 +383,13 @@ def test_ctrl_c_stops_within_a_batch():
     try:
         assert child.stdout.readline() == "started\n"
         time.sleep(0.25)
-        sent = time.monotonic()
         child.send_signal(signal.SIGINT)
-        stopped, each, finite, steps, epochs = json.loads(child.communicate(timeout=60)[0])
+        sent = time.monotonic()
+        ends, finite, steps, epochs = json.loads(child.communicate(timeout=300)[0])
     finally:
         child.kill()
     assert child.returncode == 0
-    assert 0 <= stopped - sent < 2 * each + 0.2
+    assert sum(end > sent for end in ends) <= 1, "batches that ended after the signal"
     assert (
         finite and steps in (1, 2) and epochs == 1
     )  # train_on_batch's step, and one that no callback saw the end of

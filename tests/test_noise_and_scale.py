@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_same, assert_within, normal
+from remembered import reference
 from test_reference import check_gradients, expected_words
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import ops, reference
+from fastcnn import ops
 from fastcnn.optimizers import SGD
 
 KEYS = [(0, 0), (1, 2), (2**32 + 5, 2**40), (2**64 - 1, 2**62 - 1)]

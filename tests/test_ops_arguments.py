@@ -209,11 +209,11 @@ def option_cases():
 def refused(name, arrays, options, fragment):
     """The call raises TypeError or ValueError that says what was received, at once and without allocating."""
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()  # other jobs do not count
     try:
         with pytest.raises((TypeError, ValueError)) as caught:
             getattr(ops, name)(**arrays, **options)
-        seconds, peak = time.perf_counter() - begin, tracemalloc.get_traced_memory()[1]
+        seconds, peak = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert not isinstance(caught.value, UnicodeError)
@@ -223,7 +223,7 @@ def refused(name, arrays, options, fragment):
 
 
 def refused_quickly(*call):
-    assert min(refused(*call) for _ in range(2)) < 0.1  # of two: the machine may have been busy
+    assert refused(*call) < 0.1 or refused(*call) < 0.1  # the first one may import something
 
 
 @pytest.mark.parametrize("name, call, option, value, fragment", list(option_cases()))

@@ -8,9 +8,10 @@ from the seed in its name, 2100 in all on each ISA; a failure prints the configu
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_within, normal, poisoned
+from remembered import reference
 
 import fastcnn
-from fastcnn import _ops, arguments, ops, reference
+from fastcnn import _ops, arguments, ops
 
 pytestmark = pytest.mark.usefixtures("exact_sums")
 

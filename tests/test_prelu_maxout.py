@@ -5,9 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_same, assert_within, integers, normal
+from remembered import reference
 from test_ops_exact import images
 
-from fastcnn import activations, ops, reference
+from fastcnn import activations, ops
 
 SAMPLES = [  # of a sample; the axes of each may share slopes in any combination
     (37,),

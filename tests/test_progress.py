@@ -88,7 +88,7 @@ def on_terminal(code, columns=100):
         text += piece
     os.close(ours)
     error = process.stderr.read().decode()
-    assert process.wait(60) == 0, error
+    assert process.wait(300) == 0, error
     return text.decode().replace("\r\n", "\n")
 
 
@@ -338,7 +338,7 @@ def test_a_broken_pipe_does_not_stop_training(tmp_path):
                                env=environment())
     process.stdout.close()
     process.stderr.read()
-    process.wait(60)
+    process.wait(300)
     assert done.exists()
 
 

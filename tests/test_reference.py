@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import remembered
 
 from fastcnn import reference as ref
 
@@ -1381,3 +1382,17 @@ def test_every_operation_is_documented():
         assert (getattr(ref, name).__doc__ or "").strip(), name
     result = doctest.testmod(ref)
     assert result.attempted > 0 and result.failed == 0
+
+
+def test_what_is_remembered_is_what_was_asked_for(monkeypatch):
+    """Arguments and options tell results apart, which cannot be written to, and of which not too many are kept."""
+    monkeypatch.setattr(remembered, "MOST", 1500)
+    memory, x = remembered.Reference(), normal(1, 4, 4, 6)
+    for pool_size in (2, 3, 2):
+        for images in (x, x[:, ::-1], x.astype(np.float32), x.reshape(1, 4, 6, 4)):
+            for p in (1, 2):
+                y = memory.lp_pool2d(images, p, pool_size)
+                np.testing.assert_array_equal(y, ref.lp_pool2d(images, p, pool_size))
+    assert memory.lp_pool2d(x.reshape(1, 4, 6, 4), 2, 2) is y and not y.flags.writeable
+    kept = sum(part.nbytes for result in memory.found.values() for part in remembered.parts(result))
+    assert 0 < kept == memory.size <= 1500 and len(memory.found) < 16

@@ -386,7 +386,7 @@ def fit(tell, path):
     def step(batch, logs):
         os.write(tell, model.optimizer.iterations.to_bytes(4, "little"))
         time.sleep(0.0005)
-    watchers = [C.ModelCheckpoint(path, save_freq=every), C.LambdaCallback(on_train_batch_end=step),
+    watchers = [C.LambdaCallback(on_train_batch_end=step), C.ModelCheckpoint(path, save_freq=every),
                 C.ReduceLROnPlateau("val_loss", patience=1, factor=0.7)]
     history = model.fit(x, y, batch_size=16, epochs=epochs, verbose=0, callbacks=watchers,
                         validation_data=(x[:40], y[:40]), resume=True)

@@ -26,22 +26,22 @@ def refused(path, message=""):
     assert Path(path).name in str(info.value)
 
 
-def test_every_changed_byte_is_refused(tmp_path):
-    """All of the header, and each byte of the data, changed in two ways."""
+@pytest.mark.parametrize("change", [1, pytest.param(0x80, marks=pytest.mark.long)])
+def test_every_changed_byte_is_refused(change, tmp_path):
+    """All of the header, and each byte of the data."""
     path = tmp_path / "m"
     tiny().save(path)
     whole, survivors = path.read_bytes(), []
     assert len(whole) < 3000
     for position in range(len(whole)):
-        for change in (1, 0x80):
-            damaged = bytearray(whole)
-            damaged[position] ^= change
-            path.write_bytes(damaged)
-            try:
-                fastcnn.load_model(path)
-                survivors.append((position, change))
-            except FileFormatError:
-                pass
+        damaged = bytearray(whole)
+        damaged[position] ^= change
+        path.write_bytes(damaged)
+        try:
+            fastcnn.load_model(path)
+            survivors.append(position)
+        except FileFormatError:
+            pass
     assert survivors == []
     path.write_bytes(whole)
     assert same(fastcnn.load_model(path), tiny())

@@ -4,11 +4,12 @@ import inside
 import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, guarded, guarded_before, integers
+from remembered import reference
 from test_curvature import expected_diagonal, published
 from twin import Twin
 
 import fastcnn
-from fastcnn import callbacks, ops, reference
+from fastcnn import callbacks, ops
 from fastcnn import layers as L
 from fastcnn.optimizers import SDLM
 

@@ -11,7 +11,7 @@ import fastcnn
 from fastcnn import layers as L
 from fastcnn import optimizers as O
 
-SEQUENCES, BLOCKS, LENGTH = 1000, 20, 6  # of operations; blocks are tests
+SEQUENCES, BLOCKS, SHORT, LENGTH = 1000, 20, 4, 6  # of operations; blocks are tests, of which some run always
 OWN = {"Affine": Affine}
 SHAPE = (5, 6, 2)
 ACTIVATIONS = ["linear", "relu", "tanh", "gelu", "softplus", "sigmoid"]
@@ -270,7 +270,7 @@ def same_threads():
         yield
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("block", [*range(SHORT), *(pytest.param(i, marks=pytest.mark.long) for i in range(SHORT, BLOCKS))])
 def test_sequences(block, tmp_path):
     for number in range(block, SEQUENCES, BLOCKS):
         rng, done = np.random.default_rng(number), []

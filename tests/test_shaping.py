@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from buffers import UNIT, assert_same, assert_within, integers, normal
 from cases import SHAPING
+from remembered import reference
 from test_reference import check_gradients
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import ops, reference
+from fastcnn import ops
 
 each_case = pytest.mark.parametrize("case", SHAPING, ids=str)
 

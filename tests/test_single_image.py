@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from buffers import guarded, guarded_before, integers, normal
+from remembered import reference
 from twin import Twin, assert_trained_alike
 
 import fastcnn
 from fastcnn import layers as L
-from fastcnn import ops, reference
+from fastcnn import ops
 from fastcnn.optimizers import SGD
 
 

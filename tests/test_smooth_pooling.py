@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from buffers import TINY, UNIT, assert_within, normal, poisoned
+from remembered import reference
 from test_ops_random import each, either, overlap, random_pool2d, seeds
 
-from fastcnn import ops, reference
+from fastcnn import ops
 from fastcnn.reference import pool2d as pooling
 
 

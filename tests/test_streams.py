@@ -2,7 +2,6 @@
 
 import csv
 import re
-import time
 
 import numpy as np
 import pytest
@@ -358,25 +357,25 @@ def test_an_empty_stream_has_no_predictions():
 # What is seen of waiting
 
 
-def slow(batches, seconds):
-    for batch in batches:
-        time.sleep(seconds)
-        yield batch
-
-
-def test_data_wait_is_in_the_logs_of_streams_alone(tmp_path, capsys):
+def test_data_wait_is_in_the_logs_of_streams_alone(tmp_path, capsys, monkeypatch):
     x, y = samples()
-    seen = []
+    seen, clock = [], [0.0]
+    monkeypatch.setattr(streams, "perf_counter", lambda: clock[0])
+
+    def slow(batches):
+        for batch in batches:
+            clock[0] += 3
+            yield batch
 
     class Look(Callback):
         def on_train_batch_end(self, batch, logs=None):
+            clock[0] += 1
             seen.append(logs["data_wait"])
 
-    model = classifier()
-    history = model.fit(slow(cut(x, y, 10), 0.03), verbose=2, callbacks=[CSVLogger(tmp_path / "log"), Look()],
-                        validation_data=(x, y))
+    history = classifier().fit(slow(cut(x, y, 10)), verbose=2, callbacks=[CSVLogger(tmp_path / "log"), Look()],
+                               validation_data=(x, y))
     (wait,) = history.history["data_wait"]
-    assert 0.5 < wait < 1 and len(seen) == 5 and all(0.5 < value < 1 for value in seen)
+    assert wait == 0.75 and seen == [0.75] * 5
     with open(tmp_path / "log", newline="") as file:
         header, row = csv.reader(file)
     assert float(row[header.index("data_wait")]) == wait

@@ -305,7 +305,7 @@ def test_python_threads_at_once():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=300)
     assert not any(thread.is_alive() for thread in threads) and not wrong
 
 
@@ -336,7 +336,7 @@ def test_the_gil_is_released():
     """Another Python thread ticks on during a call that is long enough to tell, whatever else the machine does."""
     images = 16
     ticks, seconds = ticks_within(images)
-    while seconds < 0.2:
+    while seconds < 0.2 or ticks < 5 and images < 256:
         images *= 2
         ticks, seconds = ticks_within(images)
     assert ticks >= 5, f"{ticks} ticks in {seconds:.3f} s"
@@ -382,7 +382,7 @@ for thread in others:
 for attempt in range(3):
     child = os.fork()
     if not child:
-        signal.alarm(60)  # a hang ends the child
+        signal.alarm(200)  # a hang ends the child
         right = work() == expected and work(4) == expected
         grandchild = os.fork()
         if not grandchild:
@@ -415,7 +415,7 @@ if __name__ == "__main__":
     expected = work()
     context = multiprocessing.get_context(sys.argv[1])
     with context.Pool(2) as pool:
-        results = pool.map_async(task, [1, 2, 3, 2]).get(timeout=90)
+        results = pool.map_async(task, [1, 2, 3, 2]).get(timeout=250)
     assert results == [expected] * 4 and work() == expected
     print("done")
 """

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from buffers import guarded, guarded_before, normal, poisoned
 from cases import CONV2D, Conv2DCase
+from remembered import reference
 
 import fastcnn
-from fastcnn import _ops, arguments, ops, reference
+from fastcnn import _ops, arguments, ops
 from fastcnn.layers import Conv2D
 
 THREE, WIDER, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(4×4, 5×5)"
