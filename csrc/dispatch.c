@@ -7,22 +7,29 @@
 const fc_kernels *fc_k = &fc_kernels_scalar;
 
 static int always(void) { return 1; }
-#ifdef FC_HAVE_AVX2
+#if defined(FC_HAVE_AVX2) || defined(FC_HAVE_AVX512)
 #include <cpuid.h>
 
-/* clang 14 and 16 know no __builtin_cpu_supports("f16c"); that the system keeps the registers, AVX2 implies. */
-static int has_f16c(void)
+enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29 }; /* leaf 1, ecx */
+enum { AVX2 = 1 << 5, AVX512F = 1 << 16 }; /* leaf 7, ebx */
+enum { KEEPS_AVX = 0x6, KEEPS_AVX512 = 0xe6 }; /* XCR0: registers that the system keeps for each process */
+
+/* By cpuid, as __builtin_cpu_supports is not the same everywhere: clang 14 lacks names, zig's library for Windows what it asks. */
+static int cpu_has(unsigned leaf7, unsigned keeps)
 {
+    const unsigned leaf1 = FMA | F16C | OSXSAVE;
     unsigned a, b, c, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & leaf1) != leaf1) return 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & leaf7) != leaf7) return 0;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & keeps) == keeps;
 }
 #endif
+#ifdef FC_HAVE_AVX2
+static int has_avx2(void) { return cpu_has(AVX2, KEEPS_AVX); }
+#endif
 #ifdef FC_HAVE_AVX512
-static int has_avx512(void) { return __builtin_cpu_supports("avx512f"); }
+static int has_avx512(void) { return cpu_has(AVX2 | AVX512F, KEEPS_AVX512); }
 #endif
 
 static const struct {

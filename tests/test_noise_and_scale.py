@@ -4,14 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
-from buffers import TINY, UNIT, assert_same, assert_within, normal
+from buffers import TINY, UNIT, assert_same, assert_within, normal, poisoned
 from remembered import reference
+from test_fused import run
 from test_reference import check_gradients, expected_words
 from twin import Twin, assert_trained_alike, clear_batch
 
 import fastcnn
+from fastcnn import _ops, ops
 from fastcnn import layers as L
-from fastcnn import ops
 from fastcnn.optimizers import SGD
 
 KEYS = [(0, 0), (1, 2), (2**32 + 5, 2**40), (2**64 - 1, 2**62 - 1)]
@@ -122,6 +123,20 @@ def test_spatial_dropout(shape, rate, isa, threads):
         assert_within(actual, y, 2 * UNIT * np.abs(y), "y")
         dx = reference.spatial_dropout2d_backward(dy, x, rate, seed, step)
         assert_within(ops.spatial_dropout2d_backward(dy, x, rate, seed, step), dx, 2 * UNIT * np.abs(dx), "dx")
+
+
+@pytest.mark.parametrize("size", [1, 5, 7, 31, 130])
+def test_rows_begin_anywhere_in_a_block_of_four_words(size, isa, threads):
+    """The images of a batch draw what one array of all their values does."""
+    x = normal(np.random.default_rng(size), (4, size))
+    dropped = ops.dropout(x, 0.4, seed=3, step=5)
+    for op, name, fields, expected in ((_ops.dropout(size, 0.4), "forward", ("x", "y"), dropped),
+                                       (_ops.dropout(size, 0.4), "data", ("dy", "dx"), dropped),
+                                       (_ops.gaussian_noise(size, 0.5), "forward", ("x", "y"),
+                                        ops.gaussian_noise(x, 0.5, seed=3, step=5))):
+        y = poisoned(x.shape)
+        run([op], [(0, name)], dict(zip([(0, field) for field in fields], (x, y))), 4, threads, random=0)
+        assert_same(y, expected, f"{op.name} {name}")
 
 
 @pytest.mark.parametrize("c", [1, 3, 8, 31, 255, 257, 5000])
