@@ -13,7 +13,6 @@ import * as lens from "./lens.js";
 import * as network from "./network.js";
 import * as training from "./training.js";
 
-const TURNS = 3; // while it learns: words, curves and what changes slowly are painted with every third frame's maps
 const TABS = ["layers", "answers", "network", "compare", "files"];
 
 /** What the page knows of the lab. */
@@ -74,7 +73,7 @@ async function refreshNetwork() {
 
 /** Asks for frame after frame; each answer comes when there is something new, or other layers are wished for. */
 async function watch() {
-  let version = -1, turn = 0, question;
+  let version = -1, question;
   const marks = {};
   on("wish", () => {
     version = -1;
@@ -93,8 +92,7 @@ async function watch() {
         for (const [name, tail] of Object.entries(frame.curves)) marks[name] = tail.mark;
         Object.assign(frame, { bytes });
         if (!lab.network || lab.network.revision !== frame.revision) await refreshNetwork();
-        turn = frame.state === "running" ? turn % TURNS + 1 : 0;
-        lab.frame = Object.assign(frame, { whole: turn < 2 });
+        lab.frame = frame;
         emit("frame", frame);
       } else emit("waiting", frame);
       await new Promise(requestAnimationFrame);
