@@ -40,6 +40,7 @@ COUNTS = {
     # He et al. 2015, table 6: .27, .46, .66, .85, 1.7 M; see test_resnets_for_cifar
     "resnet20": (partial(resnet, 20, cifar=True), 272_474, 0.040813184),
     "resnet110": (partial(resnet, 110, cifar=True), 1_730_714, 0.253149824),
+    "resnet9": (partial(resnet, 9, cifar=True), 6_573_130, 0.379261952),  # Page: 6,573,120 without biases of the last layer
     # the ResNet-18 that most programs for CIFAR-10 have: 11.17 M and .56 G
     "resnet18, cifar": (partial(resnet, 18, cifar=True), 11_173_962, 0.555422720),
     # window · channels · filters + filters; pixels · window · channels · filters
@@ -246,6 +247,7 @@ NARROW = {  # as few filters and pixels as leave every kind of layer something t
     "resnet18": partial(resnet, 18, width=1 / 16, classes=7, input_shape=(64, 60, 3)),
     "resnet50": partial(resnet, 50, width=1 / 16, classes=7, input_shape=(64, 64, 3)),
     "resnet20": partial(resnet, 20, width=1 / 4, classes=7, cifar=True, input_shape=(16, 17, 3)),
+    "resnet9": partial(resnet, 9, width=1 / 16, classes=7, cifar=True, input_shape=(16, 17, 3)),
     "resnet10": partial(resnet, 10, width=1 / 16, classes=7, cifar=True, input_shape=(16, 17, 3)),
     "squeezenet1.0": partial(squeezenet, "1.0", width=1 / 4, classes=7, input_shape=(48, 45, 3)),
     "squeezenet1.1": partial(squeezenet, "1.1", width=1 / 4, classes=7, input_shape=(48, 48, 3)),
@@ -391,7 +393,7 @@ def test_the_heads_give_gradients_to_the_middle():
     (lambda: vgg(16, batch_norm=1), TypeError, "batch_norm must be True or False. Received: 1"),
     (lambda: vgg(11, input_shape=(31, 32, 3)), ValueError, "."),
     (lambda: resnet(20), ValueError, "depth must be one of 18, 34, 50, 101, 152. Received: 20"),
-    (lambda: resnet(34, cifar=True), ValueError, "depth must be one of 10, 18, 20, 32, 44, 56, 110. Received: 34"),
+    (lambda: resnet(34, cifar=True), ValueError, "depth must be one of 9, 10, 18, 20, 32, 44, 56, 110. Received: 34"),
     (lambda: resnet(18, input_shape=(64, 64)), ValueError, r"input_shape must be \(height, width, channels\)"),
     (lambda: squeezenet("1.2"), ValueError, "version must be one of '1.0', '1.1'. Received: '1.2'"),
     (lambda: squeezenet(1.1), ValueError, "version must be one of .*Received: 1.1"),

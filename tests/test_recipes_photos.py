@@ -101,9 +101,9 @@ def test_cifar10(monkeypatch):
                                                             (everything.x[:20], everything.labels[:20, None])))
     first, again = (recipes.train_cifar10("x", epochs=1, batch_size=20, verbose=0) for _ in range(2))
     assert state(first.model) == state(again.model) and (first.train_images, first.test_images) == (40, 20)
-    assert first.model.name == "resnet10" and Preparation.of(first.model).class_names == list(cifar10.CLASS_NAMES)
+    assert first.model.name == "resnet9" and Preparation.of(first.model).class_names == list(cifar10.CLASS_NAMES)
     assert recipes.recorded_settings(first.model) == {"epochs": 1, "batch_size": 20, "learning_rate": 0.2, "mixup": 0.0,
-                                                      "seed": 0, "depth": 10, "width": 0.5, "dropout": 0.0,
+                                                      "seed": 0, "depth": 9, "width": 0.5, "dropout": 0.0,
                                                       "validation_split": None}
 
 

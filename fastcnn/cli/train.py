@@ -51,7 +51,7 @@ _OPTIONS = [  # option, kind or choices, word, networks, what it is
                                          "photographs is resized, 256"),
     ("weights", ["cifar10", "none"], None, ["photos"], "what the network starts from: what it learnt from CIFAR-10, or "
                                                        "nothing"),
-    ("depth", common.positive, "N", ["cifar10"], "layers of the network: 10, 18, 20, 32, 44, 56 or 110"),
+    ("depth", common.positive, "N", ["cifar10"], "layers of the network: 9, 10, 18, 20, 32, 44, 56 or 110"),
     ("width", common.rate, "X", _SIZED, "factor of all the network's numbers of filters and inner units"),
     ("dropout", common.share, "X", _SIZED, "the part of inner units' values that training drops"),
     ("crop", common.positive, "N", ["alexnet"], "pixels of the network's input (the variant's)"),
