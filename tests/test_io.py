@@ -482,7 +482,7 @@ print(json.dumps([seen, interrupted]))
 def test_killed_200_times_the_file_is_old_or_new(tmp_path):
     package = os.path.dirname(os.path.dirname(fastcnn.io.__file__))
     command = [sys.executable, "-c", KILLER, package, str(tmp_path / "f"), "200"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stderr
     seen, interrupted = json.loads(run.stdout)
     assert sum(seen.values()) == 200 and min(seen.values()) > 0

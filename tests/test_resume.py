@@ -440,7 +440,7 @@ print(json.dumps([lost, rounds, expected[2]]))
 def test_killed_anywhere_nothing_but_the_last_steps_is_lost(every, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", KILLER, str(tmp_path), str(every), "10", "1"], capture_output=True,
-                         text=True, timeout=300, env=environment)
+                         text=True, timeout=900, env=environment)
     assert run.returncode == 0, run.stderr
     lost, rounds, steps = json.loads(run.stdout)
     assert steps == 12 * 19 and len(lost) == 10 and 0 <= min(lost) <= max(lost) <= every

@@ -357,7 +357,7 @@ def test_killed_200_times_the_model_is_whole(tmp_path):
         [sys.executable, "-c", KILLER, str(tmp_path), "200"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         env=environment,
     )
     assert run.returncode == 0, run.stderr
