@@ -128,7 +128,7 @@ def test_epochs_and_seeds_differ_and_dropout_is_apart():
         for b in range(a):
             assert np.mean([np.array_equal(p, q) for p, q in zip(draws[a], draws[b])]) < 0.1
     words = reference.philox4x32([0, 0, 0, 0], [0, 0])
-    assert not np.array_equal(reference.augment.__globals__["words"]([0], 0, 0)[0], words)
+    assert not np.array_equal(fastcnn.reference.augment.__globals__["words"]([0], 0, 0)[0], words)
 
 
 def test_any_layout_and_no_images():
