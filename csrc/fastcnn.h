@@ -364,12 +364,18 @@ typedef struct {
     const fc_phase *phases;
     float *scratch;           /* [threads][scratch_size] */
     ptrdiff_t scratch_size;
+    ptrdiff_t from, to;       /* of the batch, the images that this process has: whole chunks; to 0: all of them */
+    ptrdiff_t unit;           /* images whose partial sums are added up first, a number of chunks; 0: a chunk */
     double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
     ptrdiff_t timed;          /* steps, all of the program's */
 } fc_program;
 
-/* Runs phases [first, first + count) of a program on `batch` images. Results do not depend on `threads`. */
+/* Runs phases [first, first + count) of a program on `batch` images, of which [from, to) are there. Results do not depend on
+ * `threads`. */
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads);
+
+/* The units into which a step of a phase is cut, unless whole chunks are taken through the phase; for those who simulate threads. */
+ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t step, ptrdiff_t batch, int threads);
 
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
@@ -423,6 +429,8 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 /* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
 fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
+/* Lets a convolution of many weights leave partial gradients to REDUCE, as one of few does: FC_INVALID for all else. */
+fc_status fc_set_parts(fc_op *op);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */

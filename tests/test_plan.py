@@ -131,9 +131,9 @@ def test_a_fused_activation_has_the_same_bits(activation):
 
 def test_lenet_trains_in_few_phases():
     plan = lenet_plan(128)
-    assert len(plan.phases) <= 5 and sum(not parts for _, _, parts, _ in plan.phases) == 1
+    assert len(plan.phases) <= 5 and sum(not parts for _, _, parts, *_ in plan.phases) == 1
     predict = lenet_plan(128, "predict")
-    assert [parts for _, _, parts, _ in predict.phases][-1:] == [False] and len(predict.phases) <= 2
+    assert [parts for _, _, parts, *_ in predict.phases][-1:] == [False] and len(predict.phases) <= 2
 
 
 def test_lenet_keeps_images_in_local_buffers():

@@ -8,7 +8,8 @@
  * algorithms that fits. A convolution may have a table of connections, pairs of an input and an output channel, and weights
  * for these alone: conv2d_table.c.
  * Threads: PACK by items of packed weights, WEIGHTS of few weights by chunks of images, one partial [w_size + b_size] each,
- * summed by REDUCE in chunk order; the rest as the algorithm says, in lanes by chunks. */
+ * summed by REDUCE, or, of many weights, by larger parts of the batch where that is asked for (fc_set_parts); the rest as the
+ * algorithm says, in lanes by chunks. */
 #include "conv2d.h"
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
@@ -112,7 +113,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_WEIGHTS);
     if (!op->partial) {
         for (ptrdiff_t item = work->first; item < work->last; item++)
-            a->weights(op, io, work, item, 0, work->batch, io->dw, io->db);
+            a->weights(op, io, work, item, work->from, work->to, io->dw, io->db);
         return;
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
@@ -161,6 +162,13 @@ static fc_status set_join(fc_op *op)
 {
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_FORWARD);
     return a == &fc_conv2d_direct || a == &fc_conv2d_winograd ? FC_OK : FC_INVALID;
+}
+
+fc_status fc_set_parts(fc_op *op)
+{
+    if ((op->kind != FC_CONV2D && op->kind != FC_CONV2D_TRANSPOSE) || op->partial) return FC_INVALID;
+    op->partial = op->w_size + op->b_size;
+    return FC_OK;
 }
 
 /* By direct sums: Winograd's of both signs would leave small second derivatives negative. */
