@@ -91,7 +91,7 @@ static void run_step(const run *r, const fc_step *step, const fc_work *work, int
 static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread)
 {
     const fc_program *p = r->program;
-    fc_work work = {.batch = r->batch, .chunk = v->chunk, .from = r->from, .to = r->to, .unit = fc_max(1, p->unit / v->chunk),
+    fc_work work = {.batch = r->batch, .chunk = v->chunk, .from = r->from, .to = r->to, .unit = p->unit ? p->unit : v->chunk,
                     .image0 = r->from, .slot = -1, .scratch = p->scratch + thread * p->scratch_size};
     if (v->deep) {
         const ptrdiff_t from = r->from + unit * v->chunk, to = fc_min(from + v->chunk, r->to);

@@ -28,7 +28,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t images
         unsigned alone
         int wide, dropped, lanes, from_logits, sparse
-        Py_ssize_t partial
+        Py_ssize_t partial, halvings
         fc_format format
         Py_ssize_t half_size, scales_size
 
@@ -71,7 +71,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_lanes(fc_op *op)
     fc_status fc_set_sum(fc_op *op)
     fc_status fc_set_join(fc_op *op, const fc_op *join)
-    fc_status fc_set_parts(fc_op *op)
+    fc_status fc_set_halvings(fc_op *op, Py_ssize_t halvings)
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)

@@ -50,7 +50,9 @@ cdef class Op:
     @property
     def dropped(self): return bool(self.op.dropped)
     @property
-    def partial_size(self): return self.op.partial
+    def halvings(self): return self.op.halvings
+    @property
+    def partial_size(self): return self.op.w_size + self.op.b_size if self.op.halvings else self.op.partial
     @property
     def lanes(self): return bool(self.op.lanes)
     @property
@@ -155,10 +157,11 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_join(&other.op, &join.op) == FC_OK else None
 
-    def with_parts(self):
-        """The same convolution, whose WEIGHTS leaves partial sums to REDUCE; None for all else, and for one that does so already."""
+    def with_halvings(self, Py_ssize_t halvings):
+        """The same convolution of many weights, whose WEIGHTS adds up to 2^halvings units of the batch by halves; None where it has
+        no such form."""
         cdef Op other = self.copy()
-        return other if fc_set_parts(&other.op) == FC_OK else None
+        return other if fc_set_halvings(&other.op, halvings) == FC_OK else None
 
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
@@ -214,7 +217,7 @@ cdef class Program:
         ops: descriptors.
         steps: (index of op, name of pass) in order.
         phases: (first step, number of steps, images per chunk, parts?).
-        unit: images whose partial sums are added up first; 0: those of a chunk.
+        unit: images whose sums are added up first, a number of chunks; 0: those of a chunk.
     """
     cdef fc_program program
     cdef fc_op *ops

@@ -45,6 +45,32 @@ def test_lenet(batch, threads):
     check_gradients(model, batch, threads, np.random.default_rng(batch))
 
 
+MANY_WEIGHTS = {
+    "direct": ((10, 11, 36), 100, 5, {"dilation_rate": 2}),
+    "grouped": ((10, 9, 44), 130, 5, {"dilation_rate": 2, "groups": 2, "use_bias": False}),
+    "winograd": ((5, 6, 130), 100, 3, {"padding": "same"}),
+    "winograd, strided": ((9, 10, 64), 50, 5, {"padding": "same", "strides": 2}),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", MANY_WEIGHTS)
+def test_gradients_of_many_weights_are_added_by_halves(name, threads):
+    """Of 128 images they are, to the bit, what four times 32 give, added in pairs."""
+    shape, filters, size, options = MANY_WEIGHTS[name]
+    model = fastcnn.Sequential([L.Conv2D(filters, size, input_shape=shape, **options), L.Flatten()], seed=1)
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(1)
+    x, y = (rng.standard_normal((128, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
+    with fastcnn.num_threads(threads):
+        assert model._plan("train", 128).ops[0].halvings == 2 and model._plan("train", 32).ops[0].halvings == 0
+        _, whole = model.gradients(x, y)
+        units = [model.gradients(x[i:i + 32], y[i:i + 32])[1] for i in range(0, 128, 32)]
+    for key, gradient in whole.items():
+        first, second, third, fourth = (unit[key] for unit in units)
+        assert np.array_equal(4 * gradient, (first + second) + (third + fourth)), key
+
+
 def lenet_plan(batch, mode="train", threads=2):
     model = fastcnn.networks.lenet5(seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy")

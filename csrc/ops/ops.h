@@ -16,7 +16,7 @@ typedef enum {
 typedef struct {
     ptrdiff_t first, last, batch, chunk;
     ptrdiff_t from, to;     /* the images that are there; passes cut by block, which would see the whole batch, see these */
-    ptrdiff_t unit;         /* chunks whose partial sums are added up first */
+    ptrdiff_t unit;         /* images whose sums are added up first, a number of chunks */
     ptrdiff_t image0, slot; /* the chunk's first image, or `from`; the thread's slot; −1: all threads share the batch */
     float *scratch;
 } fc_work;
@@ -126,7 +126,14 @@ static inline void fc_finish(const fc_op *op, const fc_io *io, const fc_work *wo
         fc_k->activate(op->activation, op->alpha, n, y, y);
 }
 
-/* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], which it uses up (reduce.c). */
+/* Where sums over [first, last), cut into units, are parted: after the first half of the units, which has one more of an odd number;
+ * `last`: there is but one. */
+static inline ptrdiff_t fc_middle(ptrdiff_t first, ptrdiff_t last, ptrdiff_t unit)
+{
+    return fc_min(last, first + fc_ceil_div(fc_ceil_div(last - first, unit), 2) * unit);
+}
+
+/* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size] (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
 

@@ -149,9 +149,9 @@ def run(options):
         given["distribute"] = ranks
     if ranks is not None and ranks.rank > 0:
         given["overwrite"] = True  # rank 0 looks after files
-    if not _check_files(given, network != "lenet5"):
-        given["callbacks"] = [_Gone()]
     try:
+        if not _check_files(given, network != "lenet5"):
+            given["callbacks"] = [_Gone()]
         return _train_lenet5(given) if network == "lenet5" else _train_on_photographs(network, given)
     except BaseException as error:
         if ranks is not None:

@@ -23,8 +23,8 @@ from fastcnn.engine.update import bind_update, update_ops
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
 _MOST = 8        # images per chunk
-_PART = 16       # images whose gradients of many weights are summed together, at least
-_PARTS = 64      # such sums of a batch, at most
+_UNIT = 32       # images whose gradients of many weights are summed together, at least
+_UNITS = 64      # such sums of a batch, at most
 _SHARES = 4      # chunks come in multiples of this, so that 2 and 4 threads get equal shares
 _CALLS = {**python_calls.CALLS, **sharing.CALLS}
 
@@ -84,7 +84,7 @@ class Plan:
         losses = tuple(self._append(loss.op) if loss.op is not None else None for loss in self.network.losses)
         self.loss_places = losses
         self._cut()
-        self._part(learn)
+        self._halve(learn)
         self.share, self.parted, self.sums = self.ranks and Share(self.ranks, self.unit or self.chunk), False, {}
         self.folds = {}  # node's place → ops that make its weights
         for i, node in enumerate(nodes):
@@ -102,8 +102,7 @@ class Plan:
         self.penalties = [(p, self._append(_ops.penalty(p.size, *p.penalty))) for p in penalized]
         first_penalty = len(self.ops) - len(self.penalties)
         request = Request(self.backward, learn, frozenset(wanted), updates, self.norms is not None,
-                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses, self.ranks,
-                          frozenset(self.large), -(-self.batch // self.unit) if self.unit else 0)
+                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses, self.ranks)
         return thrifty(lambda early: Schedule(self.network, self.ops, self.batch, self.chunks, request, early))
 
     def _append(self, op):
@@ -153,19 +152,17 @@ class Plan:
         self.chunk = -(-self.batch // chunks)
         self.chunks = -(-self.batch // self.chunk)
 
-    def _part(self, learn):
-        """Lets convolutions of many weights sum their gradients by parts of the batch, whose sums are added: threads, and
-        processes, have more to share."""
-        self.unit, self.large = 0, []
-        unit = -(-max(_PART, -(-self.batch // _PARTS)) // self.chunk) * self.chunk
+    def _halve(self, learn):
+        """Lets convolutions of many weights add units of the batch by halves, which processes can share."""
+        self.unit = 0  # images
+        unit = -(-max(_UNIT, -(-self.batch // _UNITS)) // self.chunk) * self.chunk
         if not (self.backward and learn) or self.mode == "curvature" or unit >= self.batch:
             return
+        halvings = (-(-self.batch // unit) - 1).bit_length()
         for i, node in enumerate(self.nodes):
-            op = node.op.with_parts() if node.op is not None and node.learns else None
+            op = node.op.with_halvings(halvings) if node.op is not None and node.learns else None
             if op is not None:
-                self.nodes[i], self.ops[i] = node.with_op(op), op
-                self.large.append(i)
-                self.unit = unit
+                self.nodes[i], self.ops[i], self.unit = node.with_op(op), op, unit
 
     # Memory
 
@@ -202,8 +199,7 @@ class Plan:
         native = [i for i, op in enumerate(ops) if op is not None]
         self.number = number = {i: n for n, i in enumerate(native)}
         self.program = _ops.Program([ops[i] for i in native], [(number[i], name) for i, name in self.steps],
-                                    [(first, count, self.unit if large else self.chunk, parts)
-                                     for first, count, parts, _, _, large in self.phases], self.unit)
+                                    [(first, count, self.chunk, parts) for first, count, parts, *_ in self.phases], self.unit)
         self.uses_of = {}  # buffer of a value that is the caller's array → where it is bound
         self._bind_weights(schedule, states)
         for i, node in enumerate(self.nodes):

@@ -39,7 +39,6 @@ class Request(NamedTuple):
         sums: lists of places of ops that add up gradients of parameters with several readers, a list a phase.
         losses: places of the losses' ops, None for one in Python.
         ranks: the processes that share the plan (sharing.py), or None.
-        large: places of nodes whose weight gradients are summed by parts of the batch; parts: so many.
     """
 
     backward: bool = False
@@ -52,8 +51,6 @@ class Request(NamedTuple):
     sums: tuple = ()
     losses: tuple = ()
     ranks: object = None
-    large: frozenset = frozenset()
-    parts: int = 0
 
 
 def thrifty(make):
@@ -89,8 +86,8 @@ class Schedule:
         early: places of nodes whose weight gradients do not wait for the end.
 
     Attributes:
-        steps: (place of op, pass); phases: [first step, steps, parts?, moment, whole?, large?]; whole: of the batch, whoever
-            shares it; large: of weight gradients summed by parts of it; pack_phases: how many of them pack.
+        steps: (place of op, pass); phases: [first step, steps, parts?, moment, whole?]; whole: of the batch, whoever shares
+            it; pack_phases: how many of them pack.
         script: (phase before which it is called, what, place or loss) of calls into Python.
         values: the buffer of each value; dys: of each node's gradient; dxs: those that each node's DATA writes, one per
             input, None where none is wanted; loss_dxs: of each loss.
@@ -116,8 +113,8 @@ class Schedule:
         count = len(self.nodes)
         self.dys, self.dxs = [None] * count, [()] * count
         self._pack(count)
-        self.partials = {i: Buffer(ops[i].partial_size, request.parts if i in request.large else chunks)
-                         for i in range(count) if ops[i] and ops[i].partial
+        self.partials = {i: Buffer(ops[i].partial_size, ops[i].halvings or chunks)
+                         for i in range(count) if ops[i] and ops[i].partial_size
                          and (ops[i].has("statistics") or request.backward and self._learns(i))}
         for i in range(count):
             self._forward(i)
@@ -154,8 +151,7 @@ class Schedule:
             return
         if parts or self.open is None:
             self.moment += 1
-            large = any(i in self.request.large and name in ("weights", "reduce") for i, name in steps)
-            self.phases.append([len(self.steps), 0, parts, self.moment, self._whole(*steps[0]), large])
+            self.phases.append([len(self.steps), 0, parts, self.moment, self._whole(*steps[0])])
             self.open = None if parts else self.phases[-1]
         for i, name in steps:
             self.steps.append((i, name))
@@ -174,7 +170,8 @@ class Schedule:
 
     def _gathers(self, i):
         """Are the weight gradients of node i summed over gathered rows?"""
-        return not self.ops[i].partial and getattr(self.request.ranks, "exact", False)
+        op, ranks = self.ops[i], self.request.ranks
+        return bool(ranks and ranks.exact and not op.partial and not (op.halvings and halves(ranks.size)))
 
     def _gathers_partials(self, i):
         """Are they summed over gathered partials, as those of normalizations over the batch?"""
@@ -192,22 +189,15 @@ class Schedule:
     def _gradients(self, steps):
         """Weight gradients, over the whole batch or their last sums."""
         ranks = self.request.ranks
-        large = [step for step in steps if step[0] in self.request.large]
         whole = [step for step in steps if ranks and self._whole(*step)]
-        own = [step for step in steps if step not in large and step not in whole]
-        if large and not ranks:  # the threads share all of this best
-            large, own = [*large, *(s for s in own if s[1] == "weights")], [s for s in own if s[1] == "reduce"]
-        self._phase([step for step in large if step[1] == "weights"], parts=True)
+        own = [step for step in steps if step not in whole]
         self._phase(own, parts=True)
-        self._phase([step for step in large if step[1] == "reduce" and step not in whole], parts=True)
-        added = sorted({i for i, _ in (*own, *large)} - {i for i, _ in whole})
-        if ranks and added:
-            self._hook("add" if ranks.exact else "begin", added, (), ())
+        if ranks and own:
+            self._hook("add" if ranks.exact else "begin", sorted(i for i, _ in own), (), ())
         self._meet("gather", [b for i, name in whole if name == "weights"
                               for b in (self.values[self.nodes[i].xs[0]], self.dys[i])])
         self._meet_partials([i for i, name in whole if name == "reduce"])
-        for part in (True, False):
-            self._phase([step for step in whole if (step in large) == part], parts=True)
+        self._phase(whole, parts=True)
 
     def _hook(self, kind, i, read, written):
         """A Python call between phases."""
@@ -374,11 +364,11 @@ class Schedule:
                 self._gradients([(i, "reduce")])
             else:
                 self.late.append((i, "reduce"))
-        elif self._learns(i) and op.partial and i not in self.request.large:
+        elif self._learns(i) and op.partial:
             self._phase([(i, "weights")], parts=False)
             self.late.append((i, "reduce"))
         elif self._learns(i) and not op.wide:
-            self.late += [(i, "weights"), (i, "reduce")] if i in self.request.large else [(i, "weights")]
+            self.late.append((i, "weights"))
             if i in self.early or self.request.ranks and not self.request.ranks.exact:
                 self._gradients(self.late)
                 self.late = []
@@ -432,5 +422,5 @@ class Schedule:
         if maker is None or self.ops[maker] is None or not self.ops[maker].cheap or self.ops[i].has("statistics"):
             return False
         source = self.nodes[maker].xs[0]
-        in_chunks = self.ops[i].partial and i not in self.request.large or not self._learns(i)
+        in_chunks = self.ops[i].partial or not self._learns(i)
         return bool(in_chunks and (source in self.network.inputs or source in self._needs and not self._cheap(maker)))

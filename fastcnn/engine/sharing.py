@@ -69,13 +69,8 @@ def gather(plan, buffers, n):
 
 
 def gather_partials(plan, places, n):
-    """Partial sums of some nodes."""
-    for unit in sorted({_rows(plan, i) for i in places}):
-        plan.share.gather(n, [plan.partials[i].array for i in places if _rows(plan, i) == unit], unit)
-
-
-def _rows(plan, i):
-    return 1 if i in plan.large else plan.share.chunk // plan.chunk
+    """Partial sums of some nodes, a row for each chunk."""
+    plan.share.gather(n, [plan.partials[i].array for i in places], plan.share.chunk // plan.chunk)
 
 
 def _sums(plan, places, n):
