@@ -60,7 +60,7 @@ class Rank:
 
 def together(size, work, exact=True):
     """What `work(rank)` returns in each of so many threads."""
-    shared, found = {"size": size, "barrier": threading.Barrier(size, timeout=60)}, [None] * size
+    shared, found = {"size": size, "barrier": threading.Barrier(size, timeout=900)}, [None] * size
 
     def run(i):
         try:
@@ -141,6 +141,14 @@ def data(count=300):
 def digest(model):
     """SHA-256 over all weights."""
     return hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()
+
+
+def gradient(name, ranks=None):
+    """What a first step on 64 images makes of all velocities: the gradient, as a vector."""
+    model, (x, y) = NETWORKS[name](), data(64)
+    model.compile(fastcnn.optimizers.SGD(0.02, momentum=0.9), "sparse_categorical_crossentropy")
+    model.fit(x, y, 64, verbose=0, distribute=ranks)
+    return np.concatenate([velocity.ravel() for p in model.parameters for velocity in model._states.of(p)])
 
 
 def trained(name, ranks=None, epochs=2, batch_size=64, rate=0.02, **options):

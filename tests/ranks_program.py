@@ -18,15 +18,16 @@ def say(group, found):
         print(json.dumps(every), flush=True)
 
 
-def bits(mode, rate=0.02, folder=None):
-    """The weights of each network after training, as digests; in fast mode on rank 0 also as files."""
+def bits(mode, folder=None):
+    """The weights of each network after training, as digests; with a folder, gradients in files."""
     group = MPI(mode)
     found = {}
     for name in ("lenet5", "alexnet", "resnet"):
-        model, history = ranks.trained(name, group, rate=float(rate))
+        model, history = ranks.trained(name, group)
         found[name] = ranks.digest(model), history
+        gradient = None if folder is None else ranks.gradient(name, group)
         if folder is not None and group.rank == 0:
-            np.savez(os.path.join(folder, f"{name}.npz"), *model.get_weights())
+            np.save(os.path.join(folder, f"{name}.npy"), gradient)
     say(group, found)
 
 
