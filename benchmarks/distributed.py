@@ -24,7 +24,7 @@ from benchmarks import steps
 from benchmarks.jobs import ROOT, Job, in_child
 from benchmarks.networks import batch_of, compiled, network
 
-BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 32}
+BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 64}
 NODES, GBITS, THREADS = (2, 4, 8, 16, 32, 64), (1, 10, 100), (2, 4, 8, 16, 32, 64)
 LATENCY = {1: 50e-6, 10: 20e-6, 100: 3e-6}  # seconds per message
 CORES, PER_NODE = 8, 128  # of a machine of the model; its images per step
@@ -101,7 +101,7 @@ def costs(work, batch):
     with fastcnn.num_threads(1):
         plan, run = steps.plan_of(model, batch, True, 1)
         seconds, _, _ = steps.seconds_of(plan, run, 1, 3.0)
-    total = dense = convolutions = constant = 0.0
+    total = dense = before = constant = 0.0
     for (i, name), spent in zip(plan.steps, seconds):
         op = plan.ops[i] if i < len(plan.ops) else None
         if name in ("update", "pack"):
@@ -110,14 +110,14 @@ def costs(work, batch):
         total += spent
         if name == "weights" and op.name in ("dense", "rbf"):
             dense += spent
-        elif name in ("weights", "data") and op.partial:
-            convolutions += spent
+        elif name in ("weights", "data"):
+            before += spent
     nodes = [node for node in plan.nodes if node.op is not None and node.learns and (node.w or node.b)]
-    whole = [n for n in nodes if not n.op.partial]
-    return {"total": total / batch, "dense": dense / batch, "before": convolutions / batch, "constant": constant,
+    added, whole = ([n for n in nodes if bool(n.op.partial or n.op.with_halvings(1)) == kind] for kind in (True, False))
+    return {"total": total / batch, "dense": dense / batch, "before": before / batch, "constant": constant,
             "gathered": sum(n.op.in_size + n.op.out_size for n in whole),
             "normalized": sum(4 * n.op.partial_size for n in nodes if n.op.name == "batch_norm"), "chunk": plan.chunk,
-            "added": sum(n.op.partial_size for n in nodes if n.op.partial and n.op.name != "batch_norm"),
+            "added": sum(n.op.w_size + n.op.b_size for n in added if n.op.name != "batch_norm"),
             "weights": sum(n.op.w_size + n.op.b_size for n in whole),
             "meetings": 2 * len(whole) + 2 * sum(n.op.name == "batch_norm" for n in nodes) + 2}
 
