@@ -2,9 +2,9 @@
 
     python tests/deaths.py [--kills 20] [--ranks 2] [--seed 0]
 
-After each the job must have ended within 30 seconds and said which process it was, the checkpoint, if there was one yet, must
-load, and a job of another number of ranks must go on from it to the bits of a training that nothing disturbed. Ends with code 1
-if one did not.
+After each the job must have ended within 30 seconds and said which process it was, the checkpoint, if there was one yet,
+must load, and a job of another number of ranks must go on from it to the bits of a training that nothing disturbed. Ends
+with code 1 if one did not.
 """
 
 import argparse

@@ -36,5 +36,6 @@ def environment():
 
 def run(size, *words, folder=None, patience=PATIENCE):
     """(exit code, standard output, standard error) of so many ranks of a program."""
-    done = subprocess.run(command(size, *words), capture_output=True, text=True, timeout=patience, env=environment(), cwd=folder)
+    done = subprocess.run(command(size, *words), capture_output=True, text=True, timeout=patience, env=environment(),
+                          cwd=folder)
     return done.returncode, done.stdout, done.stderr

@@ -53,11 +53,12 @@ def apart(vector, other):
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("name", ranks.NETWORKS)
 def test_fast_mode_differs_by_rounding(name, size):
-    """All ranks have the same bits, and gradients are those of one process but for rounding. What becomes of that in many steps is
-    another thing: docs/distributed.md has figures."""
+    """All ranks have the same bits, and gradients are those of one process but for rounding. What becomes of that in many
+    steps is another thing: docs/distributed.md has figures."""
     found = ranks.together(size, lambda rank: ranks.gradient(name, rank), exact=False)
     assert all(apart(gradient(name), other) <= 1e-6 for other in found)
-    assert len({ranks.digest(model) for model, _ in ranks.together(size, lambda rank: ranks.trained(name, rank), exact=False)}) == 1
+    found = ranks.together(size, lambda rank: ranks.trained(name, rank), exact=False)
+    assert len({ranks.digest(model) for model, _ in found}) == 1
 
 
 def test_fast_mode_stays_near_in_lenet5(alone):

@@ -199,7 +199,8 @@ class Plan:
         native = [i for i, op in enumerate(ops) if op is not None]
         self.number = number = {i: n for n, i in enumerate(native)}
         self.program = _ops.Program([ops[i] for i in native], [(number[i], name) for i, name in self.steps],
-                                    [(first, count, self.chunk, parts) for first, count, parts, *_ in self.phases], self.unit)
+                                    [(first, count, self.chunk, parts) for first, count, parts, *_ in self.phases],
+                                    self.unit)
         self.uses_of = {}  # buffer of a value that is the caller's array → where it is bound
         self._bind_weights(schedule, states)
         for i, node in enumerate(self.nodes):
