@@ -21,6 +21,7 @@ for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *
     if signal.getsignal(getattr(signal, name, signal.SIGINT)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), handler)
 
+
 def pytest_report_header():
     lacking = [isa for isa in ("scalar", "neon", "avx2", "avx512") if isa not in _ops.built_isas()]
     return f"instruction sets: {', '.join(_ops.built_isas())}; not in this build: {', '.join(lacking) or 'none'}"

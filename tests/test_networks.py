@@ -41,6 +41,7 @@ COUNTS = {
     "resnet20": (partial(resnet, 20, cifar=True), 272_474, 0.040813184),
     "resnet110": (partial(resnet, 110, cifar=True), 1_730_714, 0.253149824),
     "resnet9": (partial(resnet, 9, cifar=True), 6_573_130, 0.379261952),  # Page: 6,573,120 without biases of the last layer
+    "resnet10": (partial(resnet, 10, cifar=True), 4_903_242, 0.253432832),
     # the ResNet-18 that most programs for CIFAR-10 have: 11.17 M and .56 G
     "resnet18, cifar": (partial(resnet, 18, cifar=True), 11_173_962, 0.555422720),
     # window · channels · filters + filters; pixels · window · channels · filters

@@ -343,7 +343,7 @@ def test_gelu_in_single_steps(steps, tmp_path):
 
 
 @pytest.mark.parametrize("number, wrong", [(0, "Div x one"), (2, "Add b half"), (3, "Mul c c"), (4, "Mul d one"),
-                                           (4, "Relu d")])
+                                           (4, "Relu d"), (2, "Sum b one one")])
 def test_error_functions_that_are_no_part_of_gelu(number, wrong, tmp_path):
     arrays = {"root": np.float32(2**0.5), "one": np.ones(1, np.float32), "half": np.float32(0.5)}
     nodes = [(op, taken, [given], {}) for (op, *taken), given in zip(map(str.split, GELUS[0]), "abcdy")]

@@ -121,6 +121,9 @@ def test_cifar10_begins_with_white_filters():
     found = np.cov((patches.reshape(-1, 27) @ first).T)
     assert_allclose(found / found[0, 0], np.eye(8), atol=0.05)
     assert kernel.value.std() == pytest.approx(before.value.std(), rel=0.01)
+    single = networks.resnet(9, cifar=True, width=1 / 64, seed=1).get_layer("conv1").kernel
+    recipe._decorrelate(single, training, x.std((0, 1, 2)))
+    assert single.shape[-1] == 1 and np.isfinite(single.value).all()
     grey, start = ImageArray(np.full_like(x, 7), np.zeros(200, int), ["cat"]), kernel.value.copy()
     recipe._decorrelate(kernel, grey, np.ones(3))
     assert_array_equal(kernel.value, start)

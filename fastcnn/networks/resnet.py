@@ -82,10 +82,10 @@ def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: f
     inputs = layers.Input(shared.image_shape(input_shape, size))
     x = shared.normalized(inputs, wide(filters), kernel, ("conv1", "bn1", "relu"), strides, initializer=start)
     x = x if cifar else layers.MaxPooling2D(3, strides=2, padding=1, name="maxpool")(x)
-    pooled = cifar and depth == 9
+    pooled = cifar and depth == 9  # stages begin with a convolution and pooling of their own
     for stage, count in enumerate(counts, 1):
+        filters *= 2 if stage > 1 or pooled else 1
         if pooled:
-            filters *= 2
             names = [f"layer{stage}.{kind}" for kind in ("conv", "bn", "relu")]
             x = shared.normalized(x, wide(filters), 3, names, initializer=start)
             x = layers.MaxPooling2D(2, name=f"layer{stage}.pool")(x)
@@ -93,7 +93,6 @@ def resnet(depth: int, classes: int | None = None, cifar: bool = False, width: f
             strides = 2 if stage > 1 and number == 0 and not pooled else 1
             convolutions = [(k, strides if strided else 1, wide(times * filters)) for k, strided, times in block]
             x = _block(x, f"layer{stage}.{number}", convolutions, strides, start)
-        filters *= 1 if pooled else 2
     x = (layers.GlobalMaxPooling2D(name="maxpool") if pooled else layers.GlobalAveragePooling2D(name="avgpool"))(x)
     x = layers.Dropout(dropout, name="dropout")(x) if arguments.part("dropout", dropout) else x
     uniform = shared.uniform_by(x.shape[1])

@@ -46,7 +46,8 @@ def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, 
             test images alone; None: on the test images.
 
     Returns:
-        TrainedOnImages; its validation images are CIFAR-10's test images, or that part.
+        TrainedOnImages; its validation images are CIFAR-10's test images, or that part, and its loss spreads labels as
+        training's does.
 
     Raises:
         TypeError, ValueError, OSError: for such arguments or files; ImportError: images need Pillow, which is missing.
@@ -95,7 +96,7 @@ def _decorrelate(kernel, training, std):
     each = np.tile(std, height * width)
     values, vectors = np.linalg.eigh((patches.T @ patches / len(patches) - np.outer(mean, mean)) / np.outer(each, each))
     values, vectors = values[::-1][:filters // 2], vectors[:, ::-1][:, :filters // 2]
-    if values[0] <= 0:  # images of one colour
+    if not len(values) or values[0] <= 0:  # a single filter; images of one colour
         return
     vectors = vectors * np.where(vectors.sum(axis=0) < 0, -1, 1) / np.sqrt(np.maximum(values, 1e-6 * values[0]))
     pairs = np.concatenate([vectors, -vectors], axis=1).reshape(height, width, channels, -1)

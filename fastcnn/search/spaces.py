@@ -13,7 +13,7 @@ SPACES = {
                 "width": {"low": 0.25, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.7},
                 "mixup": {"low": 0.0, "high": 0.4}, "lighting": {"low": 0.0, "high": 0.2}},
     "cifar10": {"learning_rate": {"low": 0.05, "high": 0.8, "log": True}, "batch_size": [64, 128, 256],
-                "width": {"low": 0.5, "high": 2.0, "log": True}, "dropout": {"low": 0.0, "high": 0.3},
+                "width": {"low": 0.25, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.3},
                 "mixup": {"low": 0.0, "high": 0.4}},
 }
 HELD_OUT = {"lenet5": 0.1, "cifar10": 0.1}  # `validation_split` of recipes that by themselves hold nothing out

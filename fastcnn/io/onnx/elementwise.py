@@ -192,8 +192,8 @@ def _erf(node):
 
 def _gelu_step(node, kind):
     """The next step of gelu, or its last: a sum with a number, a product with one, or with the value that it is of."""
-    part, other = sorted(node.inputs, key=lambda v: not isinstance(v, Value) or v.gelu is None)
-    gelu, by = part.gelu, None
+    part, *others = sorted(node.inputs, key=lambda v: not isinstance(v, Value) or v.gelu is None)
+    gelu, by, other = part.gelu, None, others[0] if len(others) == 1 else None
     if isinstance(other, np.ndarray) and other.size == 1:
         by = float(other.reshape(()))
     elif isinstance(other, Value) and kind == "Multiply" and not gelu.times and _unscaled(node, other)[0] == gelu.base:
