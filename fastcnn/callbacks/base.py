@@ -27,6 +27,7 @@ class Callback:
     params: dict[str, Any] = None
     state: tuple[str, ...] = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports: bool = False  # True: sees an epoch's logs after all others have added to them
+    writes: bool = False  # True: prints or writes files, which is for one of several processes that train together to do
     _resumed = False
     _model: Any = None  # a weak reference
 
@@ -197,6 +198,8 @@ class CallbackList:
             self.set_model(model)
         self._dispatch()
 
+    _muted = False
+
     @property
     def history(self) -> Any:
         """The list's `History`, or None."""
@@ -219,6 +222,11 @@ class CallbackList:
         """Tell all callbacks the parameters of this run."""
         for callback in self.callbacks:
             callback.set_params(params)
+        self._dispatch()
+
+    def mute(self) -> None:
+        """From here on, leave out those that print or write files: another process does that."""
+        self._muted = True
         self._dispatch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -271,7 +279,7 @@ class CallbackList:
         """Each other hook becomes an attribute: a loop over the methods that want it, or nothing."""
         self._methods, self._settlers = {}, {}
         for hook in HOOKS:
-            callbacks = self.callbacks
+            callbacks = [callback for callback in self.callbacks if not (self._muted and callback.writes)]
             if hook == "on_epoch_end":
                 callbacks = sorted(callbacks, key=lambda callback: callback.reports)
             callbacks = [callback for callback in callbacks if _wanted(callback, hook) is not None]

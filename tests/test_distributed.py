@@ -1,0 +1,234 @@
+"""Several processes, as threads and under MPI: the same bits as one, whatever their number; and what happens if one dies."""
+
+import json
+import random
+import re
+from functools import lru_cache
+
+import deaths
+import mpi_jobs
+import numpy as np
+import pytest
+import ranks
+
+import fastcnn
+from fastcnn.datasets import ImageArray
+from fastcnn.images import Augmentation, ImageBatches
+
+needs_mpi = pytest.mark.skipif(not mpi_jobs.has_mpi(), reason="no MPI: pip install 'fastcnn[mpi]'")
+
+
+def mpi(size, *words):
+    """(exit code, standard output, standard error) of ranks that do something."""
+    return mpi_jobs.run(size, mpi_jobs.PROGRAM, *words)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What one process makes of each network."""
+    return {name: ranks.trained(name) for name in ranks.NETWORKS}
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+@pytest.mark.parametrize("name", ranks.NETWORKS)
+def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
+    """Weights and History on every rank, more ranks than chunks in the last batch among them."""
+    model, history = alone[name]
+    for other, logs in ranks.together(size, lambda rank: ranks.trained(name, rank)):
+        assert logs == history
+        assert ranks.digest(other) == ranks.digest(model)
+
+
+@lru_cache
+def gradient(name):
+    """That of one process."""
+    return ranks.gradient(name)
+
+
+def apart(vector, other):
+    """How far another vector is away, as a part of this one's length."""
+    return float(np.linalg.norm(other - vector) / np.linalg.norm(vector))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("name", ranks.NETWORKS)
+def test_fast_mode_differs_by_rounding(name, size):
+    """All ranks have the same bits, and gradients are those of one process but for rounding. What becomes of that in many
+    steps is another thing: docs/distributed.md has figures."""
+    found = ranks.together(size, lambda rank: ranks.gradient(name, rank), exact=False)
+    assert all(apart(gradient(name), other) <= 1e-6 for other in found)
+    found = ranks.together(size, lambda rank: ranks.trained(name, rank), exact=False)
+    assert len({ranks.digest(model) for model, _ in found}) == 1
+
+
+def test_fast_mode_stays_near_in_lenet5(alone):
+    model, _ = ranks.together(2, lambda rank: ranks.trained("lenet5", rank), exact=False)[0]
+    assert apart(*(np.concatenate([w.ravel() for w in m.get_weights()]) for m in (alone["lenet5"][0], model))) <= 1e-6
+
+
+@pytest.mark.parametrize("optimizer", [fastcnn.optimizers.Adam, lambda: fastcnn.optimizers.SGD(0.02, global_clipnorm=0.5)],
+                         ids=["adam", "clipped"])
+def test_optimizers_see_whole_gradients(optimizer):
+    """Also those that look at norms of all of them."""
+    def train(rank=None):
+        return ranks.digest(ranks.trained("alexnet", rank, epochs=1, optimizer=optimizer())[0])
+
+    assert ranks.together(2, train) == [train()] * 2
+
+
+class Counted(ImageArray):
+    """A source that notes which images are read, and cannot read some."""
+
+    def __init__(self, *arguments, broken=()):
+        super().__init__(*arguments)
+        self.bad, self.seen = set(broken), []
+
+    def read(self, indices, out):
+        self.seen += [int(i) for i in indices]
+        good = super().read(indices, out)
+        return good & ~np.isin(indices, list(self.bad))
+
+
+def photographs(rank=None, broken=(), mixup=0.0):
+    """(digest of the weights, numbers of images read) of a training on pictures."""
+    rng = np.random.default_rng(0)
+    source = Counted(rng.integers(0, 256, (90, 16, 16, 3), np.uint8), np.arange(90) % 3, ["a", "b", "c"], broken=broken)
+    batches = ImageBatches(source, 24, Augmentation(12, mean=128, std=64), seed=3, mixup=mixup, one_hot=True, prefetch=1)
+    model = fastcnn.Sequential([fastcnn.layers.Conv2D(8, 3, activation="relu", input_shape=(12, 12, 3)),
+                                fastcnn.layers.BatchNormalization(), fastcnn.layers.Flatten(),
+                                fastcnn.layers.Dense(3, activation="softmax")], seed=2)
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    model.fit(batches, epochs=2, verbose=0, distribute=rank)
+    return ranks.digest(model), source.seen
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be decoded")
+@pytest.mark.parametrize("broken", [(), (5, 17, 40)], ids=["whole", "broken"])
+@pytest.mark.parametrize("mixup", [0.0, 0.2])
+def test_photographs(broken, mixup):
+    """Each process decodes its own, if all can be read, and the bits are those of one process in any case."""
+    one, _ = photographs(None, broken, mixup)
+    found = ranks.together(2, lambda rank: photographs(rank, broken, mixup))
+    assert [digest for digest, _ in found] == [one] * 2
+    if not broken and not mixup:
+        assert sum(len(seen) for _, seen in found) == 2 * 90
+
+
+def test_resuming_with_another_number_of_ranks(tmp_path):
+    """A file that two ranks wrote in the midst of an epoch, and three go on from, and one."""
+    def train(rank=None, resume=False, steps=None, epochs=2):
+        model = fastcnn.load_model(tmp_path / "m.safetensors") if resume else ranks.lenet5()
+        if not resume:
+            model.compile(fastcnn.optimizers.SGD(0.02, momentum=0.9), "sparse_categorical_crossentropy", ["accuracy"])
+        ends = []
+        save = fastcnn.callbacks.ModelCheckpoint(tmp_path / "m.safetensors", save_freq=7)
+        stop = fastcnn.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(0) or setattr(
+            model, "stop_training", len(ends) == steps))
+        model.fit(*ranks.data(), 32, epochs, verbose=0, callbacks=[save, stop], resume=resume, distribute=rank)
+        return ranks.digest(model)
+
+    whole = train()
+    ranks.together(2, lambda rank: train(rank, steps=8))
+    kept = (tmp_path / "m.safetensors").read_bytes()
+    for size in (3, 1):
+        (tmp_path / "m.safetensors").write_bytes(kept)
+        assert ranks.together(size, lambda rank: train(rank, resume=True)) == [whole] * size
+
+
+def test_callbacks_agree():
+    """Early stopping, plateaus and what only some ranks see."""
+    def train(rank=None):
+        stop = fastcnn.callbacks.EarlyStopping("loss", patience=1, min_delta=0.2)
+        plateau = fastcnn.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=1.0)
+        model, history = ranks.trained("lenet5", rank, epochs=8, callbacks=[stop, plateau])
+        return ranks.digest(model), history
+
+    one = train()
+    assert len(one[1]["loss"]) < 8
+    assert ranks.together(3, train) == [one] * 3
+
+
+def test_distribute_is_checked():
+    model, (x, y) = ranks.lenet5(), ranks.data(32)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(TypeError, match=r"distribute must be fastcnn.distributed.MPI\(\) or None. Received: 4"):
+        model.fit(x, y, distribute=4)
+
+
+def test_ranks_that_begin_otherwise_are_refused():
+    def train(rank):
+        model = ranks.lenet5(seed=1 + rank.rank)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(*ranks.data(32), verbose=0, distribute=rank)
+
+    with pytest.raises(ValueError, match="all processes must begin alike; give the model a seed.*weights.*rank 1"):
+        ranks.together(2, train)
+
+
+# MPI
+
+
+@needs_mpi
+@pytest.mark.parametrize("size", [2, 4])
+def test_mpi_exact(size, alone):
+    """SHA-256 of all weights, and History, on every rank."""
+    code, out, err = mpi(size, "bits", "exact")
+    assert code == 0, err
+    lines = json.loads(out)
+    assert len(lines) == size
+    for found in lines:
+        for name, (digest, history) in found.items():
+            assert digest == ranks.digest(alone[name][0]) and history == alone[name][1]
+
+
+@needs_mpi
+@pytest.mark.parametrize("size", [2, 4])
+def test_mpi_fast(size, tmp_path):
+    """The same bits on all ranks; gradients of one process but for rounding."""
+    code, out, err = mpi(size, "bits", "fast", tmp_path)
+    assert code == 0, err
+    lines = json.loads(out)
+    for name in lines[0]:
+        assert len({found[name][0] for found in lines}) == 1
+        assert apart(gradient(name), np.load(tmp_path / f"{name}.npy")) <= 1e-6
+
+
+@needs_mpi
+@pytest.mark.parametrize("what, words", [
+    ("differs", "all processes must begin alike"),
+    ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper")])
+def test_mpi_failures_end_the_job(what, words):
+    code, out, err = mpi(2, what)
+    assert code != 0 and re.search(words, err)
+
+
+@needs_mpi
+def test_mpi_stops_together():
+    code, out, err = mpi(3, "stops")
+    lines = json.loads(out)
+    assert code == 0 and len(lines) == 3 and lines.count(lines[0]) == 3 and lines[0][0] == 3
+
+
+@needs_mpi
+def test_a_rank_is_killed(tmp_path):
+    """The job ends within 30 s and says which process; others go on from the checkpoint to the same bits."""
+    (tmp_path / "alone").mkdir()
+    digest, seconds = deaths.undisturbed(tmp_path / "alone")
+    for attempt in range(9):
+        (tmp_path / str(attempt)).mkdir()
+        if deaths.death(random.Random(attempt), 2, tmp_path / str(attempt), digest, seconds):
+            return
+    pytest.fail("ranks were done before they could be killed")
+
+
+@needs_mpi
+def test_the_command_line(tmp_path):
+    """As docs/distributed.md has it: rank 0 speaks and saves, and the file is that of one process."""
+    words = "-m", "fastcnn", "train", "lenet5", "--limit", "320", "--epochs", "1", "--save"
+    code, out, err = mpi_jobs.run(2, *words, "two.safetensors", folder=tmp_path)
+    assert code == 0, err
+    assert out.startswith("2 ranks, exact: rank 0 on ")
+    code, out, err = mpi_jobs.run(1, *words, "one.safetensors", folder=tmp_path)
+    assert code == 0 and "ranks" not in out, err
+    weights = [fastcnn.load_model(tmp_path / f"{name}.safetensors").get_weights() for name in ("one", "two")]
+    assert all(np.array_equal(*pair) for pair in zip(*weights, strict=True))
