@@ -18,6 +18,7 @@ from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
 from fastcnn.typing import (
+    MPI,
     Array,
     Arrays,
     Callback,
@@ -402,7 +403,7 @@ class Model(Machine):
             validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
             sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
             validation_steps: int | None = None, validation_batch_size: int | None = None,
-            validation_freq: int | Sequence[int] = 1, resume: bool = False, distribute: Any = None) -> History:
+            validation_freq: int | Sequence[int] = 1, resume: bool = False, distribute: MPI | None = None) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:

@@ -9,7 +9,7 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
-from fastcnn.typing import Callback, Identifier, Model, Path
+from fastcnn.typing import MPI, Callback, Identifier, Model, Path
 
 
 def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: int = 40, batch_size: int = 64,
@@ -22,7 +22,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                   checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None, width: float = 1.0,
-                  dropout: float = 0.5, distribute: Any = None) -> TrainedOnImages:
+                  dropout: float = 0.5, distribute: MPI | None = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;

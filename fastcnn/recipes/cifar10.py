@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import SPLIT_SEED
-from fastcnn.typing import Callback, Model, Path
+from fastcnn.typing import MPI, Callback, Model, Path
 
 _PADDING = 4  # pixels beyond the edges, from which crops are taken: He et al., section 4.2
 _SMOOTHING = 0.1
@@ -23,7 +22,7 @@ def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, 
                   save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None, dropout: float = 0.0,
-                  validation_split: float | None = None, distribute: Any = None) -> TrainedOnImages:
+                  validation_split: float | None = None, distribute: MPI | None = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with Nesterov's momentum 0.9, coupled weight

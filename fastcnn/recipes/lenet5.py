@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.digits import digits_distortion, digits_preparation, load_digits, prepare_digits
-from fastcnn.typing import Callback, History, Model, Path
+from fastcnn.typing import MPI, Callback, History, Model, Path
 
 
 class Trained(NamedTuple):
@@ -28,7 +28,7 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
                  verbose: int | str = "auto", callbacks: Callback | Sequence[Callback] | None = None,
                  model: Model | None = None, variant: str = "tanh", data: Path | None = None, val: Path | None = None,
                  transpose: bool = False, width: float = 1.0, dropout: float = 0.0, distort: bool = False,
-                 validation_split: float | None = None, distribute: Any = None) -> Trained:
+                 validation_split: float | None = None, distribute: MPI | None = None) -> Trained:
     """Train LeNet-5 in a modern form on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9 and coupled weight decay 5e-4; the learning rate rises to its

@@ -12,7 +12,7 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
-from fastcnn.typing import Callback, Model, Path
+from fastcnn.typing import MPI, Callback, Model, Path
 
 # photographs of a class: kinds of flowers, percents right on other photographs (docs/photos.md)
 _KNOWN = {40: ("three", 71), 500: ("five", 86)}
@@ -29,7 +29,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int | None 
                  val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
                  checkpoint_steps: int | None = None, log: Path | None = None,
                  resume: Path | Model | None = None, verbose: int | str = "auto",
-                 callbacks: Callback | Sequence[Callback] | None = None, distribute: Any = None) -> TrainedOnImages:
+                 callbacks: Callback | Sequence[Callback] | None = None, distribute: MPI | None = None) -> TrainedOnImages:
     """Train a residual network on photographs of one's own, a few dozen of each class or thousands, and evaluate it.
 
     The network is `networks.resnet(20, cifar=True)`, which has learnt from CIFAR-10 before: all its layers but the last
