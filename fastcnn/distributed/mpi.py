@@ -14,7 +14,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.distributed.halving import add_halves
-from fastcnn.threads import get_num_threads, set_num_threads
+from fastcnn.threads import get_num_threads, share_threads
 from fastcnn.typing import Array
 
 _PATIENCE = 5.0  # seconds in which all processes may fail together, as they do of one mistake
@@ -24,8 +24,8 @@ class MPI:
     """The processes that `mpiexec` has started: `model.fit(..., distribute=MPI())` lets them train one model together.
 
     All of them run the same program, with the same data; `rank` says which this one is. Each gets its share of the threads
-    of its machine, unless FASTCNN_NUM_THREADS says how many. A process that fails ends the job: MPI's other processes would
-    wait for it for ever.
+    of its machine, unless `set_num_threads` or the environment has said how many. A process that fails ends the job: MPI's
+    other processes would wait for it for ever.
 
     Args:
         mode: "exact": weights, logs and files are, to the bit, those of one process, whatever the number of processes.
@@ -68,11 +68,10 @@ class MPI:
                 f"{'exact' if self.exact else 'fast'}")
 
     def _share_threads(self):
-        """A machine's threads in equal parts; where the launcher has bound processes to processors, all it has left them."""
-        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-        bound = len({frozenset(each) for each in self._node.allgather(own)}) > 1
-        if not bound and not os.environ.get("FASTCNN_NUM_THREADS"):
-            set_num_threads(max(1, get_num_threads() // self._node.Get_size()))
+        """The threads of the machine, or of those of its processors that the launcher has left this process, are shared with
+        the processes that have the same ones."""
+        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        share_threads(self._node.allgather(own).count(own))
 
     # What a plan asks for
 
