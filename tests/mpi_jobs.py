@@ -34,6 +34,12 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.path.dirname(PROGRAM)]), "FASTCNN_NUM_THREADS": "1"}
 
 
+def alone(*words, **variables):
+    """The `CompletedProcess` of one process that no launcher has started."""
+    return subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=PATIENCE,
+                          env={**environment(), **variables})
+
+
 def run(size, *words, folder=None, patience=PATIENCE):
     """(exit code, standard output, standard error) of so many ranks of a program."""
     done = subprocess.run(command(size, *words), capture_output=True, text=True, timeout=patience, env=environment(),

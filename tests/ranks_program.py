@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 
 import numpy as np
 import ranks
@@ -51,6 +52,15 @@ def dies(folder, epochs="3", resume=""):
         print(ranks.digest(model), flush=True)
 
 
+def funneled():
+    """Fast mode where MPI bears calls of one thread only: what bits all ranks have, and the threads there are."""
+    import mpi4py
+
+    mpi4py.rc.thread_level = "funneled"
+    found = ranks.digest(ranks.trained("alexnet", group := MPI("fast"), epochs=1)[0])
+    say(group, [found, [thread.name for thread in threading.enumerate() if "mpi" in thread.name]])
+
+
 def differs():
     """Ranks that begin with different weights."""
     group = MPI()
@@ -88,4 +98,4 @@ def stops():
 
 
 if __name__ == "__main__":
-    {work.__name__: work for work in (bits, dies, differs, raises, stops)}[sys.argv[1]](*sys.argv[2:])
+    {work.__name__: work for work in (bits, dies, funneled, differs, raises, stops)}[sys.argv[1]](*sys.argv[2:])

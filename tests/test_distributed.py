@@ -194,6 +194,25 @@ def test_mpi_fast(size, tmp_path):
 
 
 @needs_mpi
+def test_mpi_fast_without_threads():
+    """Sums wait where MPI may not be called beside the computation."""
+    code, out, err = mpi(2, "funneled")
+    assert code == 0, err
+    (digest, threads), other = json.loads(out)
+    assert [digest, threads] == other and threads == []
+
+
+@needs_mpi
+@pytest.mark.parametrize("argument, error, words", [
+    ("mode='best'", "ValueError", "exact"), ("comm=3", "TypeError", "comm must be an mpi4py communicator or None. Received: 3"),
+    ("", "RuntimeError", "mpiexec must be that of the MPI that mpi4py uses. Received: several processes, of which .* knows one")])
+def test_mpi_is_checked(argument, error, words):
+    """The last one is a process of a job of several that a launcher of another MPI has started."""
+    done = mpi_jobs.alone("-c", f"from fastcnn.distributed import MPI; MPI({argument})", OMPI_COMM_WORLD_SIZE="2")
+    assert done.returncode == 1 and re.search(f"{error}: .*{words}", done.stderr), done.stderr
+
+
+@needs_mpi
 @pytest.mark.parametrize("what, words", [
     ("differs", "all processes must begin alike"),
     ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper")])

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastcnn import arguments
 from fastcnn.distributed.halving import add_halves
+from fastcnn.distributed.launching import launched
 from fastcnn.threads import get_num_threads, share_threads
 from fastcnn.typing import Array
 
@@ -29,12 +30,14 @@ class MPI:
 
     Args:
         mode: "exact": weights, logs and files are, to the bit, those of one process, whatever the number of processes.
-            "fast": gradients are added by `Allreduce` while the backward pass goes on; all processes have the same bits,
-            which differ from those of one process by rounding.
+            "fast": gradients are added by `Allreduce`, while the backward pass goes on if MPI may be called by several
+            threads; all processes have the same bits, which differ from those of one process by rounding.
         comm: an mpi4py communicator; None: all processes of the job.
 
     Raises:
         ImportError: mpi4py or MPI is missing: pip install 'fastcnn[mpi]'.
+        RuntimeError: the launcher is one of another MPI, so that each process would train alone.
+        TypeError, ValueError: no such mode or communicator.
 
     Example:
         >>> from fastcnn.distributed import MPI
@@ -50,6 +53,10 @@ class MPI:
             raise ImportError(f"fastcnn.distributed.MPI needs mpi4py and MPI: pip install 'fastcnn[mpi]'. "
                               f"Received: {str(error).splitlines()[0]}") from None
         self._mpi, world = mpi, mpi.COMM_WORLD if comm is None else comm
+        arguments.instance("comm", world, mpi.Intracomm, "an mpi4py communicator or None")
+        if comm is None and world.Get_size() == 1 and launched():
+            raise RuntimeError("mpiexec must be that of the MPI that mpi4py uses. Received: several processes, of which "
+                               f"{mpi.Get_library_version().splitlines()[0].strip()} knows one")
         # the second: of sums that go on beside the computation; the third: of the end
         self._comm, self._aside, self._end = (world.Dup() for _ in range(3))
         self.rank: int = self._comm.Get_rank()
@@ -98,7 +105,10 @@ class MPI:
             first += array.size
 
     def begin(self, arrays: Sequence[Array]) -> None:
-        """Lets a thread add such arrays, in any order of the processes."""
+        """Lets a thread add such arrays, in any order of the processes; adds them now where only one thread may call MPI."""
+        if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
+            self._sum(arrays)
+            return
         if self._executor is None:
             from concurrent.futures import ThreadPoolExecutor
 
