@@ -4,6 +4,7 @@ import json
 import random
 import re
 from functools import lru_cache
+from types import SimpleNamespace
 
 import deaths
 import mpi_jobs
@@ -146,6 +147,17 @@ def test_callbacks_agree():
     one = train()
     assert len(one[1]["loss"]) < 8
     assert ranks.together(3, train) == [one] * 3
+
+
+def test_rows_that_several_layers_read_are_gathered_once():
+    """MPI may not write one array twice at a time."""
+    x = fastcnn.Input((6,))
+    y = fastcnn.layers.Dense(5)(x)
+    model = fastcnn.Model(x, [fastcnn.layers.Dense(n)(y) for n in (2, 3)], seed=1)
+    model.compile("sgd", ["mse", "mse"])
+    plan = model._plan("train", 8, ranks=SimpleNamespace(rank=0, size=2, exact=True))
+    (buffers,) = (buffers for _, kind, buffers in plan.script if kind == "gather")
+    assert len(buffers) == len(set(buffers)) == 5  # x and dy of three, of which y is one of two
 
 
 def test_distribute_is_checked():

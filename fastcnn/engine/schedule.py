@@ -88,7 +88,7 @@ class Schedule:
     Attributes:
         steps: (place of op, pass); phases: [first step, steps, parts?, moment, whole?]; whole: of the batch, whoever shares
             it; pack_phases: how many of them pack.
-        script: (phase before which it is called, what, place or loss) of calls into Python.
+        script: (phase before which it is called, what, its place, loss, places or buffers) of calls into Python.
         values: the buffer of each value; dys: of each node's gradient; dxs: those that each node's DATA writes, one per
             input, None where none is wanted; loss_dxs: of each loss.
         joins: (op, buffer read, buffer written, whether it is added to) of the ops that add up gradients; their places
@@ -181,6 +181,7 @@ class Schedule:
     def _meet(self, kind, buffers, what=None):
         """Lets processes that share the plan exchange rows."""
         if self.request.ranks and buffers:
+            buffers = list(dict.fromkeys(buffers))  # several may read one
             self._hook(kind, what or buffers, buffers, buffers)
 
     def _meet_partials(self, places):
