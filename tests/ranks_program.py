@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import threading
 
@@ -97,5 +98,22 @@ def stops():
     say(group, [model.optimizer.iterations, history.history["loss"]])
 
 
+def interrupted():
+    """Ctrl-C reaches one rank, in the midst of a step."""
+    group = MPI()
+    model = ranks.alexnet()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    def interrupt(batch, logs):
+        if batch == 2 and group.rank == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    try:
+        model.fit(*ranks.data(), verbose=0, distribute=group,
+                  callbacks=fastcnn.callbacks.LambdaCallback(on_train_batch_begin=interrupt))
+    except KeyboardInterrupt:
+        say(group, [model.optimizer.iterations, ranks.digest(model)])
+
+
 if __name__ == "__main__":
-    {work.__name__: work for work in (bits, dies, funneled, differs, raises, stops)}[sys.argv[1]](*sys.argv[2:])
+    {work.__name__: work for work in (bits, dies, funneled, differs, raises, stops, interrupted)}[sys.argv[1]](*sys.argv[2:])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastcnn import arguments, calling
+from fastcnn.callbacks.terminal import say
 from fastcnn.typing import Array, Model
 
 
@@ -28,7 +29,7 @@ class Callback:
     state: tuple[str, ...] = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports: bool = False  # True: sees an epoch's logs after all others have added to them
     writes: bool = False  # True: prints or writes files, which is for one of several processes that train together to do
-    _resumed = False
+    _resumed = _silent = False
     _model: Any = None  # a weak reference
 
     def __init_subclass__(cls, **options):
@@ -145,6 +146,11 @@ class Callback:
         if arrays:
             raise ValueError(f"{type(self).__name__} keeps no arrays. Received: {sorted(arrays)}")
 
+    def _say(self, message):
+        """Prints a line, in one of several processes that train together."""
+        if not self._silent:
+            say(message)
+
     def _starts_anew(self):
         """For `on_train_begin`: False once after `set_state`."""
         resumed, self._resumed = self._resumed, False
@@ -224,9 +230,11 @@ class CallbackList:
             callback.set_params(params)
         self._dispatch()
 
-    def mute(self) -> None:
-        """From here on, leave out those that print or write files: another process does that."""
-        self._muted = True
+    def mute(self, muted: bool) -> None:
+        """Leave out those that print or write files, and let others say nothing, if another process does that."""
+        self._muted = muted
+        for callback in self.callbacks:
+            callback._silent = muted
         self._dispatch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

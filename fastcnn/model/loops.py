@@ -110,8 +110,6 @@ def fit(model, batches, epochs, resume, validation, verbose, given, ranks=None):
     verbose = 0 if ranks and ranks.rank else verbose
     given = [history, *callbacks.CallbackList(given).callbacks, callbacks.Progress(verbose)]
     watchers = watchers_of(model, given, batches, verbose, model.metrics_names, epochs.stop, validation.freq)
-    if ranks and ranks.rank:
-        watchers.mute()
     standing = model._standing if resume else resuming.Standing()
     if resume:
         states, arrays = standing.callbacks()
@@ -123,29 +121,24 @@ def fit(model, batches, epochs, resume, validation, verbose, given, ranks=None):
     standing.watchers, model._standing = watchers, standing
     model.history, model.stop_training = history, False
     try:
-        if ranks:
-            sharing.begin(model, ranks, batches, validation.batches, epochs)
-        watchers.on_train_begin()
-        _epochs(model, batches, epochs, validation, watchers, ranks)
-        model._leave("train")
-        watchers.on_train_end()
-    except BaseException as error:
+        with sharing.together(ranks, model, batches, epochs, validation, watchers, standing):
+            watchers.on_train_begin()
+            _epochs(model, batches, epochs, validation, watchers, ranks)
+            model._leave("train")
+            watchers.on_train_end()
+    except BaseException:
         callbacks.terminal.release()
-        if ranks and not isinstance(error, KeyboardInterrupt):  # what has been learnt may be saved first
-            ranks.fail(error)
         raise
     finally:
         standing.rest()
-        if ranks:
-            sharing.leave(batches, validation.batches)
     return history
 
 
 def _epochs(model, batches, epochs, validation, watchers, ranks):
     for epoch in epochs:
-        if sharing.stops(model, ranks):
+        if model.stop_training:
             break
-        if epoch > epochs.start and batches.is_dry():
+        if epoch > epochs.start and sharing.anywhere(ranks, batches.is_dry()):
             calling.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
                          f"an object that can be iterated anew, or steps_per_epoch.")
             break
@@ -179,7 +172,7 @@ def _epoch(model, batches, epoch, watchers, ranks):
 
     logs = Logs(results, totals)
     with closing(batches.epoch(epoch, standing.step)) as items:
-        for n, arrays, sparse in items:
+        for n, arrays, sparse in sharing.alike(ranks, model, batches, items):
             if plan is None or n > plan.batch or not model._has(plan):
                 standing.rows = max(standing.rows, n)  # of the largest batch so far: the plan decides how sums are cut
                 plan = model._plan("train", standing.rows, sparse, ranks=ranks)
@@ -195,7 +188,7 @@ def _epoch(model, batches, epoch, watchers, ranks):
                 lost = True
                 sharing.complete(model, batches, n, arrays)
                 finite.check(totals[0], model, batches, arrays, standing.step - 1, training=True)
-            if sharing.stops(model, ranks):
+            if model.stop_training:
                 break
     if not standing.step:
         raise ValueError(f"the source of batches must hold at least one. Received: none in epoch {epoch + 1}")
@@ -231,7 +224,7 @@ def evaluate(model, batches, watchers, float32=False, ranks=None):
     logs = Logs(lambda: model._results(totals), totals)
     watchers.on_test_begin()
     with fresh_metrics(model), closing(batches.epoch(0)) as items:
-        for i, (n, arrays, sparse) in enumerate(items):
+        for i, (n, arrays, sparse) in enumerate(sharing.alike(ranks, model, batches, items)):
             if plan is None or n > plan.batch or not model._has(plan):
                 plan = model._plan("test", n, sparse, float32, ranks)
             sharing.settle(model, batches, plan, n, arrays)

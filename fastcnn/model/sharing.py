@@ -1,12 +1,20 @@
 """Training in several processes: what they agree on, and which samples each of them reads."""
 
 import hashlib
+import zlib
 from contextlib import contextmanager
+from itertools import chain
+
+import numpy as np
 
 from fastcnn import arguments
+from fastcnn.batches.streams import END
+from fastcnn.callbacks import Callback
+from fastcnn.callbacks.interruption import caught
 from fastcnn.engine.sharing import Share
 
 _PARTS = "rank", "size", "exact", "gather", "add", "begin", "end", "agree", "fail"
+_SAMPLES = 64  # of arrays, that are compared before training
 
 
 def ranks(distribute):
@@ -17,32 +25,84 @@ def ranks(distribute):
     return distribute if distribute is not None and distribute.size > 1 else None
 
 
-def begin(model, ranks, batches, validation, epochs):
-    """Lets each process read its own samples, if all are about to do the same.
+@contextmanager
+def together(ranks, model, batches, epochs, validation, watchers, standing):
+    """A block in which each process reads and trains on its part of the batches, if all are about to do the same; an
+    exception in one ends all. ranks: None: this process trains alone.
 
     Raises:
         ValueError: they are not: they must begin with the same weights and go through the same batches.
     """
-    told = {"weights": _digest(model), "seed": model.seed, "epoch": [epochs.start, epochs.stop, model._standing.step],
-            "batches": [batches.steps, batches.samples, batches.batch_size],
-            "validation": validation and [validation.steps, validation.samples, validation.batch_size]}
+    if ranks is None:
+        yield
+        return
+    last, shared = _Last(ranks), [each for each in (batches, validation.batches) if each is not None]
+    last.set_model(model)
+    watchers.append(last)
+    watchers.mute(ranks.rank > 0)
+    try:
+        with caught(last.interrupt):
+            _compare(ranks, model, batches, epochs, validation, standing)
+            for each in shared:
+                each.share = Share(ranks)
+            yield
+    except BaseException as error:
+        ranks.fail(error)
+        raise
+    finally:
+        watchers.mute(False)
+        for each in shared:
+            each.share = None
+
+
+def _compare(ranks, model, batches, epochs, validation, standing):
+    optimizer = model.optimizer
+    settings = [getattr(optimizer, name) for name in ("learning_rate", *optimizer.config)]
+    told = {"mode": ranks.exact, "weights": _digest(model), "seed": model.seed,
+            "optimizer": [type(optimizer).__name__, *settings],
+            "epochs": [epochs.start, epochs.stop, standing.step], "batches": _told(batches), "data": _sums(batches),
+            "validation": validation.batches and [validation.freq, _told(validation.batches), _sums(validation.batches)]}
     found = ranks.agree(told)
     for rank, other in enumerate(found):
         odd = [name for name in told if other[name] != found[0][name]]
         if odd:
             seed = "; give the model a seed, or call fastcnn.set_random_seed" if "seed" in odd else ""
-            raise ValueError(f"all processes must begin alike{seed}. Received: another {', another '.join(odd)} on rank "
-                             f"{rank} than on rank 0")
-    for each in (batches, validation):
-        if each is not None:
-            each.share = Share(ranks)
+            raise ValueError(f"all processes must begin alike{seed}. Received: other {', '.join(odd)} on rank {rank} than "
+                             f"on rank 0")
 
 
-def leave(batches, validation):
-    """Ends that."""
-    for each in (batches, validation):
-        if each is not None:
-            each.share = None
+def _told(batches):
+    return [batches.steps, batches.samples, batches.batch_size, batches.seed]
+
+
+def _sums(batches):
+    """Checksums of some samples; of sources `alike` compares each batch."""
+    return [] if batches.timed else [_sum(a[::-(-len(a) // _SAMPLES)]) for a in batches.arrays if a is not None]
+
+
+def _sum(array):
+    return zlib.crc32(np.ascontiguousarray(array))
+
+
+def alike(ranks, model, batches, items):
+    """The items of an epoch; of a source that makes whole batches for each process, as long as they are the same for all.
+
+    Raises:
+        ValueError: a batch has another number of samples, or other targets, in another process.
+    """
+    if ranks is None or not batches.timed or batches.share is not None:
+        yield from items
+        return
+    for place, item in enumerate(chain(items, [END])):
+        told = [] if item is END else [item[0], *(_sum(a) for a in item[1][len(model.graph.inputs):] if a is not None)]
+        found = ranks.agree(told)
+        odd = [rank for rank, other in enumerate(found) if other != found[0]]
+        if odd:
+            counts = " and ".join(f"{(found[rank] or ['no'])[0]} samples on rank {rank}" for rank in (0, odd[0]))
+            raise ValueError(f"a source must give all processes the same batches, of which each takes its part. Received: "
+                             f"another batch {place}, {counts}")
+        if item is not END:
+            yield item
 
 
 def _digest(model):
@@ -83,8 +143,33 @@ def settle(model, batches, plan, n, arrays):
         batches.share.chunk = plan.share.chunk
 
 
-def stops(model, ranks):
-    """Has training been stopped, in any process?"""
-    if ranks:
-        model.stop_training = any(ranks.agree(bool(model.stop_training)))
-    return model.stop_training
+def anywhere(ranks, found):
+    """Is it so in this process, or in any that it trains with?"""
+    return any(ranks.agree(bool(found))) if ranks else found
+
+
+class _Last(Callback):
+    """The last callback: all processes stop after a step if training was stopped or interrupted in any of them."""
+
+    def __init__(self, ranks):
+        self._ranks, self._interrupted = ranks, False
+
+    def interrupt(self):
+        """Ctrl-C and its kin wait for the step: the others would wait for who leaves in its midst."""
+        self._interrupted = True
+
+    def on_train_begin(self, logs=None):
+        self.settle()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Then all settle."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Then all settle."""
+
+    def settle(self):
+        """Hears what the others say."""
+        stopped, interrupted = zip(*self._ranks.agree((bool(self.model.stop_training), self._interrupted)))
+        self.model.stop_training = any(stopped)
+        if any(interrupted):
+            raise KeyboardInterrupt

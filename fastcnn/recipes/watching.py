@@ -78,6 +78,8 @@ class Checkpoint(Callback):
             self.saved = True
         self._due = False
         if self._interrupted:
+            if self._ranks:
+                self._ranks.agree("saved")  # one that went on to its end before would end the job
             saved = f"Interrupted; training is saved in {self.path} and can be resumed" if self.path else "Interrupted"
             raise KeyboardInterrupt(saved)
 
