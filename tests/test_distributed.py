@@ -87,11 +87,12 @@ class Counted(ImageArray):
     def read(self, indices, out):
         self.seen += [int(i) for i in indices]
         good = super().read(indices, out)
+        self.broken.update((int(i), f"image {i} cannot be decoded") for i in indices if i in self.bad)
         return good & ~np.isin(indices, list(self.bad))
 
 
 def photographs(rank=None, broken=(), mixup=0.0):
-    """(digest of the weights, numbers of images read) of a training on pictures."""
+    """(digest of the weights, numbers of images read, of those known to be broken) of a training on pictures."""
     rng = np.random.default_rng(0)
     source = Counted(rng.integers(0, 256, (90, 16, 16, 3), np.uint8), np.arange(90) % 3, ["a", "b", "c"], broken=broken)
     batches = ImageBatches(source, 24, Augmentation(12, mean=128, std=64), seed=3, mixup=mixup, one_hot=True, prefetch=1)
@@ -100,19 +101,20 @@ def photographs(rank=None, broken=(), mixup=0.0):
                                 fastcnn.layers.Dense(3, activation="softmax")], seed=2)
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     model.fit(batches, epochs=2, verbose=0, distribute=rank)
-    return ranks.digest(model), source.seen
+    return ranks.digest(model), source.seen, set(source.broken)
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot be decoded")
 @pytest.mark.parametrize("broken", [(), (5, 17, 40)], ids=["whole", "broken"])
 @pytest.mark.parametrize("mixup", [0.0, 0.2])
 def test_photographs(broken, mixup):
-    """Each process decodes its own, if all can be read, and the bits are those of one process in any case."""
-    one, _ = photographs(None, broken, mixup)
+    """Each process decodes its own, if all can be read, and the bits are those of one process in any case; what cannot be
+    read is known to all, and so to the one that says so."""
+    one, *_ = photographs(None, broken, mixup)
     found = ranks.together(2, lambda rank: photographs(rank, broken, mixup))
-    assert [digest for digest, _ in found] == [one] * 2
+    assert [(digest, known) for digest, _, known in found] == [(one, set(broken))] * 2
     if not broken and not mixup:
-        assert sum(len(seen) for _, seen in found) == 2 * 90
+        assert sum(len(seen) for _, seen, _ in found) == 2 * 90
 
 
 def test_resuming_with_another_number_of_ranks(tmp_path):
@@ -157,7 +159,7 @@ def test_rows_that_several_layers_read_are_gathered_once():
     model.compile("sgd", ["mse", "mse"])
     plan = model._plan("train", 8, ranks=SimpleNamespace(rank=0, size=2, exact=True))
     (buffers,) = (buffers for _, kind, buffers in plan.script if kind == "gather")
-    assert len(buffers) == len(set(buffers)) == 5  # x and dy of three, of which y is one of two
+    assert len(buffers) == len(set(buffers)) == 5  # x and dy of three layers, two of which read y
 
 
 def test_distribute_is_checked():
@@ -167,14 +169,71 @@ def test_distribute_is_checked():
         model.fit(x, y, distribute=4)
 
 
-def test_ranks_that_begin_otherwise_are_refused():
-    def train(rank):
-        model = ranks.lenet5(seed=1 + rank.rank)
-        model.compile("sgd", "sparse_categorical_crossentropy")
-        model.fit(*ranks.data(32), verbose=0, distribute=rank)
+def begin(rank, seed=1, optimizer="sgd", shift=0, batch_size=16, exact=True, freq=1):
+    model, (x, y) = ranks.lenet5(seed=seed), ranks.data(32)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    rank.exact = exact
+    model.fit(x, np.roll(y, shift), batch_size, verbose=0, distribute=rank, validation_data=(x, y), validation_freq=freq)
 
-    with pytest.raises(ValueError, match="all processes must begin alike; give the model a seed.*weights.*rank 1"):
-        ranks.together(2, train)
+
+@pytest.mark.parametrize("odd, words", [
+    ({"seed": 2}, "; give the model a seed.* other weights, seed, batches on rank 1"),
+    ({"optimizer": fastcnn.optimizers.SGD(0.02)}, r"\. Received: other optimizer on rank 1"),
+    ({"shift": 5}, r"\. Received: other data on rank 1"),
+    ({"batch_size": 8}, r"\. Received: other batches, validation on rank 1"),
+    ({"exact": False}, r"\. Received: other mode on rank 1"), ({"freq": 2}, r"\. Received: other validation on rank 1")])
+def test_ranks_that_begin_otherwise_are_refused(odd, words):
+    with pytest.raises(ValueError, match=f"^all processes must begin alike{words} than on rank 0$"):
+        ranks.together(2, lambda rank: begin(rank, **odd if rank.rank else {}))
+
+
+def source(rank, odd):
+    """Batches that a process makes whole, one in the same way as others or not."""
+    x, y = ranks.data(80)
+    for first in range(0, 80, 32):
+        if odd and first == 64 and odd == "ends":
+            return
+        last = first + 20 if first == 32 and odd == "shorter" else first + 32
+        yield x[first:last], np.roll(y[first:last], first == 32 and odd == "labels")
+
+
+def train_on_source(rank=None, odd=None, epochs=1, steps=None):
+    model = ranks.lenet5()
+    model.compile(fastcnn.optimizers.SGD(0.02), "sparse_categorical_crossentropy")
+    model.fit(source(rank, odd), epochs=epochs, steps_per_epoch=steps, verbose=0, distribute=rank)
+    return ranks.digest(model)
+
+
+def test_sources_of_whole_batches():
+    """Iterators, and sources that know nothing of shares, make the same batches for each process."""
+    assert ranks.together(3, train_on_source) == [train_on_source()] * 3
+
+
+@pytest.mark.parametrize("odd, words", [
+    ("shorter", "another batch 1, 32 samples on rank 0 and 20 samples on rank 1"),
+    ("labels", "another batch 1, 32 samples on rank 0 and 32 samples on rank 1"),
+    ("ends", "another batch 2, 16 samples on rank 0 and no samples on rank 1")])
+def test_sources_that_differ_are_refused(odd, words):
+    """Rather than waited for."""
+    with pytest.raises(ValueError, match=f"^a source must give all processes the same batches.*{words}$"):
+        ranks.together(2, lambda rank: train_on_source(rank, odd if rank.rank else None))
+
+
+@pytest.mark.filterwarnings("ignore:x ran out of batches")
+def test_an_iterator_that_is_dry_in_one_process_ends_training_in_all():
+    found = ranks.together(2, lambda rank: train_on_source(rank, "ends" if rank.rank else None, epochs=2, steps=2))
+    assert found == [train_on_source(odd="ends")] * 2
+
+
+def test_rank_0_speaks(capsys):
+    """Callbacks that say something are heard once; afterwards they are as before."""
+    def train(rank):
+        say = fastcnn.callbacks.LearningRateScheduler(lambda epoch: 0.5, verbose=1)
+        ranks.trained("lenet5", rank, epochs=1, callbacks=say)
+        return say._silent
+
+    assert ranks.together(2, train) == [False, False]
+    assert capsys.readouterr().out == "Epoch 1: LearningRateScheduler sets the learning rate to 0.5.\n"
 
 
 # MPI
@@ -216,12 +275,13 @@ def test_mpi_fast_without_threads():
 
 @needs_mpi
 @pytest.mark.parametrize("argument, error, words", [
-    ("mode='best'", "ValueError", "exact"), ("comm=3", "TypeError", "comm must be an mpi4py communicator or None. Received: 3"),
-    ("", "RuntimeError", "mpiexec must be that of the MPI that mpi4py uses. Received: several processes, of which .* knows one")])
+    ("mode='best'", "ValueError", "exact"),
+    ("comm=3", "TypeError", "comm must be an mpi4py communicator or None. Received: 3"),
+    ("", "RuntimeError", "mpiexec must be that of the MPI that mpi4py uses. Received: several processes, of which .* one$")])
 def test_mpi_is_checked(argument, error, words):
     """The last one is a process of a job of several that a launcher of another MPI has started."""
     done = mpi_jobs.alone("-c", f"from fastcnn.distributed import MPI; MPI({argument})", OMPI_COMM_WORLD_SIZE="2")
-    assert done.returncode == 1 and re.search(f"{error}: .*{words}", done.stderr), done.stderr
+    assert done.returncode == 1 and re.search(f"{error}: .*{words}", done.stderr, re.MULTILINE), done.stderr
 
 
 @needs_mpi
@@ -238,6 +298,15 @@ def test_mpi_stops_together():
     code, out, err = mpi(3, "stops")
     lines = json.loads(out)
     assert code == 0 and len(lines) == 3 and lines.count(lines[0]) == 3 and lines[0][0] == 3
+
+
+@needs_mpi
+def test_mpi_is_interrupted_together():
+    """A signal that one rank gets ends training on all of them, after the step, whatever phases are still to come in it."""
+    code, out, err = mpi(3, "interrupted")
+    assert code == 0, err
+    lines = json.loads(out)
+    assert lines == [[3, lines[0][1]]] * 3
 
 
 @needs_mpi

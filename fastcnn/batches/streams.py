@@ -107,14 +107,14 @@ class Stream:
 
     @property
     def share(self):
-        """Which samples of a batch the source is to make; None: all, as sources do that know nothing of shares."""
-        return getattr(self.source, "share", None)
+        """Which samples of a batch the source makes; None: all, as sources do that know nothing of shares."""
+        return getattr(self.source, "_share", None)
 
     @share.setter
     def share(self, share):
-        if hasattr(self.source, "share"):
+        if hasattr(self.source, "_share"):
             self.source = copy.copy(self.source)
-            self.source.share = share
+            self.source._share = share
 
     def waiting(self):
         """The part of the time since the epoch began that was spent waiting, from 0 to 1."""

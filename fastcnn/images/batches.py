@@ -58,7 +58,7 @@ class ImageBatches:
     Source: Krizhevsky, Sutskever, Hinton 2012, §4.1; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup".
     """
 
-    share: Any = None  # which images of each batch are decoded here, where several processes train together; None: all
+    _share: Any = None  # which images of each batch are decoded here, where several processes train together; None: all
 
     def __init__(self, source: Any, batch_size: int = 128, augmentation: Augmentation | Distortion | None = None,
                  shuffle: bool = True, seed: int = 0, mixup: float = 0.0, one_hot: bool = False, workers: int | None = None,
@@ -189,7 +189,7 @@ class _Batch:
 
     def __init__(self, owner, epoch, number, order, executor=None):
         self.owner, self.epoch, self.number, self.order = owner, epoch, number, order
-        self.share = copy.copy(owner.share)  # as it is now: chunks may change later
+        self.share = copy.copy(owner._share)  # as it is now: chunks may change later
         start = number * owner.batch_size
         self.numbers = order[start:start + owner.batch_size]
         self.rows = self._rows(len(self.numbers))
@@ -276,6 +276,8 @@ class _Batch:
     def _agree(self):
         """Leaves out what any process could not decode; and shows others this one's images, if they compute on them now."""
         bad = np.unique(np.concatenate(self.share.ranks.agree(self.rows[~self.good])))
+        if len(bad):  # so that the source knows of them here, too
+            self.owner.source.read(self.numbers[bad], np.empty((len(bad), *self.owner.source.shape), np.uint8))
         numbers = np.delete(self.numbers, bad)
         if not len(numbers):
             numbers = self._substitute()
@@ -284,5 +286,5 @@ class _Batch:
             pixels = np.empty((len(rows), *self.owner.source.shape), np.uint8)
             self.owner.source.read(numbers[rows], pixels)
             self._make(numbers, pixels)
-        if self.share.chunk != self.owner.share.chunk:
+        if self.share.chunk != self.owner._share.chunk:
             self.share.gather(len(self.x), [self.x])
