@@ -257,6 +257,8 @@ cdef class Program:
             first, count, chunk, parts = phases[i]
             if first < 0 or count < 0 or first + count > len(steps) or chunk < 1:
                 raise IndexError(phases[i])
+            if unit % chunk:
+                raise ValueError(f"unit must be a multiple of the chunks of {chunk} images. Received: {unit}")
             self.phases[i].first, self.phases[i].count = first, count
             self.phases[i].chunk, self.phases[i].parts = chunk, parts
             for op, name in [] if parts else steps[first:first + count]:
