@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from functools import partial
 
 import numpy as np
@@ -48,9 +49,7 @@ def jobs(settings):
 
 
 def rank_step(work, batch, mode, seconds=3.0):
-    """What each rank of `mpiexec` does: the median seconds of a step; rank 0 prints them, with the bytes it received."""
-    import time
-
+    """What each rank of `mpiexec` does: the median seconds of a step, which rank 0 prints."""
     from fastcnn.distributed import MPI
 
     group = MPI(mode)

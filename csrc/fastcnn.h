@@ -274,7 +274,7 @@ typedef struct {
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
-    ptrdiff_t halvings; /* conv2d without: WEIGHTS adds units of the batch by halves, and keeps so many sums in partial meanwhile */
+    ptrdiff_t halvings; /* conv2d without partials: WEIGHTS adds units of the batch by halves, with so many sums in io->partial; 0: no units */
     ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
     int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */

@@ -13,7 +13,9 @@ import pytest
 import ranks
 
 import fastcnn
+from fastcnn.cli import main
 from fastcnn.datasets import ImageArray
+from fastcnn.distributed import launching
 from fastcnn.images import Augmentation, ImageBatches
 
 needs_mpi = pytest.mark.skipif(not mpi_jobs.has_mpi(), reason="no MPI: pip install 'fastcnn[mpi]'")
@@ -234,6 +236,34 @@ def test_rank_0_speaks(capsys):
 
     assert ranks.together(2, train) == [False, False]
     assert capsys.readouterr().out == "Epoch 1: LearningRateScheduler sets the learning rate to 0.5.\n"
+
+
+LAUNCHED = [({}, False), ({"PMI_SIZE": "4"}, True), ({"PMI_SIZE": "1"}, False), ({"PMI_SIZE": "four"}, False),
+            ({"OMPI_COMM_WORLD_SIZE": "2"}, True), ({"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "3"}, True),
+            ({"SLURM_STEP_NUM_TASKS": "3"}, False)]
+
+
+@pytest.fixture
+def launcher(monkeypatch):
+    """A function that sets the variables of a launcher, and of no other."""
+    for name in (*launching._SIZES, "PMIX_RANK", "PMI_RANK", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda variables: [monkeypatch.setenv(*variable) for variable in variables.items()]
+
+
+@pytest.mark.parametrize("variables, several", LAUNCHED)
+def test_launchers_are_known(variables, several, launcher):
+    launcher(variables)
+    assert fastcnn.distributed.launched() is several
+
+
+@pytest.mark.parametrize("variables, words, error", [
+    ({}, ("--ranks", "fast"), "--ranks is for several processes, as mpiexec -n 4 starts them"),
+    ({"PMI_SIZE": "2"}, ("--variant", "1998"), "--variant 1998 trains on single images, which processes cannot share")])
+def test_the_command_line_refuses(variables, words, error, launcher, capsys):
+    launcher(variables)
+    assert main(["train", "lenet5", *words]) == 2
+    assert error in capsys.readouterr().err
 
 
 # MPI
