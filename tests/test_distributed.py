@@ -13,6 +13,7 @@ import pytest
 import ranks
 
 import fastcnn
+from fastcnn import _ops
 from fastcnn.cli import main
 from fastcnn.datasets import ImageArray
 from fastcnn.distributed import launching
@@ -189,6 +190,13 @@ def test_ranks_that_begin_otherwise_are_refused(odd, words):
         ranks.together(2, lambda rank: begin(rank, **odd if rank.rank else {}))
 
 
+def test_other_instruction_sets_are_refused(monkeypatch):
+    """They cut batches in other ways."""
+    monkeypatch.setattr(_ops, "active_isa", iter(["avx2", "avx512"]).__next__)
+    with pytest.raises(ValueError, match="alike; FASTCNN_ISA chooses one that all have. .* other instruction set on rank 1"):
+        ranks.together(2, begin)
+
+
 def source(rank, odd):
     """Batches that a process makes whole, one in the same way as others or not."""
     x, y = ranks.data(80)
@@ -230,12 +238,12 @@ def test_an_iterator_that_is_dry_in_one_process_ends_training_in_all():
 def test_rank_0_speaks(capsys):
     """Callbacks that say something are heard once; afterwards they are as before."""
     def train(rank):
-        say = fastcnn.callbacks.LearningRateScheduler(lambda epoch: 0.5, verbose=1)
+        say = fastcnn.callbacks.LearningRateScheduler(lambda epoch: 0.02, verbose=1)
         ranks.trained("lenet5", rank, epochs=1, callbacks=say)
         return say._silent
 
     assert ranks.together(2, train) == [False, False]
-    assert capsys.readouterr().out == "Epoch 1: LearningRateScheduler sets the learning rate to 0.5.\n"
+    assert capsys.readouterr().out == "Epoch 1: LearningRateScheduler sets the learning rate to 0.02.\n"
 
 
 LAUNCHED = [({}, False), ({"PMI_SIZE": "4"}, True), ({"PMI_SIZE": "1"}, False), ({"PMI_SIZE": "four"}, False),

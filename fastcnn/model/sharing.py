@@ -7,13 +7,15 @@ from itertools import chain
 
 import numpy as np
 
-from fastcnn import arguments
+from fastcnn import _ops, arguments
 from fastcnn.batches.streams import END
 from fastcnn.callbacks import Callback
 from fastcnn.callbacks.interruption import caught
 from fastcnn.engine.sharing import Share
 
 _PARTS = "rank", "size", "exact", "gather", "add", "begin", "end", "agree", "fail"
+_HINTS = {"seed": "give the model a seed, or call fastcnn.set_random_seed",
+          "instruction set": "FASTCNN_ISA chooses one that all have"}
 _SAMPLES = 64  # of arrays, that are compared before training
 
 
@@ -58,7 +60,7 @@ def together(ranks, model, batches, epochs, validation, watchers, standing):
 def _compare(ranks, model, batches, epochs, validation, standing):
     optimizer = model.optimizer
     settings = [getattr(optimizer, name) for name in ("learning_rate", *optimizer.config)]
-    told = {"mode": ranks.exact, "weights": _digest(model), "seed": model.seed,
+    told = {"instruction set": _ops.active_isa(), "mode": ranks.exact, "weights": _digest(model), "seed": model.seed,
             "optimizer": [type(optimizer).__name__, *settings],
             "epochs": [epochs.start, epochs.stop, standing.step], "batches": _told(batches), "data": _sums(batches),
             "validation": validation.batches and [validation.freq, _told(validation.batches), _sums(validation.batches)]}
@@ -66,8 +68,8 @@ def _compare(ranks, model, batches, epochs, validation, standing):
     for rank, other in enumerate(found):
         odd = [name for name in told if other[name] != found[0][name]]
         if odd:
-            seed = "; give the model a seed, or call fastcnn.set_random_seed" if "seed" in odd else ""
-            raise ValueError(f"all processes must begin alike{seed}. Received: other {', '.join(odd)} on rank {rank} than "
+            hints = "".join(f"; {hint}" for name, hint in _HINTS.items() if name in odd)
+            raise ValueError(f"all processes must begin alike{hints}. Received: other {', '.join(odd)} on rank {rank} than "
                              f"on rank 0")
 
 
