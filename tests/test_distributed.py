@@ -43,6 +43,18 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
         assert ranks.digest(other) == ranks.digest(model)
 
 
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_few_images_for_each(size):
+    """A process may have one image of a step, for which dense layers have code of their own, or none."""
+    def train(rank=None):
+        model = ranks.alexnet()
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(*ranks.data(11), 5, epochs=2, verbose=0, distribute=rank)
+        return ranks.digest(model)
+
+    assert ranks.together(size, train) == [train()] * size
+
+
 @lru_cache
 def gradient(name):
     """That of one process."""
