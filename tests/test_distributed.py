@@ -258,6 +258,16 @@ def test_rank_0_speaks(capsys):
     assert capsys.readouterr().out == "Epoch 1: LearningRateScheduler sets the learning rate to 0.02.\n"
 
 
+def test_rank_0_speaks_of_digits(tmp_path, capsys):
+    """Of one's own."""
+    x, y = ranks.data(40)
+    pictures = (x[..., 0] * 255).clip(0, 255).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=pictures, y_train=y, x_test=pictures, y_test=y)
+    ranks.together(2, lambda rank: fastcnn.recipes.train_lenet5(1, data=tmp_path / "own.npz", verbose=2, distribute=rank))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(set(lines)) > 1 and "own.npz" in lines[0]
+
+
 LAUNCHED = [({}, False), ({"PMI_SIZE": "4"}, True), ({"PMI_SIZE": "1"}, False), ({"PMI_SIZE": "four"}, False),
             ({"OMPI_COMM_WORLD_SIZE": "2"}, True), ({"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "3"}, True),
             ({"SLURM_STEP_NUM_TASKS": "3"}, False)]

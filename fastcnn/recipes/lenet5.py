@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.digits import digits_distortion, digits_preparation, load_digits, prepare_digits
+from fastcnn.recipes.watching import is_first
 from fastcnn.typing import MPI, Callback, History, Model, Path
 
 
@@ -69,6 +70,7 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
     distort = arguments.flag("distort", distort)
     arguments.choice("variant", variant, ("tanh", "sigmoid", "relu"))
     digits = load_digits(data, val, transpose, limit)
+    verbose = verbose if is_first(distribute) else 0
     model = begin(model, variant, seed, digits, data, verbose, width=width, dropout=dropout)
     (x_train, y_train), validation = _parts(digits, validation_split)
     x_test = prepare_digits(digits.x_test)
