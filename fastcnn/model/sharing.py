@@ -9,8 +9,6 @@ import numpy as np
 
 from fastcnn import _ops, arguments
 from fastcnn.batches.streams import END
-from fastcnn.callbacks import Callback
-from fastcnn.callbacks.interruption import caught
 from fastcnn.engine.sharing import Share
 
 _PARTS = "rank", "size", "exact", "gather", "add", "begin", "end", "agree", "fail"
@@ -38,12 +36,14 @@ def together(ranks, model, batches, epochs, validation, watchers, standing):
     if ranks is None:
         yield
         return
-    last, shared = _Last(ranks), [each for each in (batches, validation.batches) if each is not None]
+    from fastcnn.callbacks.agreement import Agreement  # which one process has no need of
+
+    last, shared = Agreement(ranks), [each for each in (batches, validation.batches) if each is not None]
     last.set_model(model)
     watchers.append(last)
     watchers.mute(ranks.rank > 0)
     try:
-        with caught(last.interrupt):
+        with last.interruptible():
             _compare(ranks, model, batches, epochs, validation, standing)
             for each in shared:
                 each.share = Share(ranks)
@@ -133,7 +133,7 @@ def whole(batches):
 def complete(model, batches, n, arrays):
     """Brings the samples of a batch together that processes have read."""
     if batches.share is not None:
-        batches.share.gather(n, [x for x in arrays[:len(model.graph.inputs)] if len(x)])
+        batches.share.gather(n, arrays[:len(model.graph.inputs)])
 
 
 def settle(model, batches, plan, n, arrays):
@@ -148,30 +148,3 @@ def settle(model, batches, plan, n, arrays):
 def anywhere(ranks, found):
     """Is it so in this process, or in any that it trains with?"""
     return any(ranks.agree(bool(found))) if ranks else found
-
-
-class _Last(Callback):
-    """The last callback: all processes stop after a step if training was stopped or interrupted in any of them."""
-
-    def __init__(self, ranks):
-        self._ranks, self._interrupted = ranks, False
-
-    def interrupt(self):
-        """Ctrl-C and its kin wait for the step: the others would wait for who leaves in its midst."""
-        self._interrupted = True
-
-    def on_train_begin(self, logs=None):
-        self.settle()
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Then all settle."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Then all settle."""
-
-    def settle(self):
-        """Hears what the others say."""
-        stopped, interrupted = zip(*self._ranks.agree((bool(self.model.stop_training), self._interrupted)))
-        self.model.stop_training = any(stopped)
-        if any(interrupted):
-            raise KeyboardInterrupt
