@@ -122,5 +122,5 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { fc_
 
 const fc_conv2d_algorithm fc_conv2d_direct = {
     .name = "direct", .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
-    .data = fc_direct_data, .weights = fc_direct_weights,
+    .data = fc_direct_data, .weights = fc_direct_weights, .add = fc_direct_add,
 };
