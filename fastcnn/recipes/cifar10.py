@@ -17,7 +17,7 @@ _SMOOTHING = 0.1
 _LOOKED_AT = 2000  # images whose patches' principal components the first filters are
 
 
-def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, epochs: int = 26,
+def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, epochs: int = 24,
                   batch_size: int = 128, learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0,
                   save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
