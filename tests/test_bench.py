@@ -198,7 +198,7 @@ def test_what_has_no_windows_is_judged():
 def test_lenet5_has_one_name_in_all_groups():
     found = suite.all_jobs(jobs.Settings())
     groups = {job.group for job in suite.chosen(found, ["lenet5"])}
-    assert groups == {"kernels", "networks", "scaling", "loaded", "memory", "mnist"}
+    assert groups == {"kernels", "networks", "scaling", "loaded", "memory", "mnist", "distributed"}
     assert [job.id for job in found if re.search(r"\blenet(?!5)", job.work)] == []
 
 
