@@ -3,6 +3,7 @@
 from importlib import metadata
 
 import ncnn
+import numpy as np
 
 import fastcnn
 from benchmarks.peers import onnx_graph, translation
@@ -17,22 +18,21 @@ def forward(model, x):
     net = onnx_graph.converted(model, 1, [_CONVERTER, "model.onnx", "fp16=0"], _read)
     given, = net.input_names()
     wanted, = net.output_names()
-    image = ncnn.Mat(translation.channels_first(x)[0]).clone()
+    pixels = translation.channels_first(x)[0]  # which a Mat of them does not keep alive
+    image = ncnn.Mat(pixels).clone()
 
     def call():
         extractor = net.create_extractor()
         extractor.input(given, image)
-        return extractor.extract(wanted)[1].numpy()[None]
+        return np.array(extractor.extract(wanted)[1])[None]
 
     return call
 
 
 def _read(folder):
-    net = ncnn.Net()
+    net = ncnn.Net()  # uses Winograd's algorithm and packed layouts unless told otherwise
     for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage"):
         setattr(net.opt, name, False)
-    for name in ("use_winograd_convolution", "use_sgemm_convolution", "use_packing_layout"):
-        setattr(net.opt, name, True)
     net.opt.num_threads = fastcnn.get_num_threads()
     if net.load_param(str(folder / "model.ncnn.param")) or net.load_model(str(folder / "model.ncnn.bin")):
         raise RuntimeError("ncnn cannot read what pnnx makes of this model")
