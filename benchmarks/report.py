@@ -12,6 +12,8 @@ TITLES = {
     "memory": ("Memory", "Most bytes resident at any time in a process that trains, in MB: less is better."),
     "package": ("Package", "Import beyond NumPy, and megabytes installed: less is better."),
     "scaling": ("Scaling", "Images per second over batch sizes, at each number of threads."),
+    "distributed": ("Several processes", "Images per second in two processes; efficiency predicted at 64 machines and "
+                                         "10 Gbit/s, and simulated at 16 threads (docs/distributed.md)."),
     "kernels": ("Kernels", "Every op by itself. Convolutions and dense layers as a part of the multiply-add peak, counted "
                            "as if computed directly (Winograd's algorithm may pass it); others as a part of a copy of as "
                            "many bytes, which small arrays cannot reach: waking the threads takes longer."),

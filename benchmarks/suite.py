@@ -13,6 +13,7 @@ import fastcnn
 from benchmarks import (
     baseline,
     convnetjs,
+    distributed,
     images,
     imported,
     jobs,
@@ -30,7 +31,7 @@ from fastcnn import processor
 
 RUNS = Path(__file__).parent / "runs"
 GROUPS = {module.__name__.rsplit(".", 1)[1]: module for module in
-          (peak, kernels, networks, imported, scaling, loaded, memory, package, mnist, images,
+          (peak, kernels, networks, imported, scaling, distributed, loaded, memory, package, mnist, images,
            convnetjs)}
 
 

@@ -274,6 +274,7 @@ typedef struct {
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
     ptrdiff_t partial; /* floats per chunk of images that WEIGHTS (and STATISTICS) leave to REDUCE (COMBINE); 0: none */
+    ptrdiff_t halvings; /* conv2d without partials: WEIGHTS adds units of the batch by halves, with so many sums in io->partial; 0: no units */
     ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
     int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */
@@ -364,12 +365,18 @@ typedef struct {
     const fc_phase *phases;
     float *scratch;           /* [threads][scratch_size] */
     ptrdiff_t scratch_size;
+    ptrdiff_t from, to;       /* of the batch, the images that this process has: whole chunks; to 0: all of them */
+    ptrdiff_t unit;           /* images whose sums are added up first, a number of chunks; 0: a chunk */
     double *seconds;          /* NULL, or [threads][timed]: each step's processor time is added here */
     ptrdiff_t timed;          /* steps, all of the program's */
 } fc_program;
 
-/* Runs phases [first, first + count) of a program on `batch` images. Results do not depend on `threads`. */
+/* Runs phases [first, first + count) of a program on `batch` images, of which [from, to) are there. Results do not depend on
+ * `threads`. */
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads);
+
+/* The units into which a step of a phase is cut, unless whole chunks are taken through the phase; for those who simulate threads. */
+ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t step, ptrdiff_t batch, int threads);
 
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
@@ -423,6 +430,9 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 /* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
 fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
+/* Lets a convolution of many weights add its units of the batch by halves, as REDUCE adds chunks; FC_INVALID for an op that has no
+ * such form. partial: [halvings][w_size + b_size]; 2^halvings units at most. */
+fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings);
 /* Is the gradient of input `number`, 0 or 1, that of the output as it is? */
 int fc_op_passes_on(const fc_op *op, int number);
 /* x, images [pixels][c], becomes channels `at` … of images [pixels][out_c]. */

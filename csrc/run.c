@@ -28,6 +28,7 @@ ptrdiff_t fc_chunks(ptrdiff_t batch, ptrdiff_t chunk) { return fc_ceil_div(batch
 typedef struct {
     const fc_program *program;
     ptrdiff_t first, last, batch; /* phases [first, last) */
+    ptrdiff_t from, to;           /* images */
     int threads;
 } run;
 
@@ -40,20 +41,23 @@ typedef struct {
 
 _Static_assert(sizeof(interval) <= sizeof(fc_cursor), "an interval is what a thread remembers");
 
-static ptrdiff_t item_count(const run *r, const fc_step *step, ptrdiff_t chunk)
+static ptrdiff_t chunk_count(const run *r, ptrdiff_t chunk) { return fc_chunks(r->to, chunk) - r->from / chunk; }
+
+/* How many items a step has; *first: the first one's number. */
+static ptrdiff_t item_count(const run *r, const fc_step *step, ptrdiff_t chunk, ptrdiff_t *first)
 {
     const fc_op *op = &r->program->ops[step->op];
     const fc_op_class *class = fc_op_classes[op->kind];
-    switch (class->cut(op, step->pass)) {
-    case FC_BY_IMAGE: return class->items(op, step->pass) * r->batch;
-    case FC_BY_CHUNK: return fc_chunks(r->batch, chunk);
-    default: return class->items(op, step->pass);
-    }
+    const fc_cut cut = class->cut(op, step->pass);
+    const ptrdiff_t each = cut == FC_BY_CHUNK ? 1 : class->items(op, step->pass);
+    *first = cut == FC_BY_IMAGE ? r->from * each : cut == FC_BY_CHUNK ? r->from / chunk : 0;
+    return each * (cut == FC_BY_IMAGE ? r->to - r->from : cut == FC_BY_CHUNK ? chunk_count(r, chunk) : 1);
 }
 
 static ptrdiff_t unit_count(const run *r, const fc_step *step, ptrdiff_t chunk)
 {
-    return fc_min(item_count(r, step, chunk), (ptrdiff_t)r->threads * UNITS_PER_THREAD);
+    ptrdiff_t first;
+    return fc_min(item_count(r, step, chunk, &first), (ptrdiff_t)r->threads * UNITS_PER_THREAD);
 }
 
 /* Moves on to the next interval; 0 at the end of the program. */
@@ -63,7 +67,7 @@ static int next_interval(const run *r, interval *v)
     for (; v->phase < r->last; v->phase++, v->step = 0) {
         const fc_phase *phase = &p->phases[v->phase];
         if (v->step >= phase->count) continue;
-        const ptrdiff_t chunks = fc_chunks(r->batch, phase->chunk);
+        const ptrdiff_t chunks = chunk_count(r, phase->chunk);
         v->chunk = phase->chunk;
         v->deep = !phase->parts && (r->threads == 1 || chunks >= r->threads);
         v->first = phase->first + v->step;
@@ -87,25 +91,27 @@ static void run_step(const run *r, const fc_step *step, const fc_work *work, int
 static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread)
 {
     const fc_program *p = r->program;
-    fc_work work = {.batch = r->batch, .chunk = v->chunk, .slot = -1, .scratch = p->scratch + thread * p->scratch_size};
+    fc_work work = {.batch = r->batch, .chunk = v->chunk, .from = r->from, .to = r->to, .unit = p->unit ? p->unit : v->chunk,
+                    .image0 = r->from, .slot = -1, .scratch = p->scratch + thread * p->scratch_size};
     if (v->deep) {
-        const ptrdiff_t from = unit * v->chunk, to = fc_min(from + v->chunk, r->batch);
+        const ptrdiff_t from = r->from + unit * v->chunk, to = fc_min(from + v->chunk, r->to);
         work.image0 = from, work.slot = thread;
         for (ptrdiff_t s = v->first; s < v->first + v->count; s++) {
             const fc_op *op = &p->ops[p->steps[s].op];
             const fc_op_class *class = fc_op_classes[op->kind];
             const int by_chunk = class->cut(op, p->steps[s].pass) == FC_BY_CHUNK;
             const ptrdiff_t per_image = by_chunk ? 0 : class->items(op, p->steps[s].pass);
-            work.first = by_chunk ? unit : from * per_image;
-            work.last = by_chunk ? unit + 1 : to * per_image;
+            work.first = by_chunk ? from / v->chunk : from * per_image;
+            work.last = by_chunk ? work.first + 1 : to * per_image;
             run_step(r, &p->steps[s], &work, thread);
         }
         return;
     }
     for (ptrdiff_t s = v->first; s < v->first + v->count; s++) {
-        const ptrdiff_t units = unit_count(r, &p->steps[s], v->chunk), items = item_count(r, &p->steps[s], v->chunk);
+        ptrdiff_t first;
+        const ptrdiff_t units = unit_count(r, &p->steps[s], v->chunk), items = item_count(r, &p->steps[s], v->chunk, &first);
         if (unit < units) {
-            work.first = unit * items / units, work.last = (unit + 1) * items / units;
+            work.first = first + unit * items / units, work.last = first + (unit + 1) * items / units;
             run_step(r, &p->steps[s], &work, thread);
             return;
         }
@@ -143,10 +149,17 @@ static double cost(const fc_program *p, ptrdiff_t first, ptrdiff_t last, ptrdiff
     return total;
 }
 
+ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t step, ptrdiff_t batch, int threads)
+{
+    const run r = {.program = program, .batch = batch, .to = batch, .threads = threads};
+    return unit_count(&r, &program->steps[step], program->phases[phase].chunk);
+}
+
 void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff_t batch, int threads)
 {
     run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads};
-    if (threads < 1 || cost(program, r.first, r.last, batch) < SERIAL_COST) r.threads = 1;
+    r.from = program->to ? program->from : 0, r.to = program->to ? program->to : batch;
+    if (threads < 1 || cost(program, r.first, r.last, r.to - r.from) < SERIAL_COST) r.threads = 1;
     interval v = {.phase = first};
     ptrdiff_t units = 0;
     while (next_interval(&r, &v)) units += v.units;

@@ -2,6 +2,7 @@
 
 from fastcnn import (
     callbacks as callbacks, compat as compat, constraints as constraints, convnetjs as convnetjs, datasets as datasets,
+    distributed as distributed,
     images as images, initializers as initializers, io as io, lab as lab, layers as layers, losses as losses,
     metrics as metrics, networks as networks, ops as ops, optimizers as optimizers, recipes as recipes,
     reference as reference, regularizers as regularizers, search as search, sklearn as sklearn, vis as vis,

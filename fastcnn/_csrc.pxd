@@ -28,7 +28,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t images
         unsigned alone
         int wide, dropped, lanes, from_logits, sparse
-        Py_ssize_t partial
+        Py_ssize_t partial, halvings
         fc_format format
         Py_ssize_t half_size, scales_size
 
@@ -57,10 +57,12 @@ cdef extern from "fastcnn.h" nogil:
         const fc_phase *phases
         float *scratch
         Py_ssize_t scratch_size
+        Py_ssize_t from_ "from", to, unit
         double *seconds
         Py_ssize_t timed
 
     void fc_run(const fc_program *program, Py_ssize_t first, Py_ssize_t count, Py_ssize_t batch, int threads)
+    Py_ssize_t fc_step_units(const fc_program *program, Py_ssize_t phase, Py_ssize_t step, Py_ssize_t batch, int threads)
     int fc_op_passes_on(const fc_op *op, int number)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_set_curvature(fc_op *op)
@@ -69,6 +71,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_lanes(fc_op *op)
     fc_status fc_set_sum(fc_op *op)
     fc_status fc_set_join(fc_op *op, const fc_op *join)
+    fc_status fc_set_halvings(fc_op *op, Py_ssize_t halvings)
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)
     int fc_op_has(const fc_op *op, fc_pass pass_)

@@ -50,7 +50,9 @@ cdef class Op:
     @property
     def dropped(self): return bool(self.op.dropped)
     @property
-    def partial_size(self): return self.op.partial
+    def halvings(self): return self.op.halvings
+    @property
+    def partial_size(self): return self.op.w_size + self.op.b_size if self.op.halvings else self.op.partial
     @property
     def lanes(self): return bool(self.op.lanes)
     @property
@@ -155,6 +157,12 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_join(&other.op, &join.op) == FC_OK else None
 
+    def with_halvings(self, Py_ssize_t halvings):
+        """The same convolution of many weights, whose WEIGHTS adds up to 2^halvings units of the batch by halves; None where it has
+        no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_halvings(&other.op, halvings) == FC_OK else None
+
     def with_lanes(self):
         """The same op on images as lanes, or None where it has no such form."""
         cdef Op other = self.copy()
@@ -209,6 +217,7 @@ cdef class Program:
         ops: descriptors.
         steps: (index of op, name of pass) in order.
         phases: (first step, number of steps, images per chunk, parts?).
+        unit: images whose sums are added up first, a number of chunks; 0: those of a chunk.
     """
     cdef fc_program program
     cdef fc_op *ops
@@ -221,8 +230,9 @@ cdef class Program:
     cdef dict bound
     cdef char *checked  # of each phase: 0: its bindings are to be looked at; 1: they serve single images; 2: any batch
 
-    def __cinit__(self, list ops, list steps, list phases):
+    def __cinit__(self, list ops, list steps, list phases, Py_ssize_t unit=0):
         cdef Py_ssize_t i
+        self.program.unit = unit
         self.op_count, self.phase_count, self.step_count = len(ops), len(phases), len(steps)
         self.ops = <fc_op *>calloc(max(len(ops), 1), sizeof(fc_op))
         self.io = <fc_io *>calloc(max(len(ops), 1), sizeof(fc_io))
@@ -247,6 +257,8 @@ cdef class Program:
             first, count, chunk, parts = phases[i]
             if first < 0 or count < 0 or first + count > len(steps) or chunk < 1:
                 raise IndexError(phases[i])
+            if unit % chunk:
+                raise ValueError(f"unit must be a multiple of the chunks of {chunk} images. Received: {unit}")
             self.phases[i].first, self.phases[i].count = first, count
             self.phases[i].chunk, self.phases[i].parts = chunk, parts
             for op, name in [] if parts else steps[first:first + count]:
@@ -322,6 +334,12 @@ cdef class Program:
             raise IndexError(op)
         self.io[op].seed, self.io[op].step = seed, step
 
+    def units(self, Py_ssize_t phase, Py_ssize_t step, Py_ssize_t batch, int threads):
+        """Into how many units a step of a phase is cut, unless whole chunks are taken through the phase."""
+        if not 0 <= phase < self.phase_count or not 0 <= step < self.step_count:
+            raise IndexError((phase, step))
+        return fc_step_units(&self.program, phase, step, batch, threads)
+
     def watch(self, int threads=0):
         """Where the time goes: an array (threads, steps) of zeros, to which every run by up to so many threads adds the
         seconds that each step took them. 0: watching ends."""
@@ -354,14 +372,20 @@ cdef class Program:
             self.checked[i] = enough
         return 0
 
-    def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1):
-        """Runs phases [first, first + count) on `batch` images. The GIL is released."""
+    def run(self, Py_ssize_t batch, int threads, Py_ssize_t first=0, Py_ssize_t count=-1, Py_ssize_t start=0,
+            Py_ssize_t stop=-1):
+        """Runs phases [first, first + count) on images [start, stop) of a batch of `batch`, whole chunks; −1: to its end. The
+        GIL is released."""
         if count < 0:
             count = self.phase_count - first
         if first < 0 or first + count > self.phase_count:
             raise IndexError((first, count))
-        if batch < 1 or count == 0:
+        stop = batch if stop < 0 else stop
+        if not 0 <= start <= stop <= batch:
+            raise IndexError((start, stop))
+        if start == stop or count == 0:
             return
+        self.program.from_, self.program.to = start, stop
         self.check(first, count, batch)
         threads = max(threads, 1)
         if self.program.seconds != NULL and threads > self.seconds.shape[0]:
@@ -391,6 +415,7 @@ cdef class Program:
         if not 1 <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
             return None
         y = np.empty((batch, *out_size), np.float32)
+        self.program.from_, self.program.to = 0, batch
         self.io[first_op].x.p, self.io[last_op].y.p = <float *>cnp.PyArray_DATA(a), <float *>cnp.PyArray_DATA(y)
         self.check(first, self.phase_count - first, batch)
         with nogil:

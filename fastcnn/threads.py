@@ -92,6 +92,17 @@ def set_num_threads(count: int) -> None:
     _ops.end_threads(_count)
 
 
+def share_threads(processes: int) -> None:
+    """Leaves this process its part of the default, where so many share it; what somebody has set stays.
+
+    Example:
+        >>> share_threads(1)
+    """
+    given = os.environ.get("FASTCNN_NUM_THREADS") or _ops.openmp() and os.environ.get("OMP_NUM_THREADS")
+    if not given and _count == _default():
+        set_num_threads(max(1, _count // processes))
+
+
 @contextmanager
 def num_threads(count: int) -> Iterator[None]:
     """A block in which operations of this Python thread use `count` threads.

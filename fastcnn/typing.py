@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
 
     from fastcnn.callbacks.base import Callback as Callback
     from fastcnn.callbacks.history import History as History
+    from fastcnn.distributed.mpi import MPI as MPI
     from fastcnn.images.augmentation import Augmentation as Augmentation
     from fastcnn.images.distortion import Distortion as Distortion
     from fastcnn.images.preparation import Preparation as Preparation
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # whoever runs a program need not wait for these, and no modu
     from fastcnn.model.weights import LoadedWeights as LoadedWeights
     from fastcnn.optimizers.base import Optimizer as Optimizer
 else:
-    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = None
+    ArrayLike = Augmentation = Axes = Callback = Distortion = Figure = FigureBase = History = MPI = None
     LoadedWeights = Model = Optimizer = Preparation = Profile = Sequential = Unpack = Watched = None
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"

@@ -178,7 +178,7 @@ def test_the_phases():
     again on the way back."""
     p = chain(L.Conv2D(16, 3), norm(), L.ReLU(), L.MaxPooling2D())._plan("train", 12, True)
     assert [p.ops[i].name for i in range(3)] == ["conv2d", "batch_norm", "max_pool2d"] and p.ops[1].activation == "relu"
-    phases = [p.steps[first : first + count] for first, count, _, _ in p.phases]
+    phases = [p.steps[first : first + count] for first, count, *_ in p.phases]
     names = [[name for i, name in steps if i == 1] for steps in phases]
     assert [n for n in names if n] == [["statistics"], ["combine"], ["forward"], ["forward", "mask", "weights"], ["reduce"],
                                        ["data"]]

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -198,7 +199,7 @@ def test_what_has_no_windows_is_judged():
 def test_lenet5_has_one_name_in_all_groups():
     found = suite.all_jobs(jobs.Settings())
     groups = {job.group for job in suite.chosen(found, ["lenet5"])}
-    assert groups == {"kernels", "networks", "scaling", "loaded", "memory", "mnist"}
+    assert groups == {"kernels", "networks", "scaling", "loaded", "memory", "mnist", "distributed"}
     assert [job.id for job in found if re.search(r"\blenet(?!5)", job.work)] == []
 
 
@@ -306,16 +307,57 @@ def test_translation_for_channels_first_libraries():
         translation.steps(same)
 
 
-@pytest.mark.parametrize("package, stage", [("torch", "forward"), ("torch", "training"), ("onnxruntime", "forward")])
-def test_peers_agree(package, stage, tiny):
-    """Where they are installed."""
-    pytest.importorskip(package)
-    tiny.peers = (package,)
-    kept = {package: peers._FORMS[stage][package]}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(peers._FORMS, stage, kept)
-        row, = rows_of(tiny, f"networks/lenet5.{stage}.16")
+@pytest.fixture
+def beside(tiny, monkeypatch):
+    """The row of LeNet-5 beside a package in its plain form, where that is installed."""
+    def measured(package, stage, batch):
+        tiny.peers, unable = peers.installed((package,))
+        if unable:
+            pytest.skip(unable[package])
+        monkeypatch.setitem(peers._FORMS, stage, {package: peers._FORMS[stage][package]})
+        row, = rows_of(tiny, f"networks/lenet5.{stage}.{batch}")
+        return row
+
+    return measured
+
+
+@pytest.mark.parametrize("package, stage, batch", [("torch", "forward", 16), ("torch", "training", 16),
+                                                   ("onnxruntime", "forward", 16), ("ncnn", "forward", 1),
+                                                   ("mnn", "forward", 16)])
+def test_peers_agree(package, stage, batch, beside):
+    row = beside(package, stage, batch)
     assert "error" not in row["peers"][package] and row["peer"] == package and row["ratio"] > 0
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino", "ncnn", "mnn"])
+def test_a_peer_prints_nothing_where_rows_may_be(package):
+    """That is, to standard output, whatever it prints in C."""
+    if package not in peers.installed((package,))[0]:
+        pytest.skip(f"{package} is not installed")
+    code = ("import sys\nfrom benchmarks import networks, peers\nmodel = networks.network('lenet5')\n"
+            "build, = [build for _, build in peers.contestants('forward', sys.argv[1:])]\n"
+            "assert build(model, networks.batch_of(model, 1)[0])().shape == (1, 10)")
+    run = subprocess.run([sys.executable, "-c", code, package], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, ""), run.stderr
+
+
+def test_a_peer_without_batches(beside):
+    row = beside("ncnn", "forward", 16)
+    assert "one image at a time. Received: a batch of 16" in row["peers"]["ncnn"]["error"] and row["ours"] > 0
+
+
+def test_a_model_that_a_converter_refuses(tmp_path, monkeypatch):
+    """Its last words are the error; nothing stays behind."""
+    pytest.importorskip("onnx")
+    from benchmarks.peers import onnx_graph
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    words = "import pathlib, sys; sys.exit(f'no operator in {len(pathlib.Path(\"model.onnx\").read_bytes())} bytes')"
+    model = networks.network("lenet5")
+    size = len(onnx_graph.serialized(model, 1))
+    with pytest.raises(RuntimeError, match=f"ended with 1: no operator in {size} bytes"):
+        onnx_graph.converted(model, 1, [sys.executable, "-c", words], None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_convnetjs_agrees(tiny):

@@ -119,6 +119,12 @@ def test_a_pass_that_an_op_has_not():
         _ops.Program([_ops.plain("softmax", 1, 3)], [(0, "weights")], [(0, 1, 1, True)])
 
 
+def test_units_that_cut_chunks():
+    """Sums of units of the batch are sums of chunks."""
+    with pytest.raises(ValueError, match="^unit must be a multiple of the chunks of 4 images. Received: 6$"):
+        _ops.Program([_ops.plain("softmax", 1, 3)], [(0, "forward")], [(0, 1, 4, False)], 6)
+
+
 @pytest.mark.parametrize("op, step", STEPS)
 def test_what_sees_the_whole_batch_runs_in_parts_alone(op, step):
     """In a phase that hands out chunks of images it would go over its items for each of them, or for ever."""

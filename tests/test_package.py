@@ -61,8 +61,9 @@ model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(numpy.zeros((2, 28, 28, 1)), numpy.zeros(2), verbose=0)
 """
 SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take their time
-    "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate", "fastcnn.callbacks.model_checkpoint", "fastcnn.cli",
-    "fastcnn.reference.compare", "fastcnn.compat", "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
+    "fastcnn.callbacks.agreement", "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate",
+    "fastcnn.callbacks.model_checkpoint", "fastcnn.cli", "fastcnn.reference.compare", "fastcnn.compat",
+    "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
     "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
     "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.processor", "fastcnn.recipes",
     "fastcnn.reference", "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn",

@@ -45,6 +45,33 @@ def test_lenet(batch, threads):
     check_gradients(model, batch, threads, np.random.default_rng(batch))
 
 
+MANY_WEIGHTS = {
+    "direct": ((10, 11, 36), 100, 5, {"dilation_rate": 2}),
+    "grouped": ((10, 9, 44), 130, 5, {"dilation_rate": 2, "groups": 2, "use_bias": False}),
+    "winograd": ((5, 5, 130), 100, 3, {"padding": "same"}),
+    "winograd, strided": ((8, 9, 64), 50, 5, {"padding": "same", "strides": 2}),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", MANY_WEIGHTS)
+def test_gradients_of_many_weights_are_added_by_halves(name, threads):
+    """Of 128 images they are, to the bit, what four times 32 give, added in pairs."""
+    shape, filters, size, options = MANY_WEIGHTS[name]
+    model = fastcnn.Sequential([L.Conv2D(filters, size, input_shape=shape, **options), L.Flatten()], seed=1)
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(1)
+    x, y = (rng.standard_normal((128, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
+    with fastcnn.num_threads(threads):
+        found = [(plan.unit, plan.ops[0].halvings) for plan in (model._plan("train", n) for n in (128, 32))]
+        assert found == [(32, 2), (0, 0)]
+        _, whole = model.gradients(x, y)
+        units = [model.gradients(x[i:i + 32], y[i:i + 32])[1] for i in range(0, 128, 32)]
+    for key, gradient in whole.items():
+        first, second, third, fourth = (unit[key] for unit in units)
+        assert np.array_equal(4 * gradient, (first + second) + (third + fourth)), key
+
+
 def lenet_plan(batch, mode="train", threads=2):
     model = fastcnn.networks.lenet5(seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy")
@@ -131,9 +158,9 @@ def test_a_fused_activation_has_the_same_bits(activation):
 
 def test_lenet_trains_in_few_phases():
     plan = lenet_plan(128)
-    assert len(plan.phases) <= 5 and sum(not parts for _, _, parts, _ in plan.phases) == 1
+    assert len(plan.phases) <= 5 and sum(not parts for _, _, parts, *_ in plan.phases) == 1
     predict = lenet_plan(128, "predict")
-    assert [parts for _, _, parts, _ in predict.phases][-1:] == [False] and len(predict.phases) <= 2
+    assert [parts for _, _, parts, *_ in predict.phases][-1:] == [False] and len(predict.phases) <= 2
 
 
 def test_lenet_keeps_images_in_local_buffers():

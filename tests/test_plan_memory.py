@@ -101,7 +101,7 @@ def act_out(plan, batch, threads, rng):
             memory.touch(*call_effects(plan, *calls.pop(0)[1:], seen), images)
         if p == len(plan.phases):
             break
-        first, count, parts, _ = plan.phases[p]
+        first, count, parts, *_ = plan.phases[p]
         steps = [plan.steps[s] for s in range(first, first + count)]
         chunks = -(-batch // plan.chunk)
         if parts:

@@ -259,13 +259,16 @@ def counting():
 
 
 def test_what_grew_is_named(counting):
-    was = {"c1 conv2d forward": 1000, "s2 avg_pool2d forward": 1000, "gone": 5}
+    was = {"c1 conv2d forward": 100_000, "s2 avg_pool2d forward": 1000, "gone": 5}
     assert list(counting.compare("lenet5.forward", was, was)) == []
-    assert list(counting.compare("lenet5.forward", {**was, "c1 conv2d forward": 1030}, was)) == []
-    line, = counting.compare("lenet5.forward", {**was, "c1 conv2d forward": 1031}, was)
-    assert line == "lenet5.forward, c1 conv2d forward: 1,000 → 1,031 instructions (+3.1%)"
-    lines = list(counting.compare("lenet5.forward", {"new op": 3000}, was))
-    assert lines == ["lenet5.forward, in all: 2,005 → 3,000 instructions (+49.6%)"]
+    assert list(counting.compare("lenet5.forward", {**was, "c1 conv2d forward": 105_000}, was)) == []
+    assert list(counting.compare("lenet5.forward", {**was, "s2 avg_pool2d forward": 3030}, was)) == []
+    line, = counting.compare("lenet5.forward", {**was, "s2 avg_pool2d forward": 3031}, was)
+    assert line == "lenet5.forward, s2 avg_pool2d forward: 1,000 → 3,031 instructions (+203.1%)"
+    lines = list(counting.compare("lenet5.forward", {**was, "c1 conv2d forward": 105_001}, was))
+    assert lines == ["lenet5.forward, c1 conv2d forward: 100,000 → 105,001 instructions (+5.0%)"]
+    lines = list(counting.compare("lenet5.forward", {"new op": 106_036}, was))
+    assert lines == ["lenet5.forward, in all: 101,005 → 106,036 instructions (+5.0%)"]
 
 
 def test_a_dump_of_callgrind_is_read(counting, tmp_path):

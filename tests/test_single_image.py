@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from buffers import guarded, guarded_before, integers, normal
+from buffers import assert_same, guarded, guarded_before, integers, normal
 from remembered import reference
 from twin import Twin, assert_trained_alike
 
@@ -49,6 +49,29 @@ def test_winograds_weights_as_they_lie(isa, threads, size, channels, filters, ke
     np.testing.assert_array_equal(model.predict_on_batch(x[:1]), many[:1] * 2)
     expected = np.maximum(reference.conv2d(x, *model.get_weights(), padding="same", groups=groups), 0)
     assert np.abs(model.predict_on_batch(x[2:]) - expected[2:]).max() < 1e-5 * expected.max()
+
+
+@pytest.mark.parametrize("bend", [None, "relu", "tanh"])
+@pytest.mark.parametrize("kind", ["alone", "sum", "join"])
+@pytest.mark.parametrize("size, channels, filters, kernel, groups", [
+    ((13, 13), 70, 150, 1, 1), ((7, 6), 512, 97, 1, 1), ((9, 11), 64, 200, 2, 2), ((4, 4), 1040, 520, 1, 4)])
+def test_threads_share_columns(isa, size, channels, filters, kernel, groups, kind, bend):
+    """A single image of few rows, but much work, is cut by output channels, too: the same bits in one piece and in many."""
+    x = fastcnn.Input((*size, channels))
+    y = L.Conv2D(filters, kernel, padding="same", groups=groups, bias_initializer="normal")(x)
+    if kind == "sum":
+        y = L.Add()([y, L.Conv2D(filters, 3, padding="same")(x)])
+    if bend:
+        y = L.Activation(bend)(y)
+    if kind == "join":
+        y = L.Concatenate()([L.ZeroPadding2D(0)(x), y])
+    model, images = fastcnn.Model(x, y, seed=1), normal(np.random.default_rng(0), (5, *size, channels))
+    with fastcnn.num_threads(1):
+        expected = model.predict_on_batch(images)
+    for threads in 1, 2, 3, 16:
+        with fastcnn.num_threads(threads):
+            for n in 1, 2:
+                assert_same(model.predict_on_batch(images[:n]), expected[:n])
 
 
 @pytest.mark.parametrize("side, channels, made", [(7, 64, True), (7, 32, False), (14, 64, False)])

@@ -13,7 +13,7 @@ from buffers import normal
 from cases import CALLS, CONV2D, DENSE, LRN, POOL2D
 
 import fastcnn
-from fastcnn import _ops, ops
+from fastcnn import _ops, ops, threads
 
 COUNTS = (1, 2, 3, 7)
 openmp = pytest.mark.skipif(not _ops.openmp(), reason="built without OpenMP")
@@ -78,6 +78,27 @@ def test_blocks_nest_and_end(count):
             raise KeyError
         assert fastcnn.get_num_threads() == 2
     assert fastcnn.get_num_threads() == 5
+
+
+def test_processes_share_the_default_once(count, monkeypatch):
+    """And leave alone what somebody has set."""
+    monkeypatch.delenv("FASTCNN_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_default", lambda: 8)
+    found = []
+    for given in 8, 8, 8, 6:
+        fastcnn.set_num_threads(given)
+        threads.share_threads((2, 16, 1, 2)[len(found)])
+        found.append(threads._count)
+    assert found == [4, 1, 8, 6]
+    fastcnn.set_num_threads(8)
+    threads.share_threads(2)
+    threads.share_threads(2)  # another MPI() of the same process
+    assert threads._count == 4
+    fastcnn.set_num_threads(8)
+    monkeypatch.setenv("FASTCNN_NUM_THREADS", "8")
+    threads.share_threads(2)
+    assert threads._count == 8
 
 
 def test_a_block_belongs_to_its_python_thread(count):

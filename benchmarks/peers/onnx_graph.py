@@ -1,5 +1,9 @@
 """A fastcnn model as an ONNX model: channels first, one node a step, weights as initializers."""
 
+import subprocess
+import tempfile
+from pathlib import Path
+
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -32,6 +36,16 @@ def serialized(model, batch):
     found = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(found)
     return found.SerializeToString()
+
+
+def converted(model, batch, command, read):
+    """What `read(folder)` finds in the folder, a temporary one, in which a converter found these bytes as "model.onnx"."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "model.onnx").write_bytes(serialized(model, batch))
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if run.returncode:
+            raise RuntimeError(f"the converter ended with {run.returncode}: {(run.stderr or run.stdout).strip()[-100:]}")
+        return read(Path(folder))
 
 
 def _attributes(step):

@@ -8,7 +8,8 @@
  * algorithms that fits. A convolution may have a table of connections, pairs of an input and an output channel, and weights
  * for these alone: conv2d_table.c.
  * Threads: PACK by items of packed weights, WEIGHTS of few weights by chunks of images, one partial [w_size + b_size] each,
- * summed by REDUCE in chunk order; the rest as the algorithm says, in lanes by chunks. */
+ * summed by REDUCE; the rest as the algorithm says, in lanes by chunks. WEIGHTS of many weights sums each block of them over the
+ * batch, or (fc_set_halvings) over units of it, whose sums it adds by halves while they are in cache. */
 #include "conv2d.h"
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
@@ -107,12 +108,28 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_conv2d_by(op, FC_DATA)->data(op, io, work, NULL, FC_LINEAR);
 }
 
+/* Block `item` over images [from, to): the sum of the first half of their units and that of the second, each likewise; the
+ * latter waits in `spare`. */
+static void add_halves(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to, float *dw,
+                       float *db, float *spare)
+{
+    const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_WEIGHTS);
+    const ptrdiff_t middle = op->halvings ? fc_middle(from, to, work->unit) : to;
+    if (middle == to) {
+        a->weights(op, io, work, item, from, to, dw, db);
+        return;
+    }
+    add_halves(op, io, work, item, from, middle, dw, db, spare);
+    add_halves(op, io, work, item, middle, to, spare, db ? spare + op->w_size : NULL, spare + op->w_size + op->b_size);
+    a->add(op, item, spare, dw, db);
+}
+
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_WEIGHTS);
     if (!op->partial) {
         for (ptrdiff_t item = work->first; item < work->last; item++)
-            a->weights(op, io, work, item, 0, work->batch, io->dw, io->db);
+            add_halves(op, io, work, item, work->from, work->to, io->dw, io->db, io->partial);
         return;
     }
     for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
@@ -161,6 +178,13 @@ static fc_status set_join(fc_op *op)
 {
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_FORWARD);
     return a == &fc_conv2d_direct || a == &fc_conv2d_winograd ? FC_OK : FC_INVALID;
+}
+
+fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
+{
+    if (op->kind != FC_CONV2D || op->partial || !fc_conv2d_by(op, FC_WEIGHTS)->add) return FC_INVALID;
+    op->halvings = halvings;
+    return FC_OK;
 }
 
 /* By direct sums: Winograd's of both signs would leave small second derivatives negative. */

@@ -20,6 +20,8 @@ typedef struct {
     /* Block `item` of dw, and of db unless NULL, over images [from, to). */
     void (*weights)(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                     float *dw, float *db);
+    /* Adds that block of other weights [w_size + b_size] to them; NULL: there is no need. */
+    void (*add)(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db);
 } fc_conv2d_algorithm;
 
 extern const fc_conv2d_algorithm fc_conv2d_table_lanes, fc_conv2d_table, fc_conv2d_lanes, fc_conv2d_depthwise,

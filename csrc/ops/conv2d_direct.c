@@ -2,9 +2,30 @@
  *
  * A block of rows of output pixels is a product: its rows are pixels that point into the image, whose padding is a zero-edged
  * copy of the rows at hand, its runs are the taps. packed [group][tile][filter_h][filter_w][in_c/groups][NR].
- * Threads: by blocks of rows. */
+ * Threads: by blocks of rows, and, where these are few, by tiles of columns: a single image of 13×13 pixels under 1,000 filters would
+ * keep one thread busy. An item's result does not depend on the others in its range, which are taken together by rows. */
 #include "conv2d_direct.h"
 #include "correlate.h"
+
+#define ITEMS 4  /* into which an image is cut, at least, for threads to share it */
+#define MANY 16  /* blocks of rows, which are cut no further */
+
+/* Column tiles of a group. */
+static ptrdiff_t tiles(const fc_op *op) { return fc_ceil_div(op->out_c / op->u.conv2d.groups, fc_k->nr); }
+
+/* Into how many parts the columns of a block of rows are cut: none, or all tiles of all groups. */
+static ptrdiff_t parts(const fc_op *op)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    return fc_ceil_div(op->out_h, o->block_h) < MANY ? o->groups * tiles(op) : 1;
+}
+
+/* The output channel that a part begins with. */
+static ptrdiff_t begins(const fc_op *op, ptrdiff_t part)
+{
+    const ptrdiff_t ocg = op->out_c / op->u.conv2d.groups;
+    return part == parts(op) ? op->out_c : part / tiles(op) * ocg + part % tiles(op) * fc_k->nr;
+}
 
 static int fits(const fc_op *op, fc_pass pass)
 {
@@ -17,7 +38,8 @@ static fc_status size(fc_op *op, fc_pass pass)
     fc_conv2d *o = &op->u.conv2d;
     if (pass == FC_DATA) return fc_direct_size_data(op);
     if (pass == FC_WEIGHTS) return fc_direct_size_weights(op);
-    o->block_h = fc_balanced(op->out_h, FC_PIXELS / op->out_w);
+    const ptrdiff_t most = fc_ceil_div(op->out_h, fc_ceil_div(ITEMS, o->groups * tiles(op)));
+    o->block_h = fc_balanced(op->out_h, fc_min(most, FC_PIXELS / op->out_w));
     const ptrdiff_t rows = (o->block_h - 1) * o->stride_h + (o->filter_h - 1) * o->dilation_h + 1;
     const ptrdiff_t cols = (op->out_w - 1) * o->stride_w + (o->filter_w - 1) * o->dilation_w + 1;
     op->scratch = fc_max(op->scratch, rows * cols * op->in_c + 2 * o->filter_h * o->filter_w + FC_MARGIN);
@@ -28,14 +50,14 @@ static fc_status size(fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     if (pass == FC_DATA) return fc_direct_data_items(op);
-    return pass == FC_WEIGHTS ? fc_direct_weight_items(op) : fc_ceil_div(op->out_h, op->u.conv2d.block_h);
+    return pass == FC_WEIGHTS ? fc_direct_weight_items(op) : fc_ceil_div(op->out_h, op->u.conv2d.block_h) * parts(op);
 }
 
 /* Column tiles of all groups; of DATA groups. */
 static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
     const ptrdiff_t groups = op->u.conv2d.groups;
-    return pass == FC_DATA ? groups : groups * fc_ceil_div(op->out_c / groups, fc_k->nr);
+    return pass == FC_DATA ? groups : groups * tiles(op);
 }
 
 static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch)
@@ -46,12 +68,12 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
         return;
     }
     const ptrdiff_t groups = op->u.conv2d.groups, ocg = op->out_c / groups, nr = fc_k->nr;
-    const ptrdiff_t tiles = fc_ceil_div(ocg, nr), g = item / tiles, t = item % tiles, k = op->w_size / op->out_c;
+    const ptrdiff_t g = item / tiles(op), t = item % tiles(op), k = op->w_size / op->out_c;
     fc_k->pack(k, fc_min(nr, ocg - t * nr), io->w + g * ocg + t * nr, op->out_c, packed + item * k * nr);
 }
 
 static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t row, ptrdiff_t rows,
-                         float *scratch)
+                         ptrdiff_t channel, ptrdiff_t channels, float *scratch)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
@@ -65,31 +87,34 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     for (ptrdiff_t r = 0; r < runs; r++)
         run[r] = whole ? r * o->dilation_h * step
                        : r / o->filter_w * o->dilation_h * step + r % o->filter_w * o->dilation_w * op->in_c;
-    for (ptrdiff_t g = 0; g < o->groups; g++) {
-        const fc_correlation c = {
+    for (ptrdiff_t c = channel, g = c / ocg, end; c < channel + channels; c = end, g++) {
+        end = fc_min((g + 1) * ocg, channel + channels);
+        const fc_correlation product = {
             .src = src + g * icg, .src_row = o->stride_h * step, .src_col = o->stride_w * op->in_c,
-            .dst = y + g * ocg, .dst_row = op->out_w * fc_y_c(op), .dst_col = fc_y_c(op),
+            .dst = y + c, .dst_row = op->out_w * fc_y_c(op), .dst_col = fc_y_c(op),
             .rows = rows, .cols = op->out_w,
             .run = run, .runs = runs, .len = whole ? o->filter_w * icg : icg,
-            .packed = io->packed + g * (op->packed_size / o->groups), .n = ocg,
-            .bias = io->b ? io->b + g * ocg : NULL,
+            .packed = io->packed + g * (op->packed_size / o->groups) + (c - g * ocg) * (op->w_size / op->out_c), .n = end - c,
+            .bias = io->b ? io->b + c : NULL,
         };
-        fc_correlate(&c);
+        fc_correlate(&product);
     }
 }
 
 void fc_direct_forward(const fc_op *op, const fc_io *io, const fc_work *work, fc_direct_rows *compute)
 {
-    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block), line = op->out_w * fc_y_c(op);
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = item / blocks, row = item % blocks * block, rows = fc_min(block, op->out_h - row);
-        float *y = fc_row(&io->y, image, work) + row * line + op->y_at;
-        compute(op, io, fc_row(&io->x, image, work), y, row, rows, work->scratch);
-        if (!op->y_c)
-            fc_finish(op, io, work, image, row * line, rows * line);
-        else if (op->activation != FC_LINEAR)
-            for (ptrdiff_t p = 0; p < rows * op->out_w; p++, y += op->y_c)
-                fc_k->activate(op->activation, op->alpha, op->out_c, y, y);
+    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block), all = parts(op), y_c = fc_y_c(op);
+    for (ptrdiff_t item = work->first, next; item < work->last; item = next) {
+        const ptrdiff_t part = item % all, at = item / all, image = at / blocks, row = at % blocks * block;
+        next = fc_min(work->last, item - part + all);
+        const ptrdiff_t rows = fc_min(block, op->out_h - row), first = row * op->out_w, pixels = rows * op->out_w;
+        const ptrdiff_t c = begins(op, part), channels = begins(op, part + next - item) - c;
+        float *y = fc_row(&io->y, image, work) + first * y_c + op->y_at;
+        compute(op, io, fc_row(&io->x, image, work), y, row, rows, c, channels, work->scratch);
+        if (channels == y_c)
+            fc_finish(op, io, work, image, first * y_c, pixels * y_c);
+        else if (op->sums || op->activation != FC_LINEAR)
+            for (ptrdiff_t p = first; p < first + pixels; p++) fc_finish(op, io, work, image, p * y_c + op->y_at + c, channels);
     }
 }
 
@@ -97,5 +122,5 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work) { fc_
 
 const fc_conv2d_algorithm fc_conv2d_direct = {
     .name = "direct", .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
-    .data = fc_direct_data, .weights = fc_direct_weights,
+    .data = fc_direct_data, .weights = fc_direct_weights, .add = fc_direct_add,
 };

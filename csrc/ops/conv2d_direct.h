@@ -3,9 +3,9 @@
 #define FC_CONV2D_DIRECT_H
 #include "conv2d.h"
 
-/* FORWARD by a function that computes rows [row, row + rows) of an image. */
+/* FORWARD by a function that computes channels [channel, channel + channels) of rows [row, row + rows) of an image. */
 typedef void fc_direct_rows(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t row, ptrdiff_t rows,
-                            float *scratch);
+                            ptrdiff_t channel, ptrdiff_t channels, float *scratch);
 void fc_direct_forward(const fc_op *op, const fc_io *io, const fc_work *work, fc_direct_rows *compute);
 
 fc_status fc_direct_size_data(fc_op *op);
@@ -17,5 +17,6 @@ fc_status fc_direct_size_weights(fc_op *op);
 ptrdiff_t fc_direct_weight_items(const fc_op *op);
 void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                        float *dw, float *db);
+void fc_direct_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db);
 
 #endif

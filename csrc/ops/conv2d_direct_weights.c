@@ -154,6 +154,20 @@ void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, pt
     if (db && p0 == 0) fc_conv2d_bias(op, io, work, from, to, g * ocg, ocg, db);
 }
 
+void fc_direct_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t per_group = fc_ceil_div(panels(op), PANELS), g = item / per_group, icg = op->in_c / o->groups;
+    const ptrdiff_t first = item % per_group * PANELS * fc_k->mr, last = fc_min(first + PANELS * fc_k->mr, icg);
+    const ptrdiff_t ocg = op->out_c / o->groups;
+    for (ptrdiff_t tap = 0; tap < o->filter_h * o->filter_w; tap++)
+        for (ptrdiff_t ic = first; ic < last; ic++) {
+            const ptrdiff_t at = (tap * icg + ic) * op->out_c + g * ocg;
+            fc_k->add(ocg, other + at, dw + at);
+        }
+    if (db && first == 0) fc_k->add(ocg, other + op->w_size + g * ocg, db + g * ocg);
+}
+
 void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,
                     float *db)
 {

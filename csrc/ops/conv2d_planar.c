@@ -18,8 +18,9 @@ static fc_status size(fc_op *op, fc_pass pass)
 }
 
 static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t row, ptrdiff_t rows,
-                         float *scratch)
+                         ptrdiff_t channel, ptrdiff_t channels, float *scratch)
 {
+    (void)channel, (void)channels; /* all: they are one tile */
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, n = op->out_c, span_h = (o->filter_h - 1) * o->dilation_h + 1;
     const ptrdiff_t span_w = (o->filter_w - 1) * o->dilation_w + 1;

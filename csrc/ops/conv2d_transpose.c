@@ -77,7 +77,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     fc_work blocks = *work;
     blocks.last = fc_min(work->last, conv_items(op, FC_WEIGHTS));
     if (blocks.first < blocks.last) run(op, FC_WEIGHTS, io, &blocks);
-    if (work->last > blocks.last && op->b_size) fc_conv2d_bias(op, io, work, 0, work->batch, 0, op->out_c, io->db);
+    if (work->last > blocks.last && op->b_size) fc_conv2d_bias(op, io, work, work->from, work->to, 0, op->out_c, io->db);
 }
 
 /* The convolution's pass that computes one of this op's. */

@@ -245,5 +245,5 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
 
 const fc_conv2d_algorithm fc_conv2d_winograd = {
     .variant = variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
-    .data = data, .weights = fc_winograd_weights,
+    .data = data, .weights = fc_winograd_weights, .add = fc_winograd_add,
 };

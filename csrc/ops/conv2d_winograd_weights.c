@@ -61,14 +61,37 @@ static void accumulate(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t t
             }
 }
 
+/* The channels of a block: n from c0 of group g after space to depth, `columns` of the output from oc. */
+typedef struct {
+    ptrdiff_t g, c0, n, oc, columns;
+} weight_block;
+
+static weight_block get_block(const fc_tiling *k, ptrdiff_t item)
+{
+    const ptrdiff_t in = weights_in(k), out = weights_out(k), icg = k->c / k->groups, ocg = k->out_c / k->groups;
+    const ptrdiff_t across = fc_ceil_div(ocg, out), down = fc_ceil_div(icg, in), g = item / (across * down);
+    const ptrdiff_t c0 = item / across % down * in, j0 = item % across * out;
+    return (weight_block){g, c0, fc_min(in, icg - c0), g * ocg + j0, fc_min(out, ocg - j0)};
+}
+
+void fc_winograd_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db)
+{
+    const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
+    const weight_block w = get_block(&k, item);
+    for (ptrdiff_t i = 0; i < k.taps * k.taps; i++)
+        for (ptrdiff_t c = w.c0; c < w.c0 + w.n; c++) {
+            const ptrdiff_t tap = fc_filter_tap(op, i / k.taps, i % k.taps, c, w.oc);
+            if (tap >= 0) fc_k->add(w.columns, other + tap, dw + tap);
+        }
+    if (db && w.c0 == 0) fc_k->add(w.columns, other + op->w_size + w.oc, db + w.oc);
+}
+
 void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                          float *dw, float *db)
 {
     const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
-    const ptrdiff_t in = weights_in(&k), out = weights_out(&k), icg = k.c / k.groups, ocg = k.out_c / k.groups;
-    const ptrdiff_t across = fc_ceil_div(ocg, out), down = fc_ceil_div(icg, in), g = item / (across * down);
-    const ptrdiff_t c0 = item / across % down * in, j0 = item % across * out;
-    const ptrdiff_t n = fc_min(in, icg - c0), columns = fc_min(out, ocg - j0), oc = g * ocg + j0;
+    const weight_block w = get_block(&k, item);
+    const ptrdiff_t in = weights_in(&k), out = weights_out(&k);
     const fc_tile_scratch s = fc_get_tile_scratch(op, &k, in, out, work->scratch);
     float *sum = work->scratch + s.size, *at[25];
     const ptrdiff_t sum_step = fc_product_step(in, s.m_row);
@@ -76,16 +99,16 @@ void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, 
     for (ptrdiff_t image = from; image < to; image += k.images)
         for (ptrdiff_t row = 0; row < k.tiles_h; row += k.rows) {
             const fc_tile_block b = {image, fc_min(k.images, to - image), row, fc_min(k.rows, k.tiles_h - row)};
-            fc_input_tiles(op, &k, &s, &io->x, work, &b, g * icg + c0, n);
-            gradient_tiles(&k, &s, &io->dy, work, &b, oc, columns);
-            accumulate(&k, &s, b.images * b.rows * k.tiles_w, n, columns, sum, sum_step, image > from || row > 0);
+            fc_input_tiles(op, &k, &s, &io->x, work, &b, w.g * (k.c / k.groups) + w.c0, w.n);
+            gradient_tiles(&k, &s, &io->dy, work, &b, w.oc, w.columns);
+            accumulate(&k, &s, b.images * b.rows * k.tiles_w, w.n, w.columns, sum, sum_step, image > from || row > 0);
         }
-    for (ptrdiff_t c = 0; c < n; c++) {
+    for (ptrdiff_t c = 0; c < w.n; c++) {
         for (ptrdiff_t i = 0; i < k.taps * k.taps; i++) {
-            const ptrdiff_t tap = fc_filter_tap(op, i / k.taps, i % k.taps, c0 + c, oc);
+            const ptrdiff_t tap = fc_filter_tap(op, i / k.taps, i % k.taps, w.c0 + c, w.oc);
             at[i] = tap < 0 ? NULL : dw + tap;
         }
-        fc_k->winograd_output(k.t, k.taps, columns, sum + c * s.m_row, sum_step, NULL, 0, at);
+        fc_k->winograd_output(k.t, k.taps, w.columns, sum + c * s.m_row, sum_step, NULL, 0, at);
     }
-    if (db && c0 == 0) fc_conv2d_bias(op, io, work, from, to, oc, columns, db);
+    if (db && w.c0 == 0) fc_conv2d_bias(op, io, work, from, to, w.oc, w.columns, db);
 }

@@ -122,7 +122,7 @@ static void forward_few(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff_t
     for (ptrdiff_t p = j; p < j + n; p += FC_PANEL)
         for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
             const fc_half w = fc_half_at(op, io, k, p);
-            for (ptrdiff_t image = 0; image < work->batch; image++)
+            for (ptrdiff_t image = work->from; image < work->to; image++)
                 fc_k->half_gemv(op->format, fc_min(WIDE_K, op->in_c - k), fc_min(FC_PANEL, j + n - p),
                                 fc_row(&io->x, image, work) + k, w.p, w.step, w.scales, io->b && k == 0 ? io->b + p : NULL,
                                 k > 0, fc_row(&io->y, image, work) + p);
@@ -155,14 +155,14 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
         for (ptrdiff_t t = 0; t < n; t += nr)
             pack_tile(op, io, k, depth, j + t, fc_min(nr, n - t), work->scratch + t * depth);
         for (ptrdiff_t t = 0; t < n; t += nr)
-            for (ptrdiff_t i = 0; i < work->batch; i += mr) {
+            for (ptrdiff_t i = work->from; i < work->to; i += mr) {
                 fc_rows rows;
                 for (ptrdiff_t r = 0; r < mr; r++) {
-                    const ptrdiff_t image = fc_min(i + r, work->batch - 1);
+                    const ptrdiff_t image = fc_min(i + r, work->to - 1);
                     rows.a[r] = fc_row(&io->x, image, work) + k;
                     rows.c[r] = fc_row(&io->y, image, work) + j + t;
                 }
-                fc_k->gemm(fc_min(mr, work->batch - i), fc_min(nr, n - t), &rows, &in, work->scratch + t * depth,
+                fc_k->gemm(fc_min(mr, work->to - i), fc_min(nr, n - t), &rows, &in, work->scratch + t * depth,
                            io->b && k == 0 ? io->b + j + t : NULL, k > 0);
             }
     }
@@ -217,18 +217,19 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         finish(op, io, work->first, 0, images * op->out_c, y);
         return;
     }
-    const ptrdiff_t stride = work->batch == 1 ? fc_min(work->last - work->first, WIDE_K) : 1; /* long rows are soon read */
+    const ptrdiff_t images = work->to - work->from;
+    const ptrdiff_t stride = images == 1 ? fc_min(work->last - work->first, WIDE_K) : 1; /* long rows are soon read */
     for (ptrdiff_t item = work->first; item < work->last; item += stride) {
         const ptrdiff_t j = item * WIDE_N, n = fc_min(stride * WIDE_N, op->out_c - j);
-        if (work->batch < fc_k->mr && op->format != FC_FLOAT32)
+        if (images < fc_k->mr && op->format != FC_FLOAT32)
             forward_few(op, io, j, n, work);
-        else if (work->batch < fc_k->mr)
-            for (ptrdiff_t image = 0; image < work->batch; image++)
+        else if (images < fc_k->mr)
+            for (ptrdiff_t image = work->from; image < work->to; image++)
                 forward_one(op, io, fc_row(&io->x, image, work), fc_row(&io->y, image, work), j, n,
                             work->scratch);
         else
             forward_block(op, io, j, n, work);
-        for (ptrdiff_t image = 0; image < work->batch; image++)
+        for (ptrdiff_t image = work->from; image < work->to; image++)
             finish(op, io, image, j, n, fc_row(&io->y, image, work) + j);
     }
 }
@@ -262,8 +263,8 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     const ptrdiff_t images = fc_round_down(DATA_IMAGES, fc_k->nr);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t i = item * DATA_M;
-        for (ptrdiff_t b = 0; b < work->batch; b += images)
-            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(images, work->batch - b), work);
+        for (ptrdiff_t b = work->from; b < work->to; b += images)
+            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(images, work->to - b), work);
     }
 }
 
@@ -272,14 +273,14 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                            float *dw, ptrdiff_t step)
 {
     static const ptrdiff_t run[1] = {0};
-    if (work->batch == 1) {
-        fc_k->outer(m, n, fc_row(&io->x, 0, work) + i0, fc_row(&io->dy, 0, work) + j0, dw, step);
+    if (work->to - work->from == 1) {
+        fc_k->outer(m, n, fc_row(&io->x, work->from, work) + i0, fc_row(&io->dy, work->from, work) + j0, dw, step);
         return;
     }
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, m_up = fc_round_up(m, mr), n_up = fc_round_up(n, nr);
-    const ptrdiff_t depth = fc_min(work->batch, WIDE_N * WIDE_K / (m_up + n_up));
-    for (ptrdiff_t k = 0; k < work->batch; k += depth) {
-        const ptrdiff_t images = fc_min(depth, work->batch - k);
+    const ptrdiff_t depth = fc_min(work->to - work->from, WIDE_N * WIDE_K / (m_up + n_up));
+    for (ptrdiff_t k = work->from; k < work->to; k += depth) {
+        const ptrdiff_t images = fc_min(depth, work->to - k);
         float *dy = work->scratch, *x = dy + images * n_up;
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t b = 0; b < images; b++)
@@ -299,7 +300,7 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                     rows.a[r] = x + i * images + row;
                     rows.c[r] = dw + (i + row) * step + t;
                 }
-                fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > 0);
+                fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > work->from);
             }
     }
 }
@@ -324,7 +325,8 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
         }
         if (i == 0 && io->db) {
             memset(io->db + j, 0, (size_t)n * sizeof(float));
-            fc_k->sum_rows(1, work->batch, n, &(fc_plane){fc_row(&io->dy, 0, work) + j, 0, io->dy.size}, io->db + j);
+            fc_k->sum_rows(1, work->to - work->from, n, &(fc_plane){fc_row(&io->dy, work->from, work) + j, 0, io->dy.size},
+                           io->db + j);
         }
     }
 }

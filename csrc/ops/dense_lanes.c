@@ -52,12 +52,12 @@ static void pack_dy(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
 
 void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t v = fc_k->v, nr = fc_k->nr, mr = fc_k->mr, n = op->out_c, all = fc_chunks(work->batch, v);
+    const ptrdiff_t v = fc_k->v, nr = fc_k->nr, mr = fc_k->mr, n = op->out_c, start = work->from / v, end = fc_chunks(work->to, v);
     const ptrdiff_t block = fc_balanced(op->in_c, ROWS), most = fc_max(1, fc_min(CHUNKS, PACKED / (fc_round_up(n, nr) * v)));
     const ptrdiff_t from = work->first * block, to = fc_min(work->last * block, op->in_c);
     ptrdiff_t run[CHUNKS];
-    for (ptrdiff_t chunk = 0; chunk < all; chunk += most) {
-        const ptrdiff_t chunks = fc_min(most, all - chunk);
+    for (ptrdiff_t chunk = start; chunk < end; chunk += most) {
+        const ptrdiff_t chunks = fc_min(most, end - chunk);
         const float *x = fc_row(&io->x, chunk * v, work);
         pack_dy(op, io, work, chunk, chunks, work->scratch);
         for (ptrdiff_t c = 0; c < chunks; c++) run[c] = fc_row(&io->x, (chunk + c) * v, work) - x;
@@ -71,11 +71,11 @@ void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wor
                     rows.a[r] = x + row * v;
                     rows.c[r] = io->dw + row * n + j;
                 }
-                fc_k->gemm(fc_min(mr, to - i), fc_min(nr, n - j), &rows, &in, dy, NULL, chunk > 0);
+                fc_k->gemm(fc_min(mr, to - i), fc_min(nr, n - j), &rows, &in, dy, NULL, chunk > start);
             }
             if (from == 0 && io->db) {
                 const ptrdiff_t width = fc_min(nr, n - j);
-                if (chunk == 0) memset(io->db + j, 0, (size_t)width * sizeof(float));
+                if (chunk == start) memset(io->db + j, 0, (size_t)width * sizeof(float));
                 fc_k->sum_rows(1, chunks * v, width, &(fc_plane){dy, 0, nr}, io->db + j);
             }
         }

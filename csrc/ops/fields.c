@@ -36,7 +36,7 @@ unsigned fc_needs(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batc
     if (needs & FC_W && pass == FC_FORWARD && op->format != FC_FLOAT32)
         needs = (needs & ~(unsigned)FC_W) | FC_HALF | FC_SCALES;
     if (!op->scales_size) needs &= ~(unsigned)FC_SCALES;
-    if (pass == FC_WEIGHTS) needs &= ~(unsigned)(op->partial ? FC_DW | FC_DB : FC_PARTIAL);
+    if (pass == FC_WEIGHTS) needs &= ~(unsigned)(op->partial ? FC_DW | FC_DB : op->halvings ? 0 : FC_PARTIAL);
     if (!op->b_size) needs &= ~(unsigned)(FC_B | FC_DB);
     return needs;
 }

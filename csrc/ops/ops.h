@@ -9,13 +9,15 @@
 typedef enum {
     FC_BY_IMAGE, /* items of one image; any range of items at once */
     FC_BY_CHUNK, /* one item per chunk of images, with a partial result of its own */
-    FC_BY_BLOCK  /* items that each see the whole batch */
+    FC_BY_BLOCK  /* items that each see the whole batch, or what is there of it */
 } fc_cut;
 
 /* A share of a pass: items [first, last). */
 typedef struct {
     ptrdiff_t first, last, batch, chunk;
-    ptrdiff_t image0, slot; /* the chunk's first image, the thread's slot; −1: all threads share the batch */
+    ptrdiff_t from, to;     /* the images that are there; passes cut by block, which would see the whole batch, see these */
+    ptrdiff_t unit;         /* images whose sums are added up first, a number of chunks */
+    ptrdiff_t image0, slot; /* the chunk's first image, or `from`; the thread's slot; −1: all threads share the batch */
     float *scratch;
 } fc_work;
 
@@ -62,7 +64,7 @@ FC_OP_LIST(X)
 static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *work)
 {
     if (!buf->stride) return buf->p + image * buf->size;
-    if (work->slot < 0) return buf->p + buf->offset * buf->slots + image * buf->size;
+    if (work->slot < 0) return buf->p + buf->offset * buf->slots + (image - work->image0) * buf->size;
     return buf->p + work->slot * buf->stride + buf->offset + (image - work->image0) * buf->size;
 }
 
@@ -124,7 +126,14 @@ static inline void fc_finish(const fc_op *op, const fc_io *io, const fc_work *wo
         fc_k->activate(op->activation, op->alpha, n, y, y);
 }
 
-/* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size], chunk after chunk (reduce.c). */
+/* Where sums over [first, last), cut into units, are parted: after the first half of the units, which has one more of an odd number;
+ * `last`: there is but one. */
+static inline ptrdiff_t fc_middle(ptrdiff_t first, ptrdiff_t last, ptrdiff_t unit)
+{
+    return fc_min(last, first + fc_ceil_div(fc_ceil_div(last - first, unit), 2) * unit);
+}
+
+/* REDUCE: dw, db = sum of the partials [chunks][w_size + b_size] (reduce.c). */
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
 

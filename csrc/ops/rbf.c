@@ -54,7 +54,7 @@ static void weights_curvature(const fc_op *op, const fc_io *io, const fc_work *w
         const float *w = io->w + i * op->in_c;
         float *hw = io->dw + i * op->in_c;
         memset(hw, 0, (size_t)op->in_c * sizeof *hw);
-        for (ptrdiff_t image = 0; image < work->batch; image++) {
+        for (ptrdiff_t image = work->from; image < work->to; image++) {
             const float *x = fc_row(&io->x, image, work), h = 4.0f * fc_row(&io->dy, image, work)[i];
             const float g = positive(2.0 * fc_row(&io->x2, image, work)[i]);
             for (ptrdiff_t j = 0; j < op->in_c; j++) hw[j] += h * (x[j] - w[j]) * (x[j] - w[j]) + g;
@@ -71,7 +71,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     for (ptrdiff_t i = work->first; i < work->last; i++) {
         float *dw = io->dw + i * op->in_c;
         memset(dw, 0, (size_t)op->in_c * sizeof *dw);
-        for (ptrdiff_t image = 0; image < work->batch; image++)
+        for (ptrdiff_t image = work->from; image < work->to; image++)
             fc_k->rbf_weights(op->in_c, fc_row(&io->dy, image, work)[i], fc_row(&io->x, image, work), io->w + i * op->in_c, dw);
     }
 }

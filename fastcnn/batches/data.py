@@ -85,10 +85,10 @@ class Batches:
         seed: of the order of samples, a new one each time they are gone through; None: as they come.
     """
 
-    timed = False
+    timed, share = False, None  # share: which samples of a batch are wanted; None: all
 
     def __init__(self, arrays, inputs, size, sparse=False, steps=None, seed=None):
-        self.arrays, self.size, self.sparse, self.seed = arrays, size, sparse, seed
+        self.arrays, self.inputs, self.size, self.sparse, self.seed = arrays, inputs, size, sparse, seed
         self.count = len(arrays[0])
         self.steps, self.batch_size = steps or len(self), size
         self.samples = self.count if self.steps == len(self) else None
@@ -117,17 +117,19 @@ class Batches:
         """(samples, arrays) of batch i; order: the samples' numbers, None: as they come."""
         start, stop = i * self.size, min((i + 1) * self.size, self.count)
         n, arrays = stop - start, []
-        for a, buffer, copied in zip(self.arrays, self.buffers, self.copied):
+        for place, (a, buffer, copied) in enumerate(zip(self.arrays, self.buffers, self.copied)):
+            shared = self.share is not None and place < self.inputs  # others may write their samples into the array
+            low, high = self.share.images(n) if shared else (0, n)
             if a is None:
                 arrays.append(None)
-            elif order is None and not copied:
+            elif order is None and not copied and not shared:
                 arrays.append(a[start:stop])
             else:
                 if order is None:
-                    buffer[:n] = a[start:stop]
+                    buffer[low:high] = a[start + low:start + high]
                 elif a.dtype == buffer.dtype and a.flags.c_contiguous:
-                    a.take(order[start:stop], axis=0, out=buffer[:n], mode="clip")
+                    a.take(order[start + low:start + high], axis=0, out=buffer[low:high], mode="clip")
                 else:
-                    buffer[:n] = a[order[start:stop]]
+                    buffer[low:high] = a[order[start + low:start + high]]
                 arrays.append(buffer[:n])
         return n, arrays

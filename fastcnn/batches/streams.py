@@ -1,6 +1,7 @@
 """Sources of batches as fit, evaluate and predict take them in the place of arrays."""
 
 import array
+import copy
 import numbers
 from time import perf_counter
 
@@ -103,6 +104,17 @@ class Stream:
                 place += 1
         finally:
             items.close()
+
+    @property
+    def share(self):
+        """Which samples of a batch the source makes; None: all, as sources do that know nothing of shares."""
+        return getattr(self.source, "_share", None)
+
+    @share.setter
+    def share(self, share):
+        if hasattr(self.source, "_share"):
+            self.source = copy.copy(self.source)
+            self.source._share = share
 
     def waiting(self):
         """The part of the time since the epoch began that was spent waiting, from 0 to 1."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastcnn import arguments, calling
+from fastcnn.callbacks.terminal import say
 from fastcnn.typing import Array, Model
 
 
@@ -27,7 +28,8 @@ class Callback:
     params: dict[str, Any] = None
     state: tuple[str, ...] = ()  # names of the attributes that `fit(resume=True)` must find again, of JSON's types
     reports: bool = False  # True: sees an epoch's logs after all others have added to them
-    _resumed = False
+    writes: bool = False  # True: prints or writes files, which is for one of several processes that train together to do
+    _resumed = _silent = False
     _model: Any = None  # a weak reference
 
     def __init_subclass__(cls, **options):
@@ -144,6 +146,11 @@ class Callback:
         if arrays:
             raise ValueError(f"{type(self).__name__} keeps no arrays. Received: {sorted(arrays)}")
 
+    def _say(self, message):
+        """Prints a line, in one of several processes that train together."""
+        if not self._silent:
+            say(message)
+
     def _starts_anew(self):
         """For `on_train_begin`: False once after `set_state`."""
         resumed, self._resumed = self._resumed, False
@@ -197,6 +204,8 @@ class CallbackList:
             self.set_model(model)
         self._dispatch()
 
+    _muted = False
+
     @property
     def history(self) -> Any:
         """The list's `History`, or None."""
@@ -219,6 +228,13 @@ class CallbackList:
         """Tell all callbacks the parameters of this run."""
         for callback in self.callbacks:
             callback.set_params(params)
+        self._dispatch()
+
+    def mute(self, muted: bool) -> None:
+        """Leave out those that print or write files, and let others say nothing, if another process does that."""
+        self._muted = muted
+        for callback in self.callbacks:
+            callback._silent = muted
         self._dispatch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -271,7 +287,7 @@ class CallbackList:
         """Each other hook becomes an attribute: a loop over the methods that want it, or nothing."""
         self._methods, self._settlers = {}, {}
         for hook in HOOKS:
-            callbacks = self.callbacks
+            callbacks = [callback for callback in self.callbacks if not (self._muted and callback.writes)]
             if hook == "on_epoch_end":
                 callbacks = sorted(callbacks, key=lambda callback: callback.reports)
             callbacks = [callback for callback in callbacks if _wanted(callback, hook) is not None]

@@ -32,6 +32,7 @@ class CSVLogger(Callback):
     """
 
     state = ("rows",)
+    writes = True
 
     def __init__(self, filename: Path, separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(arguments.path("filename", filename))

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastcnn import arguments, calling
 from fastcnn.callbacks.monitor import MonitorCallback
-from fastcnn.callbacks.terminal import say
 from fastcnn.typing import Array
 
 
@@ -80,12 +79,12 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch and self.verbose:
-            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            self._say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if not self.restore_best_weights:
             return
         if self.best_weights is not None:
             if self.verbose:
-                say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+                self._say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
         elif self.best is not None:
             calling.warn("EarlyStopping was resumed without its arrays, so the best weights cannot be "

@@ -8,7 +8,6 @@ from typing import Any
 from fastcnn import arguments
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.monitor import MonitorCallback
-from fastcnn.callbacks.terminal import say
 
 
 class _Rate:
@@ -62,7 +61,7 @@ class LearningRateScheduler(_Rate, Callback):
         rate = self.schedule(epoch, *([self.rate()] if self._takes_rate else []))
         self.set_rate(arguments.number("the result of schedule", rate, 0))
         if self.verbose:
-            say(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {float(rate):g}.")
+            self._say(f"Epoch {epoch + 1}: LearningRateScheduler sets the learning rate to {float(rate):g}.")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
@@ -134,7 +133,7 @@ class ReduceLROnPlateau(_Rate, MonitorCallback):
         if old > self.min_lr:
             self.set_rate(max(old * self.factor, self.min_lr))
             if self.verbose:
-                say(f"Epoch {epoch + 1}: ReduceLROnPlateau reduces the learning rate to {self.rate():g}.")
+                self._say(f"Epoch {epoch + 1}: ReduceLROnPlateau reduces the learning rate to {self.rate():g}.")
             self.cooldown_counter, self.wait = self.cooldown, 0
 
 

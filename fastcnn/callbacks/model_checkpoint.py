@@ -39,6 +39,7 @@ class ModelCheckpoint(MonitorCallback):
 
     state = ("best", "seen")
     reports = True
+    writes = True
 
     def __init__(self, filepath: Path, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False,
                  save_weights_only: bool = False, mode: str = "auto", save_freq: str | int = "epoch",

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from fastcnn.callbacks.base import Callback
-from fastcnn.callbacks.terminal import say
 
 
 class TerminateOnNaN(Callback):
@@ -22,5 +21,5 @@ class TerminateOnNaN(Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
-            say(f"Batch {batch}: invalid loss {loss}, terminating training")
+            self._say(f"Batch {batch}: invalid loss {loss}, terminating training")
             self.model.stop_training = True

@@ -71,6 +71,9 @@ def add(commands):
                     "stops early; with --save, what was learnt so far is kept, and on photographs training can go on from "
                     "there.")
     add_recipes(train, _ALL)
+    train.add_argument("--ranks", choices=["exact", "fast"],
+                       help="under mpiexec: the bits of one process, or gradients added in any order while the backward "
+                            "pass goes on (exact)")
     common.add_threads(train)
     train.set_defaults(run=run, error=train.error)
 
@@ -140,10 +143,41 @@ def given_to_recipe(options, left_out=()):
 def run(options):
     """Trains, and prints how it went."""
     given, network = given_to_recipe(options), options.network
+    ranks = _ranks(options)
     common.set_threads(options)
-    if not _check_files(given, network != "lenet5"):
-        given["callbacks"] = [_Gone()]
-    return _train_lenet5(given) if network == "lenet5" else _train_on_photographs(network, given)
+    if ranks is not None:
+        given["distribute"] = ranks
+    if ranks is not None and ranks.rank > 0:
+        given["overwrite"] = True  # rank 0 looks after files
+    try:
+        if not _check_files(given, network != "lenet5"):
+            given["callbacks"] = [_Gone()]
+        return _train_lenet5(given) if network == "lenet5" else _train_on_photographs(network, given)
+    except BaseException as error:
+        if ranks is not None:
+            ranks.fail(error)
+        raise
+
+
+def _ranks(options):
+    """The processes that mpiexec has started; None: this is the only one. Rank 0 says who they are, the others nothing."""
+    import sys
+
+    from fastcnn import distributed
+
+    if not distributed.launched():
+        if options.ranks is not None:
+            options.error("--ranks is for several processes, as mpiexec -n 4 starts them")
+        return None
+    if options.network == "lenet5" and options.variant == "1998":
+        options.error("--variant 1998 trains on single images, which processes cannot share")
+    ranks = distributed.MPI(options.ranks or "exact")
+    if ranks.rank > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for as long as the process lives
+        warnings.simplefilter("ignore")
+    print(f"{ranks.size} ranks, {'exact' if ranks.exact else 'fast'}:",
+          "; ".join(f"rank {rank} on {name}" for rank, name in enumerate(ranks.names)), flush=True)
+    return ranks
 
 
 def _check_files(given, pictures):
@@ -176,8 +210,11 @@ class _Gone(Callback):
 def _train_lenet5(given):
     from fastcnn import recipes
     from fastcnn.callbacks import LambdaCallback
+    from fastcnn.recipes.watching import is_first
 
     save, variant = given.pop("save", None), given.get("variant", "tanh")
+    if not is_first(given.get("distribute")):
+        save = None
     begun = []
     watcher = LambdaCallback(on_train_begin=begun.append)
     given["callbacks"] = [watcher, *given.get("callbacks", [])]
@@ -203,6 +240,7 @@ def _train_lenet5(given):
 def _train_on_photographs(network, given):
     import fastcnn
     from fastcnn.recipes import recorded_recipe, recorded_settings
+    from fastcnn.recipes.watching import is_first
 
     for option, word in ("initializer", "own"), ("weights", "none"):
         if given.get(option) == word:
@@ -222,6 +260,8 @@ def _train_on_photographs(network, given):
         first = model.epochs_seen
         print(f"Resuming {resume} after {first} of {given['epochs']} epochs and {model._standing.step} steps")
     result = _recipe(network)(**given)
+    if not is_first(given.get("distribute")):
+        return 0
     epochs = result.model.epochs_seen
     print(f"Trained epochs {first + 1} to {epochs}" if epochs > first else f"All {epochs} epochs were trained before",
           f"in {result.train_seconds / 60:.1f} minutes: {result.images_per_second:.1f} images/s, "

@@ -6,21 +6,27 @@ only chunk phases touch, each writing it first, becomes local (a few images per 
 buffers whose lives do not overlap share memory.
 """
 
+from itertools import groupby
+
 import numpy as np
 
 from fastcnn import _ops
-from fastcnn.engine import python_calls
+from fastcnn.engine import python_calls, sharing
 from fastcnn.engine.buffers import arrange
 from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes
 from fastcnn.engine.lanes import in_lanes
 from fastcnn.engine.network import attach
 from fastcnn.engine.parameters import runs, trained
 from fastcnn.engine.schedule import Request, Schedule, thrifty
+from fastcnn.engine.sharing import Share
 from fastcnn.engine.update import bind_update, update_ops
 
 _CACHE = 49152   # floats: what a chunk may occupy, of 512 KiB of L2 with weights beside it
 _MOST = 8        # images per chunk
+_UNIT = 32       # images whose gradients of many weights are summed together, at least
+_UNITS = 64      # such sums of a batch, at most
 _SHARES = 4      # chunks come in multiples of this, so that 2 and 4 threads get equal shares
+_CALLS = {**python_calls.CALLS, **sharing.CALLS}
 
 
 class Plan:
@@ -40,13 +46,14 @@ class Plan:
         half: the `HalfWeights` that dense layers read, or None: float32.
         wanted: of "gradients": values whose gradients are kept; learn: compute the gradients of parameters, too?
         moving: do moving averages follow those of the batch?
+        ranks: the processes that share the plan (sharing.py); None: this one has it to itself.
     """
 
     def __init__(self, network, mode, batch, threads, losses=(), sparse=(), shapes=(), loss_weights=None, items=(),
-                 optimizer=None, states=None, seed=0, half=None, wanted=(), learn=True, moving=True):
+                 optimizer=None, states=None, seed=0, half=None, wanted=(), learn=True, moving=True, ranks=None):
         self.mode, self.batch, self.threads, self.sparse, self.half = mode, batch, threads, tuple(sparse), half
         self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
-        self.optimizer, self.items, self.moving = optimizer, items, moving
+        self.optimizer, self.items, self.moving, self.ranks = optimizer, items, moving, ranks
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
@@ -77,6 +84,8 @@ class Plan:
         losses = tuple(self._append(loss.op) if loss.op is not None else None for loss in self.network.losses)
         self.loss_places = losses
         self._cut()
+        self._halve(learn)
+        self.share, self.parted, self.sums = self.ranks and Share(self.ranks, self.unit or self.chunk), False, {}
         self.folds = {}  # node's place → ops that make its weights
         for i, node in enumerate(nodes):
             if node.op is not None and node.fold is not None:
@@ -93,7 +102,7 @@ class Plan:
         self.penalties = [(p, self._append(_ops.penalty(p.size, *p.penalty))) for p in penalized]
         first_penalty = len(self.ops) - len(self.penalties)
         request = Request(self.backward, learn, frozenset(wanted), updates, self.norms is not None,
-                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses)
+                          range(first_penalty, len(self.ops)), tuple(self.folds.values()), shared, losses, self.ranks)
         return thrifty(lambda early: Schedule(self.network, self.ops, self.batch, self.chunks, request, early))
 
     def _append(self, op):
@@ -103,7 +112,8 @@ class Plan:
     def _updates(self, nodes):
         """Appends the optimizer's steps."""
         wide = [i for i, node in enumerate(nodes) if node.op and node.op.wide and node.learns
-                and self.uses[node.w] == 1 and not self.optimizer.needs_norms]  # norms are of whole gradients
+                and self.uses[node.w] == 1 and not self.optimizer.needs_norms  # norms are of whole gradients
+                and (self.ranks is None or self.ranks.exact)]
         kernels = [nodes[i].w for i in wide]
         self.updates = runs(trained(self.items), kernels, self.optimizer.needs_norms)
         ops, self.norms = update_ops(self.optimizer, self.updates)
@@ -142,6 +152,18 @@ class Plan:
         self.chunk = -(-self.batch // chunks)
         self.chunks = -(-self.batch // self.chunk)
 
+    def _halve(self, learn):
+        """Lets convolutions of many weights add units of the batch by halves, which processes can share."""
+        self.unit = 0  # images
+        unit = -(-max(_UNIT, -(-self.batch // _UNITS)) // self.chunk) * self.chunk
+        if not (self.backward and learn) or self.mode == "curvature" or unit >= self.batch:
+            return
+        halvings = (-(-self.batch // unit) - 1).bit_length()
+        for i, node in enumerate(self.nodes):
+            op = node.op.with_halvings(halvings) if node.op is not None and node.learns else None
+            if op is not None:
+                self.nodes[i], self.ops[i], self.unit = node.with_op(op), op, unit
+
     # Memory
 
     def _place(self, schedule):
@@ -170,14 +192,15 @@ class Plan:
         self.values, self.wanted = schedule.values, schedule.wanted
         self.steps, self.phases, self.pack_phases = schedule.steps, schedule.phases, schedule.pack_phases
         self.dys, self.dxs, self.loss_dxs, self.script = schedule.dys, schedule.dxs, schedule.loss_dxs, schedule.script
-        self.joins = schedule.joins
+        self.joins, self.partials = schedule.joins, schedule.partials
         layers = [id(node.layer.parameters) if node.op is None else None for node in self.nodes]
         self.again = {i for i, own in enumerate(layers) if own is not None and own in layers[i + 1:]}  # called twice
         ops = self.ops + [op for op, *_ in schedule.joins]
         native = [i for i, op in enumerate(ops) if op is not None]
         self.number = number = {i: n for n, i in enumerate(native)}
         self.program = _ops.Program([ops[i] for i in native], [(number[i], name) for i, name in self.steps],
-                                    [(first, count, self.chunk, parts) for first, count, parts, _ in self.phases])
+                                    [(first, count, self.chunk, parts) for first, count, parts, *_ in self.phases],
+                                    self.unit)
         self.uses_of = {}  # buffer of a value that is the caller's array → where it is bound
         self._bind_weights(schedule, states)
         for i, node in enumerate(self.nodes):
@@ -269,6 +292,8 @@ class Plan:
                 parameter.absorbed = False
                 array = parameter.of(parameter.flat.gradients)
             self.program.bind(n, field, array)
+            if array is not None:
+                self.sums.setdefault(i, []).append(array)
             if i in schedule.idle and array is not None:
                 self.idle.append(array)  # no loss depends on it
 
@@ -347,15 +372,31 @@ class Plan:
         threads, self.packed = min(threads, self.threads), None  # until the run has ended
         for phase, kind, i in self.script:
             if phase > first:
-                self.program.run(batch, threads, first, phase - first)
+                self._run(batch, threads, first, phase)
                 first = phase
-            python_calls.call(self, kind, i, batch)
-        self.program.run(batch, threads, first)
+            python_calls.call(_CALLS, self, kind, i, batch)
+        self._run(batch, threads, first, len(self.phases))
         self.packed = version
         if self.training:
             for constraint, weights in self.constraints:
                 constraint.apply(weights)
             self.optimizer.iterations += 1
+
+    def _run(self, batch, threads, first, last):
+        """Phases [first, last), those of images on the process' own."""
+        if self.share is None:
+            self.program.run(batch, threads, first, last - first)
+            return
+        own = self.share.images(batch)
+        for whole, phases in groupby(range(first, last), lambda phase: self.phases[phase][4]):
+            phases = list(phases)
+            self.program.run(batch, threads, phases[0], len(phases), *((0, batch) if whole else own))
+
+    def meet(self, batch, outputs):
+        """Gathers what the last run has computed of each image: losses, predictions of some outputs, what is watched."""
+        found = [*self.losses, *(self.values[self.network.outputs[i]].array for i in outputs),
+                 *(self.values[v].array for v in self.network.watched), *(b.array for b in self.wanted.values())]
+        self.share.gather(batch, found)
 
     def _set_rates(self):
         rate, correction = self.optimizer.learning_rate, self.optimizer.correction

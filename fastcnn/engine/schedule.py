@@ -20,6 +20,7 @@ from typing import NamedTuple
 from fastcnn import _ops
 from fastcnn.engine.buffers import Buffer, peak
 from fastcnn.engine.fusion import masks
+from fastcnn.engine.sharing import halves
 
 _WORTH = 0.95  # with early weight gradients a plan must need less than this part of the memory …
 _SAME = 1.02   # … and those that save less than this part wait all the same
@@ -37,6 +38,7 @@ class Request(NamedTuple):
         folds: (normalization, fold) places of ops that make weights of others.
         sums: lists of places of ops that add up gradients of parameters with several readers, a list a phase.
         losses: places of the losses' ops, None for one in Python.
+        ranks: the processes that share the plan (sharing.py), or None.
     """
 
     backward: bool = False
@@ -48,6 +50,7 @@ class Request(NamedTuple):
     folds: tuple = ()
     sums: tuple = ()
     losses: tuple = ()
+    ranks: object = None
 
 
 def thrifty(make):
@@ -83,8 +86,9 @@ class Schedule:
         early: places of nodes whose weight gradients do not wait for the end.
 
     Attributes:
-        steps: (place of op, pass); phases: [first step, steps, parts?, moment]; pack_phases: how many of them pack.
-        script: (phase before which it is called, what, place or loss) of calls into Python.
+        steps: (place of op, pass); phases: [first step, steps, parts?, moment, whole?]; whole: of the batch, whoever shares
+            it; pack_phases: how many of them pack.
+        script: (phase before which it is called, what, its place, loss, places or buffers) of calls into Python.
         values: the buffer of each value; dys: of each node's gradient; dxs: those that each node's DATA writes, one per
             input, None where none is wanted; loss_dxs: of each loss.
         joins: (op, buffer read, buffer written, whether it is added to) of the ops that add up gradients; their places
@@ -109,14 +113,15 @@ class Schedule:
         count = len(self.nodes)
         self.dys, self.dxs = [None] * count, [()] * count
         self._pack(count)
-        self.partials = {i: Buffer(ops[i].partial_size, chunks) for i in range(count) if ops[i] and ops[i].partial
+        self.partials = {i: Buffer(ops[i].partial_size, ops[i].halvings or chunks)
+                         for i in range(count) if ops[i] and ops[i].partial_size
                          and (ops[i].has("statistics") or request.backward and self._learns(i))}
         for i in range(count):
             self._forward(i)
         self._losses()
         if request.backward:
             self._back()
-        chunked = {moment for _, _, parts, moment in self.phases if not parts}
+        chunked = {moment for _, _, parts, moment, *_ in self.phases if not parts}
         self.buffers = [b for b in dict.fromkeys(self._all_buffers()) if b.times]
         for buffer in self.buffers:
             buffer.choose(chunked)
@@ -146,7 +151,7 @@ class Schedule:
             return
         if parts or self.open is None:
             self.moment += 1
-            self.phases.append([len(self.steps), 0, parts, self.moment])
+            self.phases.append([len(self.steps), 0, parts, self.moment, self._whole(*steps[0])])
             self.open = None if parts else self.phases[-1]
         for i, name in steps:
             self.steps.append((i, name))
@@ -156,6 +161,44 @@ class Schedule:
                 for buffer in buffers:
                     if buffer is not None:
                         buffer.touch(time, write)
+
+    def _whole(self, i, name):
+        """Does the step see the whole batch, or weights alone, rather than the images that a process has?"""
+        if i >= len(self.nodes) or name in ("pack", "combine"):
+            return name not in ("forward", "data")
+        return name == "weights" and self._gathers(i) or name == "reduce" and self._gathers_partials(i)
+
+    def _gathers(self, i):
+        """Are the weight gradients of node i summed over gathered rows?"""
+        op, ranks = self.ops[i], self.request.ranks
+        return bool(ranks and ranks.exact and not op.partial and not (op.halvings and halves(ranks.size)))
+
+    def _gathers_partials(self, i):
+        """Are they summed over gathered partials, as those of normalizations over the batch?"""
+        ranks = self.request.ranks
+        return self.ops[i].name in ("batch_norm", "fixed_norm") or bool(ranks and ranks.exact and not halves(ranks.size))
+
+    def _meet(self, kind, buffers, what=None):
+        """Lets processes that share the plan exchange rows."""
+        if self.request.ranks and buffers:
+            buffers = list(dict.fromkeys(buffers))  # several may read one
+            self._hook(kind, what or buffers, buffers, buffers)
+
+    def _meet_partials(self, places):
+        self._meet("gather_partials", [self.partials[i] for i in places], places)
+
+    def _gradients(self, steps):
+        """Weight gradients, over the whole batch or their last sums."""
+        ranks = self.request.ranks
+        whole = [step for step in steps if ranks and self._whole(*step)]
+        own = [step for step in steps if step not in whole]
+        self._phase(own, parts=True)
+        if ranks and own:
+            self._hook("add" if ranks.exact else "begin", sorted(i for i, _ in own), (), ())
+        self._meet("gather", [b for i, name in whole if name == "weights"
+                              for b in (self.values[self.nodes[i].xs[0]], self.dys[i])])
+        self._meet_partials([i for i, name in whole if name == "reduce"])
+        self._phase(whole, parts=True)
 
     def _hook(self, kind, i, read, written):
         """A Python call between phases."""
@@ -209,10 +252,12 @@ class Schedule:
     def _forward(self, i):
         node, op = self.nodes[i], self.ops[i]
         if op is None:
+            self._meet("gather", [self.values[v] for v in node.xs])
             self._hook("forward", i, [self.values[v] for v in node.xs], [self.values[node.y]])
             return
         if op.has("statistics"):
             self._phase([(i, "statistics")], parts=False)
+            self._meet_partials([i])
             self._phase([(i, "combine")], parts=True)
         if node.only != "backward":
             self._phase([(i, "forward")], parts=op.wide)
@@ -227,6 +272,7 @@ class Schedule:
             dx, first = self._part(loss.x) if wanted else (None, True)
             self.loss_dxs[number] = dx, None if loss.slope is None else self.values[loss.slope]
             if place is None:
+                self._meet("gather", [self.values[loss.x]])
                 self._hook("loss", number, [self.values[loss.x]], [dx])
             else:
                 self._phase([(place, "forward")] + ([(place, "data")] if wanted else []), parts=False)
@@ -251,7 +297,9 @@ class Schedule:
         for value in self.request.wanted:  # the inputs'; of others it was done before their makers' backward steps
             if value not in self.wanted:
                 self._keep(value, self._settle(value, True))
-        self._phase(self.late, parts=True)
+        self._gradients(self.late)
+        if self.request.ranks:
+            self._hook("end", None, (), ())
         for stage in self.request.sums:
             self._phase([(i, "reduce") for i in stage], parts=True)
         for name in ["reduce"] * self.request.norms + ["update"]:
@@ -303,6 +351,7 @@ class Schedule:
         if op is None:
             parts = [self._part(v) if wanted else (None, True) for v, wanted in zip(node.xs, needs)]
             self.dxs[i] = tuple(buffer for buffer, _ in parts)
+            self._meet("gather", [dy])
             # the layer may have kept views of its input and output
             self._hook("backward", i, [*(self.values[v] for v in node.xs), self.values[node.y], dy], self.dxs[i])
             self._add_parts(node, parts)
@@ -313,7 +362,7 @@ class Schedule:
         if op.has("statistics"):
             self._phase([(i, "weights")], parts=False)
             if any(needs):
-                self._phase([(i, "reduce")], parts=True)
+                self._gradients([(i, "reduce")])
             else:
                 self.late.append((i, "reduce"))
         elif self._learns(i) and op.partial:
@@ -321,14 +370,14 @@ class Schedule:
             self.late.append((i, "reduce"))
         elif self._learns(i) and not op.wide:
             self.late.append((i, "weights"))
-            if i in self.early:
-                self._phase(self.late, parts=True)
+            if i in self.early or self.request.ranks and not self.request.ranks.exact:
+                self._gradients(self.late)
                 self.late = []
             else:
                 self.waiting.append(i)
         self._data(i, dy, needs)
         if self._learns(i) and op.wide:
-            self._phase([(i, "weights")], parts=True)
+            self._gradients([(i, "weights")])
 
     def _data(self, i, dy, needs):
         """The gradients of what the node reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import threading
 from collections import deque
@@ -56,6 +57,8 @@ class ImageBatches:
 
     Source: Krizhevsky, Sutskever, Hinton 2012, §4.1; Zhang, Cissé, Dauphin, Lopez-Paz 2018, "mixup".
     """
+
+    _share: Any = None  # which images of each batch are decoded here, where several processes train together; None: all
 
     def __init__(self, source: Any, batch_size: int = 128, augmentation: Augmentation | Distortion | None = None,
                  shuffle: bool = True, seed: int = 0, mixup: float = 0.0, one_hot: bool = False, workers: int | None = None,
@@ -181,17 +184,35 @@ _ALONE = _references([object()], 0)
 
 
 class _Batch:
-    """One batch in the making: pieces that any thread decodes; who ends the last one augments."""
+    """One batch in the making: pieces that any thread decodes; who ends the last one augments. Of several processes that
+    share it, each decodes its own images, and those that are mixed into them."""
 
     def __init__(self, owner, epoch, number, order, executor=None):
         self.owner, self.epoch, self.number, self.order = owner, epoch, number, order
+        self.share = copy.copy(owner._share)  # as it is now: chunks may change later
         start = number * owner.batch_size
         self.numbers = order[start:start + owner.batch_size]
-        self.pieces = range(0, len(self.numbers), _PIECE)
-        self.missing, self.good = len(self.pieces), np.zeros(len(self.numbers), bool)
+        self.rows = self._rows(len(self.numbers))
+        self.pieces = range(0, len(self.rows), _PIECE)
+        self.missing, self.good = len(self.pieces), np.zeros(len(self.rows), bool)
         self.pixels, self.lock, self.stopped = None, threading.Lock(), False
         self.x = owner._buffer()
         self.futures = [executor.submit(self.read, piece) for piece in self.pieces] if executor else []
+
+    def _mixing(self, n):
+        """(the places of the images that are mixed into each of n, their own weight), or (None, 1)."""
+        if not self.owner.mixup:
+            return None, 1.0
+        rng = np.random.default_rng([self.owner.seed, self.epoch, self.number, 1])
+        weight = float(rng.beta(self.owner.mixup, self.owner.mixup))
+        return rng.permutation(n), weight
+
+    def _rows(self, n):
+        """The places, of n, of the images that are to be decoded here."""
+        if self.share is None:
+            return np.arange(n)
+        own, partner = np.arange(*self.share.images(n)), self._mixing(n)[0]
+        return own if partner is None else np.unique(np.concatenate([own, partner[own]]))
 
     def read(self, start):
         """Decodes a piece."""
@@ -199,40 +220,48 @@ class _Batch:
             return
         with self.lock:
             if self.pixels is None:
-                self.pixels = np.empty((len(self.numbers), *self.owner.source.shape), np.uint8)
+                self.pixels = np.empty((len(self.rows), *self.owner.source.shape), np.uint8)
         piece = slice(start, start + _PIECE)
-        self.good[piece] = self.owner.source.read(self.numbers[piece], self.pixels[piece])
+        self.good[piece] = self.owner.source.read(self.numbers[self.rows[piece]], self.pixels[piece])
         with self.lock:
             self.missing -= 1
             last = self.missing == 0
-        if last:
+        if last and (self.share is None or self.good.all()):  # else other processes must know first
             with num_threads(1):  # the other cores train
                 self._augment()
 
     def _augment(self):
-        owner, numbers, pixels = self.owner, self.numbers, self.pixels
-        if not self.good.all():
-            numbers, pixels = numbers[self.good], pixels[self.good]
-        if not len(numbers):
-            numbers = self._substitute()
-            pixels = self.pixels[:1]
-        partner, weight = None, 1.0
-        if owner.mixup:
-            rng = np.random.default_rng([owner.seed, self.epoch, self.number, 1])
-            weight, partner = float(rng.beta(owner.mixup, owner.mixup)), rng.permutation(len(numbers))
-        self.x = owner.augmentation(pixels, owner.seed, self.epoch, numbers, partner, weight, out=self.x[:len(numbers)])
-        self.y = owner.source.labels[numbers]
+        if self.good.all():
+            self._make(self.numbers, self.pixels)
+        elif self.good.any():
+            self._make(self.numbers[self.good], self.pixels[self.good])
+        else:
+            self._make(self._substitute(), self.pixels[:1])
+
+    def _make(self, numbers, pixels):
+        """x and y of the images of these numbers, of pixels in the rows that are decoded here."""
+        owner, n, rows = self.owner, len(numbers), self._rows(len(numbers))
+        partner, weight = self._mixing(n)
+        self.x, self.y = self.x[:n], owner.source.labels[numbers]
         if owner.one_hot or owner.mixup:
             self.y = np.eye(owner.classes, dtype=np.float32)[self.y]
             if partner is not None:
                 self.y = np.float32(weight) * self.y + np.float32(1 - weight) * self.y[partner]
         self.pixels = None
+        if self.share is None:
+            self.x = owner.augmentation(pixels, owner.seed, self.epoch, numbers, partner, weight, out=self.x)
+        elif len(rows):
+            places = None if partner is None else np.minimum(np.searchsorted(rows, partner[rows]), len(rows) - 1)
+            made = owner.augmentation(pixels, owner.seed, self.epoch, numbers[rows], places, weight)
+            own = np.arange(*self.share.images(n))
+            self.x[own] = made[np.searchsorted(rows, own)]
 
     def _substitute(self):
         """The number of the next readable image, read into the first row."""
         end = self.number * self.owner.batch_size + len(self.numbers)
+        pixels = np.empty((1, *self.owner.source.shape), np.uint8) if self.pixels is None else self.pixels[:1]
         for i in np.roll(self.order, -end):
-            if self.owner.source.read([i], self.pixels[:1])[0]:
+            if self.owner.source.read([i], pixels)[0]:
                 return np.array([i])
         raise ValueError(f"source must have a readable image. Received: {len(self.order)} images, none of them readable")
 
@@ -240,4 +269,22 @@ class _Batch:
         """x and y, when they are ready; the first exception in the order of the images, if there was one."""
         for future in self.futures:
             future.result()
+        if self.share is not None:
+            self._agree()
         return self.x, self.y
+
+    def _agree(self):
+        """Leaves out what any process could not decode; and shows others this one's images, if they compute on them now."""
+        bad = np.unique(np.concatenate(self.share.ranks.agree(self.rows[~self.good])))
+        if len(bad):  # so that the source knows of them here, too
+            self.owner.source.read(self.numbers[bad], np.empty((len(bad), *self.owner.source.shape), np.uint8))
+        numbers = np.delete(self.numbers, bad)
+        if not len(numbers):
+            numbers = self._substitute()
+        if len(bad) or not len(self.rows):
+            rows = self._rows(len(numbers))
+            pixels = np.empty((len(rows), *self.owner.source.shape), np.uint8)
+            self.owner.source.read(numbers[rows], pixels)
+            self._make(numbers, pixels)
+        if self.share.chunk != self.owner._share.chunk:
+            self.share.gather(len(self.x), [self.x])

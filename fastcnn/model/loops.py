@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 
 from fastcnn import callbacks, calling
-from fastcnn.model import finite, resuming
+from fastcnn.model import finite, resuming, sharing
 from fastcnn.threads import get_num_threads
 
 
@@ -104,9 +104,10 @@ def _count(model, plan, n, arrays, totals):
 # Training
 
 
-def fit(model, batches, epochs, resume, validation, verbose, given):
-    """Trains over epochs; their History."""
+def fit(model, batches, epochs, resume, validation, verbose, given, ranks=None):
+    """Trains over epochs; their History. ranks: the processes that share each batch."""
     history = callbacks.History()
+    verbose = 0 if ranks and ranks.rank else verbose
     given = [history, *callbacks.CallbackList(given).callbacks, callbacks.Progress(verbose)]
     watchers = watchers_of(model, given, batches, verbose, model.metrics_names, epochs.stop, validation.freq)
     standing = model._standing if resume else resuming.Standing()
@@ -120,10 +121,11 @@ def fit(model, batches, epochs, resume, validation, verbose, given):
     standing.watchers, model._standing = watchers, standing
     model.history, model.stop_training = history, False
     try:
-        watchers.on_train_begin()
-        _epochs(model, batches, epochs, validation, watchers)
-        model._leave("train")
-        watchers.on_train_end()
+        with sharing.together(ranks, model, batches, epochs, validation, watchers, standing):
+            watchers.on_train_begin()
+            _epochs(model, batches, epochs, validation, watchers, ranks)
+            model._leave("train")
+            watchers.on_train_end()
     except BaseException:
         callbacks.terminal.release()
         raise
@@ -132,31 +134,32 @@ def fit(model, batches, epochs, resume, validation, verbose, given):
     return history
 
 
-def _epochs(model, batches, epochs, validation, watchers):
+def _epochs(model, batches, epochs, validation, watchers, ranks):
     for epoch in epochs:
         if model.stop_training:
             break
-        if epoch > epochs.start and batches.is_dry():
+        if epoch > epochs.start and sharing.anywhere(ranks, batches.is_dry()):
             calling.warn(f"x ran out of batches after epoch {epoch}, and training ends: an iterator runs once. Give "
                          f"an object that can be iterated anew, or steps_per_epoch.")
             break
         model.epochs_seen = epoch
         watchers.on_epoch_begin(epoch)
-        logs = _epoch(model, batches, epoch, watchers)
+        logs = _epoch(model, batches, epoch, watchers, ranks)
         if validation.is_due(epoch + 1):
             model._leave("train")
-            results = evaluate(model, validation.batches, watchers, float32=True)
+            results = evaluate(model, validation.batches, watchers, float32=True, ranks=ranks)
             model._leave("test")
             logs.update({f"val_{name}": value for name, value in results.items()})
         model.epochs_seen, model._standing.step = epoch + 1, 0
         watchers.on_epoch_end(epoch, logs)
 
 
-def _epoch(model, batches, epoch, watchers):
+def _epoch(model, batches, epoch, watchers, ranks):
     """The steps of one epoch that are left to do; its logs."""
     standing, threads, plan = model._standing, get_num_threads(), None
     if not standing.step:
-        model.optimizer.begin_epoch(model, batches, epoch)
+        with sharing.whole(batches):
+            model.optimizer.begin_epoch(model, batches, epoch)
         standing.totals = no_totals(model)
     totals = standing.totals
     lost = not math.isfinite(totals[0])
@@ -169,10 +172,11 @@ def _epoch(model, batches, epoch, watchers):
 
     logs = Logs(results, totals)
     with closing(batches.epoch(epoch, standing.step)) as items:
-        for n, arrays, sparse in items:
+        for n, arrays, sparse in sharing.alike(ranks, model, batches, items):
             if plan is None or n > plan.batch or not model._has(plan):
                 standing.rows = max(standing.rows, n)  # of the largest batch so far: the plan decides how sums are cut
-                plan = model._plan("train", standing.rows, sparse)
+                plan = model._plan("train", standing.rows, sparse, ranks=ranks)
+            sharing.settle(model, batches, plan, n, arrays)
             watchers.on_train_batch_begin(standing.step)
             with model._measuring.now:
                 for metric in model.metrics if not standing.step else ():
@@ -182,6 +186,7 @@ def _epoch(model, batches, epoch, watchers):
             watchers.on_train_batch_end(standing.step - 1, logs)
             if not (lost or math.isfinite(totals[0])):
                 lost = True
+                sharing.complete(model, batches, n, arrays)
                 finite.check(totals[0], model, batches, arrays, standing.step - 1, training=True)
             if model.stop_training:
                 break
@@ -213,19 +218,21 @@ def once(model, mode, arrays, sparse):
 # Evaluating and predicting
 
 
-def evaluate(model, batches, watchers, float32=False):
+def evaluate(model, batches, watchers, float32=False, ranks=None):
     """Loss and metrics over batches, by name."""
     totals, plan, lost, threads = no_totals(model), None, False, get_num_threads()
     logs = Logs(lambda: model._results(totals), totals)
     watchers.on_test_begin()
     with fresh_metrics(model), closing(batches.epoch(0)) as items:
-        for i, (n, arrays, sparse) in enumerate(items):
+        for i, (n, arrays, sparse) in enumerate(sharing.alike(ranks, model, batches, items)):
             if plan is None or n > plan.batch or not model._has(plan):
-                plan = model._plan("test", n, sparse, float32)
+                plan = model._plan("test", n, sparse, float32, ranks)
+            sharing.settle(model, batches, plan, n, arrays)
             watchers.on_test_batch_begin(i)
             step(model, plan, n, arrays, totals, threads)
             if not (lost or math.isfinite(totals[0])):
                 lost = True
+                sharing.complete(model, batches, n, arrays)
                 finite.check(totals[0], model, batches, arrays, i, training=False, validation=float32)
             watchers.on_test_batch_end(i, logs)
         if not totals[1]:

@@ -145,18 +145,19 @@ class Machine(BaseModel):
             return keys[id(symbol)], symbol.size
         raise ValueError(f"layer {name!r} gives no value that the model uses")
 
-    def _plan(self, mode, batch, sparse=False, float32=False):
+    def _plan(self, mode, batch, sparse=False, float32=False, ranks=None):
         """The plan of a mode for batches of so many samples, made if need be.
 
         Args:
             mode: of `Plan`, or "sample": predict as layers compute in training.
             sparse: are targets labels: a flag, or one for each output.
             float32: whatever half weights there are, read the float32 ones.
+            ranks: the processes that share it; None: this one has it to itself.
         """
         with self._running.now:
-            return self._found(mode, batch, sparse, float32)
+            return self._found(mode, batch, sparse, float32, ranks)
 
-    def _found(self, mode, batch, sparse, float32):
+    def _found(self, mode, batch, sparse, float32, ranks):
         _ = self._flats  # parameters have their places from here on
         if self._half_dtype is not None:
             self._make_half()
@@ -164,13 +165,15 @@ class Machine(BaseModel):
         sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
         plan = self._plans.get(mode)
         fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
-        sums = mode in ("train", "sample")  # over the batch, which the plan's size cuts: bits must not depend on former ones
+        fits = fits and plan.ranks is ranks
+        # over the batch, which the plan's size cuts: bits must not depend on former ones
+        sums = mode in ("train", "sample") or ranks
         if fits and (plan.batch == batch if sums else plan.batch >= batch):
             return plan
-        plan = self._plans[mode] = self._new_plan(mode, batch, sparse, half)
+        plan = self._plans[mode] = self._new_plan(mode, batch, sparse, half, ranks)
         return plan
 
-    def _new_plan(self, mode, batch, sparse=(), half=None):
+    def _new_plan(self, mode, batch, sparse=(), half=None, ranks=None):
         """A plan as `_plan` makes it, and nobody keeps; half: what it reads, if not float32."""
         training, _ = mode == "train", self._flats
         if training:
@@ -180,7 +183,7 @@ class Machine(BaseModel):
         plan = Plan(network, "predict" if mode == "sample" else mode, batch, get_num_threads(),
                     **self._losses_of(mode, sparse), items=self._items, optimizer=self.optimizer, states=self._states,
                     seed=self.seed, half=half, moving=mode != "sample",
-                    wanted=[number for number, _ in seen.values() if number not in network.outputs])
+                    wanted=[number for number, _ in seen.values() if number not in network.outputs], ranks=ranks)
         plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
         return plan
 
@@ -216,6 +219,8 @@ class Machine(BaseModel):
             plan.set_inputs(xs)
             plan.set_targets(targets, weights)
             plan.run(n, threads, self.version)
+            if plan.share is not None:
+                plan.meet(n, [i for i, head in enumerate(self._heads) if head.loss is not None and head.metrics])
             if plan.training:
                 plan.rows = n
                 self.touch()

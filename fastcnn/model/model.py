@@ -10,7 +10,7 @@ import numpy as np
 from fastcnn import arguments, callbacks
 from fastcnn.batches import data, streams
 from fastcnn.layers.symbols import Symbol, symbols_in
-from fastcnn.model import classes, feeding, loops, resuming
+from fastcnn.model import classes, feeding, loops, resuming, sharing
 from fastcnn.model.configuring import symbols_of
 from fastcnn.model.gradients import apply_gradients, gradients_of, probe_of
 from fastcnn.model.graph import symbols
@@ -18,6 +18,7 @@ from fastcnn.model.heads import Head, check_end, loss_list, metric_lists, weight
 from fastcnn.model.machine import Machine
 from fastcnn.threads import get_num_threads
 from fastcnn.typing import (
+    MPI,
     Array,
     Arrays,
     Callback,
@@ -402,7 +403,7 @@ class Model(Machine):
             validation_data: Data = None, shuffle: bool = True, class_weight: Mapping[Any, float] | None = None,
             sample_weight: Arrays = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
             validation_steps: int | None = None, validation_batch_size: int | None = None,
-            validation_freq: int | Sequence[int] = 1, resume: bool = False) -> History:
+            validation_freq: int | Sequence[int] = 1, resume: bool = False, distribute: MPI | None = None) -> History:
         """Trains the model, on arrays or on a source of batches (docs/training.md).
 
         Args:
@@ -430,6 +431,7 @@ class Model(Machine):
                 With the same data, the same arguments and callbacks of the same classes in the same order, the bits are
                 those of a training that never stopped: weights, optimizer, logs, the callbacks' states and History.
                 A model that was never trained begins at the beginning.
+            distribute: `fastcnn.distributed.MPI()`: the processes of one MPI job share each batch (docs/distributed.md).
 
         Returns:
             History: `.history` (lists by name), `.epoch`, `.params`. Sources of batches add "data_wait", the part of the
@@ -473,7 +475,7 @@ class Model(Machine):
         if resume:
             self._standing.check(batches)
         return self._fit(batches, range(self.epochs_seen if resume else initial_epoch, epochs), resume, validation, verbose,
-                         callbacks)
+                         callbacks, sharing.ranks(distribute))
 
     def _fit(self, *given):
         return loops.fit(self, *given)

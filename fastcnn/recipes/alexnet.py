@@ -9,7 +9,7 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
-from fastcnn.typing import Callback, Identifier, Model, Path
+from fastcnn.typing import MPI, Callback, Identifier, Model, Path
 
 
 def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: int = 40, batch_size: int = 64,
@@ -22,7 +22,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
                   checkpoint_steps: int | None = None, best: Path | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None, width: float = 1.0,
-                  dropout: float = 0.5) -> TrainedOnImages:
+                  dropout: float = 0.5, distribute: MPI | None = None) -> TrainedOnImages:
     """Train AlexNet on photographs, and evaluate it on others of the same classes.
 
     Random crops, mirroring, the paper's change of light, mixup; SGD with momentum 0.9 and coupled weight decay 5e-4;
@@ -60,7 +60,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
             be those it was begun with (`recorded_settings` has them); files may lie elsewhere. "plateau" can be given more
             epochs.
         verbose: as of `fit`: 0, 1, 2 or "auto".
-        callbacks: for `fit`.
+        callbacks, distribute: for `fit`.
         width, dropout: of the network, as of `fastcnn.networks.alexnet`.
 
     Returns:
@@ -91,7 +91,7 @@ def train_alexnet(data: Any, val: Any = None, variant: str = "paper", epochs: in
         return _begun(training, settings, initializer)
 
     return photographs.train(settings, sources, begin, photographs.Files(save, checkpoint_steps, best, log, resume), verbose,
-                             callbacks)
+                             callbacks, distribute=distribute)
 
 
 def _named(initializer):

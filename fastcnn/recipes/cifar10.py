@@ -10,19 +10,19 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import SPLIT_SEED
-from fastcnn.typing import Callback, Model, Path
+from fastcnn.typing import MPI, Callback, Model, Path
 
 _PADDING = 4  # pixels beyond the edges, from which crops are taken: He et al., section 4.2
 _SMOOTHING = 0.1
 _LOOKED_AT = 2000  # images whose patches' principal components the first filters are
 
 
-def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, epochs: int = 26,
+def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, epochs: int = 24,
                   batch_size: int = 128, learning_rate: float = 0.2, mixup: float = 0.0, seed: int = 0,
                   save: Path | None = None, checkpoint_steps: int | None = None, log: Path | None = None,
                   resume: Path | Model | None = None, verbose: int | str = "auto",
                   callbacks: Callback | Sequence[Callback] | None = None, dropout: float = 0.0,
-                  validation_split: float | None = None) -> TrainedOnImages:
+                  validation_split: float | None = None, distribute: MPI | None = None) -> TrainedOnImages:
     """Train `networks.resnet(depth, cifar=True)` on CIFAR-10, and evaluate it on the test images.
 
     Crops of images that go on for 4 pixels beyond their edges, mirroring; SGD with Nesterov's momentum 0.9, coupled weight
@@ -40,7 +40,7 @@ def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, 
         learning_rate: the peak.
         mixup: α of the Beta distribution by which pairs are mixed; 0: not at all.
         seed: of initial values, order and augmentation; the same seed gives the same model, bit for bit.
-        save, checkpoint_steps, log, resume, verbose, callbacks: as of `train_alexnet`.
+        save, checkpoint_steps, log, resume, verbose, callbacks, distribute: as of `train_alexnet`.
         dropout: of the network, as of `fastcnn.networks.resnet`.
         validation_split: validate on this part of each class of the training images, which is not trained on, and leave the
             test images alone; None: on the test images.
@@ -71,7 +71,7 @@ def train_cifar10(data: Path | None = None, depth: int = 9, width: float = 0.5, 
         training, test = split(training, validation_split, SPLIT_SEED)
     return photographs.train(settings, {"data": training, "val": test}, _begun,
                              photographs.Files(save, checkpoint_steps, None, log, resume), verbose, callbacks,
-                             loss=CategoricalCrossentropy(label_smoothing=_SMOOTHING), nesterov=True)
+                             loss=CategoricalCrossentropy(label_smoothing=_SMOOTHING), nesterov=True, distribute=distribute)
 
 
 def _begun(training, settings):

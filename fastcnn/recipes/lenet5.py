@@ -9,7 +9,8 @@ from typing import NamedTuple
 from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.digits import digits_distortion, digits_preparation, load_digits, prepare_digits
-from fastcnn.typing import Callback, History, Model, Path
+from fastcnn.recipes.watching import is_first
+from fastcnn.typing import MPI, Callback, History, Model, Path
 
 
 class Trained(NamedTuple):
@@ -28,7 +29,7 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
                  verbose: int | str = "auto", callbacks: Callback | Sequence[Callback] | None = None,
                  model: Model | None = None, variant: str = "tanh", data: Path | None = None, val: Path | None = None,
                  transpose: bool = False, width: float = 1.0, dropout: float = 0.0, distort: bool = False,
-                 validation_split: float | None = None) -> Trained:
+                 validation_split: float | None = None, distribute: MPI | None = None) -> Trained:
     """Train LeNet-5 in a modern form on the bundled MNIST, or on digits of one's own, and evaluate it on the test set.
 
     Stochastic gradient descent with momentum 0.9 and coupled weight decay 5e-4; the learning rate rises to its
@@ -42,7 +43,7 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
         seed: of initial weights and the order of images; the same seed gives the same model, bit for bit.
         limit: use only the first so many images of each set; None: 60,000 and 10,000.
         verbose: as of `fit`: 0, 1, 2 or "auto".
-        callbacks: for `fit`.
+        callbacks, distribute: for `fit`.
         model: a `fastcnn.networks.lenet5()` to train; it is compiled anew. None: a new one.
         variant: of the new one: "tanh", "sigmoid" or "relu". (`train_lenet5_1998` has the published one.)
         data, val, transpose: digits of one's own, as `fastcnn.recipes.load_digits` takes them; None: MNIST.
@@ -69,6 +70,7 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
     distort = arguments.flag("distort", distort)
     arguments.choice("variant", variant, ("tanh", "sigmoid", "relu"))
     digits = load_digits(data, val, transpose, limit)
+    verbose = verbose if is_first(distribute) else 0
     model = begin(model, variant, seed, digits, data, verbose, width=width, dropout=dropout)
     (x_train, y_train), validation = _parts(digits, validation_split)
     x_test = prepare_digits(digits.x_test)
@@ -81,7 +83,8 @@ def train_lenet5(epochs: int = 8, batch_size: int = 32, learning_rate: float = 0
     else:
         training = prepare_digits(x_train), y_train, batch_size
     start = perf_counter()
-    history = model.fit(*training, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation)
+    history = model.fit(*training, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation,
+                        distribute=distribute)
     middle = perf_counter()
     loss, accuracy = model.evaluate(x_test, digits.y_test, verbose=0)
     return Trained(model, history, loss, accuracy, middle - start, perf_counter() - middle, len(x_test))

@@ -11,7 +11,7 @@ import numpy as np
 from fastcnn import arguments
 from fastcnn.callbacks.terminal import say
 from fastcnn.recipes.sources import class_names, training_sources
-from fastcnn.recipes.watching import Checkpoint, Pace
+from fastcnn.recipes.watching import Checkpoint, Pace, is_first
 from fastcnn.typing import Array, History, Model, Path
 
 _PLATEAU = {"monitor": "val_accuracy", "factor": 0.1, "patience": 5}  # Krizhevsky's: by 10 when validation stalls
@@ -58,7 +58,7 @@ def common_settings(recipe, epochs, batch_size, learning_rate, mixup, seed):
 
 
 def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, expected=None, fewer=None,
-          loss="categorical_crossentropy", nesterov=False):
+          loss="categorical_crossentropy", nesterov=False, distribute=None):
     """Trains, evaluates, and returns `TrainedOnImages`.
 
     Args:
@@ -66,7 +66,7 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
         sources: arguments of `training_sources`.
         begin: function of (training source, settings) that returns (model, augmentation), if nothing is resumed.
         files: `Files`.
-        verbose, callbacks: as of `fit`.
+        verbose, callbacks, distribute: as of `fit`.
         keep_best: end with the weights of the epoch with the best validation accuracy.
         expected: function of the training source that returns a line on what so many images can give.
         fewer: function of the training source that returns how many epochs are enough, if these are fewer.
@@ -80,7 +80,8 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
 
     save, checkpoint_steps, best, log, resume = files
     paths = {name: None if path is None else os.fspath(path) for name, path in (("log", log), ("best", best))}
-    checkpoint, pace = Checkpoint(save, checkpoint_steps), Pace()
+    checkpoint, pace = Checkpoint(save, checkpoint_steps, distribute), Pace()
+    verbose = verbose if is_first(distribute) else 0
     watchers = [*([watching.ReduceLROnPlateau(**_PLATEAU)] if _stalls(settings) else []), *(callbacks or []),
                 *([watching.CSVLogger(log)] if log is not None else []), pace,
                 *([watching.ModelCheckpoint(best, "val_accuracy", save_best_only=True)] if best is not None else []),
@@ -107,8 +108,9 @@ def train(settings, sources, begin, files, verbose, callbacks, keep_best=False, 
     start = perf_counter()
     with checkpoint.interruptible():
         history = model.fit(batches, epochs=settings["epochs"], verbose=verbose, callbacks=watchers, validation_data=judged,
-                            resume=resume is not None)
-    if save is not None and (keep_best or not checkpoint.saved):  # not saved: resumed when there was nothing left to do
+                            resume=resume is not None, distribute=distribute)
+    ended = keep_best or not checkpoint.saved  # not saved: resumed when there was nothing left to do
+    if save is not None and is_first(distribute) and ended:
         model.save(save)
     middle = perf_counter()
     loss, accuracy = model.evaluate(judged, verbose=0)

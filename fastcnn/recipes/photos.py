@@ -12,7 +12,7 @@ from fastcnn import arguments
 from fastcnn.recipes import photographs
 from fastcnn.recipes.photographs import TrainedOnImages
 from fastcnn.recipes.sources import class_names
-from fastcnn.typing import Callback, Model, Path
+from fastcnn.typing import MPI, Callback, Model, Path
 
 # photographs of a class: kinds of flowers, percents right on other photographs (docs/photos.md)
 _KNOWN = {40: ("three", 71), 500: ("five", 86)}
@@ -29,7 +29,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int | None 
                  val_labels: Path | Mapping[str, Any] | None = None, save: Path | None = None,
                  checkpoint_steps: int | None = None, log: Path | None = None,
                  resume: Path | Model | None = None, verbose: int | str = "auto",
-                 callbacks: Callback | Sequence[Callback] | None = None) -> TrainedOnImages:
+                 callbacks: Callback | Sequence[Callback] | None = None, distribute: MPI | None = None) -> TrainedOnImages:
     """Train a residual network on photographs of one's own, a few dozen of each class or thousands, and evaluate it.
 
     The network is `networks.resnet(20, cifar=True)`, which has learnt from CIFAR-10 before: all its layers but the last
@@ -49,7 +49,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int | None 
         weights: "cifar10": what the network starts from; None: from initial values.
         seed: of initial values, order and augmentation; the same seed gives the same model, bit for bit.
         cache: keep decoded photographs in memory: 1.3 · size² · 3 bytes each.
-        save, checkpoint_steps, log, resume, verbose, callbacks: as of `train_alexnet`.
+        save, checkpoint_steps, log, resume, verbose, callbacks, distribute: as of `train_alexnet`.
 
     Returns:
         TrainedOnImages.
@@ -74,7 +74,7 @@ def train_photos(data: Any, val: Any = None, size: int = 64, epochs: int | None 
         sources |= {"size": size + round(_BEYOND * size), "cache": cache}
     return photographs.train(settings, sources, _begun, photographs.Files(save, checkpoint_steps, None, log, resume),
                              verbose, callbacks, keep_best=True, expected=_expected,
-                             fewer=_fewer if epochs is None else None)
+                             fewer=_fewer if epochs is None else None, distribute=distribute)
 
 
 def _expected(training):

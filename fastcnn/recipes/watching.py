@@ -10,6 +10,16 @@ from fastcnn.callbacks.interruption import caught
 from fastcnn.callbacks.terminal import say
 
 
+def is_first(ranks):
+    """Is it this process that prints and saves?
+
+    Example:
+        >>> is_first(None)
+        True
+    """
+    return ranks is None or ranks.rank == 0
+
+
 class Checkpoint(Callback):
     """Saves the model after each epoch, after some steps, and when Ctrl-C, SIGTERM or SIGHUP interrupts training within its
     `interruptible` block: the step that runs is ended, so that `fit(resume=True)` goes on exactly where it was.
@@ -17,6 +27,7 @@ class Checkpoint(Callback):
     Args:
         path: the model's file; None: nothing is saved, and such a signal just ends training.
         steps: also save after so many steps; None: at the end of each epoch only.
+        ranks: the processes that train together: rank 0 saves, and an interruption of one interrupts all.
 
     Raises:
         ValueError: no such number of steps; steps without a path.
@@ -31,12 +42,12 @@ class Checkpoint(Callback):
     state = ("seen",)
     reports = True
 
-    def __init__(self, path, steps=None):
+    def __init__(self, path, steps=None, ranks=None):
         self.path = None if path is None else os.fspath(path)
         if steps is not None and path is None:
             raise ValueError(f"steps between checkpoints need a file to save to. Received: {arguments.shown(steps)}")
         self.steps = None if steps is None else arguments.integer("steps", steps)
-        self.seen, self.saved, self._due, self._interrupted = 0, False, False, False
+        self.seen, self.saved, self._due, self._interrupted, self._ranks = 0, False, False, False, ranks
 
     def set_model(self, model):
         """Also checks that the model can write a file of that name."""
@@ -58,13 +69,17 @@ class Checkpoint(Callback):
 
     def settle(self):
         """Saves if it is time, and lets an interruption through."""
-        if self.path is not None and (self._due or self._interrupted):
+        if self._ranks:
+            self._interrupted = any(self._ranks.agree(self._interrupted))
+        if self.path is not None and is_first(self._ranks) and (self._due or self._interrupted):
             if self._interrupted:  # said here: a signal's handler may have caught a print at work
                 say(f"Interrupted: saving {self.path}")
             self.model.save(self.path)
             self.saved = True
         self._due = False
         if self._interrupted:
+            if self._ranks:
+                self._ranks.agree("saved")  # one that went on to its end before would end the job
             saved = f"Interrupted; training is saved in {self.path} and can be resumed" if self.path else "Interrupted"
             raise KeyboardInterrupt(saved)
 

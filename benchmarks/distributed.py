@@ -1,0 +1,189 @@
+"""Group "distributed": trainings in several processes, measured; what a model of their cost predicts for many machines; and
+the threads of one process, by simulation.
+
+The model: a step of R machines takes what each computes of its images, plus what every one computes of all (dense weights,
+in exact mode), plus what is exchanged: bytes / bandwidth + messages · latency. In fast mode sums of dense layers' gradients
+are hidden behind the backward pass of what lies before them. A machine of C cores takes as long as one of one core, divided
+by C; the simulation of threads says how far that is true.
+"""
+
+import heapq
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from functools import partial
+
+import numpy as np
+
+import fastcnn
+from benchmarks import steps
+from benchmarks.jobs import ROOT, Job, in_child
+from benchmarks.networks import batch_of, compiled, network
+
+BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 64}
+NODES, GBITS, THREADS = (2, 4, 8, 16, 32, 64), (1, 10, 100), (2, 4, 8, 16, 32, 64)
+LATENCY = {1: 50e-6, 10: 20e-6, 100: 3e-6}  # seconds per message
+CORES, PER_NODE = 8, 128  # of a machine of the model; its images per step
+
+
+def jobs(settings):
+    """Measured at 1, 2 and 4 ranks; modelled; simulated."""
+    found = []
+    for work, batch in BATCHES.items():
+        if settings.quick and work != "lenet5":
+            continue
+        size = (settings.batches or [batch])[0]
+        found += [Job("distributed", work, partial(_measured, work, size, mode), mode, size) for mode in ("exact", "fast")]
+        found += [Job("distributed", work, partial(_modelled, work, mode), f"model-{mode}", PER_NODE)
+                  for mode in ("exact", "fast")]
+        found.append(Job("distributed", work, partial(_simulated, work, size), "threads", size))
+    return found
+
+
+# Measured
+
+
+def rank_step(work, batch, mode, seconds=3.0):
+    """What each rank of `mpiexec` does: the median seconds of a step, which rank 0 prints."""
+    from fastcnn.distributed import MPI
+
+    group = MPI(mode)
+    model = compiled(network(work))
+    x, y = batch_of(model, batch)
+    plan = model._plan("train", batch, True, ranks=group if group.size > 1 else None)
+    arrays = [np.ascontiguousarray(x, np.float32), y.astype(np.int32), None]
+    found, begun = [], time.perf_counter()
+    while not found or group.agree(time.perf_counter() - begun)[0] < seconds:
+        start = time.perf_counter()
+        model._run(plan, batch, arrays, fastcnn.get_num_threads())
+        found.append(time.perf_counter() - start)
+    if group.rank == 0:
+        print(json.dumps({"seconds": float(np.median(found[1:] or found)), "threads": fastcnn.get_num_threads()}))
+
+
+def _ranks(work, batch, mode, size):
+    mpiexec = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
+    if mpiexec is None:
+        raise RuntimeError("no mpiexec: pip install 'fastcnn[mpi]'")
+    code = f"from benchmarks.distributed import rank_step; rank_step({work!r}, {batch}, {mode!r})"
+    place = os.pathsep.join([str(ROOT), os.path.dirname(os.path.dirname(os.path.abspath(fastcnn.__file__)))])
+    run = subprocess.run([mpiexec, "-n", str(size), sys.executable, "-c", code], capture_output=True, text=True, timeout=900,
+                         env={**os.environ, "PYTHONPATH": place})
+    if run.returncode:
+        raise RuntimeError((run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1])
+    return json.loads(run.stdout.splitlines()[-1])["seconds"]
+
+
+def _measured(work, batch, mode, settings):
+    found = {size: _ranks(work, batch, mode, size) for size in (1, 2, 4)}
+    costs = in_child("distributed", "costs", work, batch)
+    here = {size: predicted(costs, batch, size, mode, cores=max(1, fastcnn.get_num_threads() // size), images=batch // size,
+                            latency=5e-6, bandwidth=2e9) for size in (1, 2)}
+    error = here[2] / here[1] / (found[2] / found[1]) - 1
+    return {"unit": "images/s", "ours": batch / found[2], "seconds": found,
+            "note": "; ".join(f"{size} ranks {batch / s:,.4g}" for size, s in found.items())
+            + f"; model at 2: {100 * error:+.0f} %"}
+
+
+# Modelled
+
+
+def costs(work, batch):
+    """Of one process and thread, per image: seconds of all, of dense weight gradients, and of the backward pass before dense
+    layers; floats that are gathered per image and chunk, and added; messages."""
+    model = compiled(network(work))
+    with fastcnn.num_threads(1):
+        plan, run = steps.plan_of(model, batch, True, 1)
+        seconds, _, _ = steps.seconds_of(plan, run, 1, 3.0)
+    total = dense = before = constant = 0.0
+    for (i, name), spent in zip(plan.steps, seconds):
+        op = plan.ops[i] if i < len(plan.ops) else None
+        if name in ("update", "pack"):
+            constant += spent
+            continue
+        total += spent
+        if name == "weights" and op.name in ("dense", "rbf"):
+            dense += spent
+        elif name in ("weights", "data"):
+            before += spent
+    nodes = [node for node in plan.nodes if node.op is not None and node.learns and (node.w or node.b)]
+    added, whole = ([n for n in nodes if bool(n.op.partial or n.op.with_halvings(1)) == kind] for kind in (True, False))
+    return {"total": total / batch, "dense": dense / batch, "before": before / batch, "constant": constant,
+            "gathered": sum(n.op.in_size + n.op.out_size for n in whole),
+            "normalized": sum(4 * n.op.partial_size for n in nodes if n.op.name == "batch_norm"), "chunk": plan.chunk,
+            "added": sum(n.op.w_size + n.op.b_size for n in added if n.op.name != "batch_norm"),
+            "weights": sum(n.op.w_size + n.op.b_size for n in whole),
+            "meetings": 2 * len(whole) + 2 * sum(n.op.name == "batch_norm" for n in nodes) + 2}
+
+
+def predicted(costs, batch, size, mode, cores, images, latency, bandwidth):
+    """Seconds of a step of `size` machines, of `images` each; bandwidth in bytes per second."""
+    rest, share = 4 * (size - 1) / size, math.ceil(math.log2(size)) if size > 1 else 0
+    own = costs["total"] * images
+    statistics = costs["normalized"] * images * size / costs["chunk"]
+    if mode == "exact":
+        own += costs["dense"] * images * (size - 1)
+        floats = 2 * costs["added"] + costs["gathered"] * images * size + statistics
+        hidden = 0.0
+    else:
+        floats = 2 * (costs["added"] + costs["weights"]) + statistics
+        hidden = min(rest * 2 * costs["weights"] / bandwidth, costs["before"] * images / cores)
+    messages = latency * share * (costs["meetings"] + 2)
+    return (own + costs["constant"]) / cores + rest * floats / bandwidth - hidden + messages
+
+
+def _modelled(work, mode, settings):
+    found = in_child("distributed", "costs", work, BATCHES[work])
+    one = predicted(found, PER_NODE, 1, mode, CORES, PER_NODE, 0, 1)
+    table = {f"{gbit} Gbit/s": {nodes: one / predicted(found, PER_NODE * nodes, nodes, mode, CORES, PER_NODE, LATENCY[gbit],
+                                                       gbit * 1.25e8) for nodes in NODES} for gbit in GBITS}
+    return {"unit": "efficiency", "ours": table["10 Gbit/s"][64], "table": table,
+            "note": "; ".join(f"{net}: " + ", ".join(f"{nodes} {100 * part:.0f} %" for nodes, part in row.items())
+                              for net, row in table.items())}
+
+
+# Simulated
+
+
+def unit_seconds(plan, seconds, batch, threads):
+    """The intervals of a plan's program, as csrc/run.c makes them for so many threads: lists of units' seconds."""
+    chunks, found = -(-batch // plan.chunk), []
+    for number, (first, count, parts, *_) in enumerate(plan.phases):
+        spent = seconds[first:first + count]
+        if not parts and chunks >= threads:
+            found.append([spent.sum() / chunks] * chunks)
+            continue
+        units = [[s / n] * n for s, n in ((s, plan.program.units(number, step, batch, threads))
+                                          for step, s in enumerate(spent, first)) if n]
+        found += [[u for step in units for u in step]] if parts else units
+    return found
+
+
+def makespan(units, threads):
+    """When the last of them ends: each goes to the thread that is free first, in order."""
+    free = [0.0] * threads
+    for unit in units:
+        heapq.heapreplace(free, free[0] + unit)
+    return max(free)
+
+
+def simulate(work, batch):
+    """{threads: efficiency} of a training step."""
+    model = compiled(network(work))
+    with fastcnn.num_threads(1):
+        plan, run = steps.plan_of(model, batch, True, 1)
+        seconds, _, _ = steps.seconds_of(plan, run, 1, 3.0)
+    total = float(seconds.sum())
+    return {threads: total / threads / sum(makespan(units, threads) for units in unit_seconds(plan, seconds, batch, threads))
+            for threads in THREADS}
+
+
+def _simulated(work, batch, settings):
+    found = in_child("distributed", "simulate", work, batch)
+    return {"unit": "efficiency", "ours": found["16"], "by_threads": found,
+            "note": ", ".join(f"{threads} threads {100 * part:.0f} %" for threads, part in found.items())}
