@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from buffers import assert_same, guarded, integers, poisoned
 from twin import Twin, assert_trained_alike, clear_batch, targets
 
 import fastcnn
@@ -192,3 +193,17 @@ def test_dropout_draws_the_same_numbers(monkeypatch):
     outside, others = losses()
     assert "to_lanes" in ops and "to_lanes" not in others
     assert inside == pytest.approx(outside, rel=1e-5)
+
+
+@pytest.mark.parametrize("images", [1, WIDTH - 1, WIDTH, WIDTH + 1])
+@pytest.mark.parametrize("size", [1, WIDTH, 3 * WIDTH + 1])
+def test_images_that_are_not_there_are_left_alone(images, size):
+    """Out of lanes come as many images as there are, into arrays that end behind them."""
+    x, y = integers(np.random.default_rng(size), (images, size)), poisoned((images, size), guarded)
+    chunks = -(-images // WIDTH)
+    rows = np.ascontiguousarray(np.resize(x, (chunks, WIDTH, size)).swapaxes(1, 2)).reshape(chunks * WIDTH, size)
+    program = _ops.Program([_ops.from_lanes(size)], [(0, "forward")], [(0, 1, WIDTH, True)])
+    program.bind_rows(0, "x", rows, size)
+    program.bind_rows(0, "y", y, size)
+    program.run(images, 1)
+    assert_same(y, x)
