@@ -7,6 +7,7 @@ are hidden behind the backward pass of what lies before them. A machine of C cor
 by C; the simulation of threads says how far that is true.
 """
 
+import hashlib
 import heapq
 import json
 import math
@@ -22,7 +23,7 @@ import numpy as np
 
 import fastcnn
 from benchmarks import steps
-from benchmarks.jobs import ROOT, Job, in_child
+from benchmarks.jobs import ROOT, Job, WrongResult, in_child
 from benchmarks.networks import batch_of, compiled, network
 
 BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 64}
@@ -49,7 +50,8 @@ def jobs(settings):
 
 
 def rank_step(work, batch, mode, seconds=3.0):
-    """What each rank of `mpiexec` does: the median seconds of a step, which rank 0 prints."""
+    """What each rank of `mpiexec` does: the median seconds of a step, which rank 0 prints with what the first three steps
+    have made: the loss of the third, and the weights' digest."""
     from fastcnn.distributed import MPI
 
     group = MPI(mode)
@@ -57,13 +59,19 @@ def rank_step(work, batch, mode, seconds=3.0):
     x, y = batch_of(model, batch)
     plan = model._plan("train", batch, True, ranks=group if group.size > 1 else None)
     arrays = [np.ascontiguousarray(x, np.float32), y.astype(np.int32), None]
+    for _ in range(3):
+        model._run(plan, batch, arrays, fastcnn.get_num_threads())
+    loss = float(np.sum(plan.losses[0][:batch], dtype=np.float64))
+    weights = hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()
+    if len(set(group.agree(weights))) > 1:
+        raise WrongResult(f"{work}, {mode}: after three steps ranks have different weights")
     found, begun = [], time.perf_counter()
     while not found or group.agree(time.perf_counter() - begun)[0] < seconds:
         start = time.perf_counter()
         model._run(plan, batch, arrays, fastcnn.get_num_threads())
         found.append(time.perf_counter() - start)
     if group.rank == 0:
-        print(json.dumps({"seconds": float(np.median(found[1:] or found)), "threads": fastcnn.get_num_threads()}))
+        print(json.dumps({"seconds": float(np.median(found)), "loss": loss, "weights": weights}))
 
 
 def _ranks(work, batch, mode, size):
@@ -76,11 +84,22 @@ def _ranks(work, batch, mode, size):
                          env={**os.environ, "PYTHONPATH": place})
     if run.returncode:
         raise RuntimeError((run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1])
-    return json.loads(run.stdout.splitlines()[-1])["seconds"]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def check(one, other, size, mode):
+    """Compares what ranks have made with what one process has: in exact mode to the bit."""
+    if mode == "exact" and other["weights"] != one["weights"]:
+        raise WrongResult(f"after three steps {size} ranks have other weights than one process")
+    if not abs(other["loss"] - one["loss"]) <= 1e-5 * abs(one["loss"]):
+        raise WrongResult(f"after three steps the loss is {other['loss']} on {size} ranks, and {one['loss']} in one process")
 
 
 def _measured(work, batch, mode, settings):
-    found = {size: _ranks(work, batch, mode, size) for size in (1, 2, 4)}
+    made = {size: _ranks(work, batch, mode, size) for size in (1, 2, 4)}
+    for size in (2, 4):
+        check(made[1], made[size], size, mode)
+    found = {size: each["seconds"] for size, each in made.items()}
     costs = in_child("distributed", "costs", work, batch)
     here = {size: predicted(costs, batch, size, mode, cores=max(1, fastcnn.get_num_threads() // size), images=batch // size,
                             latency=5e-6, bandwidth=2e9) for size in (1, 2)}

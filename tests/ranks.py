@@ -4,6 +4,7 @@ import hashlib
 import threading
 
 import numpy as np
+from test_constraints import Scale
 
 import fastcnn
 from fastcnn import layers as L
@@ -108,22 +109,10 @@ def resnet(seed=1):
 
 def python(seed=1):
     """A layer and a loss in Python, a layer that is used twice, slopes and a scale that are learnt."""
-    class Doubled(L.Layer):
-        def build(self, shape):
-            self.factor = self.add_weight("factor", shape[-1:], fastcnn.initializers.Constant(1.0))
-
-        def forward(self, x, training=False):
-            self.x = x
-            return x * self.factor.value
-
-        def backward(self, dy):
-            self.factor.gradient[...] = (dy * self.x).sum(axis=tuple(range(dy.ndim - 1)))
-            return dy * self.factor.value
-
     twice = L.Conv2D(8, 3, padding="same")
     x = fastcnn.Input((28, 28, 1))
     y = L.PReLU()(L.Conv2D(8, 5, strides=2)(x))
-    y = L.Add()([twice(y), twice(Doubled()(y))])
+    y = L.Add()([twice(y), twice(Scale()(y))])
     y = L.GaussianNoise(0.1)(L.LayerNormalization()(y))
     return fastcnn.Model(x, L.Dense(10, activation="softmax")(L.Flatten()(L.MaxPooling2D(3)(y))), seed=seed)
 

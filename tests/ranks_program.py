@@ -20,6 +20,12 @@ def say(group, found):
         print(json.dumps(every), flush=True)
 
 
+def begun(model):
+    """(the ranks, the model, compiled)."""
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return MPI(), model
+
+
 def bits(mode, folder=None):
     """The weights of each network after training, as digests; with a folder, gradients in files."""
     group = MPI(mode)
@@ -72,9 +78,7 @@ def differs():
 
 def raises():
     """An exception on one rank only, in the midst of training."""
-    group = MPI()
-    model = ranks.lenet5()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    group, model = begun(ranks.lenet5())
 
     def stop(batch, logs):
         if batch == 2 and group.rank == 1:
@@ -86,9 +90,7 @@ def raises():
 
 def stops():
     """A callback on one rank stops training on all of them."""
-    group = MPI()
-    model = ranks.lenet5()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    group, model = begun(ranks.lenet5())
 
     def stop(batch, logs):
         model.stop_training = batch == 2 and group.rank == group.size - 1
@@ -100,9 +102,7 @@ def stops():
 
 def interrupted():
     """Ctrl-C reaches one rank, in the midst of a step."""
-    group = MPI()
-    model = ranks.alexnet()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    group, model = begun(ranks.alexnet())
 
     def interrupt(batch, logs):
         if batch == 2 and group.rank == 1:

@@ -3,6 +3,8 @@
 #define FC_CONV2D_H
 #include "ops.h"
 
+#define FC_ITEMS 4 /* into which FORWARD cuts an image, at least, for threads to share it */
+
 /* One way to compute FORWARD, DATA or WEIGHTS, in a file of its own. It is asked when the sizes of images, window and weights
  * are known. */
 typedef struct {

@@ -2,22 +2,23 @@
  *
  * A block of rows of output pixels is a product: its rows are pixels that point into the image, whose padding is a zero-edged
  * copy of the rows at hand, its runs are the taps. packed [group][tile][filter_h][filter_w][in_c/groups][NR].
- * Threads: by blocks of rows, and, where these are few, by tiles of columns: a single image of 13×13 pixels under 1,000 filters would
- * keep one thread busy. An item's result does not depend on the others in its range, which are taken together by rows. */
+ * Threads: by blocks of rows, and, where these are few, by tiles of columns: a single image of 13×13 pixels under 1,000 filters
+ * would keep one thread busy. An item's result does not depend on the others in its range, which are taken together by rows. */
 #include "conv2d_direct.h"
 #include "correlate.h"
 
-#define ITEMS 4  /* into which an image is cut, at least, for threads to share it */
-#define MANY 16  /* blocks of rows, which are cut no further */
+#define MANY 16 /* blocks of rows, which are cut no further */
 
 /* Column tiles of a group. */
 static ptrdiff_t tiles(const fc_op *op) { return fc_ceil_div(op->out_c / op->u.conv2d.groups, fc_k->nr); }
 
+/* Blocks of rows of an image. */
+static ptrdiff_t blocks(const fc_op *op) { return fc_ceil_div(op->out_h, op->u.conv2d.block_h); }
+
 /* Into how many parts the columns of a block of rows are cut: none, or all tiles of all groups. */
 static ptrdiff_t parts(const fc_op *op)
 {
-    const fc_conv2d *o = &op->u.conv2d;
-    return fc_ceil_div(op->out_h, o->block_h) < MANY ? o->groups * tiles(op) : 1;
+    return blocks(op) < MANY ? op->u.conv2d.groups * tiles(op) : 1;
 }
 
 /* The output channel that a part begins with. */
@@ -38,7 +39,7 @@ static fc_status size(fc_op *op, fc_pass pass)
     fc_conv2d *o = &op->u.conv2d;
     if (pass == FC_DATA) return fc_direct_size_data(op);
     if (pass == FC_WEIGHTS) return fc_direct_size_weights(op);
-    const ptrdiff_t most = fc_ceil_div(op->out_h, fc_ceil_div(ITEMS, o->groups * tiles(op)));
+    const ptrdiff_t most = fc_ceil_div(op->out_h, fc_ceil_div(FC_ITEMS, o->groups * tiles(op)));
     o->block_h = fc_balanced(op->out_h, fc_min(most, FC_PIXELS / op->out_w));
     const ptrdiff_t rows = (o->block_h - 1) * o->stride_h + (o->filter_h - 1) * o->dilation_h + 1;
     const ptrdiff_t cols = (op->out_w - 1) * o->stride_w + (o->filter_w - 1) * o->dilation_w + 1;
@@ -50,7 +51,7 @@ static fc_status size(fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     if (pass == FC_DATA) return fc_direct_data_items(op);
-    return pass == FC_WEIGHTS ? fc_direct_weight_items(op) : fc_ceil_div(op->out_h, op->u.conv2d.block_h) * parts(op);
+    return pass == FC_WEIGHTS ? fc_direct_weight_items(op) : blocks(op) * parts(op);
 }
 
 /* Column tiles of all groups; of DATA groups. */
@@ -103,9 +104,9 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
 
 void fc_direct_forward(const fc_op *op, const fc_io *io, const fc_work *work, fc_direct_rows *compute)
 {
-    const ptrdiff_t block = op->u.conv2d.block_h, blocks = fc_ceil_div(op->out_h, block), all = parts(op), y_c = fc_y_c(op);
+    const ptrdiff_t block = op->u.conv2d.block_h, all = parts(op), y_c = fc_y_c(op);
     for (ptrdiff_t item = work->first, next; item < work->last; item = next) {
-        const ptrdiff_t part = item % all, at = item / all, image = at / blocks, row = at % blocks * block;
+        const ptrdiff_t part = item % all, at = item / all, image = at / blocks(op), row = at % blocks(op) * block;
         next = fc_min(work->last, item - part + all);
         const ptrdiff_t rows = fc_min(block, op->out_h - row), first = row * op->out_w, pixels = rows * op->out_w;
         const ptrdiff_t c = begins(op, part), channels = begins(op, part + next - item) - c;

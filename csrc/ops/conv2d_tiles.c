@@ -6,7 +6,6 @@
 
 #define TILES 72          /* of a block, at most: rows of the products (eight images of 13×13) */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
-#define ITEMS 4           /* into which an image is cut, at least, for threads to share it */
 
 /* 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. */
 static ptrdiff_t best_tile(ptrdiff_t taps, ptrdiff_t h, ptrdiff_t w)
@@ -36,7 +35,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
     k.rows = fc_balanced(k.tiles_h, TILES / k.tiles_w);
     k.images = k.rows < k.tiles_h || fc_is_spread(op) ? 1 : fc_max(1, TILES / (k.tiles_h * k.tiles_w));
     const ptrdiff_t columns = k.out_c / k.groups, items = k.groups * fc_ceil_div(k.tiles_h, k.rows);
-    k.columns = fc_min(COLUMNS, fc_ceil_div(columns, fc_ceil_div(ITEMS, items)));
+    k.columns = fc_min(COLUMNS, fc_ceil_div(columns, fc_ceil_div(FC_ITEMS, items)));
     k.columns = fc_round_up(fc_balanced(columns, k.columns), fc_k->nr);
     k.column_blocks = fc_ceil_div(columns, k.columns);
     return k;
