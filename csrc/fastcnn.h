@@ -269,7 +269,7 @@ typedef struct {
     ptrdiff_t scratch;                  /* floats per thread */
     double cost;                        /* multiply-adds of a forward pass, about */
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
-    unsigned alone; /* bits of passes (1 << FC_FORWARD …) in which a single image takes the weights as they lie, not packed */
+    int alone; /* for single images: weights are packed as suits these, or not at all */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
     ptrdiff_t half_size, scales_size; /* arrays of such weights, in floats */
@@ -430,6 +430,8 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 /* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
 fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
+/* For single images, whose weights are read once; FC_INVALID for an op that has no such form. */
+fc_status fc_set_alone(fc_op *op);
 /* Lets a convolution of many weights add its units of the batch by halves, as REDUCE adds chunks; FC_INVALID for an op that has no
  * such form. partial: [halvings][w_size + b_size]; 2^halvings units at most. */
 fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings);

@@ -5,6 +5,7 @@
 
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
+#define FC_LINE 16 /* floats of a line of the cache */
 
 /* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
  * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).
@@ -18,6 +19,17 @@ typedef struct {
     const ptrdiff_t *run;
     ptrdiff_t runs, len, a_step, b_step;
 } fc_inner;
+
+/* Winograd's products of some tiles with filters of 3 × 3 that are transformed on the way, for one vector of output channels j:
+ * M[p][tile][j] (+)= Σ_c V[p][tile][c]·U[p][c][j]. Steps in floats: of V and M from tile to tile, from p to p. */
+typedef struct {
+    ptrdiff_t tiles, channels; /* tiles ≤ winograd_most(t) */
+    const float *v;
+    ptrdiff_t v_row, v_step;
+    float *m;
+    ptrdiff_t m_row, m_step;
+    int accumulate;
+} fc_products;
 
 /* Products in lanes (kernels/lanes.h). Steps in floats: of A from run to run, from k to k, from row to row; of B from run to
  * run, from k to k (a vector, where lanes are images), from pixel to pixel; of C from pixel to pixel. */
@@ -192,6 +204,8 @@ typedef struct {
                               ptrdiff_t step))                                                                        \
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
+    X(ptrdiff_t, winograd_most, (ptrdiff_t t))                                                                        \
+    X(void, winograd_products, (ptrdiff_t t, const fc_products *q, const float *w, const float *next))                \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \

@@ -26,7 +26,6 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
-        unsigned alone
         int wide, dropped, lanes, from_logits, sparse
         Py_ssize_t partial, halvings
         fc_format format
@@ -65,6 +64,7 @@ cdef extern from "fastcnn.h" nogil:
     Py_ssize_t fc_step_units(const fc_program *program, Py_ssize_t phase, Py_ssize_t step, Py_ssize_t batch, int threads)
     int fc_op_passes_on(const fc_op *op, int number)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
+    fc_status fc_set_alone(fc_op *op)
     fc_status fc_set_curvature(fc_op *op)
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)

@@ -117,10 +117,6 @@ cdef class Op:
         cdef unsigned fields = self.fields(PASSES[name])
         return tuple(fc_field_name(i).decode() for i in range(32) if fields >> i & 1)
 
-    def alone(self, str name):
-        """Does a single image take the weights of a pass as they lie, so that none need be packed?"""
-        return bool(self.op.alone >> <int>PASSES[name] & 1)
-
     def passes_on(self, int number):
         """Is the gradient of input `number` that of the output, as it is?"""
         return bool(fc_op_passes_on(&self.op, number))
@@ -156,6 +152,11 @@ cdef class Op:
         """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
         cdef Op other = self.copy()
         return other if fc_set_join(&other.op, &join.op) == FC_OK else None
+
+    def alone(self):
+        """The same op for single images, which packs weights as suits these or not at all; itself where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_alone(&other.op) == FC_OK else self
 
     def with_halvings(self, Py_ssize_t halvings):
         """The same convolution of many weights, whose WEIGHTS adds up to 2^halvings units of the batch by halves; None where it has

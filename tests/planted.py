@@ -48,6 +48,8 @@ FAULTS = [
      "test_winograd.py"),
     ("Winograd: a long sum's second part replaces the first", "ops/conv2d_winograd.c", "u, NULL, d > 0)", "u, NULL, 0)",
      "test_winograd.py"),
+    ("Winograd, filters on the way: the next tiles are the first again", "ops/conv2d_winograd.c", "s->v + i * s->v_row + d",
+     "s->v + d", "test_single_image.py"),
     ("Winograd, weights: the last block of images replaces the others", "ops/conv2d_winograd_weights.c",
      "image > from || row > 0)", "row > 0)", "test_winograd.py"),
     ("a wide dense layer adds its bias with every block of inputs", "ops/dense.c", "io->b && k == 0 ? io->b + j + t : NULL",

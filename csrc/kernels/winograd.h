@@ -71,26 +71,38 @@ WINO float wino_scale(const int t, const int k)
     return 1.0f / n;
 }
 
-/* G g: `taps` values to t, `s` apart. */
-WINO void wino_filter(const int t, const int taps, const vf *g, vf *o, const int s)
+/* G g: `taps` values to t, `s` apart. stored: G's numbers are read from `numbers`, as wino_numbers writes them. */
+WINO void wino_filter(const int t, const int taps, const int stored, const float *numbers, const vf *g, vf *o, const int s)
 {
+#define NUMBER(value) v_set1(stored ? *numbers++ : (value))
     const int pairs = (t - 1) / 2;
-    o[0] = v_mul(v_set1(wino_scale(t, -1)), g[0]);
+    o[0] = v_mul(NUMBER(wino_scale(t, -1)), g[0]);
     if (t % 2 == 0) o[(t - 1) * s] = g[(taps - 1) * s];
 #pragma GCC unroll 3
     for (int k = 0; k < pairs; k++) {
         float power = wino_scale(t, k);
-        vf even = v_mul(v_set1(power), g[0]), odd = v_zero();
+        vf even = v_mul(NUMBER(power), g[0]), odd = v_zero();
 #pragma GCC unroll 5
         for (int i = 1; i < taps; i++) {
             power *= wino_point(t, k);
+            const vf number = NUMBER(power);
             if (i % 2)
-                odd = i == 1 ? v_mul(v_set1(power), g[i * s]) : v_fma(v_set1(power), g[i * s], odd);
+                odd = i == 1 ? v_mul(number, g[i * s]) : v_fma(number, g[i * s], odd);
             else
-                even = v_fma(v_set1(power), g[i * s], even);
+                even = v_fma(number, g[i * s], even);
         }
         o[(2 * k + 1) * s] = v_add(even, odd);
         o[(2 * k + 2) * s] = v_sub(even, odd);
+    }
+#undef NUMBER
+}
+
+WINO void wino_numbers(const int t, const int taps, float *numbers)
+{
+    *numbers++ = wino_scale(t, -1);
+    for (int k = 0; k < (t - 1) / 2; k++) {
+        float power = wino_scale(t, k);
+        for (int i = 0; i < taps; i++, power *= wino_point(t, k)) *numbers++ = power;
     }
 }
 
@@ -159,13 +171,13 @@ WINO void wino_filter_vector(const int t, const int taps, const int whole, ptrdi
         vf column[5];
 #pragma GCC unroll 5
         for (int i = 0; i < taps; i++) column[i] = wino_load(whole, w[i * taps + j] + c, left);
-        wino_filter(t, taps, column, o, 1);
+        wino_filter(t, taps, 0, NULL, column, o, 1);
 #pragma GCC unroll 8
         for (int i = 0; i < t; i++) d[i * taps + j] = o[i];
     }
 #pragma GCC unroll 8
     for (int i = 0; i < t; i++) {
-        wino_filter(t, taps, d + i * taps, o, 1);
+        wino_filter(t, taps, 0, NULL, d + i * taps, o, 1);
 #pragma GCC unroll 8
         for (int j = 0; j < t; j++) v_store(u + (i * t + j) * step + c, o[j]);
     }
@@ -176,6 +188,53 @@ WINO void wino_filter_tile(const int t, const int taps, ptrdiff_t n, const float
     ptrdiff_t c = 0;
     for (; c + V <= n; c += V) wino_filter_vector(t, taps, 1, c, V, w, u, step);
     if (c < n) wino_filter_vector(t, taps, 0, c, n - c, w, u, step);
+}
+
+/* The products p = i·t … i·t + t − 1 of up to MOST tiles, whose sums stay in registers, in the order of gemm. */
+#define MOST(t) (MR * NRV / (t))
+
+WINO void wino_row(const int t, const int i, const fc_products *q, const float *w, const float *next)
+{
+    enum { most = MOST(6) };
+    const float *v[8];
+    float numbers[10];
+    ptrdiff_t tile[most];
+    vf sum[8][most];
+    wino_numbers(t, 3, numbers);
+#pragma GCC unroll 8
+    for (int k = 0; k < MOST(t); k++) tile[k] = k < q->tiles ? k * q->v_row : 0;
+#pragma GCC unroll 8
+    for (int p = 0; p < t; p++) {
+        v[p] = q->v + (i * t + p) * q->v_step;
+#pragma GCC unroll 8
+        for (int k = 0; k < MOST(t); k++) sum[p][k] = v_zero();
+    }
+    const float *at = numbers;
+    for (ptrdiff_t c = 0; c < q->channels; c++, w += 9 * V, next += 9 * V / t) {
+        __asm__("" : "+r"(at)); /* the numbers are read each time: registers are for sums */
+        vf row[3], u[8];
+#pragma GCC unroll 3
+        for (int j = 0; j < 3; j++) {
+            const vf column[3] = {v_load(w + j * V), v_load(w + (3 + j) * V), v_load(w + (6 + j) * V)};
+            vf all[8];
+            wino_filter(t, 3, 1, at, column, all, 1);
+            row[j] = all[i];
+        }
+        for (int l = 0; l <= 9 * V / t; l += FC_LINE) __builtin_prefetch(next + l, 0, 2);
+        wino_filter(t, 3, 1, at, row, u, 1);
+#pragma GCC unroll 8
+        for (int p = 0; p < t; p++)
+#pragma GCC unroll 8
+            for (int k = 0; k < MOST(t); k++) sum[p][k] = v_fma(v_set1(v[p][tile[k] + c]), u[p], sum[p][k]);
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < MOST(t); k++)
+        if (k < q->tiles)
+#pragma GCC unroll 8
+            for (int p = 0; p < t; p++) {
+                float *m = q->m + (i * t + p) * q->m_step + k * q->m_row;
+                v_store(m, q->accumulate ? v_add(v_load(m), sum[p][k]) : sum[p][k]);
+            }
 }
 
 WINO void wino_output_tile(const int t, const int out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
@@ -240,4 +299,19 @@ static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float
     if (t == 8 && out == 5) wino_output_tile(8, 5, n, p, step, bias, relu, y);
 }
 
+static ptrdiff_t winograd_most(ptrdiff_t t) { return MOST(t); }
+
+static void winograd_products(ptrdiff_t t, const fc_products *q, const float *w, const float *next)
+{
+#define ROW(T, I) wino_row(T, I, q, w, next + (I) * q->channels * (9 * V / T));
+    if (t == 6) {
+        ROW(6, 0) ROW(6, 1) ROW(6, 2) ROW(6, 3) ROW(6, 4) ROW(6, 5)
+    }
+    if (t == 7) {
+        ROW(7, 0) ROW(7, 1) ROW(7, 2) ROW(7, 3) ROW(7, 4) ROW(7, 5) ROW(7, 6)
+    }
+#undef ROW
+}
+
+#undef MOST
 #undef WINO

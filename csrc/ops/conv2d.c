@@ -26,7 +26,7 @@ const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass) { return 
 static fc_status choose(fc_op *op)
 {
     static const fc_pass passes[] = {FC_FORWARD, FC_DATA, FC_WEIGHTS};
-    op->packed_size = op->packed_t_size = op->scratch = op->images = 0, op->alone = 0;
+    op->packed_size = op->packed_t_size = op->scratch = op->images = 0;
     op->partial = fc_conv2d_flat(op) || op->w_size <= FEW_WEIGHTS ? op->w_size + op->b_size : 0;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         unsigned char a = 0;
@@ -187,6 +187,12 @@ fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
     return FC_OK;
 }
 
+static fc_status set_alone(fc_op *op)
+{
+    op->alone = 1;
+    return choose(op);
+}
+
 /* By direct sums: Winograd's of both signs would leave small second derivatives negative. */
 static fc_status set_curvature(fc_op *op)
 {
@@ -196,8 +202,7 @@ static fc_status set_curvature(fc_op *op)
 
 static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
 {
-    (void)batch;
-    if (op->alone >> pass & 1 && !io->packed) needs = (needs & ~(unsigned)FC_PACKED) | FC_W;
+    (void)io, (void)pass, (void)batch;
     return op->u.conv2d.connections ? needs : needs & ~(unsigned)FC_TABLE;
 }
 
@@ -208,5 +213,5 @@ const fc_op_class fc_conv2d_class = {
               [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T | FC_TABLE,
               [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB | FC_TABLE, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
     .correct = correct, .algorithm = algorithm, .set_lanes = set_lanes, .set_curvature = set_curvature,
-    .set_sum = set_sum, .set_join = set_join, .folds = 1,
+    .set_sum = set_sum, .set_join = set_join, .set_alone = set_alone, .folds = 1,
 };

@@ -27,7 +27,6 @@ fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, pt
     *op = transposed(op);
     op->kind = FC_CONV2D_TRANSPOSE;
     op->b_size = bias ? out_c : 0;
-    op->alone = 0; /* its passes are the convolution's others */
     if (op->partial) op->partial += op->b_size;
     return FC_OK;
 }

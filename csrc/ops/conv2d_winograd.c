@@ -6,8 +6,8 @@
  * → M[p] [tiles][oc], with t² multiply-adds for m² outputs: 36 for 16 or 49 for 25 (3×3: direct takes 9 each), 64 for 16 (5×5: 25
  * each). DATA is the same with dy for x and the taps turned round. Strided convolutions: conv2d_tiles.c.
  *
- * A single image of few tiles needs U once. Where all of U would be read from memory, t² / taps² times the weights, it is made of
- * the weights as they lie, a block of columns at a time (`alone`; packed NULL). The sums are the same.
+ * A single image of few tiles needs U once. Where all of U would be read from memory, t² / 9 times the weights, an op for single
+ * images (fc_set_alone) packs them as they are, and each row of U is made in registers, where it is needed. The sums are the same.
  *
  * Error against float64, of max|y|, on AlexNet's layers: 36 products 1e-6 … 3e-6, 49 products 2e-6 … 5e-6, 64 products 4e-6 … 6e-6
  * (direct: 1e-6). NaN and infinity in an image reach all of the m × m tiles whose window holds them.
@@ -20,8 +20,7 @@
 #define WORTH 0.6         /* products, as a part of direct's, from which it is not worth while */
 #define LEAST 16          /* channels on either side */
 #define CACHED 131072     /* floats of U that stay near a core: 512 KiB */
-#define FEW 4             /* tiles of an image: by 512 filters 2.7 ms in the place of 2.9 to 3.4; more tiles gained nothing */
-#define AHEAD 8           /* channels whose weights are fetched before they are needed: they lie apart */
+#define FEW 3             /* times as many tiles as the kernel takes at once, for which U is then made each time */
 
 static int suits(const fc_op *op, const fc_tiling *k)
 {
@@ -45,24 +44,31 @@ static int fits(const fc_op *op, fc_pass pass)
 /* Products that are summed in one go. */
 static ptrdiff_t depth_of(const fc_tiling *k, ptrdiff_t in) { return fc_balanced(in, k->t == 6 ? DEPTH_6 : DEPTH); }
 
+static ptrdiff_t packed_size(const fc_tiling *k, ptrdiff_t numbers, ptrdiff_t vector)
+{
+    return numbers * k->c * fc_round_up(k->out_c / k->groups, vector);
+}
+
+/* Does this op, for single images, transform its filters on the way? */
+static int is_on_the_way(const fc_op *op, const fc_tiling *k, fc_pass pass)
+{
+    return op->alone && pass == FC_FORWARD && k->taps == 3 && !fc_is_spread(op) &&
+           k->tiles_h * k->tiles_w <= FEW * fc_k->winograd_most(k->t) && packed_size(k, k->t * k->t, fc_k->nr) > CACHED;
+}
+
 static fc_status size(fc_op *op, fc_pass pass)
 {
     const fc_tiling k = fc_get_tiling(op, pass);
-    const ptrdiff_t packed = k.t * k.t * k.c * fc_round_up(k.out_c / k.groups, fc_k->nr);
     if (pass == FC_WEIGHTS) {
         op->scratch = fc_max(op->scratch, fc_winograd_weights_scratch(op, &k));
         return FC_OK;
     }
-    ptrdiff_t scratch = fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size;
-    if (pass == FC_FORWARD) {
+    const ptrdiff_t packed = is_on_the_way(op, &k, pass) ? packed_size(&k, 9, fc_k->v) : packed_size(&k, k.t * k.t, fc_k->nr);
+    if (pass == FC_FORWARD)
         op->packed_size = packed, op->images = fc_min(k.images, IMAGES);
-        if (k.tiles_h * k.tiles_w <= FEW && packed > CACHED && !fc_is_spread(op)) {
-            op->alone |= 1u << pass;
-            scratch += k.t * k.t * depth_of(&k, k.c / k.groups) * fc_k->nr;
-        }
-    } else
+    else
         op->packed_t_size = packed;
-    op->scratch = fc_max(op->scratch, scratch);
+    op->scratch = fc_max(op->scratch, fc_get_tile_scratch(op, &k, k.c / k.groups, k.columns, NULL).size);
     return FC_OK;
 }
 
@@ -80,10 +86,26 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     return pass == FC_WEIGHTS ? fc_winograd_weight_blocks(&k) : fc_ceil_div(k.tiles_h, k.rows) * k.groups * k.column_blocks;
 }
 
+/* Columns of a tile of packed weights. */
+static ptrdiff_t columns_of(const fc_op *op, const fc_tiling *k, fc_pass pass)
+{
+    return is_on_the_way(op, k, pass) ? fc_k->v : fc_k->nr;
+}
+
 static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
-    const ptrdiff_t groups = op->u.conv2d.groups;
-    return groups * fc_ceil_div((pass == FC_DATA ? op->in_c : op->out_c) / groups, fc_k->nr);
+    const fc_tiling k = fc_get_tiling(op, pass);
+    return k.groups * fc_ceil_div(k.out_c / k.groups, columns_of(op, &k, pass));
+}
+
+/* packed [group][column tile][channel][tap][V] */
+static void pack_taps(const fc_op *op, const fc_tiling *k, const float *w, ptrdiff_t n, float *packed)
+{
+    const ptrdiff_t in = k->c / k->groups;
+    for (ptrdiff_t i = 0; i < 9; i++)
+        for (ptrdiff_t c = 0; c < in; c++)
+            for (ptrdiff_t l = 0; l < fc_k->v; l++)
+                packed[(c * 9 + i) * fc_k->v + l] = l < n ? w[(i * in + c) * op->out_c + l] : 0.0f;
 }
 
 /* packed [group][column tile][product][channel][NR] */
@@ -91,8 +113,12 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
 {
     (void)scratch;
     const fc_tiling k = fc_get_tiling(op, pass);
-    const ptrdiff_t nr = fc_k->nr, in = k.c / k.groups, out = k.out_c / k.groups, tiles = fc_ceil_div(out, nr);
+    const ptrdiff_t nr = columns_of(op, &k, pass), in = k.c / k.groups, out = k.out_c / k.groups, tiles = fc_ceil_div(out, nr);
     const ptrdiff_t g = item / tiles, j = item % tiles * nr, n = fc_min(nr, out - j);
+    if (is_on_the_way(op, &k, pass)) {
+        pack_taps(op, &k, io->w + g * out + j, n, packed + item * 9 * in * nr);
+        return;
+    }
     float taps[5 * 5 * FC_MAX_NR];
     static const float zero[FC_MAX_NR];
     const float *at[25];
@@ -113,62 +139,54 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
     }
 }
 
-/* A product's tiles × channels [d, d + depth) × columns [t, t + n), added to what is there from d = 0 on. */
-static void multiply_part(const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t p, ptrdiff_t d, ptrdiff_t depth, ptrdiff_t t,
-                          ptrdiff_t n, const float *u)
-{
-    static const ptrdiff_t run[1] = {0};
-    const ptrdiff_t mr = fc_k->mr;
-    const fc_inner inner = {run, 1, depth, 1, fc_k->nr};
-    for (ptrdiff_t i = 0; i < tiles; i += mr) {
-        fc_rows rows;
-        for (ptrdiff_t r = 0; r < mr; r++) {
-            rows.a[r] = s->v + p * s->v_step + (i + r) * s->v_row + d;
-            rows.c[r] = s->m + p * s->m_step + (i + r) * s->m_row + t;
-        }
-        fc_k->gemm(fc_min(mr, tiles - i), n, &rows, &inner, u, NULL, d > 0);
-    }
-}
-
 /* M[p] = V[p] × U[p] for columns [j, j + n) of a group. */
 static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, const float *packed,
                      ptrdiff_t j, ptrdiff_t n)
 {
-    const ptrdiff_t nr = fc_k->nr, products = k->t * k->t, depth = depth_of(k, in);
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, products = k->t * k->t, depth = depth_of(k, in);
+    static const ptrdiff_t run[1] = {0};
     for (ptrdiff_t p = 0; p < products; p++)
-        for (ptrdiff_t t = 0; t < n; t += nr)
-            for (ptrdiff_t d = 0; d < in; d += depth)
-                multiply_part(s, tiles, p, d, fc_min(depth, in - d), t, fc_min(nr, n - t),
-                              packed + (((j + t) / nr * products + p) * in + d) * nr);
-}
-
-/* The same with weights as they lie, from input channel 0 and column j of the group on. */
-static void multiply_alone(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in,
-                           const float *w, ptrdiff_t n, float *u)
-{
-    const ptrdiff_t nr = fc_k->nr, taps = k->taps * k->taps, depth = depth_of(k, in);
-    const float *at[25];
-    for (ptrdiff_t t = 0; t < n; t += nr)
-        for (ptrdiff_t d = 0; d < in; d += depth) {
-            const ptrdiff_t channels = fc_min(depth, in - d), columns = fc_min(nr, n - t);
-            for (ptrdiff_t i = 0; i < taps; i++) at[i] = w + (i * in + d) * op->out_c + t;
-            for (ptrdiff_t c = 0; c < channels; c++) {
-                fc_k->winograd_filter(k->t, k->taps, columns, at, u + c * nr, depth * nr);
-                for (ptrdiff_t i = 0; i < taps; i++) {
-                    at[i] += op->out_c;
-                    if (c + AHEAD < channels)
-                        for (ptrdiff_t l = 0; l < columns; l += FC_LINE) __builtin_prefetch(at[i] + (AHEAD - 1) * op->out_c + l);
+        for (ptrdiff_t t = 0; t < n; t += nr) {
+            const float *u = packed + ((j + t) / nr * products + p) * in * nr;
+            for (ptrdiff_t d = 0; d < in; d += depth, u += depth * nr) {
+                const fc_inner inner = {run, 1, fc_min(depth, in - d), 1, nr};
+                for (ptrdiff_t i = 0; i < tiles; i += mr) {
+                    fc_rows rows;
+                    for (ptrdiff_t r = 0; r < mr; r++) {
+                        rows.a[r] = s->v + p * s->v_step + (i + r) * s->v_row + d;
+                        rows.c[r] = s->m + p * s->m_step + (i + r) * s->m_row + t;
+                    }
+                    fc_k->gemm(fc_min(mr, tiles - i), fc_min(nr, n - t), &rows, &inner, u, NULL, d > 0);
                 }
             }
-            for (ptrdiff_t p = 0; p < k->t * k->t; p++)
-                multiply_part(s, tiles, p, d, channels, t, columns, u + p * depth * nr);
+        }
+}
+
+/* The same of filters that are transformed on the way. */
+static void multiply_on_the_way(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, const float *packed,
+                                ptrdiff_t j, ptrdiff_t n)
+{
+    const ptrdiff_t v = fc_k->v, depth = depth_of(k, in), most = fc_k->winograd_most(k->t);
+    const float *w = packed + j * 9 * in;
+    for (ptrdiff_t t = 0; t < n; t += v)
+        for (ptrdiff_t d = 0; d < in; d += depth) {
+            const ptrdiff_t channels = fc_min(depth, in - d), last = t + v >= n && d + depth >= in;
+            const float *next = last ? w : w + channels * 9 * v;
+            for (ptrdiff_t i = 0; i < tiles; i += most) {
+                const fc_products q = {fc_min(most, tiles - i), channels, s->v + i * s->v_row + d, s->v_row, s->v_step,
+                                       s->m + i * s->m_row + t, s->m_row, s->m_step, d > 0};
+                fc_k->winograd_products(k->t, &q, w, next);
+            }
+            w = next;
         }
 }
 
 /* What FORWARD and DATA share. */
 typedef struct {
     const fc_buf *from, *to, *sum; /* sum: added to `to`; NULL: nothing */
-    const float *packed, *w, *bias; /* packed NULL: w, as it lies */
+    const float *packed, *bias;
+    ptrdiff_t packed_size;
+    int on_the_way; /* filters are transformed, not packed so */
     fc_activation activation;
 } product;
 
@@ -207,10 +225,7 @@ static void run_block(const fc_op *op, const fc_tiling *k, const product *q, con
         const ptrdiff_t n = fc_min(k->columns, out - j);
         if (item == first || j == 0) fc_input_tiles(op, k, &s, q->from, work, b, g * in, in);
         const ptrdiff_t tiles = b->images * b->rows * k->tiles_w;
-        if (q->packed)
-            multiply(k, &s, tiles, in, q->packed + g * fc_round_up(out, fc_k->nr) * in * k->t * k->t, j, n);
-        else
-            multiply_alone(op, k, &s, tiles, in, q->w + g * out + j, n, work->scratch + s.size);
+        (q->on_the_way ? multiply_on_the_way : multiply)(k, &s, tiles, in, q->packed + g * (q->packed_size / k->groups), j, n);
         output_tiles(k, &s, q, work, b, g * out + j, n, op->alpha);
     }
 }
@@ -232,14 +247,15 @@ static void run_items(const fc_op *op, const fc_tiling *k, const product *q, con
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_tiling k = fc_get_tiling(op, FC_FORWARD);
-    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->w, io->b, op->activation};
+    const product q = {&io->x, &io->y, op->sums ? &io->x2 : NULL, io->packed, io->b, op->packed_size,
+                       is_on_the_way(op, &k, FC_FORWARD), op->activation};
     run_items(op, &k, &q, work);
 }
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
     const fc_tiling k = fc_get_tiling(op, FC_DATA);
-    const product q = {&io->dy, &io->dx, NULL, io->packed_t, NULL, bias, activation};
+    const product q = {&io->dy, &io->dx, NULL, io->packed_t, bias, op->packed_t_size, 0, activation};
     run_items(op, &k, &q, work);
 }
 

@@ -37,7 +37,6 @@ fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
     op->b_size = bias ? out : 0;
     op->wide = op->w_size > WIDE;
     if (op->wide) op->packed_size = op->packed_t_size = 0;
-    op->alone = 1u << FC_FORWARD | 1u << FC_DATA;
     op->scratch = fc_max(fc_round_up(WIDE_N, fc_k->nr) * WIDE_K + (op->wide ? GRADIENT_M * GRADIENT_N : 0),
                          op->wide ? (DATA_M + WIDE_K) * DATA_IMAGES : 0) + FC_MARGIN;
     op->cost = (double)op->w_size;
@@ -360,9 +359,16 @@ static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_
     return needs;
 }
 
+static fc_status set_alone(fc_op *op)
+{
+    op->alone = 1, op->packed_size = op->packed_t_size = 0; /* as they lie */
+    return FC_OK;
+}
+
 const fc_op_class fc_dense_class = {
     {[FC_PACK] = pack, [FC_FORWARD] = forward, [FC_MASK] = mask, [FC_DATA] = data, [FC_WEIGHTS] = weights}, cut, items,
     .needs = {[FC_PACK] = FC_W, [FC_FORWARD] = FC_X | FC_Y | FC_W | FC_B | FC_PACKED, [FC_MASK] = FC_Y | FC_DY,
               [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T, [FC_WEIGHTS] = FC_X | FC_DY | FC_DW | FC_DB},
-    .correct = correct, .set_lanes = fc_dense_set_lanes, .set_curvature = fc_of_curvature, .folds = 1,
+    .correct = correct, .set_lanes = fc_dense_set_lanes, .set_curvature = fc_of_curvature, .set_alone = set_alone,
+    .folds = 1,
 };

@@ -115,6 +115,12 @@ fc_status fc_set_lanes(fc_op *op)
     return set ? set(op) : FC_INVALID;
 }
 
+fc_status fc_set_alone(fc_op *op)
+{
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_alone;
+    return set && !op->lanes ? set(op) : FC_INVALID;
+}
+
 fc_status fc_set_curvature(fc_op *op)
 {
     fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_curvature;

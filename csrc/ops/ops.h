@@ -51,6 +51,7 @@ typedef struct {
     fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
     fc_status (*set_sum)(fc_op *op);       /* into one that adds a second input */
     fc_status (*set_join)(fc_op *op);      /* into one whose FORWARD writes some channels of a wider image */
+    fc_status (*set_alone)(fc_op *op);     /* into one for single images, that packs weights otherwise or not at all */
     int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
     int folds;                 /* weights [rows][out_c], into which a normalization that follows can be folded (fold.c) */
 } fc_op_class;
@@ -86,8 +87,6 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 {
     return !__builtin_mul_overflow(*product, factor, product) && *product >= 0 && *product < (ptrdiff_t)1 << 44;
 }
-
-#define FC_LINE 16 /* floats of a line of the cache */
 
 /* Floats of scratch beyond the sum of its parts, of which there are up to four: each begins at a line of the cache, so up to 15
  * are lost before it. */

@@ -68,7 +68,10 @@ class Plan:
             network = curved(network)
         else:
             network = fuse_passes(in_lanes(network, batch))
-        self.network = network = network if self.backward else fuse_joins(network)
+        network = network if self.backward else fuse_joins(network)
+        if batch == 1:
+            network = network.with_nodes([node.with_op(node.op and node.op.alone()) for node in network.nodes])
+        self.network = network
         self.nodes = network.nodes
         self.loss_shapes = [shape for shape, loss in zip(shapes, losses) if loss is not None]
         self.loss_weights = [1.0 if loss_weights is None else weight
@@ -261,9 +264,9 @@ class Plan:
                 program.bind(n, "w", node.constant)
             elif node.w is not None or node.b is not None or op.packed_size:
                 self._bind_parameters(n, node)
-                if op.packed_size and i in forward and not (self.batch == 1 and op.alone("forward")):
+                if op.packed_size and i in forward:
                     program.bind(n, "packed", _ops.aligned(op.packed_size))
-                if op.packed_t_size and i in data and not (self.batch == 1 and op.alone("data")):
+                if op.packed_t_size and i in data:
                     program.bind(n, "packed_t", _ops.aligned(op.packed_t_size))
                 if i in self.inside:
                     node.w.absorbed = True  # it exists in blocks, one after the other, in a thread's scratch
