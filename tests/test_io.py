@@ -315,6 +315,16 @@ def test_malformed_checksums_are_refused(tmp_path, digest):
     assert load_file(tmp_path / "f", verify=False) == ({}, {})
 
 
+@pytest.mark.parametrize("more", [b"", b"\0", b"\n", b"\x12", b"K", b"\xff"])
+def test_files_of_one_and_two_bytes(more, tmp_path):
+    """Whoever looks what a file is must not look beyond its end."""
+    path = tmp_path / "model"
+    for first in range(256):
+        path.write_bytes(bytes([first]) + more)
+        with pytest.raises(FileFormatError, match="model: "):
+            fastcnn.load_model(path)
+
+
 def test_what_is_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_file(tmp_path / "missing")

@@ -279,6 +279,21 @@ def test_configurations_that_are_refused(change, message, archive):
     assert archive.name in str(info.value)
 
 
+def test_heaps_that_libhdf5_would_read_for_ever(tmp_path):
+    """Texts lie in heaps: one with an empty rest, and many that each hold all that follow them."""
+    path = tmp_path / "model.h5"
+    fastcnn.Sequential([fastcnn.Input((2,)), fastcnn.layers.Dense(1)]).export(path)
+    sound = path.read_bytes()
+    heap = sound.index(b"GCOL\1")
+    path.write_bytes(sound[:heap + 16] + bytes(16) + sound[heap + 32:])
+    with pytest.raises(FileFormatError, match="model.h5: .* a heap of texts does not end"):
+        fastcnn.load_model(path)
+    inner = (1).to_bytes(8, "little") + (16).to_bytes(8, "little") + b"GCOL\1\0\0\0" + (1 << 40).to_bytes(8, "little")
+    path.write_bytes(sound + inner * 100_000)
+    with pytest.raises(FileFormatError, match="model.h5: .* a heap of texts does not end"):
+        fastcnn.load_model(path)
+
+
 def test_links_and_arrays_elsewhere_are_not_followed(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = np.zeros((3, 3, 3, 4), np.float32)

@@ -115,7 +115,7 @@ def _is_caffe(path, head):
     """A network's name and then layers or inputs, as text or as a protobuf message."""
     if re.match(rb"(\s|#[^\n]*\n)*(name|input|layers?)\s*[:{]", head):
         return True
-    end = 2 + head[1] if head[:1] == b"\n" and head[1:2] < b"\x80" else 0
+    end = 2 + head[1] if head[:1] == b"\n" and b"" < head[1:2] < b"\x80" else 0
     return head[end:end + 1] in (b"\x12", b"\x1a") and end > 0 or head[end:end + 2] == b"\xa2\x06"
 
 
