@@ -5,7 +5,8 @@
  *   - a chunk phase with fewer chunks is one interval per step, a unit being some items of the step;
  *   - a parts phase is one interval, its units being items of any of its steps.
  * Units are numbered through the whole program. Who takes the next number (threads.c) waits until all units of earlier
- * intervals are done, and runs it. There are no barriers. Which thread runs a unit never changes a result. */
+ * intervals are done, and runs it, or, of a single step, one where it worked in the step before (fc_claim). There are no barriers.
+ * Which thread runs a unit never changes a result. */
 #include "ops/ops.h"
 #include "threads.h"
 
@@ -130,8 +131,9 @@ static void run_numbered(const void *job, ptrdiff_t unit, int thread, fc_cursor 
         v->end += v->units;
     }
     fc_wait_for(v->begin);
+    const ptrdiff_t mine = v->deep || v->count > 1 ? unit : fc_claim(unit, v->begin, v->end, thread);
     const unsigned mode = fc_k->flush_denormals();
-    run_unit(r, v, unit - v->begin, thread);
+    run_unit(r, v, mine - v->begin, thread);
     fc_k->restore_denormals(mode);
 }
 

@@ -44,6 +44,9 @@ static struct {
     pthread_cond_t started, finished;
     _Atomic int asleep, waiting;
     _Atomic int crowded;        /* jobs for which waiting stays short */
+    struct {
+        _Alignas(64) _Atomic ptrdiff_t next; /* unit of a thread's part, if not behind it */
+    } parts[MOST];
 } team = {
     .ticket = CLOSED, .size = 1, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
     .started = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER,
@@ -78,6 +81,21 @@ static void wait_until_done(ptrdiff_t count)
 void fc_wait_for(ptrdiff_t count)
 {
     if (shares) wait_until_done(count);
+}
+
+ptrdiff_t fc_claim(ptrdiff_t number, ptrdiff_t begin, ptrdiff_t end, int slot)
+{
+    const int threads = shares ? atomic_load(&team.threads) : 0;
+    for (int i = 0; i < threads; i++) {
+        const int part = (slot + i) % threads;
+        const ptrdiff_t first = begin + part * (end - begin) / threads, last = begin + (part + 1) * (end - begin) / threads;
+        ptrdiff_t next = atomic_load(&team.parts[part].next);
+        while (first < last && next < last) {
+            const ptrdiff_t unit = next < first ? first : next;
+            if (atomic_compare_exchange_weak(&team.parts[part].next, &next, unit + 1)) return unit;
+        }
+    }
+    return number; /* of one thread; several find a unit, as there are as many as ask */
 }
 
 /* Takes units of job `job` until there are none left. */
@@ -151,6 +169,7 @@ static uint32_t call(int threads, ptrdiff_t units)
     atomic_store(&team.threads, threads);
     PAUSE;
     atomic_store(&team.done, 0);
+    for (int i = 0; i < threads; i++) atomic_store(&team.parts[i].next, 0);
     PAUSE;
     atomic_store(&team.ticket, (uint64_t)next << 32 | (units ? 0 : CLOSED));
     if (atomic_load(&team.asleep)) {

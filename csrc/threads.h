@@ -11,12 +11,17 @@ typedef struct {
 /* Runs unit `unit` on thread `slot`. */
 typedef void fc_unit_fn(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor);
 
-/* Runs units [0, units) of a job, each once, in the order of their numbers as far as their beginning goes, on up to `threads`
- * threads. Returns when all are done. */
+/* Runs a job of so many units on up to `threads` threads: calls `run` that often, with numbers from 0 on, in the order of the numbers
+ * as far as the calls' beginning goes. Returns when all are done. */
 void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job);
 
 /* Called by a unit: waits until `count` units of its job are done. They must be units of smaller numbers. */
 void fc_wait_for(ptrdiff_t count);
+
+/* Called by a unit that was given `number`, once, when all before `begin` are done: which of [begin, end) it is to run, where each of
+ * these numbers asks. Threads have parts of them, the same ones from range to range, so that they find in their caches what they
+ * wrote; who has done its own takes from the others'. */
+ptrdiff_t fc_claim(ptrdiff_t number, ptrdiff_t begin, ptrdiff_t end, int slot);
 
 /* Processor time of the calling thread, in seconds. */
 double fc_thread_seconds(void);

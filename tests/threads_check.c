@@ -1,5 +1,6 @@
 /* Checks the team of threads without Python, so that it can be built with OpenMP, without it, and under ThreadSanitizer.
- * Each unit of a job must run once, on a slot that no other unit uses meanwhile, after those it waits for.
+ * Each unit of a job must run once, on a slot that no other unit uses meanwhile, after those it waits for. The second half is
+ * claimed in ranges, most of which have fewer units than there are parts, or one more.
  * Usage: threads_check FORKS; ThreadSanitizer bears none. */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
@@ -19,7 +20,7 @@
 #define THREADS 5
 
 typedef struct {
-    int threads, runs[UNITS];
+    int threads, at_once, runs[UNITS];
     _Atomic int slots[THREADS], first_half;
 } counted;
 
@@ -40,19 +41,23 @@ static void count_unit(const void *job, ptrdiff_t unit, int slot, fc_cursor *cur
 #ifdef _OPENMP
     check(!slot || (omp_get_level() == 1 && omp_get_num_threads() > slot), "workers are threads of an OpenMP region");
 #endif
+    ptrdiff_t mine = unit;
     if (unit >= UNITS / 2) {
-        fc_wait_for(UNITS / 2);
+        const ptrdiff_t range = 1 + c->at_once, begin = unit - unit % range, end = begin + range < UNITS ? begin + range : UNITS;
+        fc_wait_for(begin < UNITS / 2 ? UNITS / 2 : begin);
         check(atomic_load(&c->first_half) == UNITS / 2, "waiting for the first half");
+        mine = begin < UNITS / 2 ? unit : fc_claim(unit, begin, end, slot);
+        check(begin < UNITS / 2 || (mine >= begin && mine < end), "a unit of the range");
     }
     for (volatile int i = 0; i < 2000; i++) continue;
-    c->runs[unit]++;
+    c->runs[mine]++;
     if (unit < UNITS / 2) atomic_fetch_add(&c->first_half, 1);
     atomic_store(&c->slots[slot], 0);
 }
 
-static void share(int threads)
+static void share(int threads, int at_once)
 {
-    counted c = {.threads = threads};
+    counted c = {.threads = threads, .at_once = at_once};
     fc_share(threads, UNITS, count_unit, &c);
     for (int i = 0; i < UNITS; i++) check(c.runs[i] == 1, "each unit once");
 }
@@ -77,7 +82,7 @@ static void share_by_all(int threads)
 static void *share_often(void *jobs)
 {
     for (int i = 0; i < *(int *)jobs; i++) {
-        share(1 + i % THREADS);
+        share(1 + i % THREADS, i % (THREADS + 2));
         if (i % 17 == 16) fc_end_threads(1 + i % 3);
     }
     return NULL;
