@@ -18,13 +18,13 @@ def profile(work, training=False, batch=32, threads=1, seconds=10, **options):
         return model.profile(x, y if training else None, seconds)
 
 
-def plan_of(model, batch, training, threads):
-    """(a plan for a batch of the suite's images, a call that runs it)."""
+def plan_of(model, batch, training, threads, run_by=None):
+    """(a plan for a batch of the suite's images and so many threads, a call that runs it; run_by: on other threads)."""
     x, y = networks.batch_of(model, batch)
     if training:
         networks.compiled(model)
     with fastcnn.num_threads(threads):
-        plan, _, run = profiling.prepared(model, x, y if training else None)
+        plan, _, run = profiling.prepared(model, x, y if training else None, run_by)
     return plan, run
 
 

@@ -26,7 +26,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
-        int wide, dropped, lanes, from_logits, sparse
+        int wide, dropped, lanes, from_logits, sparse, threads
         Py_ssize_t partial, halvings
         fc_format format
         Py_ssize_t half_size, scales_size

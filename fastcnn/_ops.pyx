@@ -158,6 +158,12 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_alone(&other.op) == FC_OK else self
 
+    def shared_by(self, int threads):
+        """The same op, cut into items enough to keep so many threads busy; its results are the same."""
+        cdef Op other = self.copy()
+        other.op.threads = threads
+        return other
+
     def with_halvings(self, Py_ssize_t halvings):
         """The same convolution of many weights, whose WEIGHTS adds up to 2^halvings units of the batch by halves; None where it has
         no such form."""

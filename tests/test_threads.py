@@ -14,6 +14,8 @@ from cases import CALLS, CONV2D, DENSE, LRN, POOL2D
 
 import fastcnn
 from fastcnn import _ops, ops, threads
+from fastcnn import layers as L
+from fastcnn.model import profiling
 
 COUNTS = (1, 2, 3, 7)
 openmp = pytest.mark.skipif(not _ops.openmp(), reason="built without OpenMP")
@@ -301,6 +303,28 @@ def test_same_bits_at_any_number_of_threads(name, isa):
         with fastcnn.num_threads(count):
             for repetition in range(2):
                 assert [a.tobytes() for a in run()] == expected, f"{count} threads, repetition {repetition}"
+
+
+@pytest.mark.parametrize("threads", [2, 6, 16])
+def test_many_threads_have_work(isa, threads):
+    """Of few large blocks of weights many smaller ones are made, and a step has the same bits."""
+    def trained(count):
+        with fastcnn.num_threads(count):
+            model = fastcnn.Sequential([
+                fastcnn.Input((12, 12, 96)), L.Conv2D(256, 5, padding="same", groups=2, activation="relu"),
+                L.Conv2D(128, 3, padding="same"), L.Flatten(), L.Dense(4, "softmax")], seed=1)
+            model.compile("sgd", "sparse_categorical_crossentropy")
+            model.train_on_batch(x, y)
+            plan, _, _ = profiling.prepared(model, x, y)
+        return model.get_weights(), [
+            plan.program.units(number, step, len(x), 1000) for number, (first, count, *_) in enumerate(plan.phases)
+            for step, (op, way) in enumerate(plan.steps[first:first + count], first)
+            if way == "weights" and plan.ops[op].algorithm(way).startswith("F(")]
+
+    x, y = normal(np.random.default_rng(0), (6, 12, 12, 96)), np.arange(6) % 4
+    (expected, few), (got, many) = trained(1), trained(threads)
+    assert b"".join(w.tobytes() for w in got) == b"".join(w.tobytes() for w in expected)
+    assert few == [4, 4] and all(blocks >= 7 / 8 * threads * -(-blocks // threads) for blocks in many)
 
 
 def test_python_threads_at_once():

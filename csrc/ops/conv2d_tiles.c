@@ -35,7 +35,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
     k.rows = fc_balanced(k.tiles_h, TILES / k.tiles_w);
     k.images = k.rows < k.tiles_h || fc_is_spread(op) ? 1 : fc_max(1, TILES / (k.tiles_h * k.tiles_w));
     const ptrdiff_t columns = k.out_c / k.groups, items = k.groups * fc_ceil_div(k.tiles_h, k.rows);
-    k.columns = fc_min(COLUMNS, fc_ceil_div(columns, fc_ceil_div(op->alone ? 2 * FC_ITEMS : FC_ITEMS, items)));
+    k.columns = fc_min(COLUMNS, fc_ceil_div(columns, fc_ceil_div(op->alone ? fc_max(2 * FC_ITEMS, op->threads) : FC_ITEMS, items)));
     k.columns = fc_round_up(fc_balanced(columns, k.columns), fc_k->nr);
     k.column_blocks = fc_ceil_div(columns, k.columns);
     return k;

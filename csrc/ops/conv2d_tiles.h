@@ -57,8 +57,8 @@ void fc_input_tiles(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *
 void fc_output_pixels(const fc_tiling *k, float *y, ptrdiff_t th, ptrdiff_t tw, ptrdiff_t c, float **at);
 
 /* WEIGHTS (conv2d_winograd_weights.c): its items, blocks of weights; floats of scratch that one takes. db goes with a group's
- * first channels. */
-ptrdiff_t fc_winograd_weight_blocks(const fc_tiling *k);
+ * first block. */
+ptrdiff_t fc_winograd_weight_blocks(const fc_op *op, const fc_tiling *k);
 ptrdiff_t fc_winograd_weights_scratch(const fc_op *op, const fc_tiling *k);
 void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                          float *dw, float *db);

@@ -83,7 +83,7 @@ static const char *variant(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_tiling k = fc_get_tiling(op, pass);
-    return pass == FC_WEIGHTS ? fc_winograd_weight_blocks(&k) : fc_ceil_div(k.tiles_h, k.rows) * k.groups * k.column_blocks;
+    return pass == FC_WEIGHTS ? fc_winograd_weight_blocks(op, &k) : fc_ceil_div(k.tiles_h, k.rows) * k.groups * k.column_blocks;
 }
 
 /* Columns of a tile of packed weights. */

@@ -7,22 +7,39 @@
 
 #define WEIGHTS_IN 128    /* channels of a block of weights */
 #define WEIGHTS_OUT 96
+#define WEIGHTS_LEAST 24  /* where threads want small blocks: fewer take longer to transform than to multiply */
 
-static ptrdiff_t weights_in(const fc_tiling *k) { return fc_balanced(k->c / k->groups, WEIGHTS_IN); }
-static ptrdiff_t weights_out(const fc_tiling *k)
+/* A block's channels on both sides; smaller ones where blocks would leave threads idle: AlexNet's second layer has four. */
+typedef struct {
+    ptrdiff_t in, out, down, across;
+} weight_blocks;
+
+static weight_blocks get_blocks(const fc_op *op, const fc_tiling *k)
 {
-    return fc_round_up(fc_balanced(k->out_c / k->groups, WEIGHTS_OUT), fc_k->nr);
+    const ptrdiff_t icg = k->c / k->groups, ocg = k->out_c / k->groups;
+    ptrdiff_t in = WEIGHTS_IN, out = WEIGHTS_OUT;
+    for (;;) {
+        weight_blocks b = {.in = fc_balanced(icg, in), .out = fc_round_up(fc_balanced(ocg, out), fc_k->nr)};
+        b.down = fc_ceil_div(icg, b.in), b.across = fc_ceil_div(ocg, b.out);
+        const int narrow = b.out <= fc_k->nr;
+        if (fc_is_shared(op, k->groups * b.down * b.across) || (narrow && b.in < 2 * WEIGHTS_LEAST)) return b;
+        if (narrow)
+            in = b.in / 2;
+        else
+            out = b.out / 2;
+    }
 }
 
-ptrdiff_t fc_winograd_weight_blocks(const fc_tiling *k)
+ptrdiff_t fc_winograd_weight_blocks(const fc_op *op, const fc_tiling *k)
 {
-    return k->groups * fc_ceil_div(k->c / k->groups, weights_in(k)) * fc_ceil_div(k->out_c / k->groups, weights_out(k));
+    const weight_blocks b = get_blocks(op, k);
+    return k->groups * b.down * b.across;
 }
 
 ptrdiff_t fc_winograd_weights_scratch(const fc_op *op, const fc_tiling *k)
 {
-    const ptrdiff_t in = weights_in(k), out = weights_out(k);
-    return fc_get_tile_scratch(op, k, in, out, NULL).size + k->t * k->t * fc_product_step(in, out);
+    const weight_blocks b = get_blocks(op, k);
+    return fc_get_tile_scratch(op, k, b.in, b.out, NULL).size + k->t * k->t * fc_product_step(b.in, b.out);
 }
 
 /* Z of output channels [c, c + n): dy's tiles as filters of m × m taps. */
@@ -61,41 +78,43 @@ static void accumulate(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t t
             }
 }
 
-/* The channels of a block: n from c0 of group g after space to depth, `columns` of the output from oc. */
+/* The channels of a block: n from c0 of group g after space to depth, `columns` of the output from oc. first: of its group? All of
+ * the group's db goes with it, since the order of such sums depends on how many there are. */
 typedef struct {
     ptrdiff_t g, c0, n, oc, columns;
+    int first;
 } weight_block;
 
-static weight_block get_block(const fc_tiling *k, ptrdiff_t item)
+static weight_block get_block(const fc_tiling *k, const weight_blocks *b, ptrdiff_t item)
 {
-    const ptrdiff_t in = weights_in(k), out = weights_out(k), icg = k->c / k->groups, ocg = k->out_c / k->groups;
-    const ptrdiff_t across = fc_ceil_div(ocg, out), down = fc_ceil_div(icg, in), g = item / (across * down);
-    const ptrdiff_t c0 = item / across % down * in, j0 = item % across * out;
-    return (weight_block){g, c0, fc_min(in, icg - c0), g * ocg + j0, fc_min(out, ocg - j0)};
+    const ptrdiff_t icg = k->c / k->groups, ocg = k->out_c / k->groups, g = item / (b->across * b->down);
+    const ptrdiff_t c0 = item / b->across % b->down * b->in, j0 = item % b->across * b->out;
+    return (weight_block){g, c0, fc_min(b->in, icg - c0), g * ocg + j0, fc_min(b->out, ocg - j0), c0 == 0 && j0 == 0};
 }
 
 void fc_winograd_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db)
 {
     const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
-    const weight_block w = get_block(&k, item);
+    const weight_blocks blocks = get_blocks(op, &k);
+    const weight_block w = get_block(&k, &blocks, item);
     for (ptrdiff_t i = 0; i < k.taps * k.taps; i++)
         for (ptrdiff_t c = w.c0; c < w.c0 + w.n; c++) {
             const ptrdiff_t tap = fc_filter_tap(op, i / k.taps, i % k.taps, c, w.oc);
             if (tap >= 0) fc_k->add(w.columns, other + tap, dw + tap);
         }
-    if (db && w.c0 == 0) fc_k->add(w.columns, other + op->w_size + w.oc, db + w.oc);
+    if (db && w.first) fc_k->add(k.out_c / k.groups, other + op->w_size + w.oc, db + w.oc);
 }
 
 void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                          float *dw, float *db)
 {
     const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
-    const weight_block w = get_block(&k, item);
-    const ptrdiff_t in = weights_in(&k), out = weights_out(&k);
-    const fc_tile_scratch s = fc_get_tile_scratch(op, &k, in, out, work->scratch);
+    const weight_blocks blocks = get_blocks(op, &k);
+    const weight_block w = get_block(&k, &blocks, item);
+    const fc_tile_scratch s = fc_get_tile_scratch(op, &k, blocks.in, blocks.out, work->scratch);
     float *sum = work->scratch + s.size, *at[25];
-    const ptrdiff_t sum_step = fc_product_step(in, s.m_row);
-    memset(s.zero, 0, (size_t)fc_max(in, out) * sizeof(float));
+    const ptrdiff_t sum_step = fc_product_step(blocks.in, s.m_row);
+    memset(s.zero, 0, (size_t)fc_max(blocks.in, blocks.out) * sizeof(float));
     for (ptrdiff_t image = from; image < to; image += k.images)
         for (ptrdiff_t row = 0; row < k.tiles_h; row += k.rows) {
             const fc_tile_block b = {image, fc_min(k.images, to - image), row, fc_min(k.rows, k.tiles_h - row)};
@@ -110,5 +129,5 @@ void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, 
         }
         fc_k->winograd_output(k.t, k.taps, w.columns, sum + c * s.m_row, sum_step, NULL, 0, at);
     }
-    if (db && w.c0 == 0) fc_conv2d_bias(op, io, work, from, to, w.oc, w.columns, db);
+    if (db && w.first) fc_conv2d_bias(op, io, work, from, to, w.oc, k.out_c / k.groups, db);
 }

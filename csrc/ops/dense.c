@@ -19,6 +19,7 @@
 #define WIDE_K FC_HALF_ROWS /* rows of a wide block: 256 */
 #define DATA_M 512     /* rows of w that a block of DATA reads, and images it serves: the products' transpose is 256 KiB */
 #define DATA_IMAGES 128
+#define DATA_LEAST 64  /* rows where threads want small blocks */
 #define GRADIENT_M 192 /* rows of a dw block */
 #define GRADIENT_N 512 /* columns of a dw block */
 
@@ -51,6 +52,14 @@ fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     op->dropped = 1;
     op->u.dropout = dropout->u.dropout;
     return FC_OK;
+}
+
+/* Rows of w that an item of DATA reads: fewer where threads would be idle. */
+static ptrdiff_t data_rows(const fc_op *op)
+{
+    ptrdiff_t rows = DATA_M;
+    while (rows > DATA_LEAST && !fc_is_shared(op, fc_ceil_div(op->in_c, rows))) rows -= DATA_LEAST;
+    return rows;
 }
 
 /* What is fused behind the product, for columns [j, j + n) of one image. */
@@ -260,10 +269,11 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         return;
     }
     const ptrdiff_t images = fc_round_down(DATA_IMAGES, fc_k->nr);
+    const ptrdiff_t rows = data_rows(op);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t i = item * DATA_M;
+        const ptrdiff_t i = item * rows;
         for (ptrdiff_t b = work->from; b < work->to; b += images)
-            data_block(op, io, i, fc_min(DATA_M, op->in_c - i), b, fc_min(images, work->to - b), work);
+            data_block(op, io, i, fc_min(rows, op->in_c - i), b, fc_min(images, work->to - b), work);
     }
 }
 
@@ -342,7 +352,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     switch (pass) {
     case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
     case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
-    case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, DATA_M) : 1;
+    case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, data_rows(op)) : 1;
     case FC_WEIGHTS: return op->lanes ? fc_dense_lanes_blocks(op) :
         fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
     default: return 1;

@@ -82,6 +82,13 @@ static inline ptrdiff_t fc_balanced(ptrdiff_t n, ptrdiff_t limit)
     return fc_ceil_div(n, fc_ceil_div(n, fc_max(1, fc_min(limit, n))));
 }
 
+/* Do so many equal items keep an op's threads busy, but for an eighth of the time? */
+static inline int fc_is_shared(const fc_op *op, ptrdiff_t items)
+{
+    const ptrdiff_t threads = fc_max(op->threads, 1);
+    return (double)items >= 0.875 * (double)(threads * fc_ceil_div(items, threads));
+}
+
 /* *product *= factor; 0 if it leaves the range of sizes fastcnn handles (2^44 floats). */
 static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 {

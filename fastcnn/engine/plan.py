@@ -69,9 +69,7 @@ class Plan:
         else:
             network = fuse_passes(in_lanes(network, batch))
         network = network if self.backward else fuse_joins(network)
-        if batch == 1:
-            network = network.with_nodes([node.with_op(node.op and node.op.alone()) for node in network.nodes])
-        self.network = network
+        self.network = network = network.with_nodes([node.with_op(self._suited(node.op)) for node in network.nodes])
         self.nodes = network.nodes
         self.loss_shapes = [shape for shape, loss in zip(shapes, losses) if loss is not None]
         self.loss_weights = [1.0 if loss_weights is None else weight
@@ -79,6 +77,11 @@ class Plan:
         schedule = self._schedule(wanted, learn)
         self._place(schedule)
         self._bind(schedule, states, seed)
+
+    def _suited(self, op):
+        """The same op for this batch and so many threads; None is a node's that computes in Python."""
+        op = op and op.shared_by(self.threads)
+        return op.alone() if op and self.batch == 1 else op
 
     def _schedule(self, wanted, learn):
         """Ops, and the order of their steps."""

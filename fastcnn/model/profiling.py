@@ -36,10 +36,10 @@ def profile(model, x, y, seconds):
         "ceilings": {"arithmetic": limits.gflops, **limits.copies}, "steps": steps})
 
 
-def prepared(model, x, y):
+def prepared(model, x, y, threads=None):
     """(a plan of its own for a batch, forward, or with y for a step of training of a copy of the model; samples; a call that
-    runs it)."""
-    threads = get_num_threads()
+    runs it, on so many threads: None: as many as the plan is for)."""
+    threads = threads or get_num_threads()
     if y is None:
         xs = model._dense(x)
         n = _samples(xs)
