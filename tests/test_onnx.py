@@ -328,22 +328,26 @@ def test_batch_normalization_trains_and_takes_scales_behind_it(tmp_path):
     assert losses[-1] < losses[0] and all(not np.array_equal(a, b) for a, b in zip(before, norm.get_weights()))
 
 
-# gelu before opset 20: by torch's exporter; half of x first; doubled within and halved behind
+# gelu before opset 20: by torch's exporter; half of x first; doubled within, halved behind; halved by division; less than 0
 GELUS = [["Div x root", "Erf a", "Add b one", "Mul x c", "Mul d half"],
          ["Mul x half", "Div x root", "Erf b", "Add one c", "Mul a d"],
-         ["Div x root", "Erf a", "Mul b half", "Add c half", "Mul d x"]]
+         ["Div x root", "Erf a", "Mul b half", "Add c half", "Mul d x"],
+         ["Div x root", "Erf a", "Add one b", "Div c two", "Mul x d"],
+         ["Div x root", "Erf a", "Sub b minus", "Mul c half", "Mul d x"]]
 
 
-@pytest.mark.parametrize("steps", GELUS, ids=["torch", "half", "inner"])
+@pytest.mark.parametrize("steps", GELUS, ids=["torch", "half", "inner", "divided", "subtracted"])
 def test_gelu_in_single_steps(steps, tmp_path):
-    arrays = {"root": np.float32(2**0.5), "one": np.ones(1, np.float32), "half": np.float32(0.5)}
+    arrays = {"root": np.float32(2**0.5), "one": np.ones(1, np.float32), "half": np.float32(0.5), "two": np.float32(2),
+              "minus": np.float32(-1)}
     nodes = [(op, taken, [given], {}) for (op, *taken), given in zip(map(str.split, steps), "abcdy")]
     error, model = beside.read_beside(write(tmp_path / "m.onnx", nodes, arrays))
     assert error < 1e-6 and [layer.activation[0] for layer in model.layers] == ["gelu"]
 
 
 @pytest.mark.parametrize("number, wrong", [(0, "Div x one"), (2, "Add b half"), (3, "Mul c c"), (4, "Mul d one"),
-                                           (4, "Relu d"), (2, "Sum b one one")])
+                                           (4, "Relu d"), (2, "Sum b one one"), (2, "Sub one b"),
+                                           (2, "Sub b one"), (2, "Div b half")])
 def test_error_functions_that_are_no_part_of_gelu(number, wrong, tmp_path):
     arrays = {"root": np.float32(2**0.5), "one": np.ones(1, np.float32), "half": np.float32(0.5)}
     nodes = [(op, taken, [given], {}) for (op, *taken), given in zip(map(str.split, GELUS[0]), "abcdy")]

@@ -131,7 +131,7 @@ def combined(kind, constant, part, fits):
     gelu."""
     def of(node):
         if any(isinstance(v, Value) and v.gelu is not None for v in node.inputs):
-            return _gelu_step(node, kind)
+            return _gelu_step(node, kind, node.inputs)
         if (window := _window(node)) is not None:
             return _step(node, window, part, fits)
         values, constants = parted(node)
@@ -156,6 +156,8 @@ def _subtract(node):
     x, y = node.inputs
     if isinstance(x, Value) and isinstance(y, Value):
         return merged(node, "Subtract", [node.value(0), node.value(1)])
+    if isinstance(x, Value) and x.gelu is not None:
+        return _gelu_step(node, "Add", [x, np.asarray(-y)])
     return rescaled(node, node.value(0), 1.0, -y) if isinstance(x, Value) else rescaled(node, node.value(1), -1.0, x)
 
 
@@ -165,7 +167,8 @@ def _divide(node):
         if isinstance(x, Value) and y.window is not None:
             return normalized(node)
         raise Refused("divides by what the network computes")
-    return rescaled(node, node.value(0), 1 / np.asarray(y, np.float32))
+    inverse = np.asarray(1 / np.asarray(y, np.float32))
+    return _gelu_step(node, "Multiply", [x, inverse]) if x.gelu is not None else rescaled(node, node.value(0), inverse)
 
 
 def _power(node):
@@ -190,9 +193,9 @@ def _erf(node):
     return base._replace(gelu=Gelu(base))
 
 
-def _gelu_step(node, kind):
+def _gelu_step(node, kind, inputs):
     """The next step of gelu, or its last: a sum with a number, a product with one, or with the value that it is of."""
-    part, *others = sorted(node.inputs, key=lambda v: not isinstance(v, Value) or v.gelu is None)
+    part, *others = sorted(inputs, key=lambda v: not isinstance(v, Value) or v.gelu is None)
     gelu, by, other = part.gelu, None, others[0] if len(others) == 1 else None
     if isinstance(other, np.ndarray) and other.size == 1:
         by = float(other.reshape(()))
