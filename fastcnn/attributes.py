@@ -79,6 +79,30 @@ class Settable:
         vars(self).update((name, value) for name, value in vars(other).items() if name not in self.kept)
 
 
+class Declared:
+    """Base of what has the attributes that its class names and its constructor makes. To set another would have no effect,
+    and is refused; objects of users' classes keep what they like."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        calling.hinting(cls)
+        _marking(cls)
+
+    if not TYPE_CHECKING:  # which know all attributes that there are
+        def __setattr__(self, name, value):
+            own, cls = vars(self), type(self)
+            known = name in own or hasattr(cls, name) or any(name in vars(c).get("__annotations__", ()) for c in cls.__mro__)
+            if not known and name[0] != "_" and "_made" in own and is_own(cls):
+                from fastcnn import hints
+
+                settable = [other for other in (*own, *_set(cls)) if other[0] != "_"]
+                near = hints.nearest(name, [*settable, *(other for other in dir(cls) if other[0] != "_")])
+                raise AttributeError(f"{cls.__name__} has no attribute {name!r} that could be set. "
+                                     f"{hints.asked(near) if near else hints.did_you_mean(name, settable)} "
+                                     f"Received: {arguments.shown(value)}")
+            object.__setattr__(self, name, value)
+
+
 @lru_cache(1024)
 def _missed(cls, name):
     """What an error says of an attribute that objects of a class do not have."""

@@ -1,11 +1,17 @@
 """What is set on a layer, an optimizer, a loss or a model counts from the next call on, or is refused."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import fastcnn
 from fastcnn import attributes, losses
 from fastcnn import layers as L
+from fastcnn.callbacks import Callback, EarlyStopping, LambdaCallback
+from fastcnn.convnetjs import Net, Trainer
+from fastcnn.images import ImageBatches
+from fastcnn.images.image_array import ImageArray
 from fastcnn.optimizers import SGD
 
 X, Y = np.random.default_rng(0).standard_normal((8, 6, 6, 2)).astype(np.float32), np.arange(8) % 3
@@ -187,3 +193,39 @@ def test_what_users_override_is_used():
     m.compile("sgd", Failing())
     with pytest.raises(RuntimeError, match="it is called"):
         m.train_on_batch(X, Y)
+
+
+DECLARED = {  # {misspelt: an object}
+    "patiance": lambda: EarlyStopping("loss", patience=2), "on_epoch_ends": lambda: LambdaCallback(),
+    "batchsize": lambda: ImageBatches(ImageArray(np.zeros((4, 5, 5, 3), np.uint8), [0, 1, 0, 1]), 2),
+    "learning_rte": lambda: Trainer(Net([{"type": "input", "out_sx": 1, "out_sy": 1, "out_depth": 2},
+                                         {"type": "softmax", "num_classes": 2}])),
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+@pytest.mark.parametrize("copied", [lambda found: found, copy.copy], ids=["", "copied"])
+def test_misspelt_attributes_are_refused(name, copied):
+    """Those of callbacks, sources and ConvNetJS' trainers, too; their own can be set, and any that begins with _."""
+    found = copied(DECLARED[name]())
+    message = f"{type(found).__name__} has no attribute '{name}' that could be set. Did you mean "
+    with pytest.raises(AttributeError, match=message):
+        setattr(found, name, 1)
+    found._own = 1
+    for known in list(vars(found)):
+        setattr(found, known, getattr(found, known))
+
+
+def test_users_callbacks_keep_what_they_like():
+    class Mine(EarlyStopping):
+        def on_train_begin(self, logs=None):
+            self.begun = True
+
+    class Own(Callback):
+        def __init__(self):
+            self.count = 0
+
+    mine, own = Mine("loss"), Own()
+    model().fit(X, Y, epochs=1, verbose=0, callbacks=[mine, own])
+    own.more = mine.more = 1
+    assert mine.begun and own.count == 0

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastcnn import arguments, calling
+from fastcnn.attributes import Declared
 from fastcnn.callbacks.terminal import say
 from fastcnn.typing import Array, Model
 
 
-class Callback:
+class Callback(Declared):
     """Base of all callbacks: override the hooks you need.
 
     `self.model` is the model and `self.params` a dict of epochs, steps, samples, batch_size, verbose, metrics and
@@ -31,10 +32,6 @@ class Callback:
     writes: bool = False  # True: prints or writes files, which is for one of several processes that train together to do
     _resumed = _silent = False
     _model: Any = None  # a weak reference
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        calling.hinting(cls)
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "_model"}  # copies wait for a `fit`

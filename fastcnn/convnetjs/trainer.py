@@ -9,7 +9,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from fastcnn import arguments, calling, optimizers, regularizers
+from fastcnn import arguments, optimizers, regularizers
+from fastcnn.attributes import Declared
 from fastcnn.convnetjs.net import Net
 from fastcnn.typing import Callback, Config, Data, History, Unpack
 
@@ -70,8 +71,7 @@ class FitOptions(TypedDict, total=False):
     resume: bool
 
 
-@calling.hinting
-class Trainer:
+class Trainer(Declared):
     """Trains a `Net` as ConvNetJS' `Trainer` does.
 
     g is the sum of the gradients of batch_size samples; a layer's weights w (not its biases) take part with their decay:

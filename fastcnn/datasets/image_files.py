@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments, calling
+from fastcnn import arguments
+from fastcnn.attributes import Declared
 from fastcnn.datasets.listing import Listing
 from fastcnn.datasets.opening import open_files
 from fastcnn.images.decode import ImageError, decode_image, frame
 from fastcnn.typing import Array, ArrayLike, Pair, Path
 
 
-@calling.hinting
-class ImageFiles:
+class ImageFiles(Declared):
     """All images below a folder, whatever the folders within are called: a source to be classified, or to be trained on if
     `labels` are given.
 

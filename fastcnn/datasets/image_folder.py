@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastcnn import arguments, calling
+from fastcnn import arguments
 from fastcnn.datasets.image_files import ImageFiles
 from fastcnn.datasets.listing import Listing
 from fastcnn.typing import Pair, Path
 
 
-@calling.hinting
 class ImageFolder(ImageFiles):
     """A source of images for `fastcnn.images.ImageBatches`: one folder per class, any names.
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments, calling
+from fastcnn import arguments
+from fastcnn.attributes import Declared
 from fastcnn.typing import Array, ArrayLike
 
 
-@calling.hinting
-class Subset:
+class Subset(Declared):
     """Some images of a source, as a source.
 
     Args:

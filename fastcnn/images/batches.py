@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn import arguments, calling
+from fastcnn.attributes import Declared
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.threads import get_num_threads, num_threads
 from fastcnn.typing import Array, Distortion
@@ -20,8 +21,7 @@ _PIECE = 16  # images a thread decodes at once
 _NAME = "fastcnn-images"  # of the threads
 
 
-@calling.hinting
-class ImageBatches:
+class ImageBatches(Declared):
     """Float batches of a source, for `fit`, `evaluate` and loops of one's own.
 
     Everything depends on source, seed and epoch alone, not on workers, threads or timing: the order of the images is

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import arguments, calling, ops
+from fastcnn import arguments, ops
+from fastcnn.attributes import Declared
 from fastcnn.images.augmentation import Augmentation
 from fastcnn.registry import Configurable
 from fastcnn.typing import Array, ArrayLike, Pair
@@ -89,8 +90,7 @@ class Distortion(Configurable):
         return (*(shape[:2] if self.size is None else self.size), shape[2])
 
 
-@calling.hinting
-class ArrayBatches:
+class ArrayBatches(Declared):
     """Batches of arrays whose images are prepared as they are wanted, for `fit` and `evaluate`: without threads of its own,
     so that batches may be as small as one image.
 

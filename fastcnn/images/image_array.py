@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn import calling
+from fastcnn.attributes import Declared
 from fastcnn.typing import Array, ArrayLike
 
 
-@calling.hinting
-class ImageArray:
+class ImageArray(Declared):
     """An array of bytes as a source of images for `fastcnn.images.ImageBatches`.
 
     Args:

@@ -47,7 +47,8 @@ class Trainer(Callback):
         self.changed, self.inbox, self.readers = threading.Condition(), deque(), 0
         self.begin, self.doing, self.message, self.failure = begin, "loading", "", None
         self.images = self.model = self.frame = self.answers = self.comparison = self.drawing = None
-        self.version = self.revision = self.pending = 0
+        self.version = self.revision = self.pending = self.seen = self.step = self.done = 0
+        self.anew, self.curves, self.dead = True, {}, {}  # of the model that is used
         self.batch_size, self.epochs, self.leave, self.stale, self.specimen = 32, 20, False, True, ("test", 0)
         self.thread = threading.Thread(target=self._run, name="fastcnn lab", daemon=True)
 

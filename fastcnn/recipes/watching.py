@@ -106,7 +106,7 @@ class Pace(Callback):
     """
 
     def __init__(self):
-        self.images, self.seconds, self.waited, self.logs = 0, 0.0, 0.0, None
+        self.images, self.seconds, self.waited, self.begun, self.logs = 0, 0.0, 0.0, 0.0, None
 
     @property
     def images_per_second(self):
