@@ -41,6 +41,7 @@ REASONS = {  # of cases whose operators are all known: a pattern of the message,
     r"different|pixel to pixel|along an axis|do not fit|takes values of samples|of more axes|drops values":
         "kinds of broadcasting",
     r"step of a local": "a power that is no step of a normalization",
+    r"part of gelu": "an error function that is no part of gelu",
     r"must be \S+, not|reaches beyond|needs several|beyond|above 0|must be less|p must": "constants that no layer takes",
 }
 
