@@ -269,7 +269,7 @@ typedef struct {
     ptrdiff_t scratch;                  /* floats per thread */
     double cost;                        /* multiply-adds of a forward pass, about */
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
-    int alone;   /* for single images: weights are packed as suits these, or not at all */
+    int alone;   /* conv2d for single images: weights are packed as suits these */
     int threads; /* that will share a batch, for which items are cut finely enough; 0, 1: no matter. Results do not depend on it */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */

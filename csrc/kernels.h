@@ -23,7 +23,7 @@ typedef struct {
 /* Winograd's products of some tiles with filters of 3 × 3 that are transformed on the way, for one vector of output channels j:
  * M[p][tile][j] (+)= Σ_c V[p][tile][c]·U[p][c][j]. Steps in floats: of V and M from tile to tile, from p to p. */
 typedef struct {
-    ptrdiff_t tiles, channels; /* tiles ≤ winograd_most(t) */
+    ptrdiff_t tiles, channels; /* tiles · t ≤ the vectors of a gemm tile */
     const float *v;
     ptrdiff_t v_row, v_step;
     float *m;
@@ -204,7 +204,6 @@ typedef struct {
                               ptrdiff_t step))                                                                        \
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
-    X(ptrdiff_t, winograd_most, (ptrdiff_t t))                                                                        \
     X(void, winograd_products, (ptrdiff_t t, const fc_products *q, const float *w, const float *next))                \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \

@@ -97,6 +97,7 @@ WINO void wino_filter(const int t, const int taps, const int stored, const float
 #undef NUMBER
 }
 
+/* G's numbers, in the order in which wino_filter reads them. */
 WINO void wino_numbers(const int t, const int taps, float *numbers)
 {
     *numbers++ = wino_scale(t, -1);
@@ -298,8 +299,6 @@ static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float
     if (t == 8 && out == 4) wino_output_tile(8, 4, n, p, step, bias, relu, y);
     if (t == 8 && out == 5) wino_output_tile(8, 5, n, p, step, bias, relu, y);
 }
-
-static ptrdiff_t winograd_most(ptrdiff_t t) { return MOST(t); }
 
 static void winograd_products(ptrdiff_t t, const fc_products *q, const float *w, const float *next)
 {

@@ -49,11 +49,14 @@ static ptrdiff_t packed_size(const fc_tiling *k, ptrdiff_t numbers, ptrdiff_t ve
     return numbers * k->c * fc_round_up(k->out_c / k->groups, vector);
 }
 
+/* Tiles whose products the kernel sums at once: as many vectors as a tile of gemm has. */
+static ptrdiff_t most_tiles(const fc_tiling *k) { return fc_k->mr * (fc_k->nr / fc_k->v) / k->t; }
+
 /* Does this op, for single images, transform its filters on the way? */
 static int is_on_the_way(const fc_op *op, const fc_tiling *k, fc_pass pass)
 {
     return op->alone && pass == FC_FORWARD && k->taps == 3 && !fc_is_spread(op) &&
-           k->tiles_h * k->tiles_w <= FEW * fc_k->winograd_most(k->t) && packed_size(k, k->t * k->t, fc_k->nr) > CACHED;
+           k->tiles_h * k->tiles_w <= FEW * most_tiles(k) && packed_size(k, k->t * k->t, fc_k->nr) > CACHED;
 }
 
 static fc_status size(fc_op *op, fc_pass pass)
@@ -166,7 +169,7 @@ static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t til
 static void multiply_on_the_way(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, const float *packed,
                                 ptrdiff_t j, ptrdiff_t n)
 {
-    const ptrdiff_t v = fc_k->v, depth = depth_of(k, in), most = fc_k->winograd_most(k->t);
+    const ptrdiff_t v = fc_k->v, depth = depth_of(k, in), most = most_tiles(k);
     const float *w = packed + j * 9 * in;
     for (ptrdiff_t t = 0; t < n; t += v)
         for (ptrdiff_t d = 0; d < in; d += depth) {

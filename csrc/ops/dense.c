@@ -371,7 +371,7 @@ static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_
 
 static fc_status set_alone(fc_op *op)
 {
-    op->alone = 1, op->packed_size = op->packed_t_size = 0; /* as they lie */
+    op->packed_size = op->packed_t_size = 0; /* as they lie */
     return FC_OK;
 }
 
