@@ -50,8 +50,8 @@ static ptrdiff_t item_count(const run *r, const fc_step *step, ptrdiff_t chunk, 
     const fc_op *op = &r->program->ops[step->op];
     const fc_op_class *class = fc_op_classes[op->kind];
     const fc_cut cut = class->cut(op, step->pass);
-    const ptrdiff_t each = cut == FC_BY_CHUNK ? 1 : class->items(op, step->pass);
-    *first = cut == FC_BY_IMAGE ? r->from * each : cut == FC_BY_CHUNK ? r->from / chunk : 0;
+    const ptrdiff_t each = class->items(op, step->pass);
+    *first = each * (cut == FC_BY_IMAGE ? r->from : cut == FC_BY_CHUNK ? r->from / chunk : 0);
     return each * (cut == FC_BY_IMAGE ? r->to - r->from : cut == FC_BY_CHUNK ? chunk_count(r, chunk) : 1);
 }
 
@@ -101,9 +101,8 @@ static void run_unit(const run *r, const interval *v, ptrdiff_t unit, int thread
             const fc_op *op = &p->ops[p->steps[s].op];
             const fc_op_class *class = fc_op_classes[op->kind];
             const int by_chunk = class->cut(op, p->steps[s].pass) == FC_BY_CHUNK;
-            const ptrdiff_t per_image = by_chunk ? 0 : class->items(op, p->steps[s].pass);
-            work.first = by_chunk ? from / v->chunk : from * per_image;
-            work.last = by_chunk ? work.first + 1 : to * per_image;
+            const ptrdiff_t each = class->items(op, p->steps[s].pass), at = by_chunk ? from / v->chunk : from;
+            work.first = at * each, work.last = (by_chunk ? at + 1 : to) * each;
             run_step(r, &p->steps[s], &work, thread);
         }
         return;

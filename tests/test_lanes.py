@@ -6,9 +6,10 @@ from buffers import assert_same, guarded, integers, poisoned
 from twin import Twin, assert_trained_alike, clear_batch, targets
 
 import fastcnn
-from fastcnn import _ops
+from fastcnn import _ops, networks
 from fastcnn import layers as L
 from fastcnn.engine import lanes
+from fastcnn.model import profiling
 from fastcnn.optimizers import SGD
 
 SPARSE = "sparse_categorical_crossentropy"
@@ -163,6 +164,34 @@ def trained(name, batches, threads):
 def test_the_same_bits_at_any_number_of_threads(name):
     batches = WIDTH, 3 * WIDTH + 1, 8 * WIDTH
     assert trained(name, batches, 1) == trained(name, batches, 2) == trained(name, batches, 7)
+
+
+def parts_trained(name, threads):
+    """The bits of a step on fewer chunks than threads; of how many units passes have at most, by op and pass."""
+    lenet, rng = name == "lenet5-1998", np.random.default_rng(0)
+    batch = (2 if lenet else 40) * WIDTH  # small networks run on one thread unless there is much to do
+    model = networks.lenet5(variant="1998", seed=4) if lenet else chain(*SPATIAL[name](), seed=4)
+    if lenet:
+        model.compile("sgd", "mean_squared_error")
+    x, y = rng.standard_normal((batch, *model.input_shape[1:])), rng.integers(0, 5, batch)
+    with fastcnn.num_threads(threads):
+        loss = model.train_on_batch(x, np.eye(10)[y] if lenet else y)
+        plan, _, _ = profiling.prepared(model, x, np.eye(10)[y] if lenet else y)
+    units = {}
+    for number, (first, count, *_) in enumerate(plan.phases):
+        for step, (op, way) in enumerate(plan.steps[first:first + count], first):
+            key = plan.ops[op] and plan.ops[op].name, way
+            units[key] = max(units.get(key, 0), plan.program.units(number, step, batch, 1000))
+    return [loss, *(w.tobytes() for w in model.get_weights())], units
+
+
+@pytest.mark.parametrize("name", [*SPATIAL, "lenet5-1998"])
+def test_threads_share_a_chunk(name):
+    """Where chunks are fewer than threads."""
+    chunks = 2 if name == "lenet5-1998" else 40
+    (expected, units), (got, _) = parts_trained(name, 1), parts_trained(name, chunks + 9)
+    assert got == expected
+    assert units["conv2d", "forward"] > chunks and units["to_lanes", "forward"] > chunks
 
 
 def test_empty_lanes_do_not_count():

@@ -216,7 +216,8 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
-    if (pass == FC_MASK) return 1;
+    if (pass == FC_STATISTICS || pass == FC_WEIGHTS) return 1;
+    if (pass == FC_MASK) return fc_plain_items(op, pass);
     return pass == FC_FORWARD || pass == FC_DATA ? fc_ceil_div(op->in_size, block(op)) : fc_ceil_div(op->in_c, CHANNELS);
 }
 

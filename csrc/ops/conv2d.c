@@ -8,7 +8,7 @@
  * algorithms that fits. A convolution may have a table of connections, pairs of an input and an output channel, and weights
  * for these alone: conv2d_table.c.
  * Threads: PACK by items of packed weights, WEIGHTS of few weights by chunks of images, one partial [w_size + b_size] each,
- * summed by REDUCE; the rest as the algorithm says, in lanes by chunks. WEIGHTS of many weights sums each block of them over the
+ * summed by REDUCE; the rest as the algorithm says, in lanes by parts of chunks. WEIGHTS of many weights sums each block of them over the
  * batch, or (fc_set_halvings) over units of it, whose sums it adds by halves while they are in cache. */
 #include "conv2d.h"
 
@@ -132,10 +132,10 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
             add_halves(op, io, work, item, work->from, work->to, io->dw, io->db, io->partial);
         return;
     }
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *dw = io->partial + chunk * (op->w_size + op->b_size), *db = io->db ? dw + op->w_size : NULL;
-        const ptrdiff_t from = chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
-        for (ptrdiff_t item = 0; item < a->items(op, FC_WEIGHTS); item++) a->weights(op, io, work, item, from, to, dw, db);
+    for (fc_part p = {0}; fc_next_part(work, a->items(op, FC_WEIGHTS), &p);) {
+        float *dw = io->partial + p.chunk * (op->w_size + op->b_size), *db = io->db ? dw + op->w_size : NULL;
+        const ptrdiff_t from = p.chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
+        for (ptrdiff_t item = p.first; item < p.last; item++) a->weights(op, io, work, item, from, to, dw, db);
     }
 }
 
@@ -158,7 +158,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     switch (pass) {
     case FC_PACK: return pack_items(op, FC_FORWARD) + pack_items(op, FC_DATA);
     case FC_REDUCE: return fc_reduce_items(op);
-    case FC_MASK: return 1;
+    case FC_MASK: return fc_plain_items(op, pass);
     default: return fc_conv2d_by(op, pass)->items(op, pass);
     }
 }

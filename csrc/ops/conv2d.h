@@ -12,7 +12,7 @@ typedef struct {
     const char *(*variant)(const fc_op *op, fc_pass pass); /* in place of the name; NULL: there is but one */
     int (*fits)(const fc_op *op, fc_pass pass);            /* can it, and is it worth while? */
     fc_status (*size)(fc_op *op, fc_pass pass); /* sets how the pass is cut and its packed size, enlarges scratch */
-    ptrdiff_t (*items)(const fc_op *op, fc_pass pass);     /* per image; of WEIGHTS blocks of weights */
+    ptrdiff_t (*items)(const fc_op *op, fc_pass pass);     /* per image, in lanes per chunk; of WEIGHTS blocks of weights */
     /* Weights as FORWARD or DATA reads them, in items; NULL: as they lie. */
     ptrdiff_t (*pack_items)(const fc_op *op, fc_pass pass);
     void (*pack)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch);
@@ -39,10 +39,15 @@ fc_cut fc_conv2d_cut(const fc_op *op, fc_pass pass);
 const float *fc_conv2d_padded(const float *x, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t row0, ptrdiff_t rows,
                               ptrdiff_t col0, ptrdiff_t cols, float *copy, ptrdiff_t *row_step);
 
-/* Floats of the zero-edged copy of a chunk in lanes, or −1: too many; x of a chunk, zero edged: itself, or that copy. */
+/* Floats of the zero-edged copy of a chunk in lanes, or −1: too many; what outputs in rows [first, last) read of a chunk: x itself,
+ * or such a copy. */
 ptrdiff_t fc_conv2d_lanes_copy(const fc_op *op);
-const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
-                                    ptrdiff_t *row);
+const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t first,
+                                    ptrdiff_t last, float *copy, ptrdiff_t *row);
+
+/* Must a chunk in lanes be copied for its zero edge? WEIGHTS then is one item, so that it is copied but once. */
+int fc_conv2d_lanes_edged(const fc_op *op);
+ptrdiff_t fc_conv2d_lanes_items(const fc_op *op, fc_pass pass);
 
 /* db of output channels [oc, oc + n) over images [from, to). */
 void fc_conv2d_bias(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t from, ptrdiff_t to, ptrdiff_t oc, ptrdiff_t n,

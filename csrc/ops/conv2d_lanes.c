@@ -8,8 +8,10 @@
  * the taps that fall outside of dy: input pixels with the same taps form a grid of at most 3 × 3 regions with single rows and
  * columns at the edges, and a region is one run of pixels after the other, along rows or, in a single column, down it.
  * Padding is a zero-edged copy of the chunk (to_lanes can make one for the first op).
- * Threads: by chunks; WEIGHTS has one partial each. */
+ * Threads: by rows of chunks' results; WEIGHTS has one partial a chunk, and is cut into blocks of it. */
 #include "conv2d.h"
+
+#define BLOCK 6 /* rows (fw, ic) of dw that are an item: lanes_outer's tile */
 
 ptrdiff_t fc_conv2d_lanes_copy(const fc_op *op)
 {
@@ -34,6 +36,25 @@ static fc_status size(fc_op *op, fc_pass pass)
     return FC_OK;
 }
 
+int fc_conv2d_lanes_edged(const fc_op *op)
+{
+    return op->in_h < op->out_h + op->u.conv2d.filter_h - 1 || op->in_w < op->out_w + op->u.conv2d.filter_w - 1;
+}
+
+/* Rows of a block of dw within a row of the filter; how many blocks there are. */
+static ptrdiff_t block(const fc_op *op) { return fc_balanced(op->u.conv2d.filter_w * op->in_c, BLOCK); }
+
+static ptrdiff_t blocks(const fc_op *op)
+{
+    return op->u.conv2d.filter_h * fc_ceil_div(op->u.conv2d.filter_w * op->in_c, block(op));
+}
+
+ptrdiff_t fc_conv2d_lanes_items(const fc_op *op, fc_pass pass)
+{
+    if (pass != FC_WEIGHTS) return pass == FC_FORWARD ? op->out_h : op->in_h;
+    return fc_conv2d_lanes_edged(op) ? 1 : op->u.conv2d.connections ? op->u.conv2d.filter_h : blocks(op);
+}
+
 static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 {
     (void)op;
@@ -52,26 +73,26 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
     }
 }
 
-const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, float *copy,
-                                    ptrdiff_t *row)
+const float *fc_conv2d_lanes_padded(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t image, ptrdiff_t first,
+                                    ptrdiff_t last, float *copy, ptrdiff_t *row)
 {
     const fc_conv2d *o = &op->u.conv2d;
-    return fc_conv2d_padded(fc_row(&io->x, image, work), op->in_h, op->in_w, op->in_c * fc_k->v, -o->pad_top,
-                            op->out_h + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, copy, row);
+    return fc_conv2d_padded(fc_row(&io->x, image, work), op->in_h, op->in_w, op->in_c * fc_k->v, first - o->pad_top,
+                            last - first + o->filter_h - 1, -o->pad_left, op->out_w + o->filter_w - 1, copy, row);
 }
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c, y_row = op->out_w * op->out_c * v;
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+    for (fc_part p = {0}; fc_next_part(work, op->out_h, &p);) {
         ptrdiff_t row;
-        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, work->scratch, &row);
-        float *y = fc_row(&io->y, chunk * v, work);
+        const float *x = fc_conv2d_lanes_padded(op, io, work, p.chunk * v, p.first, p.last, work->scratch, &row);
+        float *y = fc_row(&io->y, p.chunk * v, work) + p.first * y_row;
         const fc_lanes in = {.runs = o->filter_h, .len = len, .a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
                              .b_run = row, .b_step = v, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
-        for (ptrdiff_t oh = 0; oh < op->out_h; oh++, y += y_row) {
-            fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w, x + oh * row, io->b, y);
+        for (ptrdiff_t oh = p.first; oh < p.last; oh++, x += row, y += y_row) {
+            fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w, x, io->b, y);
             if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, y_row, y, y);
         }
     }
@@ -113,11 +134,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
 {
     (void)bias, (void)activation; /* no transposed convolution is in lanes */
     const fc_conv2d *o = &op->u.conv2d;
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        const float *dy = fc_row(&io->dy, chunk * fc_k->v, work);
-        float *dx = fc_row(&io->dx, chunk * fc_k->v, work);
-        for (reach h = {0}; h.first < op->in_h; h.first += h.count) {
+    for (fc_part p = {0}; fc_next_part(work, op->in_h, &p);) {
+        const float *dy = fc_row(&io->dy, p.chunk * fc_k->v, work);
+        float *dx = fc_row(&io->dx, p.chunk * fc_k->v, work);
+        for (reach h = {.first = p.first}; h.first < p.last; h.first += h.count) {
             h = reached(h.first, op->in_h, op->out_h, o->filter_h, o->pad_top);
+            h.count = fc_min(h.count, p.last - h.first);
             for (reach w = {0}; w.first < op->in_w; w.first += w.count) {
                 w = reached(w.first, op->in_w, op->out_w, o->filter_w, o->pad_left);
                 reach row = h, col = w;
@@ -131,18 +153,22 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
                     float *dw, float *db)
 {
-    (void)item, (void)to; /* a chunk */
-    const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c;
+    (void)to; /* a chunk */
+    const ptrdiff_t v = fc_k->v, len = op->u.conv2d.filter_w * op->in_c, rows = block(op), across = fc_ceil_div(len, rows);
+    const ptrdiff_t last = fc_conv2d_lanes_edged(op) ? blocks(op) : item + 1;
     fc_plane x = {.pixel = op->in_c * v};
     const fc_plane dy = {fc_row(&io->dy, from, work), op->out_w * op->out_c * v, op->out_c * v};
-    x.p = fc_conv2d_lanes_padded(op, io, work, from, work->scratch, &x.row);
-    for (ptrdiff_t fh = 0; fh < o->filter_h; fh++, x.p += x.row)
-        fc_k->lanes_outer(len, op->out_c, op->out_h, op->out_w, &x, &dy, dw + fh * len * op->out_c, op->out_c);
-    if (db) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, db);
+    const float *image = fc_conv2d_lanes_padded(op, io, work, from, 0, op->out_h, work->scratch, &x.row);
+    for (ptrdiff_t b = item; b < last; b++) {
+        const ptrdiff_t fh = b / across, at = b % across * rows;
+        x.p = image + fh * x.row + at * v;
+        fc_k->lanes_outer(fc_min(rows, len - at), op->out_c, op->out_h, op->out_w, &x, &dy, dw + (fh * len + at) * op->out_c,
+                          op->out_c);
+    }
+    if (db && item == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, db);
 }
 
 const fc_conv2d_algorithm fc_conv2d_lanes = {
-    .name = "direct", .fits = fits, .size = size, .items = fc_one_item, .pack_items = pack_items, .pack = pack,
+    .name = "direct", .fits = fits, .size = size, .items = fc_conv2d_lanes_items, .pack_items = pack_items, .pack = pack,
     .forward = forward, .data = data, .weights = weights,
 };

@@ -3,7 +3,7 @@
  * Each output, and for DATA each input, goes through the channels it is connected with, so multiply-adds are as few as
  * weights: packed are w as [out][fh][fw][its inputs] and, taps in reverse, as [in][fh][fw][its outputs]. DATA pads dy's columns
  * with zeros, whose products it computes, and leaves out rows that fall outside.
- * Threads: by chunks. */
+ * Threads: by rows of chunks' results; WEIGHTS by rows of filters. */
 #include "conv2d.h"
 
 #define BLOCK 5120 /* floats, 20 KiB of 32 KiB of L1 */
@@ -84,14 +84,14 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, y_row = op->out_w * op->out_c * v;
     const lane_space s = get_space(op, work->scratch);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+    for (fc_part p = {0}; fc_next_part(work, op->out_h, &p);) {
         ptrdiff_t row;
-        const float *x = fc_conv2d_lanes_padded(op, io, work, chunk * v, s.copy, &row);
-        float *y = fc_row(&io->y, chunk * v, work);
-        const ptrdiff_t block = block_rows(op, op->out_h, row);
-        for (ptrdiff_t from = 0; from < op->out_h; from += block) {
+        const float *x = fc_conv2d_lanes_padded(op, io, work, p.chunk * v, p.first, p.last, s.copy, &row);
+        float *y = fc_row(&io->y, p.chunk * v, work) + p.first * y_row;
+        const ptrdiff_t rows = p.last - p.first, block = block_rows(op, rows, row);
+        for (ptrdiff_t from = 0; from < rows; from += block) {
             const float *w = io->packed;
-            const ptrdiff_t to = fc_min(from + block, op->out_h);
+            const ptrdiff_t to = fc_min(from + block, rows);
             for (ptrdiff_t oc = 0; oc < op->out_c; oc++) {
                 const fc_taps t = {.rows = o->filter_h, .cols = o->filter_w, .channels = find_places(op, io, 1, oc, &s),
                                    .row = row, .col = op->in_c * v, .x_pixel = op->in_c * v, .y_pixel = op->out_c * v};
@@ -100,7 +100,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                 w += taps(op) * t.channels;
             }
         }
-        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, op->out_h * y_row, y, y);
+        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, rows * y_row, y, y);
     }
 }
 
@@ -110,22 +110,24 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, dx_row = op->in_w * op->in_c * v, above = o->filter_h - 1 - o->pad_top;
     const lane_space s = get_space(op, work->scratch);
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
+    for (fc_part p = {0}; fc_next_part(work, op->in_h, &p);) {
         ptrdiff_t row;
-        const float *dy = fc_conv2d_padded(fc_row(&io->dy, chunk * v, work), op->out_h, op->out_w, op->out_c * v, 0, op->out_h,
-                                           o->pad_left - (o->filter_w - 1), op->in_w + o->filter_w - 1, s.copy, &row);
-        float *dx = fc_row(&io->dx, chunk * v, work);
-        const ptrdiff_t block = block_rows(op, op->in_h, row);
-        for (ptrdiff_t from = 0; from < op->in_h; from += block) {
+        const ptrdiff_t top = fc_min(op->out_h - 1, fc_max(0, p.first - above)); /* rows of dy that are read */
+        const ptrdiff_t bottom = fc_max(top + 1, fc_min(op->out_h, p.last - above + o->filter_h - 1));
+        const float *dy = fc_conv2d_padded(fc_row(&io->dy, p.chunk * v, work), op->out_h, op->out_w, op->out_c * v, top,
+                                           bottom - top, o->pad_left - (o->filter_w - 1), op->in_w + o->filter_w - 1, s.copy, &row);
+        float *dx = fc_row(&io->dx, p.chunk * v, work);
+        const ptrdiff_t block = block_rows(op, p.last - p.first, row);
+        for (ptrdiff_t from = p.first; from < p.last; from += block) {
             const float *w = io->packed_t;
-            const ptrdiff_t to = fc_min(from + block, op->in_h);
+            const ptrdiff_t to = fc_min(from + block, p.last);
             for (ptrdiff_t ic = 0; ic < op->in_c; ic++) {
                 fc_taps t = {.cols = o->filter_w, .channels = find_places(op, io, 0, ic, &s), .row = row, .col = op->out_c * v,
                              .x_pixel = op->out_c * v, .y_pixel = op->in_c * v};
                 for (ptrdiff_t ih = from; ih < to; ih++) { /* row r of the taps, in reverse, is at row ih − above + r of dy */
                     const ptrdiff_t first = fc_max(0, above - ih);
                     t.rows = fc_max(0, fc_min(o->filter_h, op->out_h + above - ih) - first);
-                    const ptrdiff_t at = t.rows ? ih - above + first : 0;
+                    const ptrdiff_t at = t.rows ? ih - above + first - top : 0;
                     fc_k->lanes_dot(&t, s.at, w + (t.rows ? first : 0) * o->filter_w * t.channels, NULL, op->in_w,
                                     dy + at * row, dx + ih * dx_row + ic * v);
                 }
@@ -138,27 +140,27 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
 static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t image, ptrdiff_t end,
                     float *dw, float *db)
 {
-    (void)item, (void)end; /* a chunk */
+    (void)end; /* a chunk */
     const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, n = o->connections;
+    const ptrdiff_t v = fc_k->v, n = o->connections, last = fc_conv2d_lanes_edged(op) ? o->filter_h : item + 1;
     const lane_space s = get_space(op, work->scratch);
     ptrdiff_t row;
-    const float *x = fc_conv2d_lanes_padded(op, io, work, image, s.copy, &row), *all = fc_row(&io->dy, image, work);
+    const float *x = fc_conv2d_lanes_padded(op, io, work, image, 0, op->out_h, s.copy, &row), *all = fc_row(&io->dy, image, work);
     for (ptrdiff_t k = 0; k < n;) {
         const int two = k + 1 < n && io->table[2 * k + 1] == io->table[2 * k + 3]; /* connections of one output */
         const ptrdiff_t in = io->table[2 * k] * v, apart = two ? io->table[2 * k + 2] * v - in : 0;
         const fc_plane dy = {all + io->table[2 * k + 1] * v, op->out_w * op->out_c * v, op->out_c * v};
-        for (ptrdiff_t fh = 0; fh < o->filter_h; fh++) {
+        for (ptrdiff_t fh = item; fh < last; fh++) {
             const fc_plane from = {x + fh * row + in, row, op->in_c * v};
             fc_k->lanes_taps(o->filter_w, op->in_c * v, apart, op->out_h, op->out_w, &from, &dy,
                              dw + fh * o->filter_w * n + k, n);
         }
         k += two ? 2 : 1;
     }
-    if (db) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, all, db);
+    if (db && item == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, all, db);
 }
 
 const fc_conv2d_algorithm fc_conv2d_table_lanes = {
-    .name = "direct", .fits = fits, .size = size, .items = fc_one_item, .pack_items = fc_one_item, .pack = pack,
+    .name = "direct", .fits = fits, .size = size, .items = fc_conv2d_lanes_items, .pack_items = fc_one_item, .pack = pack,
     .forward = forward, .data = data, .weights = weights,
 };

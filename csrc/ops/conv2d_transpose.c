@@ -68,9 +68,10 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     if (op->partial) {
         run(op, FC_WEIGHTS, io, work);
-        for (ptrdiff_t chunk = work->first; chunk < work->last && op->b_size; chunk++)
-            fc_conv2d_bias(op, io, work, chunk * work->chunk, fc_min((chunk + 1) * work->chunk, work->batch), 0, op->out_c,
-                           io->partial + chunk * (op->w_size + op->b_size) + op->w_size);
+        for (fc_part p = {0}; op->b_size && fc_next_part(work, conv_items(op, FC_WEIGHTS), &p);)
+            if (p.first == 0)
+                fc_conv2d_bias(op, io, work, p.chunk * work->chunk, fc_min((p.chunk + 1) * work->chunk, work->batch), 0, op->out_c,
+                               io->partial + p.chunk * (op->w_size + op->b_size) + op->w_size);
         return;
     }
     fc_work blocks = *work;
@@ -84,7 +85,8 @@ static fc_pass exchanged_pass(fc_pass pass) { return pass == FC_FORWARD ? FC_DAT
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
-    return conv_items(op, exchanged_pass(pass)) + (pass == FC_WEIGHTS && op->b_size > 0);
+    if (pass == FC_MASK) return fc_plain_items(op, pass);
+    return conv_items(op, exchanged_pass(pass)) + (pass == FC_WEIGHTS && !op->partial && op->b_size > 0);
 }
 
 static const char *algorithm(const fc_op *op, fc_pass pass)

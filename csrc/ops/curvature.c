@@ -17,11 +17,9 @@
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t blocks = fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const ptrdiff_t image = item / blocks, at = item % blocks * FC_PLAIN_ITEM;
-        fc_k->square(fc_min(FC_PLAIN_ITEM, op->in_size - at), fc_row(&io->x, image, work) + at,
-                     fc_row(&io->y, image, work) + at);
+        const fc_block b = fc_block_of(op, item);
+        fc_k->square(b.n, fc_row(&io->x, b.image, work) + b.at, fc_row(&io->y, b.image, work) + b.at);
     }
 }
 

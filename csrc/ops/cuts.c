@@ -28,7 +28,7 @@ ptrdiff_t fc_one_item(const fc_op *op, fc_pass pass)
 ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
-    return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
+    return fc_ceil_div(op->out_size * (op->lanes ? fc_k->v : 1), FC_PLAIN_ITEM);
 }
 
 ptrdiff_t fc_norm_blocks(ptrdiff_t size) { return fc_ceil_div(size, FC_BLOCK); }

@@ -349,13 +349,13 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const ptrdiff_t nr = fc_k->nr;
+    if (op->lanes && pass != FC_MASK) return fc_dense_lanes_items(op, pass);
     switch (pass) {
     case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
     case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
     case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, data_rows(op)) : 1;
-    case FC_WEIGHTS: return op->lanes ? fc_dense_lanes_blocks(op) :
-        fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
-    default: return 1;
+    case FC_WEIGHTS: return fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
+    default: return op->dropped ? 1 : fc_plain_items(op, pass);
     }
 }
 

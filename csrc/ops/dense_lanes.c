@@ -4,10 +4,11 @@
  *
  * FORWARD and DATA are products of w's columns or rows with the vectors of a chunk: nothing is packed.
  * WEIGHTS: blocks of dw rows sum over the batch, x as it lies (a chunk is a run of V images), dy as packed rows of images.
- * Threads: by chunks; WEIGHTS by blocks. */
+ * Threads: by rows of chunks; WEIGHTS by blocks. */
 #include "in_lanes.h"
 
 #define ROWS 96          /* rows of a block of dw, at most: LeNet's 400 are five blocks */
+#define PART 12          /* rows of y or dx that are an item: lanes_gemm's tile */
 #define PACKED 65536     /* floats of dy that are packed at a time, … */
 #define CHUNKS 256       /* … and chunks */
 
@@ -22,20 +23,25 @@ fc_status fc_dense_set_lanes(fc_op *op)
 
 void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const fc_lanes in = {.runs = 1, .len = op->in_c, .a_step = op->out_c, .a_row = 1, .b_step = fc_k->v};
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++) {
-        float *y = fc_row(&io->y, chunk * fc_k->v, work);
-        fc_k->lanes_gemm(op->out_c, 1, &in, io->w, fc_row(&io->x, chunk * fc_k->v, work), io->b, y);
-        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, op->out_c * fc_k->v, y, y);
+    const ptrdiff_t v = fc_k->v;
+    const fc_lanes in = {.runs = 1, .len = op->in_c, .a_step = op->out_c, .a_row = 1, .b_step = v};
+    for (fc_part p = {0}; fc_next_part(work, fc_dense_lanes_items(op, FC_FORWARD), &p);) {
+        const ptrdiff_t from = p.first * PART, n = fc_min(p.last * PART, op->out_c) - from;
+        float *y = fc_row(&io->y, p.chunk * v, work) + from * v;
+        fc_k->lanes_gemm(n, 1, &in, io->w + from, fc_row(&io->x, p.chunk * v, work), io->b ? io->b + from : NULL, y);
+        if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, n * v, y, y);
     }
 }
 
 void fc_dense_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const fc_lanes in = {.runs = 1, .len = op->out_c, .a_step = 1, .a_row = op->out_c, .b_step = fc_k->v};
-    for (ptrdiff_t chunk = work->first; chunk < work->last; chunk++)
-        fc_k->lanes_gemm(op->in_c, 1, &in, io->w, fc_row(&io->dy, chunk * fc_k->v, work), NULL,
-                         fc_row(&io->dx, chunk * fc_k->v, work));
+    const ptrdiff_t v = fc_k->v;
+    const fc_lanes in = {.runs = 1, .len = op->out_c, .a_step = 1, .a_row = op->out_c, .b_step = v};
+    for (fc_part p = {0}; fc_next_part(work, fc_dense_lanes_items(op, FC_DATA), &p);) {
+        const ptrdiff_t from = p.first * PART, n = fc_min(p.last * PART, op->in_c) - from;
+        fc_k->lanes_gemm(n, 1, &in, io->w + from * op->out_c, fc_row(&io->dy, p.chunk * v, work), NULL,
+                         fc_row(&io->dx, p.chunk * v, work) + from * v);
+    }
 }
 
 /* Packs dy of some chunks: [column tile][image][NR], images that are missing as zeros. */
@@ -82,4 +88,12 @@ void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wor
     }
 }
 
-ptrdiff_t fc_dense_lanes_blocks(const fc_op *op) { return fc_ceil_div(op->in_c, fc_balanced(op->in_c, ROWS)); }
+ptrdiff_t fc_dense_lanes_items(const fc_op *op, fc_pass pass)
+{
+    switch (pass) {
+    case FC_FORWARD: return fc_ceil_div(op->out_c, PART);
+    case FC_DATA: return fc_ceil_div(op->in_c, PART);
+    case FC_WEIGHTS: return fc_ceil_div(op->in_c, fc_balanced(op->in_c, ROWS));
+    default: return 0; /* nothing is packed */
+    }
+}

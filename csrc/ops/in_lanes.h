@@ -9,6 +9,6 @@ fc_status fc_dense_set_lanes(fc_op *op);
 void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_dense_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work);
 void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *work);
-ptrdiff_t fc_dense_lanes_blocks(const fc_op *op);
+ptrdiff_t fc_dense_lanes_items(const fc_op *op, fc_pass pass);
 
 #endif

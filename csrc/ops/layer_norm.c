@@ -81,6 +81,7 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
+    if (pass == FC_WEIGHTS) return 1;
     return pass == FC_REDUCE ? fc_reduce_items(op) : fc_ceil_div(op->in_h * op->u.group_norm.groups, block(op));
 }
 

@@ -17,21 +17,10 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
     return status;
 }
 
-/* The block of an image that an item is: its floats begin `at` in. */
-typedef struct {
-    ptrdiff_t image, at, n;
-} block;
-
-static block block_of(const fc_op *op, ptrdiff_t item)
-{
-    const ptrdiff_t blocks = fc_ceil_div(op->in_size, FC_PLAIN_ITEM), at = item % blocks * FC_PLAIN_ITEM;
-    return (block){item / blocks, at, fc_min(FC_PLAIN_ITEM, op->in_size - at)};
-}
-
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const block b = block_of(op, item);
+        const fc_block b = fc_block_of(op, item);
         fc_k->merge(op->kind, &op->u.merge, b.n, fc_row(&io->x, b.image, work) + b.at, fc_row(&io->x2, b.image, work) + b.at,
                     fc_row(&io->y, b.image, work) + b.at);
     }
@@ -41,7 +30,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const int reads = op->kind != FC_ADD;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const block b = block_of(op, item);
+        const fc_block b = fc_block_of(op, item);
         const float *dy = fc_row(&io->dy, b.image, work) + b.at;
         const float *x = reads ? fc_row(&io->x, b.image, work) + b.at : dy;
         const float *x2 = reads ? fc_row(&io->x2, b.image, work) + b.at : dy;

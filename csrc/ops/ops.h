@@ -8,7 +8,7 @@
 /* How the runner may cut a pass. */
 typedef enum {
     FC_BY_IMAGE, /* items of one image; any range of items at once */
-    FC_BY_CHUNK, /* one item per chunk of images, with a partial result of its own */
+    FC_BY_CHUNK, /* items of a chunk of images, with a partial result of its own */
     FC_BY_BLOCK  /* items that each see the whole batch, or what is there of it */
 } fc_cut;
 
@@ -42,7 +42,7 @@ enum { FC_FIELD_LIST(F) };
 typedef struct {
     fc_pass_fn *pass[FC_PASSES];
     fc_cut (*cut)(const fc_op *op, fc_pass pass);
-    ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, or in all when cut by block */
+    ptrdiff_t (*items)(const fc_op *op, fc_pass pass); /* per image, per chunk, or in all, as it is cut */
     unsigned needs[FC_PASSES]; /* fields that a pass reads or writes; fc_needs leaves out those of no size */
     /* What else, or less, an op needs as it is and is bound; NULL: needs is all there is to say. */
     unsigned (*correct)(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs);
@@ -75,6 +75,21 @@ static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a / b + (
 static inline ptrdiff_t fc_floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
 static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t b) { return fc_ceil_div(a, b) * b; }
 static inline ptrdiff_t fc_round_down(ptrdiff_t a, ptrdiff_t b) { return a / b * b; }
+
+/* Of a pass cut by chunk, or by image, into so many items each: those of one chunk after the other. */
+typedef struct {
+    ptrdiff_t chunk, first, last; /* items [first, last) of the chunk's */
+} fc_part;
+
+/* Goes on to the next part of what is to be done, from {0} to the first; 0 at the end. */
+static inline int fc_next_part(const fc_work *work, ptrdiff_t each, fc_part *p)
+{
+    const ptrdiff_t item = p->last ? p->chunk * each + p->last : work->first;
+    if (item >= work->last) return 0;
+    p->chunk = item / each, p->first = item % each;
+    p->last = fc_min(each, p->first + work->last - item);
+    return 1;
+}
 
 /* The largest block ≤ limit (at least 1) that cuts n into blocks of about equal size. */
 static inline ptrdiff_t fc_balanced(ptrdiff_t n, ptrdiff_t limit)
@@ -109,10 +124,22 @@ static inline int fc_grow(ptrdiff_t *product, ptrdiff_t factor)
 fc_cut fc_by_image(const fc_op *op, fc_pass pass);
 fc_cut fc_by_block(const fc_op *op, fc_pass pass);
 fc_cut fc_by_lanes(const fc_op *op, fc_pass pass);
-/* One item; blocks of FC_PLAIN_ITEM floats of an image; blocks of FC_BLOCK parameters. */
+/* One item; blocks of FC_PLAIN_ITEM floats of an image's y, in lanes of a chunk's; blocks of FC_BLOCK parameters. */
 ptrdiff_t fc_one_item(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_plain_items(const fc_op *op, fc_pass pass);
 ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
+
+/* An item of fc_plain_items: n floats from the one at `at` on. */
+typedef struct {
+    ptrdiff_t image, at, n;
+} fc_block;
+
+static inline fc_block fc_block_of(const fc_op *op, ptrdiff_t item)
+{
+    const ptrdiff_t images = op->lanes ? fc_k->v : 1, size = op->out_size * images, blocks = fc_ceil_div(size, FC_PLAIN_ITEM);
+    const ptrdiff_t at = item % blocks * FC_PLAIN_ITEM;
+    return (fc_block){item / blocks * images, at, fc_min(FC_PLAIN_ITEM, size - at)};
+}
 
 /* For classes whose ops need no more than the flag (op_table.c). */
 fc_status fc_in_lanes(fc_op *op);
@@ -143,7 +170,7 @@ static inline ptrdiff_t fc_middle(ptrdiff_t first, ptrdiff_t last, ptrdiff_t uni
 void fc_reduce(const fc_op *op, const fc_io *io, const fc_work *work);
 static inline ptrdiff_t fc_reduce_items(const fc_op *op) { return fc_ceil_div(op->w_size + op->b_size, FC_PLAIN_ITEM); }
 
-/* MASK of an op with an activation fused behind it (mask.c). */
+/* MASK of an op with an activation fused behind it, in fc_plain_items (mask.c). */
 void fc_mask(const fc_op *op, const fc_io *io, const fc_work *work);
 
 /* One step of an optimizer on n parameters, from the one at `at` on; dw is theirs, and multiplied with factor (optimizer.c). */

@@ -5,7 +5,7 @@
  * adaptive average: rows ⌊oh·in_h/out_h⌋ … ⌈(oh + 1)·in_h/out_h⌉, columns likewise; where these are steps of one size, as pool2d
  * Backward computes again from x what it needs: no index tensor.
  * In lanes a chunk is one image of V times as many channels.
- * Threads: forward by output rows; DATA by image; in lanes by chunks. */
+ * Threads: by output rows; DATA, where windows meet, by image; in lanes by chunks. */
 #include "ops.h"
 
 /* Pixels from a window's first to its last, both counted. */
@@ -147,8 +147,8 @@ static int tiles(const fc_op *op)
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op), rows = op->lanes ? op->out_h : 1;
-    for (ptrdiff_t row = work->first * rows; row < work->last * rows; row++) {
+    const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
+    for (ptrdiff_t row = work->first; row < work->last; row++) {
         const ptrdiff_t image = row / op->out_h * v, oh = row % op->out_h;
         const float *x = fc_row(&io->x, image, work);
         float *y = fc_row(&io->y, image, work) + oh * op->out_w * c;
@@ -166,15 +166,19 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
+static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD || tiles(op) ? op->out_h : 1; }
+
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = op->lanes ? fc_k->v : 1, c = channels(op);
     const int fresh = tiles(op);
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const float *x = io->x.p ? fc_row(&io->x, item * v, work) : NULL, *dy = fc_row(&io->dy, item * v, work);
-        float *dx = fc_row(&io->dx, item * v, work);
+    for (fc_part p = {0}; fc_next_part(work, items(op, FC_DATA), &p);) {
+        const ptrdiff_t image = p.chunk * v, from = fresh ? p.first : 0, to = fresh ? p.last : op->out_h;
+        const float *x = io->x.p ? fc_row(&io->x, image, work) : NULL;
+        const float *dy = fc_row(&io->dy, image, work) + from * op->out_w * c;
+        float *dx = fc_row(&io->dx, image, work);
         if (!fresh) memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
-        for (ptrdiff_t oh = 0; oh < op->out_h; oh++)
+        for (ptrdiff_t oh = from; oh < to; oh++)
             for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += c) {
                 fc_window win;
                 float scale;
@@ -190,8 +194,6 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
             }
     }
 }
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_FORWARD ? op->out_h : 1; }
 
 /* `read`: what DATA reads beside dy. */
 #define POOL(op, read, curvature) \

@@ -108,6 +108,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     switch (pass) {
     case FC_PACK: return op->packed_size / (o->inner * o->inner_shared);
     case FC_REDUCE: return fc_reduce_items(op);
+    case FC_WEIGHTS: return 1;
     default: return fc_ceil_div(op->in_size, FC_PLAIN_ITEM);
     }
 }

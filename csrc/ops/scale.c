@@ -5,7 +5,7 @@
  * x, y [pixels][channels], w, b [channels]; in lanes [pixels][channels][V]. Where channels are fewer than a vector has floats,
  * V pixels are taken as one row of V·channels, for which w and b are repeated; so are they in lanes, for V images. Sums over the
  * rows are folded at the end.
- * Threads: FORWARD and DATA by image, WEIGHTS by chunks, one partial each; in lanes all by chunks. */
+ * Threads: FORWARD and DATA by image, in lanes by rows of chunks; WEIGHTS by chunks, one partial each. */
 #include "ops.h"
 
 fc_status fc_scale_init(fc_op *op, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, int bias)
@@ -49,23 +49,29 @@ static void folded(const fc_op *op, const row_shape *r, const float *from, float
     for (ptrdiff_t i = 0; i < r->n; i++) to[op->lanes ? i / r->repeats : i % op->in_c] += from[i];
 }
 
-/* The image that an item begins with: in lanes an item is a chunk. */
-static ptrdiff_t first_image(const fc_op *op, ptrdiff_t item) { return op->lanes ? item * fc_k->v : item; }
+/* In lanes no row is left over. */
+static ptrdiff_t items(const fc_op *op, fc_pass pass)
+{
+    if (pass == FC_REDUCE) return fc_reduce_items(op);
+    if (pass == FC_MASK) return fc_plain_items(op, pass);
+    return op->lanes && pass != FC_WEIGHTS ? get_rows(op).rows : 1;
+}
 
 static void apply(const fc_op *op, const fc_work *work, const fc_buf *from, const fc_buf *to, const float *w, const float *b,
                   int activated)
 {
     const row_shape r = get_rows(op);
-    const ptrdiff_t size = r.rows * r.n + r.rest;
     float *space = work->scratch;
     w = repeated(op, &r, w, space);
     b = repeated(op, &r, b, space + fc_round_up(r.n, FC_LINE));
-    for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const float *x = fc_row(from, first_image(op, item), work);
-        float *y = fc_row(to, first_image(op, item), work);
-        fc_k->scale_rows(r.rows, r.n, x, w, b, y);
-        if (r.rest) fc_k->scale_rows(1, r.rest, x + size - r.rest, w, b, y + size - r.rest);
-        if (activated) fc_k->activate(op->activation, op->alpha, size, y, y);
+    for (fc_part p = {0}; fc_next_part(work, items(op, FC_FORWARD), &p);) {
+        const ptrdiff_t image = p.chunk * (op->lanes ? r.repeats : 1), at = p.first * r.n;
+        const ptrdiff_t rows = op->lanes ? p.last - p.first : r.rows, whole = rows * r.n;
+        const float *x = fc_row(from, image, work) + at;
+        float *y = fc_row(to, image, work) + at;
+        fc_k->scale_rows(rows, r.n, x, w, b, y);
+        if (r.rest) fc_k->scale_rows(1, r.rest, x + whole, w, b, y + whole);
+        if (activated) fc_k->activate(op->activation, op->alpha, whole + r.rest, y, y);
     }
 }
 
@@ -106,8 +112,6 @@ static fc_cut cut(const fc_op *op, fc_pass pass)
     if (pass == FC_REDUCE) return FC_BY_BLOCK;
     return op->lanes || pass == FC_WEIGHTS ? FC_BY_CHUNK : FC_BY_IMAGE;
 }
-
-static ptrdiff_t items(const fc_op *op, fc_pass pass) { return pass == FC_REDUCE ? fc_reduce_items(op) : 1; }
 
 const fc_op_class fc_scale_class = {
     {[FC_FORWARD] = forward, [FC_MASK] = fc_mask, [FC_DATA] = data, [FC_WEIGHTS] = weights, [FC_REDUCE] = fc_reduce}, cut, items,
