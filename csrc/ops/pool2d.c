@@ -136,6 +136,16 @@ static ptrdiff_t clip(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, fc_window *wi
     return h * row + w * win->c;
 }
 
+/* The same, `at` being the window before it in the row: whole windows differ by where they are alone. */
+static ptrdiff_t next_window(const fc_op *op, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t at, fc_window *win, float *scale)
+{
+    const fc_pool2d *o = &op->u.pool2d;
+    const ptrdiff_t w0 = ow * o->stride_w - o->pad_left;
+    if (ow > 0 && !o->adaptive && w0 >= o->stride_w && w0 + reach(o->pool_w, o->dilation_w) <= op->in_w)
+        return at + o->stride_w * win->c;
+    return clip(op, oh, ow, win, scale);
+}
+
 /* Is every pixel in exactly one window? */
 static int tiles(const fc_op *op)
 {
@@ -152,10 +162,10 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         const ptrdiff_t image = row / op->out_h * v, oh = row % op->out_h;
         const float *x = fc_row(&io->x, image, work);
         float *y = fc_row(&io->y, image, work) + oh * op->out_w * c;
-        for (ptrdiff_t ow = 0; ow < op->out_w; ow++, y += c) {
-            fc_window win;
-            float scale;
-            const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
+        fc_window win;
+        float scale = 1;
+        for (ptrdiff_t ow = 0, at = 0; ow < op->out_w; ow++, y += c) {
+            at = next_window(op, oh, ow, at, &win, &scale);
             switch (op->kind) {
             case FC_MAX_POOL2D: fc_k->max_pool(&win, x + at, y); break;
             case FC_SOFT_POOL2D: fc_k->soft_pool(&win, x + at, y); break;
@@ -178,18 +188,17 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
         const float *dy = fc_row(&io->dy, image, work) + from * op->out_w * c;
         float *dx = fc_row(&io->dx, image, work);
         if (!fresh) memset(dx, 0, (size_t)(op->in_size * v) * sizeof *dx);
+        fc_window win = {.fresh = fresh};
+        float scale = 1;
         for (ptrdiff_t oh = from; oh < to; oh++)
-            for (ptrdiff_t ow = 0; ow < op->out_w; ow++, dy += c) {
-                fc_window win;
-                float scale;
-                const ptrdiff_t at = clip(op, oh, ow, &win, &scale);
-                win.fresh = fresh;
-                if (op->curvature) scale *= scale;
+            for (ptrdiff_t ow = 0, at = 0; ow < op->out_w; ow++, dy += c) {
+                at = next_window(op, oh, ow, at, &win, &scale);
+                const float spread = op->curvature ? scale * scale : scale;
                 switch (op->kind) {
                 case FC_MAX_POOL2D: fc_k->max_pool_backward(&win, x + at, dy, dx + at); break;
                 case FC_SOFT_POOL2D: fc_k->soft_pool_backward(&win, x + at, dy, dx + at); break;
                 case FC_LP_POOL2D: fc_k->lp_pool_backward(&win, op->u.pool2d.p, x + at, dy, dx + at); break;
-                default: fc_k->avg_pool_backward(&win, scale, dy, dx + at); break;
+                default: fc_k->avg_pool_backward(&win, spread, dy, dx + at); break;
                 }
             }
     }
