@@ -34,7 +34,7 @@ FAULTS = [
      "row = i + (t < count ? t : 0);", "row = i + t;", MEMORY),
     ("columns that another thread has multiply with the first ones' weights", "ops/conv2d_direct.c",
      " + (c - g * ocg) * (op->w_size / op->out_c)", "", "test_single_image.py"),
-    ("a long sum's second part replaces the first", "ops/correlate.h", "&in, b, bias, r > 0)", "&in, b, bias, 0)", TILES),
+    ("a long sum's second part replaces the first", "ops/correlate.h", "&in, b, bias, r + k > 0)", "&in, b, bias, r > 0)", TILES),
     ("columns beyond the last are written", "ops/correlate.h", "fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j)",
      "fc_k->gemm(fc_min(height, count - i), nr", TILES),
     ("the second vector of a transposed column tile repeats the first", "ops/correlate.h",

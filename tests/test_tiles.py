@@ -51,8 +51,15 @@ def test_any_number_of_channels(groups, isa):
 @pytest.mark.parametrize("image", [(1, 179), (12, 15), (1, 181), (8, 23), (12, 16), (4, 48), (20, 18), (17, 32)], ids=str)
 @pytest.mark.parametrize("c", [5, 61])
 def test_any_number_of_pixels(image, c, isa):
-    """Blocks hold up to 180 pixels, sums up to 512 products: 61 channels take two."""
+    """Blocks hold up to 180 pixels, sums up to 256 products: 61 channels take three."""
     check("conv2d", (1, *image, c), (3, 3, c, 13), padding="same")
+
+
+@pytest.mark.parametrize("c", [255, 256, 257, 511, 513, 770])
+def test_long_runs(c, isa):
+    """A run of products, which is one tap's channels or a filter's row of them, is cut where it is longer than 256."""
+    check("conv2d", (2, 3, 4, c), (1, 1, c, 7))
+    check("conv2d", (1, 3, 4, c), (2, 3, c, 5), padding="same")
 
 
 @pytest.mark.parametrize("inputs, units", [(37, 29), (600, 450), (300, 1100)], ids=str)

@@ -10,6 +10,7 @@
  * Padding is a zero-edged copy of the chunk (to_lanes can make one for the first op).
  * Threads: by rows of chunks' results; WEIGHTS has one partial a chunk, and is cut into blocks of it. */
 #include "conv2d.h"
+#include "correlate.h"
 
 #define BLOCK 6 /* rows (fw, ic) of dw that are an item: lanes_outer's tile */
 
@@ -30,7 +31,7 @@ static fc_status size(fc_op *op, fc_pass pass)
 {
     const ptrdiff_t copy = fc_conv2d_lanes_copy(op);
     if (copy < 0) return FC_OVERFLOW;
-    op->scratch = fc_max(op->scratch, copy + FC_MARGIN);
+    op->scratch = fc_max(op->scratch, copy + op->out_w * op->out_c * fc_k->v + FC_MARGIN);
     if (pass == FC_DATA) op->packed_t_size = op->w_size;
     op->partial = op->w_size + op->b_size;
     return FC_OK;
@@ -85,14 +86,20 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, len = o->filter_w * op->in_c, y_row = op->out_w * op->out_c * v;
+    float *rest = work->scratch, *copy = rest + fc_round_up(y_row, FC_LINE);
     for (fc_part p = {0}; fc_next_part(work, op->out_h, &p);) {
         ptrdiff_t row;
-        const float *x = fc_conv2d_lanes_padded(op, io, work, p.chunk * v, p.first, p.last, work->scratch, &row);
+        const float *x = fc_conv2d_lanes_padded(op, io, work, p.chunk * v, p.first, p.last, copy, &row);
         float *y = fc_row(&io->y, p.chunk * v, work) + p.first * y_row;
-        const fc_lanes in = {.runs = o->filter_h, .len = len, .a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
+        fc_lanes in = {.a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
                              .b_run = row, .b_step = v, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
         for (ptrdiff_t oh = p.first; oh < p.last; oh++, x += row, y += y_row) {
-            fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w, x, io->b, y);
+            for (fc_sum s = FC_SUM; fc_next_sum(o->filter_h, len, &s);) {
+                in.runs = s.runs, in.len = s.len;
+                fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w + (s.run * len + s.at) * op->out_c, x + s.run * row + s.at * v,
+                                 s.more ? NULL : io->b, s.more ? rest : y);
+                if (s.more) fc_k->add(y_row, rest, y);
+            }
             if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, y_row, y, y);
         }
     }

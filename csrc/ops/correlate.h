@@ -9,7 +9,7 @@
 #include "ops.h"
 
 #define FC_PIXELS 180  /* pixels per block, at most; conv3 of AlexNet (169) is one block */
-#define FC_DEPTH 512   /* products per pass over a block, about: B tile of 32 KiB (AVX2, measured 256…∞: flat) */
+#define FC_DEPTH 256   /* products per pass over a block, at most: a chain that rounds little, 32 KiB of weights with AVX-512 */
 
 typedef struct {
     const float *src;
@@ -24,9 +24,33 @@ typedef struct {
     const float *bias;
 } fc_correlation;
 
+/* A part of a sum of runs of len products, which is a chain of its own: [at, at + len) of runs [run, run + runs). */
+typedef struct {
+    ptrdiff_t run, runs, at, len;
+    int more; /* is it not the first? */
+} fc_sum;
+
+#define FC_SUM {.run = -1} /* before the first */
+
+/* Goes on to the next part; 0 behind the last. Whoever sums in such parts gets the same bits. */
+static inline int fc_next_sum(ptrdiff_t runs, ptrdiff_t len, fc_sum *s)
+{
+    const ptrdiff_t piece = fc_balanced(fc_max(1, len), FC_DEPTH);
+    s->more = s->run >= 0;
+    if (s->more && s->at + s->len < len) {
+        s->at += s->len;
+    } else {
+        s->run = s->more ? s->run + s->runs : 0, s->at = 0;
+        if (s->more && s->run >= runs) return 0;
+        s->runs = fc_min(fc_max(1, FC_DEPTH / fc_max(1, len)), runs - s->run);
+    }
+    s->len = fc_min(piece, len - s->at);
+    return 1;
+}
+
 static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t count)
 {
-    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, depth = fc_max(1, FC_DEPTH / fc_max(1, c->len));
+    const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
     const ptrdiff_t height = fc_balanced(count, mr); /* 8 rows are 4 + 4 rather than 6 + 2 */
     const float *src[FC_PIXELS + FC_MAX_MR];
     float *dst[FC_PIXELS + FC_MAX_MR];
@@ -36,15 +60,16 @@ static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t 
         if (++col == c->cols) col = 0, row++;
     }
     for (ptrdiff_t i = count; i < count + mr; i++) src[i] = src[0], dst[i] = dst[0];
-    for (ptrdiff_t r = 0; r == 0 || r < c->runs; r += depth) {
-        const fc_inner in = {c->run + r, fc_min(depth, c->runs - r), c->len, 1, nr};
+    for (fc_sum s = FC_SUM; fc_next_sum(c->runs, c->len, &s);) {
+        const ptrdiff_t part = s.at ? c->run[s.run] + s.at : 0;
+        const fc_inner in = {s.at ? &part : c->run + s.run, s.runs, s.len, 1, nr};
         for (ptrdiff_t j = 0; j < c->n; j += nr) {
-            const float *b = c->packed + (j * c->runs + r * nr) * c->len;
-            const float *bias = c->bias && r == 0 ? c->bias + j : NULL;
+            const float *b = c->packed + (j * c->runs + s.run * nr) * c->len + s.at * nr;
+            const float *bias = c->bias && !s.more ? c->bias + j : NULL;
             for (ptrdiff_t i = 0; i < count; i += height) {
                 fc_rows rows;
                 for (ptrdiff_t t = 0; t < mr; t++) rows.a[t] = src[i + t], rows.c[t] = dst[i + t] + j;
-                fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j), &rows, &in, b, bias, r > 0);
+                fc_k->gemm(fc_min(height, count - i), fc_min(nr, c->n - j), &rows, &in, b, bias, s.more);
             }
         }
     }

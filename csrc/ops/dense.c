@@ -111,15 +111,16 @@ static void start(float *y, const float *bias, ptrdiff_t n)
         memset(y, 0, (size_t)n * sizeof *y);
 }
 
-/* One image against weights as they lie, in the same order of operations as forward_block. */
+/* One image against weights as they lie, in the same order of operations as forward_block, or as product. */
 static void forward_one(const fc_op *op, const fc_io *io, const float *x, float *y, ptrdiff_t j, ptrdiff_t n,
                         float *scratch)
 {
+    const ptrdiff_t piece = op->wide ? WIDE_K : fc_balanced(op->in_c, FC_DEPTH);
     start(y + j, io->b ? io->b + j : NULL, n);
-    fc_k->gemv(fc_min(WIDE_K, op->in_c), n, x, io->w + j, op->out_c, y + j);
-    for (ptrdiff_t k = WIDE_K; k < op->in_c; k += WIDE_K) {
+    fc_k->gemv(fc_min(piece, op->in_c), n, x, io->w + j, op->out_c, y + j);
+    for (ptrdiff_t k = piece; k < op->in_c; k += piece) {
         memset(scratch, 0, (size_t)n * sizeof *scratch);
-        fc_k->gemv(fc_min(WIDE_K, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
+        fc_k->gemv(fc_min(piece, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
         fc_k->add(n, scratch, y + j);
     }
 }
@@ -216,12 +217,10 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         const ptrdiff_t images = work->last - work->first;
         float *y = fc_row(&io->y, work->first, work);
         const float *x = fc_row(&io->x, work->first, work);
-        if (images == 1) {
-            start(y, io->b, op->out_c);
-            fc_k->gemv(op->in_c, op->out_c, x, io->w, op->out_c, y);
-        } else {
+        if (images == 1)
+            forward_one(op, io, x, y, 0, op->out_c, work->scratch);
+        else
             product(x, io->x.size, op->in_c, y, io->y.size, op->out_c, images, io->packed, io->b);
-        }
         finish(op, io, work->first, 0, images * op->out_c, y);
         return;
     }

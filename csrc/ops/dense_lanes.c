@@ -5,6 +5,7 @@
  * FORWARD and DATA are products of w's columns or rows with the vectors of a chunk: nothing is packed.
  * WEIGHTS: blocks of dw rows sum over the batch, x as it lies (a chunk is a run of V images), dy as packed rows of images.
  * Threads: by rows of chunks; WEIGHTS by blocks. */
+#include "correlate.h"
 #include "in_lanes.h"
 
 #define ROWS 96          /* rows of a block of dw, at most: LeNet's 400 are five blocks */
@@ -17,18 +18,24 @@ fc_status fc_dense_set_lanes(fc_op *op)
     if (op->wide || op->dropped) return FC_INVALID;
     op->lanes = 1;
     op->packed_size = op->packed_t_size = 0;
-    op->scratch = PACKED + fc_round_up(op->out_c, fc_k->nr) * fc_k->v + FC_MARGIN;
+    op->scratch = fc_max(PACKED, op->out_c * fc_k->v) + fc_round_up(op->out_c, fc_k->nr) * fc_k->v + FC_MARGIN;
     return FC_OK;
 }
 
 void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = fc_k->v;
-    const fc_lanes in = {.runs = 1, .len = op->in_c, .a_step = op->out_c, .a_row = 1, .b_step = v};
+    fc_lanes in = {.runs = 1, .a_step = op->out_c, .a_row = 1, .b_step = v};
     for (fc_part p = {0}; fc_next_part(work, fc_dense_lanes_items(op, FC_FORWARD), &p);) {
         const ptrdiff_t from = p.first * PART, n = fc_min(p.last * PART, op->out_c) - from;
+        const float *x = fc_row(&io->x, p.chunk * v, work);
         float *y = fc_row(&io->y, p.chunk * v, work) + from * v;
-        fc_k->lanes_gemm(n, 1, &in, io->w + from, fc_row(&io->x, p.chunk * v, work), io->b ? io->b + from : NULL, y);
+        for (fc_sum s = FC_SUM; fc_next_sum(1, op->in_c, &s);) {
+            in.len = s.len;
+            fc_k->lanes_gemm(n, 1, &in, io->w + s.at * op->out_c + from, x + s.at * v, io->b && !s.more ? io->b + from : NULL,
+                             s.more ? work->scratch : y);
+            if (s.more) fc_k->add(n * v, work->scratch, y);
+        }
         if (op->activation != FC_LINEAR) fc_k->activate(op->activation, op->alpha, n * v, y, y);
     }
 }
