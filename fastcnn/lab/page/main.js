@@ -13,6 +13,7 @@ import * as lens from "./lens.js";
 import * as network from "./network.js";
 import * as training from "./training.js";
 
+const TURNS = 5; // while it learns, each fifth frame paints words, curves and what changes slowly, too: once a second
 const TABS = ["layers", "answers", "network", "compare", "files"];
 
 /** What the page knows of the lab. */
@@ -73,7 +74,7 @@ async function refreshNetwork() {
 
 /** Asks for frame after frame; each answer comes when there is something new, or other layers are wished for. */
 async function watch() {
-  let version = -1, question;
+  let version = -1, turn = 0, question;
   const marks = {};
   on("wish", () => {
     version = -1;
@@ -92,7 +93,8 @@ async function watch() {
         for (const [name, tail] of Object.entries(frame.curves)) marks[name] = tail.mark;
         Object.assign(frame, { bytes });
         if (!lab.network || lab.network.revision !== frame.revision) await refreshNetwork();
-        lab.frame = frame;
+        turn = frame.state === "running" ? turn % TURNS + 1 : 0;
+        lab.frame = Object.assign(frame, { whole: turn < 2 });
         emit("frame", frame);
       } else emit("waiting", frame);
       await new Promise(requestAnimationFrame);

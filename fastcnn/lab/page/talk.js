@@ -21,8 +21,10 @@ export class Refused extends Error {
   }
 }
 
+const PLAIN = { cache: "no-store", credentials: "omit" }; // no time is spent on looking for an older answer, or for cookies
+
 async function ask(path, options = {}) {
-  const answer = await fetch(`/api/${path}`, { ...options, headers: { "X-Lab-Token": token, ...options.headers } });
+  const answer = await fetch(`/api/${path}`, { ...PLAIN, ...options, headers: { "X-Lab-Token": token, ...options.headers } });
   if (!answer.ok) throw new Refused(await answer.json().catch(() => ({ error: `error ${answer.status}` })));
   return answer;
 }
