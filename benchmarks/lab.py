@@ -1,5 +1,5 @@
 """How much a page that watches costs: the speed of training in the lab beside that of `fit`, in turn; frames per second;
-and memory with a reader that has stopped reading.
+what each frame costs whoever watches; and memory with a reader that has stopped reading.
 
     python benchmarks/lab.py                    # a reader that takes each frame, as a page does
     python benchmarks/lab.py --browser          # Chromium in the reader's place (pip install selenium)
@@ -7,6 +7,7 @@ and memory with a reader that has stopped reading.
 """
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -56,16 +57,32 @@ def chromium(url):
     return driver
 
 
-def in_the_lab(lab, client, seconds):
-    """(images per second, frames per second) of the lab's own training."""
+def processor_time(pid):
+    """Seconds that a process and all that descend from it have had a processor (Linux)."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+            found[int(name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+    family, more = set(), {pid}
+    while more:
+        family |= more
+        more = {child for child, (parent, _) in found.items() if parent in family} - family
+    return sum(found[each][1] for each in family if each in found) / os.sysconf("SC_CLK_TCK")
+
+
+def in_the_lab(lab, client, seconds, watcher):
+    """(images per second, frames per second, milliseconds of a processor that each frame took the watcher, a process) of the
+    lab's own training."""
     trainer = lab.trainer
     client.post("do", action="start")
     time.sleep(1.5)
-    first, frames, start = trainer.done + trainer.seen, trainer.version, time.perf_counter()
+    first, version, busy, start = trainer.done + trainer.seen, trainer.version, processor_time(watcher), time.perf_counter()
     time.sleep(seconds)
-    images, end = trainer.done + trainer.seen - first, time.perf_counter()
+    images, frames, end = trainer.done + trainer.seen - first, trainer.version - version, time.perf_counter()
+    busy = processor_time(watcher) - busy
     client.post("do", action="pause")
-    return images / (end - start), (trainer.version - frames) / (end - start)
+    return images / (end - start), frames / (end - start), 1000 * busy / max(frames, 1)
 
 
 def by_fit(lab, seconds):
@@ -86,15 +103,21 @@ def speed(lab, client, options):
     for _ in range(options.turns):
         plain = by_fit(lab, options.seconds)
         reader = None if driver else Reader(lab.url, layers)
-        watched, frames = in_the_lab(lab, client, options.seconds)
+        watcher = driver.service.process.pid if driver else reader.process.pid
+        watched, frames, cost = in_the_lab(lab, client, options.seconds, watcher)
         if reader:
             reader.stop()
-        rows.append((plain, watched, watched / plain, frames))
-        print(f"fit {plain:,.0f} images/s, watched {watched:,.0f}: {watched / plain:.1%}, {frames:.1f} frames/s", flush=True)
+        rows.append((plain, watched, watched / plain, frames, cost))
+        print(said(rows[-1]), flush=True)
     if driver:
         driver.quit()
-    plain, watched, part, frames = map(statistics.median, zip(*rows))
-    print(f"median of {len(rows)}: fit {plain:,.0f}, watched {watched:,.0f} images/s: {part:.1%}, {frames:.1f} frames/s")
+    print(f"median of {len(rows)}: {said(map(statistics.median, zip(*rows)))}")
+
+
+def said(row):
+    plain, watched, part, frames, cost = row
+    return (f"fit {plain:,.0f}, watched {watched:,.0f} images/s: {part:.1%}, {frames:.1f} frames/s, {cost:.1f} ms of the "
+            "watcher's processor time each")
 
 
 def memory(lab, client, seconds):

@@ -62,6 +62,15 @@ class Client:
         """(text of a frame, its bytes)."""
         return unpacked(self.get("frame", after=after, layers=json.dumps(list(layers)), **marks))
 
+    def frames(self, after=-1, layers=(), **marks):
+        """Some of them, that answer one question."""
+        content, found = self.get("frames", after=after, layers=json.dumps(list(layers)), **marks), []
+        while content:
+            end = 4 + struct.unpack_from("<I", content)[0]
+            found.append(unpacked(content[4:end]))
+            content = content[end:]
+        return found
+
     def wait(self, reached, layers=()):
         """The first frame (text, bytes) for which `reached` is true."""
         version = -1

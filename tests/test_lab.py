@@ -353,6 +353,22 @@ def test_curves_come_in_parts(opened):
     assert client.frame(**{name: tail["mark"] for name, tail in whole.items()})[0]["curves"]["training"]["from"] == 0
 
 
+def test_some_frames_answer_one_question(opened):
+    lab, client, text = opened()
+    client.post("settings", epochs=10**5)
+    client.post("do", action="start")
+    found, rows = client.frames(text["version"], ["c1"]), text["curves"]["training"]["rows"]
+    client.post("do", action="pause")
+    assert len(found) > 1 and len({text["step"] for text, _ in found}) == len(found)
+    for i, (text, content) in enumerate(found):
+        assert content and text["layers"][0]["pictures"]["activations"]["of"] == 6
+        tail = text["curves"]["training"]
+        assert tail["from"] == (len(rows) if i else 0)  # the question had no marks
+        rows = [*rows[:tail["from"]], *tail["rows"]]
+    assert rows and client.frame()[0]["curves"]["training"]["rows"][:len(rows)] == rows
+    assert client.ask("GET", "/api/frames?after=now")[0] == 400
+
+
 # Networks
 
 

@@ -35,7 +35,8 @@ def running(tmp_path_factory):
     lab.close()
 
 
-WAYS = [("GET", "/api/frame"), ("GET", "/api/network"), ("POST", "/api/do"), ("POST", "/api/save"), ("GET", "/api/files")]
+WAYS = [("GET", "/api/frame"), ("GET", "/api/frames"), ("GET", "/api/network"), ("POST", "/api/do"), ("POST", "/api/save"),
+        ("GET", "/api/files")]
 
 
 @pytest.mark.parametrize("method, path", WAYS)
@@ -232,11 +233,12 @@ def _is_closed(connection):
 def test_a_reader_that_stops_reading_keeps_nothing(running):
     """It asks for frames and takes no answer; there is one frame, and training goes on."""
     lab, client = running
-    ask = request(client, "GET", "/api/frame?after=-1&layers=%5B%22c1%22%2C%22c3%22%2C%22c5%22%5D")
+    asks = [request(client, "GET", f"/api/{name}?after=-1&layers=%5B%22c1%22%2C%22c3%22%2C%22c5%22%5D")
+            for name in ("frame", "frames")]
     stuck = [socket.create_connection(client.address.split(":"), timeout=100) for _ in range(5)]
-    for connection in stuck:
+    for i, connection in enumerate(stuck):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.sendall(ask * 200)
+        connection.sendall(asks[i % 2] * 200)
     version, seen = -1, set()
     while len(seen) < 30:
         text, _ = client.frame(version)

@@ -17,6 +17,7 @@ _NAME = re.compile(r"\w[\w. -]{0,63}", re.ASCII)  # of a file, without its endin
 _ENDING = ".safetensors"
 _WAIT = 8   # seconds until a page hears that there is nothing new
 _ROW = 60   # images in a row, at most
+_SOME = 5   # frames that answer one request: it costs a browser as much as to paint them
 
 
 class Actions:
@@ -35,7 +36,7 @@ class Actions:
         return {(method.upper(), f"/api/{name}"): partial(self._answer, f"{method}_{name}") for method, name in names}
 
     def _answer(self, name, given):
-        if self.trainer.doing == "loading" and name != "get_frame" and given.get("action") != "stop":
+        if self.trainer.doing == "loading" and not name.startswith("get_frame") and given.get("action") != "stop":
             raise ValueError("the images are still being read")
         return getattr(self, name)(given)
 
@@ -43,12 +44,24 @@ class Actions:
 
     def get_frame(self, query):
         """The newest frame, once there is one after that with the number `after`."""
-        trainer, after = self.trainer, int(query.get("after", -1))
+        return next(self.get_frames(query))
+
+    def get_frames(self, query):
+        """Some frames, each the newest when the one before has been sent."""
+        after, names, marks = int(query.get("after", -1)), json.loads(query.get("layers", "[]")), query
+        for _ in range(_SOME):
+            content, after, marks = self._frame(after, names, marks)
+            yield content
+
+    def _frame(self, after, names, marks):
+        """(bytes, version, marks of the curves) of the newest frame."""
+        trainer = self.trainer
         version, frame = trainer.newest(after, _WAIT)
         if version == after or frame is None or trainer.doing == "over":
-            return packed({"version": version, "state": trainer.doing, "message": trainer.message})
-        curves = {name: curve.since(query.get(name, "")) for name, curve in trainer.curves.items()}
-        return frame.encode(json.loads(query.get("layers", "[]")), {"version": version, "curves": curves})
+            return packed({"version": version, "state": trainer.doing, "message": trainer.message}), version, marks
+        curves = {name: curve.since(marks.get(name, "")) for name, curve in trainer.curves.items()}
+        content = frame.encode(names, {"version": version, "curves": curves})
+        return content, version, {name: tail["mark"] for name, tail in curves.items()}
 
     def get_network(self, query):
         """The network and the data, as long as `revision` stays, and the curves of earlier trainings."""

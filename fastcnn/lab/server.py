@@ -8,7 +8,9 @@ import hmac
 import io
 import json
 import socket
+import struct
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from time import monotonic
@@ -39,7 +41,8 @@ class Server(ThreadingHTTPServer):
 
     Args:
         address: (host, port); port 0: any that is free.
-        actions: {("GET" or "POST", path): function (query or body) → bytes, or what JSON can say}.
+        actions: {("GET" or "POST", path): function (query or body) → bytes, an iterator of them, or what JSON
+            can say}.
         token: that requests must bring.
     """
 
@@ -112,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
             if action is None:
                 raise Refused(404, "there is no such page")
             found = action(query if self.command == "GET" else self._body())
+            if isinstance(found, Iterator):
+                return self._send_all(found)
             self._send(200, found, "application/octet-stream" if isinstance(found, bytes) else "application/json")
         except Refused as error:
             self._refuse(*error.args)
@@ -165,6 +170,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _send_all(self, parts):
+        """Sends parts as they come, each behind its length (4 bytes, little-endian)."""
+        part = next(parts)  # what is wrong with a question is refused before anything is sent
+        self.connection.settimeout(_PATIENCE)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while part is not None:
+            self.wfile.write(b"%x\r\n%b%b\r\n" % (len(part) + 4, struct.pack("<I", len(part)), part))
+            part = next(parts, None)
+        self.wfile.write(b"0\r\n\r\n")
 
     def end_headers(self):
         """With what browsers are to heed."""

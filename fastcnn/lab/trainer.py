@@ -12,8 +12,8 @@ from fastcnn.lab import frames, settings
 from fastcnn.lab.answers import Answers
 from fastcnn.lab.curves import Curve
 
-_LOOKS = {  # seconds from one to the next at least, the part of the time that they may take, seconds at most
-    "point": (0.12, 1.0, 1.0), "frame": (0.12, 0.02, 1.0), "dead": (1.0, 0.005, 4.0), "check": (0.5, 0.005, 4.0),
+_LOOKS = {  # seconds from one to the next at least, the part of the time that they may take, seconds between them at most
+    "point": (0.12, 1.0, 1.0), "frame": (0.18, 0.03, 1.0), "dead": (1.0, 0.005, 4.0), "check": (0.5, 0.005, 4.0),
     "whole": (0.0, 0.01, np.inf)}
 _CHECKED = 100, 1000, 0.3  # test images of a check: at least, at most, and in so many seconds; all of them after an epoch
 _PATIENCE = 120            # seconds that a page waits for an answer
@@ -190,7 +190,7 @@ class Trainer(Callback):
             return False
         look(*arguments)
         (least, part, most), end = _LOOKS[name], perf_counter()
-        self._due[name] = end + min(max(least, (end - start) / part), most)
+        self._due[name] = max(start + least, end + min((end - start) / part, most))
         return True
 
     # What is noted

@@ -1,6 +1,7 @@
 // Scales of colours for bytes: 128 is zero, 1 and 255 are the largest sizes below and above. All can be told apart by people
 // who see red and green alike.
 
+import { resize } from "./dom.js";
 import { emit, remember, remembered } from "./talk.js";
 
 const ANCHORS = {
@@ -67,8 +68,7 @@ export function colourOf(value) {
 
 /** A picture of bytes, grey or in colours, on a canvas. */
 export function paintPicture(canvas, bytes, height, width, channels) {
-  canvas.width = width;
-  canvas.height = height;
+  resize(canvas, width, height);
   const image = new ImageData(width, height);
   for (let i = 0; i < height * width; i++) {
     for (let c = 0; c < 3; c++) image.data[4 * i + c] = bytes[channels * i + (channels >= 3 ? c : 0)];

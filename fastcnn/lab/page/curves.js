@@ -5,7 +5,7 @@ import { Chart, markOf, smoothed } from "./chart.js";
 import { on, remember, remembered } from "./talk.js";
 
 const rows = { training: [], test: [] };
-let runs = [], images = 1, spoken = 0;
+let runs = [], images = 1, spoken = 0, news = false;
 
 export function begin() {
   const epochs = (x) => `${Number(x.toFixed(2))}`;
@@ -40,12 +40,14 @@ export function begin() {
   on("colours", draw);
   on("frame", (frame) => {
     images = frame.images;
-    let news = false;
     for (const [name, tail] of Object.entries(frame.curves)) {
       rows[name] = [...rows[name].slice(0, tail.from), ...tail.rows];
       news ||= tail.rows.length > 0;
     }
-    if (news) draw();
+    if (news && frame.whole) {
+      news = false;
+      draw();
+    }
     if (Date.now() - spoken > 3000) {
       spoken = Date.now();
       const loss = four(frame.test.loss);

@@ -34,6 +34,11 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Sizes a canvas, if it has another size: to set it makes the canvas anew. */
+export function resize(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+}
+
 /** A number in four digits, as short as may be. */
 export function four(value) {
   return value === null || value === undefined ? "–" : String(Number(value.toPrecision(4)));

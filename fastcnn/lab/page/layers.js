@@ -1,6 +1,6 @@
 // Each layer of the network: its maps, gradients and filters, histograms, and the image that passes through.
 
-import { $, button, choices, four, later, make, percent, png, thousands, write } from "./dom.js";
+import { $, button, choices, four, later, make, percent, png, resize, thousands, write } from "./dom.js";
 import { emit, on, post, remember, remembered, trying } from "./talk.js";
 import { SCALES, chooseScale, chosenScale, paintPicture, scale } from "./colours.js";
 import { Mosaic, paintMap } from "./mosaic.js";
@@ -10,9 +10,9 @@ const KINDS = { activations: "activations", gradients: "gradients", filters: "fi
 const SOURCES = [["test", "a test image"], ["training", "a training image"], ["test-on", "other test images all the time"],
   ["training-on", "other training images all the time"], ["drawing", "my drawing"]];
 const shown = new Set(remembered("shown", "activations,gradients,filters").split(",").filter(Boolean));
-const BINS = 25, TURNS = 3; // filters change slowly: while it learns every third frame paints them
+const BINS = 25;
 const wish = later(80, () => emit("wish"));
-let rows = new Map(), lab, picture, sight, turn = 0;
+let rows = new Map(), lab, picture, sight;
 
 /** Names of the layers that a frame should bring pictures of: those in sight. */
 export function wanted() {
@@ -97,22 +97,23 @@ function makeHistogram(row, kind) {
 
 function showFrame(frame) {
   showSpecimen(frame);
-  const waits = frame.state === "running" && ++turn % TURNS;
   for (const fact of frame.layers) {
     const row = rows.get(fact.name);
     if (!row || !Object.keys(fact.pictures).length) continue;
     for (const [kind, { element, mosaic, canvas, range }] of Object.entries(row.figures)) {
       const found = fact.pictures[kind];
       element.hidden = !found || !shown.has(kind);
-      if (element.hidden || waits && mosaic.shown && kind.startsWith("filter")) continue;
+      const whole = frame.whole || !mosaic.shown;
+      if (element.hidden || !whole && kind.startsWith("filter")) continue;
       mosaic.show(found, frame.bytes);
+      if (!whole) continue;
       if (!found.colours) showHistogram(row, kind, mosaic.shown.bytes, fact[kind]);
       const [low, high] = fact[kind].map(four);
       write(range, `${low} … ${high}${found.of > found.count ? `, ${found.count} of ${found.of}` : ""}`);
       canvas.setAttribute("aria-label", `${KINDS[kind]} of ${fact.name}, ${low} to ${high}. Enter enlarges.`);
     }
     const [dead, units] = frame.dead[fact.name] ?? [0];
-    write(row.more, dead ? `${dead} of ${units} units are dead: the same for ${frame.probed} test images` : "");
+    if (frame.whole) write(row.more, dead ? `${dead} of ${units} units are dead: the same for ${frame.probed} test images` : "");
   }
 }
 
@@ -158,11 +159,14 @@ export function bars(list, likeliest, names, label = null) {
 
 function showSpecimen(frame) {
   const { specimen: { kind, number, label, follows, likeliest }, picture: [height, width, channels], bytes, saliency } = frame;
-  paintPicture(picture.image, bytes, height, width, channels);
-  Object.assign(picture.saliency, { width: saliency.width, height: saliency.height });
+  resize(picture.saliency, saliency.width, saliency.height);
   const image = new ImageData(saliency.width, saliency.height);
   paintMap(image.data, saliency.width, 0, 0, bytes.subarray(saliency.start), 0, saliency.height, saliency.width, false, scale());
   picture.saliency.getContext("2d").putImageData(image, 0, 0);
+  const of = `${kind} ${number}`, same = kind !== "drawing" && of === picture.of;
+  if (same && !frame.whole) return;
+  picture.of = of;
+  paintPicture(picture.image, bytes, height, width, channels);
   const names = lab.network.classes, said = `The network says ${names[likeliest[0][0]]}`;
   write(picture.text, label === null ? `Your drawing. ${said}.` : `${kind === "test" ? "Test" : "Training"} image `
     + `${thousands(number)}: ${names[label]}. ${said} ${label === likeliest[0][0] ? "✓" : "✗"}`);

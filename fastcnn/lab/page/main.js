@@ -1,7 +1,7 @@
 // The page begins: tabs, keys, and frames for as long as the lab is open.
 
 import { $, make, write } from "./dom.js";
-import { emit, get, getPacked, on, remember, remembered, say } from "./talk.js";
+import { emit, get, getMany, on, remember, remembered, say } from "./talk.js";
 import { otherTheme, scale, showTheme } from "./colours.js";
 import * as answers from "./answers.js";
 import * as compare from "./compare.js";
@@ -13,6 +13,7 @@ import * as lens from "./lens.js";
 import * as network from "./network.js";
 import * as training from "./training.js";
 
+const TURNS = 5; // while it learns, each fifth frame paints words, curves and what changes slowly, too: once a second
 const TABS = ["layers", "answers", "network", "compare", "files"];
 
 /** What the page knows of the lab. */
@@ -71,9 +72,9 @@ async function refreshNetwork() {
   emit("network", lab.network);
 }
 
-/** Asks for frame after frame; each answer comes when there is something new, or other layers are wished for. */
+/** Asks for frames, some at a time; each comes when there is something new, or other layers are wished for. */
 async function watch() {
-  let version = -1, question;
+  let version = -1, turn = 0, question;
   const marks = {};
   on("wish", () => {
     version = -1;
@@ -83,19 +84,21 @@ async function watch() {
     try {
       question = new AbortController();
       const values = { after: version, layers: layers.wanted(), ...marks };
-      const [frame, bytes] = await getPacked("frame", values, { signal: question.signal });
-      if (document.body.classList.contains("away")) say("");
-      document.body.classList.remove("away");
-      version = frame.version;
-      if (frame.state === "over") return over(frame.message);
-      if (frame.layers) {
-        for (const [name, tail] of Object.entries(frame.curves)) marks[name] = tail.mark;
-        Object.assign(frame, { bytes });
-        if (!lab.network || lab.network.revision !== frame.revision) await refreshNetwork();
-        lab.frame = frame;
-        emit("frame", frame);
-      } else emit("waiting", frame);
-      await new Promise(requestAnimationFrame);
+      for await (const [frame, bytes] of getMany("frames", values, { signal: question.signal })) {
+        if (document.body.classList.contains("away")) say("");
+        document.body.classList.remove("away");
+        version = frame.version;
+        if (frame.state === "over") return over(frame.message);
+        if (frame.layers) {
+          for (const [name, tail] of Object.entries(frame.curves)) marks[name] = tail.mark;
+          Object.assign(frame, { bytes });
+          if (!lab.network || lab.network.revision !== frame.revision) await refreshNetwork();
+          turn = frame.state === "running" ? turn % TURNS + 1 : 0;
+          lab.frame = Object.assign(frame, { whole: turn < 2 });
+          emit("frame", frame);
+        } else emit("waiting", frame);
+        await new Promise(requestAnimationFrame);
+      }
     } catch (error) {
       if (error.name === "AbortError") continue;
       version = -1;

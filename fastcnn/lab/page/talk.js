@@ -21,8 +21,10 @@ export class Refused extends Error {
   }
 }
 
+const PLAIN = { cache: "no-store", credentials: "omit" }; // no time is spent on looking for an older answer, or for cookies
+
 async function ask(path, options = {}) {
-  const answer = await fetch(`/api/${path}`, { ...options, headers: { "X-Lab-Token": token, ...options.headers } });
+  const answer = await fetch(`/api/${path}`, { ...PLAIN, ...options, headers: { "X-Lab-Token": token, ...options.headers } });
   if (!answer.ok) throw new Refused(await answer.json().catch(() => ({ error: `error ${answer.status}` })));
   return answer;
 }
@@ -32,11 +34,39 @@ const query = (values) => new URLSearchParams(
 
 export const get = async (path, values = {}) => (await ask(`${path}?${query(values)}`)).json();
 
-/** An answer that has bytes behind its text: [object, bytes]. */
-export async function getPacked(path, values = {}, options = {}) {
-  const buffer = await (await ask(`${path}?${query(values)}`, options)).arrayBuffer();
-  const length = new DataView(buffer).getUint32(0, true);
-  return [JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))), new Uint8Array(buffer, 4 + length)];
+const lengthOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+
+/** What has bytes behind its text: [object, bytes]. */
+function unpacked(bytes) {
+  const end = 4 + lengthOf(bytes);
+  return [JSON.parse(new TextDecoder().decode(bytes.subarray(4, end))), bytes.subarray(end)];
+}
+
+export async function getPacked(path, values) {
+  return unpacked(new Uint8Array(await (await ask(`${path}?${query(values)}`)).arrayBuffer()));
+}
+
+function joined(one, other) {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
+
+/** Such answers, one after another, each behind its length. */
+export async function* getMany(path, values, options) {
+  const reader = (await ask(`${path}?${query(values)}`, options)).body.getReader();
+  let bytes = new Uint8Array(0);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    bytes = joined(bytes, value);
+    while (bytes.length > 4 && bytes.length >= 4 + lengthOf(bytes)) {
+      const end = 4 + lengthOf(bytes), part = bytes.subarray(4, end);
+      bytes = bytes.subarray(end);
+      yield unpacked(part);
+    }
+  }
 }
 
 export async function post(path, body = {}) {

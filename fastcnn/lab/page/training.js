@@ -77,6 +77,7 @@ export function begin(lab) {
   });
   on("waiting", (frame) => frame.state === "loading" && tell(`${frame.message || "one moment"} …`));
   on("frame", (frame) => {
+    if (!frame.whole) return;
     running = frame.state === "running";
     write($("start"), running ? "Pause" : "Start");
     document.body.dataset.state = frame.state;
