@@ -112,6 +112,18 @@ def test_predictions_have_the_same_bits(batch, monkeypatch):
     assert "to_lanes" not in [op.name for op in outside._plans["predict"].ops]
 
 
+@pytest.mark.parametrize("filters, size", [(12, 5), (15, 4), (100, 3)])
+def test_long_sums_have_the_same_bits(filters, size, isa):
+    """Sums of 300, 240 and 900 products, of which a filter's row has 60, 60 and 300; 616 in the dense layer."""
+    model = chain(L.Conv2D(filters, (2, 1), activation="tanh"), L.Conv2D(11, size, padding="same"), L.Flatten(), L.Dense(9),
+                  shape=(8, 8, 1))
+    width = _ops.lanes_width()
+    x = np.random.default_rng(0).standard_normal((2 * width, 8, 8, 1)).astype(np.float32)
+    y = model.predict_on_batch(x)
+    assert width == 1 or "to_lanes" in [op.name for op in model._plans["predict"].ops]
+    assert y.tobytes() == b"".join(model.predict_on_batch(x[i:i + 1]).tobytes() for i in range(len(x)))
+
+
 SPATIAL = {
     "padded": lambda: [L.Conv2D(5, 3, padding=((2, 0), (1, 3)), activation="tanh"), L.Conv2D(7, (2, 4), padding="same")],
     "beyond": lambda: [L.Conv2D(3, 2, padding=((3, 3), (2, 4))), L.Conv2D(2, 3, padding=((4, 2), (3, 5)), use_bias=False)],
