@@ -1,5 +1,5 @@
 """Group "networks": images per second, forward and training, in turn with peers; AlexNet with dense weights in fewer bits,
-beside peers in float32, and how much that changes its predictions.
+beside peers in float32, and with convolutions in int8 as well, beside itself; and how much that changes its predictions.
 
 Before anything is timed, predictions are compared with the NumPy float64 reference, and peers' with ours; a training step
 with the reference's loss; and three steps without dropout with torch's, parameter by parameter. Weights are drawn so that
@@ -26,6 +26,7 @@ BATCHES = {("lenet5", "forward"): (1, 16, 128, 1024), ("lenet5", "training"): (1
            ("alexnet", "forward"): (1, 32, 128), ("alexnet", "training"): (32, 128),
            **{(work, stage): batches for work in LATER for stage, batches in (("forward", (1, 16)), ("training", (16,)))}}
 HALF_BATCHES = {"float16": (1, 32), "int8": (1, 32)}
+QUANTIZED_BATCHES = 1, 32
 EFFECT_IMAGES = 64  # on which predictions are compared with float32's
 # for every step to lower the loss
 CHECKED_RATES = {"lenet5": 1e-3, "alexnet": 1e-5, **dict.fromkeys(LATER, 1e-3), "vgg16": 1e-4}
@@ -33,13 +34,15 @@ RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of ste
 
 
 def jobs(settings):
-    """Each network, both stages, each batch of the table of targets; AlexNet with half weights; what a call costs beside
-    its kernels."""
+    """Each network, both stages, each batch of the table of targets; AlexNet with half weights, and in int8; what a call costs
+    beside its kernels."""
     found = [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
              for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
              if not (settings.quick and work == "alexnet" and batch > 32)]
     found += [Job("networks", f"alexnet.{dtype}", partial(_measure_half, dtype, batch), "forward", batch)
               for dtype, batches in HALF_BATCHES.items() for batch in settings.batches or batches]
+    found += [Job("networks", "alexnet.quantized", partial(_measure_quantized, batch), "forward", batch)
+              for batch in settings.batches or QUANTIZED_BATCHES]
     return found + [Job("networks", "call", _call)]
 
 
@@ -203,8 +206,38 @@ def _measure_half(dtype, batch, settings):
     right = reference.softmax(expected.logits(model, images[:2], dtype))
     expected.check_predictions(model.predict_on_batch(images[:max(batch, 2)])[:2], right, f"alexnet, {dtype}", 2e-5)
     row = in_turn(batch, settings, {"fastcnn": partial(model.predict_on_batch, x), **found}, missing)
-    return {**row, **changes, "note": f"logits change by {changes['logit_change']:.1e} of the largest, "
-                                      f"{changes['same_class']:.1%} of {EFFECT_IMAGES} images keep their class"}
+    return {**row, **changes, "note": _said(changes)}
+
+
+def _measure_quantized(batch, settings):
+    """AlexNet with convolutions and dense weights in int8, beside the network in float32, with either alone."""
+    def made(quantized, half):
+        model = network("alexnet")
+        if quantized:
+            model.quantize("int8", images)
+        model.half_weights(half)
+        return model
+
+    images, _ = batch_of(network("alexnet"), max(batch, EFFECT_IMAGES))
+    x, models = images[:batch], {"fastcnn": made(True, "int8"), "float32": made(False, None),
+                                 "int8 convolutions": made(True, None), "int8 dense": made(False, "int8")}
+    before, after = (_logits(models[name].predict(images[:EFFECT_IMAGES])) for name in ("float32", "fastcnn"))
+    changes = change(before, after)
+    if not 0 < changes["logit_change"] < 0.1:
+        raise WrongResult(f"alexnet in int8: logits change by {changes['logit_change']:.1e} of the largest")
+    row = in_turn(batch, settings, {name: partial(model.predict_on_batch, x) for name, model in models.items()}, {})
+    return {**row, **changes, "note": _said(changes)}
+
+
+def change(before, after):
+    """What `effect` says of logits."""
+    return {"logit_change": float(np.abs(after - before).max() / np.abs(before).max()),
+            "same_class": float((after.argmax(1) == before.argmax(1)).mean())}
+
+
+def _said(changes):
+    return (f"logits change by {changes['logit_change']:.1e} of the largest, "
+            f"{changes['same_class']:.1%} of {EFFECT_IMAGES} images keep their class")
 
 
 def effect(model, dtype, x):
@@ -214,9 +247,7 @@ def effect(model, dtype, x):
     model.half_weights("float32")
     before = _logits(model.predict(x))
     model.half_weights(dtype)
-    after = _logits(model.predict(x))
-    return {"logit_change": float(np.abs(after - before).max() / np.abs(before).max()),
-            "same_class": float((after.argmax(1) == before.argmax(1)).mean())}
+    return change(before, _logits(model.predict(x)))
 
 
 def _logits(p):

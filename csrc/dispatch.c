@@ -5,6 +5,7 @@
 #include "kernels.h"
 
 const fc_kernels *fc_k = &fc_kernels_scalar;
+int fc_has_dots;
 
 static int always(void) { return 1; }
 #if defined(FC_HAVE_AVX2) || defined(FC_HAVE_AVX512)
@@ -12,6 +13,7 @@ static int always(void) { return 1; }
 
 enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29 }; /* leaf 1, ecx */
 enum { AVX2 = 1 << 5, AVX512F = 1 << 16 }; /* leaf 7, ebx */
+enum { VNNI = 1 << 11 }; /* and ecx */
 enum { KEEPS_AVX = 0x6, KEEPS_AVX512 = 0xe6 }; /* XCR0: registers that the system keeps for each process */
 
 /* By cpuid, as __builtin_cpu_supports is not the same everywhere: clang 14 lacks names, zig's library for Windows what it asks. */
@@ -30,6 +32,14 @@ static int has_avx2(void) { return cpu_has(AVX2, KEEPS_AVX); }
 #endif
 #ifdef FC_HAVE_AVX512
 static int has_avx512(void) { return cpu_has(AVX2 | AVX512F, KEEPS_AVX512); }
+
+static int has_dots(void)
+{
+    unsigned a, b, c, d;
+    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && c & VNNI;
+}
+#else
+static int has_dots(void) { return 0; }
 #endif
 
 static const struct {
@@ -86,6 +96,7 @@ fc_status fc_select_isa(const char *name)
         if (name ? names(name, levels[i].name) : levels[i].usable()) {
             if (!levels[i].usable()) return FC_INVALID;
             fc_k = levels[i].table;
+            fc_has_dots = fc_k->bytes && has_dots();
             return FC_OK;
         }
     return FC_INVALID;

@@ -134,6 +134,8 @@ typedef struct {
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
     int exact;             /* direct sums only */
+    float x_scale;         /* > 0: FORWARD computes in int8, of x ≈ x_scale · (a byte − x_zero) */
+    int x_zero;
     unsigned char algorithm[FC_PASSES]; /* that computes FORWARD, DATA, WEIGHTS: its place in the list of conv2d.c */
 } fc_conv2d;
 
@@ -382,6 +384,9 @@ ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t st
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
+/* FORWARD in int8; FC_INVALID for one that has no such form: with a table, dilated columns, in lanes, of fewer than 16 filters in a
+ * group, or of more weights for a pixel than a sum of 32 bits holds. */
+fc_status fc_conv2d_set_int8(fc_op *op, float x_scale, int x_zero);
 /* The gradient of a convolution from the second size to the first; FC_INVALID unless that is what the window makes. */
 fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
                                    ptrdiff_t out_c, const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);

@@ -20,6 +20,12 @@ typedef struct {
     ptrdiff_t runs, len, a_step, b_step;
 } fc_inner;
 
+/* Rows of bytes, as in fc_rows. */
+typedef struct {
+    const uint8_t *a[FC_MAX_MR];
+    float *c[FC_MAX_MR];
+} fc_byte_rows;
+
 /* Winograd's products of some tiles with filters of 3 × 3 that are transformed on the way, for one vector of output channels j:
  * M[p][tile][j] (+)= Σ_c V[p][tile][c]·U[p][c][j]. Steps in floats: of V and M from tile to tile, from p to p. */
 typedef struct {
@@ -113,6 +119,9 @@ typedef struct {
                           const float *scales, float *w, ptrdiff_t ldw))                                              \
     X(void, half_gemv, (fc_format format, ptrdiff_t k, ptrdiff_t n, const float *x, const void *half, ptrdiff_t step, \
                         const float *scales, const float *bias, int accumulate, float *y))                            \
+    X(void, quantize, (ptrdiff_t n, const float *x, float inverse, float low, float high, float *y, uint8_t *bytes))   \
+    X(void, int8_gemm, (ptrdiff_t m, ptrdiff_t n, const fc_byte_rows *rows, const fc_inner *in, const int8_t *b,      \
+                        const int32_t *start, const float *scale, const float *bias))                                 \
     X(void, to_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step))     \
     X(void, from_lanes, (ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step))                    \
     X(void, lanes_gemm, (ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b,           \
@@ -215,6 +224,7 @@ typedef struct {
 typedef struct {
     const char *isa;
     ptrdiff_t v, mr, nr; /* floats per vector, rows and columns of the gemm tile */
+    int bytes;           /* is there an int8_gemm? */
 #define X(type, name, args) type(*name) args;
     FC_KERNEL_LIST(X)
 #undef X
@@ -226,6 +236,7 @@ typedef struct {
 extern const fc_kernels fc_kernels_scalar, fc_kernels_avx2, fc_kernels_avx512, fc_kernels_neon;
 extern const fc_kernels fc_kernels_plain4, fc_kernels_plain16, fc_kernels_simde; /* for tests */
 extern const fc_kernels *fc_k; /* the active table */
+extern int fc_has_dots;        /* is there an int8_gemm, and does the CPU have what it takes? */
 const fc_kernels *fc_isa_table(int i); /* the table of a level, for tests and benchmarks */
 
 #endif

@@ -68,6 +68,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_curvature(fc_op *op)
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)
+    fc_status fc_conv2d_set_int8(fc_op *op, float x_scale, int x_zero)
     fc_status fc_set_lanes(fc_op *op)
     fc_status fc_set_sum(fc_op *op)
     fc_status fc_set_join(fc_op *op, const fc_op *join)

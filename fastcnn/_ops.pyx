@@ -180,6 +180,12 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_dense_set_format(&other.op, FORMATS[name]) == FC_OK else None
 
+    def with_int8(self, float x_scale, int x_zero):
+        """The same convolution whose FORWARD computes in int8, of x ≈ x_scale · (a byte − x_zero), or None where it has no such
+        form."""
+        cdef Op other = self.copy()
+        return other if fc_conv2d_set_int8(&other.op, x_scale, x_zero) == FC_OK else None
+
     def with_curvature(self):
         """The same op with backward passes of second derivatives, or None where it has no such form."""
         cdef Op other = self.copy()

@@ -380,7 +380,7 @@ def descriptors():
         "depthwise": _conv2d(4, 4, 4), "many filters per channel": _conv2d(2, 128, 2), "no bias": _conv2d(bias=False),
         "many weights": _conv2d(96, 96), "relu": _conv2d().with_activation("relu"), "table": table,
         "conv2d in lanes": _conv2d().with_lanes(),
-        "table in lanes": table.with_lanes(), "conv2d of curvature": _conv2d(32, 32, exact=False).with_curvature(),
+        "conv2d in int8": _conv2d(3, 20).with_int8(0.1, 100), "table in lanes": table.with_lanes(), "conv2d of curvature": _conv2d(32, 32, exact=False).with_curvature(),
         "conv2d_transpose": _ops.conv2d_transpose((9, 9, 4), (9, 9, 3), *_WINDOW, 1, True),
         "dense": dense, "wide": wide, "float16": wide.with_format("float16"), "int8": wide.with_format("int8"),
         "dense in lanes": dense.with_lanes(), "dropped": dense.with_activation("relu").with_dropout(dropout),

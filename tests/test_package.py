@@ -64,7 +64,7 @@ SELDOM = [  # by neither: parts of fastcnn, and modules of Python that take thei
     "fastcnn.callbacks.agreement", "fastcnn.callbacks.csv_logger", "fastcnn.callbacks.learning_rate",
     "fastcnn.callbacks.model_checkpoint", "fastcnn.cli", "fastcnn.reference.compare", "fastcnn.compat",
     "fastcnn.convnetjs", "fastcnn.engine.curvature", "fastcnn.datasets",
-    "fastcnn.engine.half_weights", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
+    "fastcnn.engine.half_weights", "fastcnn.engine.int8", "fastcnn.images", "fastcnn.io", "fastcnn.lab", "fastcnn.layers.depthwise",
     "fastcnn.layers.rescaling", "fastcnn.layers.shaping", "fastcnn.ops", "fastcnn.processor", "fastcnn.recipes",
     "fastcnn.reference", "fastcnn.model.profile", "fastcnn.model.summary", "fastcnn.search", "fastcnn.sklearn",
     "fastcnn.vis",

@@ -98,7 +98,7 @@ def test_names_of_arguments():
 # Names of the inside
 
 METHODS = [("fit", {"epoch": 3}), ("evaluate", {"batchsize": 3}), ("predict", {"batch": 3}), ("compile", {"metric": []}),
-           ("train_on_batch", {}), ("summary", {"width": 3}), ("save", {}), ("half_weights", {}), ("predict_on_batch", {})]
+           ("train_on_batch", {}), ("summary", {"width": 3}), ("save", {}), ("half_weights", {}), ("quantize", {}), ("predict_on_batch", {})]
 
 
 @pytest.mark.parametrize("name, given", METHODS)
@@ -127,7 +127,7 @@ PACKAGES = ("callbacks", "constraints", "convnetjs", "datasets", "images", "init
             "metrics", "networks", "ops", "optimizers", "optimizers.schedules", "reference", "regularizers", "vis")
 NOT_TRIED = "CallbackList", "FileFormatError", "ImageError", "write_atomically", "save_file"  # take anything; write files
 METHODS_TRIED = ("compile", "fit", "evaluate", "predict", "predict_classes", "gradients", "train_on_batch", "set_weights",
-                 "get_layer", "summary", "half_weights", "hessian_diagonal", "add", "build", "from_config")
+                 "get_layer", "summary", "half_weights", "quantize", "hessian_diagonal", "add", "build", "from_config")
 INSIDE = re.compile(r"0x[0-9a-f]{6}|\bkwargs\b|\bargs\b|\b_Node\b|\bMachine\b|\bBaseModel\b|\n")
 PYTHONS_OWN = re.compile(  # words for what went wrong inside
     r"truth value|object of type|unsupported operand|not iterable|unhashable|'NoneType'|object is not|subscriptable|"

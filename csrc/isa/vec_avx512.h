@@ -8,6 +8,7 @@
 #endif
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define V 16
 #define MR 12  /* 24 accumulators + 2 of B + A from memory: 27 of 32 registers */
@@ -96,6 +97,22 @@ static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
         r[j + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
     }
 }
+
+#ifndef FC_SIMDE
+/* Whole numbers of 32 bits, and sums of four products of unsigned with signed bytes: VNNI, which a CPU with AVX-512 F may lack
+ * (fc_has_dots). What uses it says V_DOT. */
+#define V_DOT __attribute__((target("avx512vnni")))
+typedef __m512i vi;
+static inline vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+static inline vi vi_four(const uint8_t *p) /* four bytes, again and again */
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+static inline vf vi_float(vi a) { return _mm512_cvtepi32_ps(a); }
+static inline V_DOT vi vi_dot(vi sum, vi a, vi b) { return _mm512_dpbusd_epi32(sum, a, b); }
+#endif
 
 /* Flush denormals, and the mode to restore. */
 static inline unsigned v_flush_denormals(void)

@@ -10,6 +10,7 @@ _Static_assert(MR <= FC_MAX_MR && NRV <= 4 && NRV * V <= FC_MAX_NR, "kernels.h a
 #include "sums.h"
 #include "gemm.h"
 #include "half.h"
+#include "int8.h"
 #include "winograd.h"
 #include "eltwise.h"
 #include "depthwise.h"
@@ -37,6 +38,7 @@ const fc_kernels FC_ISA_TABLE = {
     .v = V,
     .mr = MR,
     .nr = NRV * V,
+    .bytes = DOTS,
 #define X(type, name, args) .name = name,
     FC_KERNEL_LIST(X)
 #undef X

@@ -10,14 +10,18 @@
  * Threads: PACK by items of packed weights, WEIGHTS of few weights by chunks of images, one partial [w_size + b_size] each,
  * summed by REDUCE; the rest as the algorithm says, in lanes by parts of chunks. WEIGHTS of many weights sums each block of them over the
  * batch, or (fc_set_halvings) over units of it, whose sums it adds by halves while they are in cache. */
+#include <float.h>
+
 #include "conv2d.h"
 
 #define LARGEST_SCRATCH ((ptrdiff_t)1 << 30) /* floats per thread: a window that spans more is refused */
 #define FEW_WEIGHTS 65536                    /* floats; partials of up to 256 KiB */
+#define INT8_FILTERS 16                      /* of a group: fewer leave the vectors of int8 products empty */
+#define INT8_SUM 66311                       /* products of 255 · 127 below 2^31 */
 
 static const fc_conv2d_algorithm *const algorithms[] = { /* best first; the last one always fits */
-    &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_lanes, &fc_conv2d_depthwise, &fc_conv2d_winograd, &fc_conv2d_planar,
-    &fc_conv2d_direct,
+    &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_lanes, &fc_conv2d_depthwise, &fc_conv2d_winograd,
+    &fc_conv2d_planar, &fc_conv2d_direct,
 };
 
 const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass) { return algorithms[op->u.conv2d.algorithm[pass]]; }
@@ -44,6 +48,7 @@ fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in
     memset(op, 0, sizeof *op);
     fc_conv2d *o = &op->u.conv2d;
     *o = *window;
+    o->x_scale = 0;
     const ptrdiff_t positive[] = {in_h, in_w, in_c, out_c, o->filter_h, o->filter_w, o->stride_h, o->stride_w,
                                   o->dilation_h, o->dilation_w, o->groups};
     const ptrdiff_t limit = (ptrdiff_t)1 << 31, span = (ptrdiff_t)1 << 20;
@@ -166,7 +171,7 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 static fc_status set_lanes(fc_op *op)
 {
     const fc_conv2d *o = &op->u.conv2d;
-    if (op->sums || op->y_c) return FC_INVALID;
+    if (op->sums || op->y_c || o->x_scale > 0) return FC_INVALID;
     if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_h > 1 || o->dilation_w > 1 || o->groups > 1) return FC_INVALID;
     op->lanes = 1;
     return choose(op);
@@ -177,7 +182,7 @@ static fc_status set_sum(fc_op *op) { return op->u.conv2d.connections ? FC_INVAL
 static fc_status set_join(fc_op *op)
 {
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_FORWARD);
-    return a == &fc_conv2d_direct || a == &fc_conv2d_winograd ? FC_OK : FC_INVALID;
+    return a == &fc_conv2d_direct || a == &fc_conv2d_winograd || a == &fc_conv2d_int8 ? FC_OK : FC_INVALID;
 }
 
 fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
@@ -190,6 +195,16 @@ fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
 static fc_status set_alone(fc_op *op)
 {
     op->alone = 1;
+    return choose(op);
+}
+
+fc_status fc_conv2d_set_int8(fc_op *op, float x_scale, int x_zero)
+{
+    fc_conv2d *o = &op->u.conv2d;
+    if (op->kind != FC_CONV2D || op->lanes || o->connections || o->dilation_w > 1 || op->out_c / o->groups < INT8_FILTERS ||
+        op->w_size / op->out_c > INT8_SUM || !(x_scale >= FLT_MIN && x_scale <= FLT_MAX) || x_zero < 0 || x_zero > 255)
+        return FC_INVALID;
+    o->x_scale = x_scale, o->x_zero = x_zero;
     return choose(op);
 }
 

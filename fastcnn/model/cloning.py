@@ -50,6 +50,7 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
         if len(input_tensors) != count:
             raise ValueError(f"input_tensors must be as many as the model's {count} inputs. Received: {len(input_tensors)}")
     config = model._described(lambda layer: _clone_of(layer, clone_function or _like)) | {"seed": new_seed()}
+    config.pop("quantized", None)  # by what other weights gave
     if input_tensors is not None:
         _begin_with(config, input_tensors)
     return model._kinds[model._kind].from_config(config)

@@ -39,9 +39,10 @@ def entry_of(layer):
 
 
 def with_choices(model, config):
-    """The configuration with the model's choice of half weights, and of names as answers, if it has made one."""
+    """The configuration with the model's choice of half weights, of int8 and of names as answers, if it has made one."""
     half = {} if model.dense_dtype == "float32" else {"half_weights": model.dense_dtype}
-    return {**config, **half, **({"predicts": "names"} if model._named else {})}
+    int8 = {"quantized": {name: list(ends) for name, ends in model.quantized.items()}} if model.quantized else {}
+    return {**config, **half, **int8, **({"predicts": "names"} if model._named else {})}
 
 
 def layer_of(entry, models):

@@ -181,6 +181,10 @@ class Model(Machine):
             from fastcnn.engine.half_weights import DTYPES
 
             model._half_dtype = arguments.choice("half_weights", config["half_weights"], DTYPES)
+        if "quantized" in config:
+            from fastcnn.model.quantizing import checked
+
+            model._int8 = checked(config["quantized"])
         model._named = config.get("predicts") == "names"
         return model
 
@@ -790,7 +794,8 @@ class Model(Machine):
         """What the model makes of one batch, in a single step."""
         with self._running.now:
             plan = self._plans.get("predict")
-            if plan is not None and plan.half is self._half and not self.first and plan.ends is not None:
+            own = plan is not None and plan.half is self._half and plan.int8 is self._int8
+            if own and not self.first and plan.ends is not None:
                 y = plan.predict(x, self.input_size, self.output_size, get_num_threads(), self.version)
                 if y is not None:
                     return y

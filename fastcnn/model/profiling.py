@@ -63,7 +63,7 @@ def _forward_plan(model, n):
     """A plan of its own: those that `predict` keeps run on undisturbed."""
     if model._half_dtype is not None:
         model._make_half()
-    return model._new_plan("predict", n, (False,) * len(model.outputs), model._half)
+    return model._new_plan("predict", n, (False,) * len(model.outputs), model._half, model._int8)
 
 
 def watched(plan, run, threads, longest):

@@ -59,6 +59,8 @@ def _notes(model):
     if model.dense_dtype != "float32":
         model._plan("predict", 1)
         yield model._half.describe()
+    if model.quantized:
+        yield f"convolutions that predict and evaluate compute in int8: {', '.join(model.quantized)}"
 
 
 def lines(model, algorithms=False, width=None):

@@ -12,6 +12,7 @@ from fastcnn.ops.activations import *
 from fastcnn.ops.augment import *
 from fastcnn.ops.batch_norm import *
 from fastcnn.ops.conv2d import *
+from fastcnn.ops.conv2d_int8 import *
 from fastcnn.ops.conv2d_transpose import *
 from fastcnn.ops.dense import *
 from fastcnn.ops.depthwise import *

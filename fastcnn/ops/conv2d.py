@@ -11,7 +11,8 @@ from fastcnn.typing import Array, ArrayLike, Padding, Pair
 __all__ = ["conv2d", "conv2d_backward"]
 
 
-def _conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table):
+def prepared(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table):
+    """The op, and what `convolve` is given besides, of the arguments of `conv2d`."""
     first, table = arguments.data_format(data_format), None
     if connection_table is not None:
         table = arguments.connection_table(connection_table)
@@ -88,7 +89,7 @@ def conv2d(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strid
         >>> fastcnn.ops.conv2d(x, kernel).shape
         (1, 3, 3, 2)
     """
-    return convolve(*_conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table), out)
+    return convolve(*prepared(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, connection_table), out)
 
 
 def conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None, strides: Pair = 1,
@@ -105,5 +106,5 @@ def conv2d_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike, bias: ArrayL
         >>> dkernel[0, 0, 0].tolist()
         [9.0, 9.0]
     """
-    return convolve_backward(dy, *_conv2d(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
+    return convolve_backward(dy, *prepared(x, kernel, bias, strides, padding, dilation_rate, groups, data_format,
                                           connection_table))

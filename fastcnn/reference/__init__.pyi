@@ -4,6 +4,7 @@ from fastcnn.reference.activations import *
 from fastcnn.reference.augment import *
 from fastcnn.reference.batch_norm import *
 from fastcnn.reference.conv2d import *
+from fastcnn.reference.conv2d_int8 import *
 from fastcnn.reference.conv2d_transpose import *
 from fastcnn.reference.dense import *
 from fastcnn.reference.depthwise import *
