@@ -34,8 +34,8 @@ RATE, MOMENTUM, DECAY = 1e-6, 0.9, 5e-4  # so small a rate that thousands of ste
 
 
 def jobs(settings):
-    """Each network, both stages, each batch of the table of targets; AlexNet with half weights, and in int8; what a call costs
-    beside its kernels."""
+    """Each network, both stages, each batch of the table of targets; AlexNet with half weights, and in int8; what a call
+    costs beside its kernels."""
     found = [Job("networks", work, partial(_measure, work, stage, batch), stage, batch)
              for (work, stage), batches in BATCHES.items() for batch in settings.batches or batches
              if not (settings.quick and work == "alexnet" and batch > 32)]

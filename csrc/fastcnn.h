@@ -384,8 +384,8 @@ ptrdiff_t fc_step_units(const fc_program *program, ptrdiff_t phase, ptrdiff_t st
 /* Fill *op from what the caller set in `shape`; nothing is allocated. */
 fc_status fc_conv2d_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_c,
                          const fc_conv2d *window, ptrdiff_t pad_bottom, ptrdiff_t pad_right, int bias);
-/* FORWARD in int8; FC_INVALID for one that has no such form: with a table, dilated columns, in lanes, of fewer than 16 filters in a
- * group, or of more weights for a pixel than a sum of 32 bits holds. */
+/* FORWARD in int8; FC_INVALID for one that has no such form: with a table, with dilated columns, in lanes, of fewer than 16 filters
+ * in a group, or of more weights in a filter than a sum of 32 bits holds. */
 fc_status fc_conv2d_set_int8(fc_op *op, float x_scale, int x_zero);
 /* The gradient of a convolution from the second size to the first; FC_INVALID unless that is what the window makes. */
 fc_status fc_conv2d_transpose_init(fc_op *op, ptrdiff_t in_h, ptrdiff_t in_w, ptrdiff_t in_c, ptrdiff_t out_h, ptrdiff_t out_w,
@@ -481,6 +481,7 @@ const char *fc_isa_name(int i);
 int fc_isa_usable(int i);              /* can this CPU and OS run it? */
 fc_status fc_select_isa(const char *name); /* NULL: FASTCNN_ISA, else the best usable one */
 const char *fc_active_isa(void);
+extern int fc_has_dots;                /* has it an int8_gemm, and this CPU what that takes? */
 const char *fc_requested_isa(void);    /* FASTCNN_ISA or NULL */
 
 /* Threads. */

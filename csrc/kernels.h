@@ -236,7 +236,6 @@ typedef struct {
 extern const fc_kernels fc_kernels_scalar, fc_kernels_avx2, fc_kernels_avx512, fc_kernels_neon;
 extern const fc_kernels fc_kernels_plain4, fc_kernels_plain16, fc_kernels_simde; /* for tests */
 extern const fc_kernels *fc_k; /* the active table */
-extern int fc_has_dots;        /* is there an int8_gemm, and does the CPU have what it takes? */
 const fc_kernels *fc_isa_table(int i); /* the table of a level, for tests and benchmarks */
 
 #endif

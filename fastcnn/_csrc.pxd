@@ -91,6 +91,7 @@ cdef extern from "fastcnn.h" nogil:
     int fc_isa_usable(int i)
     fc_status fc_select_isa(const char *name)
     const char *fc_active_isa()
+    int fc_has_dots
     const char *fc_requested_isa()
     int fc_openmp()
     int fc_openmp_threads()

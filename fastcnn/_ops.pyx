@@ -458,6 +458,7 @@ def end_threads(int most):
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]
 def usable_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count()) if fc_isa_usable(i)]
 def active_isa(): return fc_active_isa().decode()
+def has_dots(): return bool(fc_has_dots)
 def openmp(): return bool(fc_openmp())
 def openmp_threads(): return fc_openmp_threads()
 def openmp_limit(): return fc_openmp_limit()

@@ -32,6 +32,7 @@ def show_config() -> None:
                             f"{', '.join(_ops.usable_isas())}; FASTCNN_ISA chooses)"),
         ("OpenMP", "yes: its threads compute" if _ops.openmp() else "no: POSIX threads compute, OMP_* is not heeded"),
         ("convolutions", "direct sums only" if settings.exact else "Winograd's algorithm where it is faster (set_config)"),
+        ("int8", f"convolutions are {'faster' if _ops.has_dots() else 'no faster'} than in float32 (Sequential.quantize)"),
         ("threads", f"{get_num_threads()} (FASTCNN_NUM_THREADS, set_num_threads)"),
     ]
     for name, value in rows:

@@ -206,7 +206,8 @@ def test_training_is_float32_and_changed_weights_are_taken():
     model.layers[0].set_weights([2 * w for w in model.layers[0].get_weights()])
     assert not np.array_equal(model.predict(x), before) and model.quantized == ranges
     loss = -np.log(model.predict(x)[np.arange(20), y]).mean()
-    assert abs(model.evaluate(x, y, verbose=0)[0] - loss) < 1e-5 and model.test_on_batch(x, y)[0] != plain.test_on_batch(x, y)[0]
+    assert abs(model.evaluate(x, y, verbose=0)[0] - loss) < 1e-5
+    assert model.test_on_batch(x, y)[0] != plain.test_on_batch(x, y)[0]
 
 
 def test_copies_and_files(tmp_path):
@@ -268,8 +269,8 @@ def test_summary_and_profile(capsys):
     model.quantize("int8", x)
     model.summary()
     assert "convolutions that predict and evaluate compute in int8: conv2d, conv2d_1" in capsys.readouterr().out
-    steps = model.profile(x, seconds=0).steps
-    assert [step["algorithm"] for step in steps if step["op"].startswith("conv2d") and step["pass"] == "forward"] == ["int8"] * 2
+    steps = [step for step in model.profile(x, seconds=0).steps if step["pass"] == "forward"]
+    assert [step["algorithm"] for step in steps if step["op"].startswith("conv2d")] == ["int8"] * 2
 
 
 def test_what_is_seen_of_layers_and_gradients_are_float32():

@@ -98,7 +98,8 @@ def test_names_of_arguments():
 # Names of the inside
 
 METHODS = [("fit", {"epoch": 3}), ("evaluate", {"batchsize": 3}), ("predict", {"batch": 3}), ("compile", {"metric": []}),
-           ("train_on_batch", {}), ("summary", {"width": 3}), ("save", {}), ("half_weights", {}), ("quantize", {}), ("predict_on_batch", {})]
+           ("train_on_batch", {}), ("summary", {"width": 3}), ("save", {}), ("half_weights", {}), ("quantize", {}),
+           ("predict_on_batch", {})]
 
 
 @pytest.mark.parametrize("name, given", METHODS)

@@ -338,13 +338,13 @@ class Machine(BaseModel):
         """Lets `predict`, `evaluate` and their kin compute convolutions in int8: faster by twice and more on CPUs with
         AVX-512 VNNI, slower than in float32 on others, where the same sums are computed.
 
-        What a convolution reads becomes multiples, 0 to 255 less a zero point, of a scale that spans what it read of `images`;
-        what lies beyond is moved to the ends. Each filter becomes multiples, −127 to 127, of a scale of its own. Sums are
-        exact whole numbers; bias and activation follow in float32, as does all else (`fastcnn.ops.conv2d_int8` does the same).
-        `fit`, validation within it and `train_on_batch` go on in float32. When weights have changed, the next `predict`
-        takes the new ones, by the same ranges: quantize again after training. Files hold float32 weights and the ranges.
-        A convolution stays in float32 if it has fewer than 16 filters in a group, a table of connections, dilated columns or
-        more than 66,311 weights in a filter; `quantized` has those that do not.
+        What a convolution reads becomes multiples, 0 to 255 less a zero point, of a scale that spans what it read of
+        `images`; what lies beyond is moved to the ends. Each filter becomes multiples, −127 to 127, of a scale of its own.
+        Sums are exact whole numbers; bias and activation follow in float32, as does all else (`fastcnn.ops.conv2d_int8` is
+        one such convolution). `fit`, validation within it and `train_on_batch` go on in float32. When weights have changed,
+        the next `predict` takes the new ones, by the same ranges: quantize again after training. Files hold float32 weights
+        and the ranges. A convolution stays in float32 if it has fewer than 16 filters in a group, a table of connections,
+        dilated columns or more than 66,311 weights in a filter; `quantized` has those that do not.
 
         Args:
             mode: "int8"; "float32" or None: as they are.

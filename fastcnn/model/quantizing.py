@@ -51,7 +51,7 @@ def _plan(model, n):
     for node in filter(fits, network.nodes):
         readers.setdefault(node.xs[0], []).append(node.layer.name)
     if not readers:
-        raise ValueError("the model has no Conv2D layer that could be computed in int8 (docs/decisions.md#convolutions-in-int8). "
+        raise ValueError("the model has no Conv2D layer that could be computed in int8, of 16 filters in a group or more. "
                          f"Received: layers {', '.join(layer.name for layer in model.layers)}")
     network.outputs += [value for value in readers if value not in (*network.inputs, *network.outputs)]
     return Plan(network, "predict", n, get_num_threads(), items=model._items, seed=model.seed), readers
@@ -59,6 +59,7 @@ def _plan(model, n):
 
 def checked(ranges):
     """Such ranges as a configuration holds them."""
-    if not isinstance(ranges, dict) or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in ranges.values()):
+    pairs = ranges.values() if isinstance(ranges, dict) else [None]
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
         raise TypeError(f"quantized must be {{layer's name: [low, high]}}. Received: {arguments.shown(ranges)}")
     return {name: tuple(arguments.number(f"quantized[{name!r}]", end) for end in pair) for name, pair in ranges.items()}

@@ -16,8 +16,8 @@ _TINY = np.finfo(np.float32).tiny
 def conv2d_int8(x: ArrayLike, kernel: ArrayLike, low: float, high: float, bias: ArrayLike | None = None, strides: Pair = 1,
                 padding: Padding = "valid", dilation_rate: Pair = 1, groups: int = 1, data_format: str = "channels_last", *,
                 out: Array | None = None) -> Array:
-    """What `conv2d` is of numbers of eight bits, see `Sequential.quantize`: sums of products of whole numbers, which are exact,
-    times a scale for each filter. No order, threads or processor changes a bit.
+    """What `conv2d` is of numbers of eight bits, see `Sequential.quantize`: sums of products of whole numbers, which are
+    exact, times a scale for each filter. No order, threads or processor changes a bit.
 
     Args:
         x: images, which become multiples, 0 to 255 less a zero point, of (high − low) / 255; NaN becomes `low`.

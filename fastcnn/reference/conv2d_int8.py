@@ -24,8 +24,9 @@ def conv2d_int8(x: ArrayLike, kernel: ArrayLike, low: float, high: float, bias: 
     with [low, high] made to hold 0; rounding to even; each quotient, product and sum in float32, but conv2d(q, u), which is
     exact; s = 1 and t = 0 where they would be less than 2⁻¹²⁶; NaN in x is `low`, a filter with NaN or infinities gives NaN.
 
-    Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
-    §2.1; a scale for each filter: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", §3.1.
+    Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
+    inference", §2.1; a scale for each filter: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient
+    inference", §3.1.
     """
     x, kernel = as_image(x, data_format).astype(np.float32), as_float64(kernel, "kernel").astype(np.float32)
     if not np.isfinite([low, high]).all():
