@@ -241,6 +241,18 @@ def test_images_of_every_kind():
     built = fastcnn.Sequential([L.Conv2D(16, 3)])
     built.quantize("int8", x)
     assert built.quantized["conv2d"] == expected["conv2d"]
+    assert fastcnn.Sequential.from_config(built.get_config()).quantized == built.quantized
+
+
+def test_models_as_layers_keep_ranges_of_their_own():
+    inner = fastcnn.Sequential([L.Conv2D(16, 3, name="conv", input_shape=(12, 12, 3)), L.ReLU()], name="inner")
+    model, x = fastcnn.Sequential([inner, L.Conv2D(16, 3, name="conv"), L.Flatten(), L.Dense(2)]), images()
+    model.quantize("int8", x)
+    assert list(model.quantized) == ["inner/conv", "conv"] and inner.quantized == {}
+    assert model.quantized["inner/conv"][0] < 0 and model.quantized["conv"][0] == 0
+    again = fastcnn.Sequential.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    assert np.array_equal(again.predict(x), model.predict(x))
 
 
 def test_mistakes():

@@ -13,8 +13,8 @@ def in_int8(node, ranges):
 
     Args:
         node: of a network.
-        ranges: {layer's name: (low, high)}.
+        ranges: {layer: (low, high)}.
     """
-    if not fits(node) or node.layer.name not in ranges:
+    if not fits(node) or node.layer not in ranges:
         return node
-    return node.with_op(node.op.with_int8(*grid(*ranges[node.layer.name])))
+    return node.with_op(node.op.with_int8(*grid(*ranges[node.layer])))

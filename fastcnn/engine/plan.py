@@ -44,17 +44,17 @@ class Plan:
         optimizer: of "train"; states: what it keeps, `States`.
         seed: of random numbers.
         half: the `HalfWeights` that dense layers read, or None: float32.
-        int8: {layer's name: range of what it reads} of convolutions that compute in int8, or None: there are none.
+        int8: {layer: range of what its convolutions read} of those that compute in int8.
         wanted: of "gradients": values whose gradients are kept; learn: compute the gradients of parameters, too?
         moving: do moving averages follow those of the batch?
         ranks: the processes that share the plan (sharing.py); None: this one has it to itself.
     """
 
     def __init__(self, network, mode, batch, threads, losses=(), sparse=(), shapes=(), loss_weights=None, items=(),
-                 optimizer=None, states=None, seed=0, half=None, int8=None, wanted=(), learn=True, moving=True, ranks=None):
+                 optimizer=None, states=None, seed=0, half=None, int8=(), wanted=(), learn=True, moving=True, ranks=None):
         self.mode, self.batch, self.threads, self.sparse, self.half = mode, batch, threads, tuple(sparse), half
         self.training, self.backward = mode == "train", mode in ("train", "gradients", "curvature")
-        self.int8, self.optimizer, self.items, self.moving, self.ranks = int8, optimizer, items, moving, ranks
+        self.optimizer, self.items, self.moving, self.ranks = optimizer, items, moving, ranks
         self.packed = None  # the version of the parameters that the packed copies were made of
         self.called = None  # {(what, place): seconds} of calls into Python, if somebody watches
         losses = losses if mode != "predict" else (None,) * len(network.outputs)
@@ -63,7 +63,7 @@ class Plan:
             node.number = number  # what random numbers depend on, whatever is fused or watched
         if half is not None:
             network = network.with_nodes([half.node(node) for node in network.nodes])
-        if int8 is not None:
+        if int8:
             from fastcnn.engine.int8 import in_int8  # what few models need
 
             network = network.with_nodes([in_int8(node, int8) for node in network.nodes])

@@ -183,11 +183,12 @@ class Machine(BaseModel):
             self._prepare_training()
         watched = self._seen if training else ()
         network, seen = self._lower(training or mode == "sample", watched)
+        ranges = {layer: int8[name] for name, layer in self._named_layers() if name in int8} if int8 else ()
         plan = Plan(network, "predict" if mode == "sample" else mode, batch, get_num_threads(),
                     **self._losses_of(mode, sparse), items=self._items, optimizer=self.optimizer, states=self._states,
-                    seed=self.seed, half=half, int8=int8, moving=mode != "sample",
+                    seed=self.seed, half=half, int8=ranges, moving=mode != "sample",
                     wanted=[number for number, _ in seen.values() if number not in network.outputs], ranks=ranks)
-        plan.given_sparse, plan.seen, plan.rows = sparse, seen, 0
+        plan.given_sparse, plan.int8, plan.seen, plan.rows = sparse, int8, seen, 0
         return plan
 
     def _has(self, plan):

@@ -47,9 +47,9 @@ def _plan(model, n):
     """(a plan that gives what convolutions read as well, {value: names of the layers whose convolutions read it})."""
     _ = model._flats  # parameters have their places from here on
     network, _ = model._lower(False)
-    readers = {}
+    readers, names = {}, {layer: name for name, layer in model._named_layers()}
     for node in filter(fits, network.nodes):
-        readers.setdefault(node.xs[0], []).append(node.layer.name)
+        readers.setdefault(node.xs[0], []).append(names[node.layer])
     if not readers:
         raise ValueError("the model has no Conv2D layer that could be computed in int8, of 16 filters in a group or more. "
                          f"Received: layers {', '.join(layer.name for layer in model.layers)}")

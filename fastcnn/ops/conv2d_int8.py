@@ -34,8 +34,8 @@ def conv2d_int8(x: ArrayLike, kernel: ArrayLike, low: float, high: float, bias: 
 
     Example:
         >>> x, kernel = np.full((1, 3, 3, 1), 0.3), np.ones((3, 3, 1, 16))
-        >>> float(fastcnn.ops.conv2d_int8(x, kernel, 0, 1)[0, 0, 0, 0])  # 0.3 is nearly 76/255
-        2.682352066040039
+        >>> round(float(fastcnn.ops.conv2d_int8(x, kernel, 0, 1)[0, 0, 0, 0]), 3)  # 0.3 is nearly 76/255
+        2.682
     """
     op, *rest = prepared(x, kernel, bias, strides, padding, dilation_rate, groups, data_format, None)
     low, high = arguments.number("low", low), arguments.number("high", high)
@@ -51,8 +51,8 @@ def grid(low, high):
     """(scale, zero point) of the 256 numbers scale · (0 … 255 − zero point) that span a range, and 0.
 
     Example:
-        >>> grid(0, 255), grid(-1, 1)[1]
-        ((1.0, 0), 128)
+        >>> grid(0, 255), grid(-51, 0), grid(-1, 1)[1]
+        ((1.0, 0), (0.20000000298023224, 255), 127)
     """
     low, high = min(0.0, low), max(0.0, high)
     scale = np.float32((high - low) / 255)

@@ -179,6 +179,9 @@ again.add(Dense(2, name="new"))
 print(model.count_params(), again.output_shape[-1], kernel.shape, model.input_shape[1:])
 with fastcnn.num_threads(1), fastcnn.config_context(exact=True):
     model.half_weights("float16")
+    model.quantize(None)
+    ranges: dict[str, tuple[float, float]] = model.quantized
+    print(ranges)
 
 
 # Branches
