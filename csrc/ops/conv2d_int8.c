@@ -126,7 +126,10 @@ static void products(const fc_op *op, ptrdiff_t count, const ptrdiff_t *src, con
             for (ptrdiff_t t = 0; t < mr; t++) {
                 const ptrdiff_t p = t < m ? i + t : i;
                 rows.c[t] = bytes.c[t] = y + dst[p] + j;
-                rows.a[t] = (const float *)copy + src[p], bytes.a[t] = (const uint8_t *)copy + src[p];
+                if (fc_has_dots)
+                    bytes.a[t] = (const uint8_t *)copy + src[p];
+                else
+                    rows.a[t] = (const float *)copy + src[p];
             }
             if (fc_has_dots)
                 fc_k->int8_gemm(m, columns, &bytes, in, (const int8_t *)u, (const int32_t *)(packed + nr), packed, b);
