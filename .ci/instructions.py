@@ -58,9 +58,9 @@ def run(case):
     class Apart(_ops.Program):
         """A program in which every step is a phase."""
 
-        def __new__(cls, ops, steps, phases):
+        def __new__(cls, ops, steps, phases, unit=0):
             return super().__new__(cls, ops, steps, [(i, 1, chunk, parts) for first, count, chunk, parts in phases
-                                                     for i in range(first, first + count)])
+                                                     for i in range(first, first + count)], unit)
 
     _ops.Program = Apart
     model, n = network(case.split(".")[0]), CASES[case]

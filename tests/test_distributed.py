@@ -49,7 +49,7 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
         assert ranks.digest(other) == ranks.digest(model)
 
 
-@pytest.mark.parametrize("size", [2, 3, 4])
+@pytest.mark.parametrize("size", [3, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 4))])
 def test_few_images_for_each(size):
     """A process may have one image of a step, for which dense layers have code of their own, or none."""
     def train(rank=None):
