@@ -24,8 +24,8 @@ for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Workers begin with a half each, so that neighbours, who ask the same of the reference, stay together; who is done takes of the
-    others' tests, so that all end at once."""
+    """Workers begin with a half each, so that neighbours, who ask the same of the reference, stay together; who is done
+    takes of the others' tests, so that all end at once."""
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log)

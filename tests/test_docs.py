@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if path.exists()}
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
-LARGE = {"docs/alexnet.md", *(f"docs/tutorials/{name}.md" for name in ("alexnet", "branches", "transfer"))}  # networks, on them
+LARGE = {"docs/alexnet.md", *(f"docs/tutorials/{name}.md" for name in ("alexnet", "branches", "transfer"))}  # networks
 
 
 @pytest.fixture(scope="session")
