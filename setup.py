@@ -32,7 +32,7 @@ ISA_FLAGS = {  # worst first
 }
 TEST_ISA_FLAGS = ["-Wno-psabi"]  # vectors that the CPU lacks are passed in memory, but none leaves its file
 TARGETS = {"neon": "__aarch64__", "avx2": "__x86_64__", "avx512": "__x86_64__"}  # scalar: all
-MODULE_FLAGS = ["-O2", "-g0"]
+MODULE_FLAGS = ["-O1", "-g0"]  # calls from Python take as long as with -O2
 # The limited C API has buffers since 3.11, and is not for free-threaded Pythons.
 ABI3 = (os.environ.get("FASTCNN_ABI3") == "1" and sys.version_info >= (3, 11)
         and not sysconfig.get_config_var("Py_GIL_DISABLED"))

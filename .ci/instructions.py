@@ -4,8 +4,8 @@ ones: what no neighbour on the machine disturbs. A step, or a whole, that takes 
     python .ci/instructions.py            compare
     python .ci/instructions.py --update   enter them into instructions.json
 
-Callgrind (valgrind) counts; AVX2 and one thread, so that machines agree. Compilers do not: each has its own baseline, or
-else that is said.
+Callgrind (valgrind) counts; AVX2 and one thread, so that machines agree. Compilers do not: each has its own baseline, and
+where there is none, nothing is counted, which is said.
 """
 
 import argparse
@@ -16,10 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BASELINE = Path(__file__).with_suffix(".json")
 GROWTH, FLOOR = 0.03, 2000  # a library's own copying differs by less than the second
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CASES = {"lenet5.forward": 16, "lenet5.training": 16, "alexnet.forward": 4, "alexnet.training": 4}  # batch of each
 
 
@@ -56,9 +58,9 @@ def run(case):
     class Apart(_ops.Program):
         """A program in which every step is a phase."""
 
-        def __new__(cls, ops, steps, phases):
+        def __new__(cls, ops, steps, phases, unit=0):
             return super().__new__(cls, ops, steps, [(i, 1, chunk, parts) for first, count, chunk, parts in phases
-                                                     for i in range(first, first + count)])
+                                                     for i in range(first, first + count)], unit)
 
     _ops.Program = Apart
     model, n = network(case.split(".")[0]), CASES[case]
@@ -74,13 +76,13 @@ def run(case):
     for i, name in plan.steps:
         layer = plan.nodes[i].layer if i < len(plan.nodes) else None
         names.append(" ".join(filter(None, (layer and layer.name, ops[i].name, name))))
-    print(json.dumps({"compiler": _ops.compiler(), "steps": names}))
+    print(json.dumps(names))
     for step in range(len(names)):
         plan.program.run(n, 1, step, 1)
 
 
 def count(case):
-    """(compiler, {step: instructions}) of a case."""
+    """{step: instructions} of a case."""
     environment = {**os.environ, "FASTCNN_ISA": "avx2", "FASTCNN_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as folder:
         found = subprocess.run(
@@ -90,11 +92,10 @@ def count(case):
         if found.returncode:
             raise SystemExit(f"{case}: {found.stderr[-2000:]}")
         dumps = sorted(map(part, Path(folder).iterdir()))  # each has what came after the one before it
-    told = json.loads(found.stdout)
-    counts = {}
-    for name, (_, instructions) in zip(told["steps"], dumps[-len(told["steps"]):], strict=True):
+    names, counts = json.loads(found.stdout), {}
+    for name, (_, instructions) in zip(names, dumps[-len(names):], strict=True):
         counts[name] = counts.get(name, 0) + instructions
-    return told["compiler"], counts
+    return counts
 
 
 def part(path):
@@ -120,20 +121,17 @@ def main():
         return 0
     from fastcnn import _ops
 
-    lacks = "valgrind" if shutil.which("valgrind") is None else "avx2" if "avx2" not in _ops.usable_isas() else None
+    known, compiler, grown = json.loads(BASELINE.read_text()), _ops.compiler(), []
+    lacks = ("valgrind" if shutil.which("valgrind") is None else "avx2" if "avx2" not in _ops.usable_isas() else
+             f"baseline of {compiler}, but of {', '.join(known)}," if compiler not in known and not options.update else None)
     if lacks:
         print(f"SKIPPED: no {lacks} here")
         return 0
-    known, grown = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}, []
-    for case in CASES:
-        compiler, now = count(case)
-        was = known.get(compiler, {}).get(case)
-        print(f"{case}: {sum(now.values()):,} instructions, {compiler}" + (
-            "" if was else ": not compared, no baseline of this compiler (--update enters one)"), flush=True)
-        if options.update:
+    with ThreadPoolExecutor(CORES) as pool:
+        for case, now in zip(CASES, pool.map(count, CASES)):
+            print(f"{case}: {sum(now.values()):,} instructions, {compiler}", flush=True)
+            grown += [] if options.update else compare(case, now, known[compiler][case])
             known.setdefault(compiler, {})[case] = now
-        elif was:
-            grown += compare(case, now, was)
     if options.update:
         BASELINE.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
     print("\n".join(grown or [f"entered into {BASELINE.name}" if options.update else "no step takes more than before"]))

@@ -119,7 +119,6 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t v, mr, nr
         void gemm(Py_ssize_t m, Py_ssize_t n, const fc_rows *rows, const fc_inner *inner, const float *b,
                   const float *bias, int accumulate) noexcept nogil
-        void gemv(Py_ssize_t k, Py_ssize_t n, const float *x, const float *w, Py_ssize_t ldw, float *y) noexcept nogil
         void activate(fc_activation f, float alpha, Py_ssize_t n, const float *x, float *y) noexcept nogil
 
     const fc_kernels *fc_isa_table(int i)

@@ -22,6 +22,15 @@ for name, handler in ("SIGINT", signal.default_int_handler), ("SIGHUP", lambda *
         signal.signal(getattr(signal, name), handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Workers begin with a half each, so that neighbours, who ask the same of the reference, stay together; who is done
+    takes of the others' tests, so that all end at once."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 def pytest_report_header():
     lacking = [isa for isa in ("scalar", "neon", "avx2", "avx512") if isa not in _ops.built_isas()]
     return f"instruction sets: {', '.join(_ops.built_isas())}; not in this build: {', '.join(lacking) or 'none'}"
@@ -38,7 +47,7 @@ def isa(request):
     _ops.select_isa(before)
 
 
-@pytest.fixture(params=(1, 2, 3, 7), ids="{}threads".format)
+@pytest.fixture(params=[1, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 3)), 7], ids="{}threads".format)
 def threads(request):
     """Each of these thread counts in turn, more than the machine has processors among them."""
     with fastcnn.num_threads(request.param):

@@ -59,9 +59,14 @@ def errors(draw, seed, number, exact):
     found = []
     for a, e, s in zip(actual, expected, squares):
         off = np.abs(a - e)
-        found.append((off.max() / (2.0**-23 * np.sqrt(s.max())), off.max() / np.abs(e).max(),
-                      np.linalg.norm(off) / np.linalg.norm(e)))
+        found.append((part(off.max(), 2.0**-23 * np.sqrt(s.max())), part(off.max(), np.abs(e).max()),
+                      part(np.linalg.norm(off), np.linalg.norm(e))))
     return found
+
+
+def part(error, whole):
+    """What part of the whole an error is: none if there is none, even of nothing, as where windows see padding alone."""
+    return error / whole if whole else np.inf if error else 0.0
 
 
 def convolutions(seeds, count):

@@ -129,7 +129,7 @@ FAULTS = [
 def tests_of(place, isa, test):
     """(code, first failure) of a file's tests on the instruction set: of all tests in it, if none is for each of them."""
     chosen = ["-k", isa] if re.search(r"\bisa\b", (building.ROOT / "tests" / test.split("::")[0]).read_text()) else []
-    options = ["-x", "-q", "-rf", "-p", "no:cacheprovider", "--no-header", "--tb=no", *chosen]
+    options = ["-x", "-q", "-rf", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-m", "", *chosen]  # long ones, too
     run = subprocess.run([sys.executable, "-m", "pytest", *options, test], cwd=building.ROOT / "tests",
                          env=building.environment(place, FASTCNN_ISA=isa), capture_output=True, text=True, timeout=900)
     failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)

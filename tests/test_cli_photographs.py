@@ -381,6 +381,7 @@ def test_a_folder_of_oddities(main, tmp_path, monkeypatch):
 # The real network, and the page
 
 
+@pytest.mark.long
 def test_the_real_network(photos, tmp_path):
     """AlexNet itself, on its smallest input: one epoch in a process of its own."""
     words = [sys.executable, "-m", "fastcnn"]

@@ -33,8 +33,14 @@ def alone():
     return {name: ranks.trained(name) for name in ranks.NETWORKS}
 
 
-@pytest.mark.parametrize("size", [2, 3, 8])
-@pytest.mark.parametrize("name", ranks.NETWORKS)
+def networks(*sizes):
+    """Each network with one of these numbers of ranks in turn; `pytest -m long` has it with the others."""
+    return pytest.mark.parametrize("name, size", [
+        pytest.param(name, size, marks=[] if i == k % len(sizes) else pytest.mark.long)
+        for k, name in enumerate(ranks.NETWORKS) for i, size in enumerate(sizes)])
+
+
+@networks(2, 3, 8)
 def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
     """Weights and History on every rank, more ranks than chunks in the last batch among them."""
     model, history = alone[name]
@@ -43,7 +49,7 @@ def test_exact_mode_has_the_bits_of_one_process(name, size, alone):
         assert ranks.digest(other) == ranks.digest(model)
 
 
-@pytest.mark.parametrize("size", [2, 3, 4])
+@pytest.mark.parametrize("size", [3, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 4))])
 def test_few_images_for_each(size):
     """A process may have one image of a step, for which dense layers have code of their own, or none."""
     def train(rank=None):
@@ -66,8 +72,7 @@ def apart(vector, other):
     return float(np.linalg.norm(other - vector) / np.linalg.norm(vector))
 
 
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("name", ranks.NETWORKS)
+@networks(2, 3)
 def test_fast_mode_differs_by_rounding(name, size):
     """All ranks have the same bits, and gradients are those of one process but for rounding. What becomes of that in many
     steps is another thing: docs/distributed.md has figures."""

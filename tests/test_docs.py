@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if path.exists()}
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
+LARGE = {"docs/alexnet.md", *(f"docs/tutorials/{name}.md" for name in ("alexnet", "branches", "transfer"))}  # networks
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,8 @@ def test_pages_have_examples():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pages show old spellings, too
-@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if pages.examples(text)])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if name in LARGE else [])
+                                  for name, text in TEXTS.items() if pages.examples(text)])
 def test_page(name, reader):
     try:
         assert pages.run(PAGES[name])

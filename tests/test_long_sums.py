@@ -33,7 +33,7 @@ def positive(shape):
     return np.random.default_rng(shape).random(shape, np.float32)
 
 
-filled = pytest.mark.parametrize("fill", [equal, positive])
+filled = pytest.mark.parametrize("fill", [equal, pytest.param(positive, marks=pytest.mark.long)])
 
 
 def test_the_mean_of_ones_is_one(isa):

@@ -1,4 +1,4 @@
-"""Damaged files: the first 100 mutants of each format (`.ci/run`: 500, `tests/long.py`: 10,000), and those that are kept."""
+"""Damaged files: the first 40 mutants of each format (`.ci/run`: 500, `tests/long.py`: 10,000), and those that are kept."""
 
 import importlib.util
 import os
@@ -19,13 +19,14 @@ def test_damaged_files_are_refused(kind, run_python):
     needed = sound_files.NEEDED.get(kind)
     if needed and importlib.util.find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed")
-    run = run_python(mutants.__file__, kind, "--count", 100, timeout=900)
+    run = run_python(mutants.__file__, kind, "--count", 40, timeout=900)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.startswith(f"{kind}: 100 mutants, ") and "refused" in run.stdout and "loaded" in run.stdout
+    assert run.stdout.startswith(f"{kind}: 40 mutants, ") and "refused" in run.stdout and "loaded" in run.stdout
     assert " 0 of the corpus" not in run.stdout
 
 
 @forked
+@pytest.mark.long
 def test_hostile_files_are_refused_soon(run_python):
     """In little time and memory, by errors that name them."""
     if importlib.util.find_spec("PIL") is None:

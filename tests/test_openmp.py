@@ -248,7 +248,8 @@ CHECKS = {  # flags, forks, OpenMP
 }
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", ["openmp", "posix", *(pytest.param(name, marks=pytest.mark.long) for name in (
+    "openmp-slowly", "posix-slowly", "posix-tsan"))])
 def test_the_team_without_python(name, tmp_path):
     """`threads_check.c`, built in each way."""
     flags, forks, which = CHECKS[name]

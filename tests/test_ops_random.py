@@ -573,3 +573,12 @@ def test_sgd(nesterov, isa):
         assert (actual_v is None) == (new_v is None) == (momentum == 0)
         if momentum:
             assert_within(actual_v, new_v, 5 * moved * UNIT + TINY, f"v, {options}")
+
+
+def test_no_error_where_windows_see_padding_alone():
+    """tests/long.py prints numbers also of what is zero."""
+    import long  # which draws convolutions from here
+
+    one = np.ones((1, 1, 1, 1), np.float32)
+    found = long.errors(lambda rng: (one, one, {"strides": 4, "padding": ((2, 2), (2, 2))}), 0, 0, exact=True)
+    assert found == [(0, 0, 0)] * 3

@@ -52,7 +52,7 @@ def test_winograds_filters_on_the_way(isa, threads, size, channels, filters, ker
     assert np.abs(model.predict_on_batch(x[2:]) - expected[2:]).max() < 1e-5 * expected.max()
 
 
-@pytest.mark.parametrize("bend", [None, "relu", "tanh"])
+@pytest.mark.parametrize("bend", [None, "relu", pytest.param("tanh", marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", ["alone", "sum", "join"])
 @pytest.mark.parametrize("size, channels, filters, kernel, groups", [
     ((13, 13), 70, 150, 1, 1), ((7, 6), 512, 97, 1, 1), ((9, 11), 64, 200, 2, 2), ((4, 4), 1040, 520, 1, 4)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from functools import partial
 
 from fastcnn import arguments
 from fastcnn.lab.actions import Actions
@@ -14,6 +15,8 @@ from fastcnn.lab.presets import PRESETS
 from fastcnn.lab.server import Server
 from fastcnn.lab.trainer import Trainer
 from fastcnn.typing import Data, Model, Path
+
+_NOTICE = 0.05  # seconds until the server notices that it is to end
 
 
 class Lab:
@@ -72,7 +75,8 @@ class Lab:
             self.server = Server((host, arguments.integer("port", port, 0, 65535)), actions, token)
             shown = "127.0.0.1" if host in ("", "0.0.0.0") else f"[{host}]" if ":" in host else host
             self.url = f"http://{shown}:{self.server.server_address[1]}/#token={token}"
-            threading.Thread(target=self.server.serve_forever, name="fastcnn lab server", daemon=True).start()
+            serve = partial(self.server.serve_forever, _NOTICE)
+            threading.Thread(target=serve, name="fastcnn lab server", daemon=True).start()
             self.trainer.thread.start()
         return self.url
 
