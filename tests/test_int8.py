@@ -222,7 +222,8 @@ def test_copies_and_files(tmp_path):
     assert "quantized" not in chain().get_config()
     model.pop()
     assert model.quantized == {}, "another network"
-    for wrong in ([], {"conv2d": 3}, {"conv2d": ["a", 1]}, {"conv2d": [0, np.inf]}, {"conv2d": [0]}):
+    name = chain().layers[0].name
+    for wrong in ([], {name: 3}, {name: ["a", 1]}, {name: [0, np.inf]}, {name: [0]}, {name: [1, 0]}, {"nobody": [0, 1]}):
         with pytest.raises((TypeError, ValueError), match="quantized"):
             fastcnn.Sequential.from_config({**chain().get_config(), "quantized": wrong})
 

@@ -184,7 +184,7 @@ class Model(Machine):
         if "quantized" in config:
             from fastcnn.model.quantizing import checked
 
-            model._int8 = checked(config["quantized"])
+            model._int8 = checked(model, config["quantized"])
         model._named = config.get("predicts") == "names"
         return model
 

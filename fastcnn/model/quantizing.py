@@ -57,9 +57,15 @@ def _plan(model, n):
     return Plan(network, "predict", n, get_num_threads(), items=model._items, seed=model.seed), readers
 
 
-def checked(ranges):
-    """Such ranges as a configuration holds them."""
+def checked(model, ranges):
+    """Such ranges as a configuration holds them, of the model's layers."""
     pairs = ranges.values() if isinstance(ranges, dict) else [None]
     if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
         raise TypeError(f"quantized must be {{layer's name: [low, high]}}. Received: {arguments.shown(ranges)}")
-    return {name: tuple(arguments.number(f"quantized[{name!r}]", end) for end in pair) for name, pair in ranges.items()}
+    names = {name for name, _ in model._named_layers()}
+    for name, (low, high) in ranges.items():
+        if name not in names:
+            raise ValueError(f"quantized must name layers of the model. Received: {name!r}")
+        if arguments.number(f"quantized[{name!r}]", low) > arguments.number(f"quantized[{name!r}]", high):
+            raise ValueError(f"quantized[{name!r}] must go from low to high. Received: {arguments.shown([low, high])}")
+    return {name: tuple(map(float, pair)) for name, pair in ranges.items()}
