@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from lab_client import Client, unpacked
 import fastcnn
 from fastcnn import layers
 from fastcnn.lab import Lab
+from fastcnn.lab.actions import Actions
 from fastcnn.lab.data import Images, load
 from fastcnn.lab.presets import PRESETS
 
@@ -367,6 +369,26 @@ def test_some_frames_answer_one_question(opened):
         rows = [*rows[:tail["from"]], *tail["rows"]]
     assert rows and client.frame()[0]["curves"]["training"]["rows"][:len(rows)] == rows
     assert client.ask("GET", "/api/frames?after=now")[0] == 400
+
+
+def test_frames_that_fail_are_cut_off(opened, monkeypatch):
+    """Nothing follows the frames that were sent; the next question is answered."""
+    _, client, _ = opened()
+    right, count = Actions._frame, iter(range(9))
+
+    def wrong(*given):
+        if next(count):
+            raise ValueError("no more")
+        return right(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Actions, "_frame", wrong)
+        with socket.create_connection(client.address.split(":"), timeout=100) as connection:
+            head = "GET /api/frames HTTP/1.1", f"Host: {client.address}", f"X-Lab-Token: {client.token}", "", ""
+            connection.sendall("\r\n".join(head).encode())
+            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.count(b"HTTP/1.1 ") == 1 and b"no more" not in answer
+    assert client.frame()[0]["layers"]
 
 
 # Networks

@@ -6,7 +6,7 @@
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         fc_k->activate(op->activation, op->alpha, b.n, fc_row(&io->x, b.image, work) + b.at, fc_row(&io->y, b.image, work) + b.at);
     }
 }
@@ -14,7 +14,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         const float *of = fc_row(op->kind == FC_ACTIVATION ? &io->y : &io->x, b.image, work) + b.at;
         float *dx = fc_row(&io->dx, b.image, work) + b.at;
         fc_k->activate_backward(op->activation, op->alpha, b.n, of, fc_row(&io->dy, b.image, work) + b.at, dx);

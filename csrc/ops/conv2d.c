@@ -8,8 +8,8 @@
  * algorithms that fits. A convolution may have a table of connections, pairs of an input and an output channel, and weights
  * for these alone: conv2d_table.c.
  * Threads: PACK by items of packed weights, WEIGHTS of few weights by chunks of images, one partial [w_size + b_size] each,
- * summed by REDUCE; the rest as the algorithm says, in lanes by parts of chunks. WEIGHTS of many weights sums each block of them over the
- * batch, or (fc_set_halvings) over units of it, whose sums it adds by halves while they are in cache. */
+ * summed by REDUCE; the rest as the algorithm says, in lanes by parts of chunks. WEIGHTS of many weights sums each block of them
+ * over the batch, or (fc_set_halvings) over units of it, whose sums it adds by halves while they are in cache. */
 #include <float.h>
 
 #include "conv2d.h"

@@ -91,8 +91,8 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         ptrdiff_t row;
         const float *x = fc_conv2d_lanes_padded(op, io, work, p.chunk * v, p.first, p.last, copy, &row);
         float *y = fc_row(&io->y, p.chunk * v, work) + p.first * y_row;
-        fc_lanes in = {.a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1,
-                             .b_run = row, .b_step = v, .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
+        fc_lanes in = {.a_run = len * op->out_c, .a_step = op->out_c, .a_row = 1, .b_run = row, .b_step = v,
+                       .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
         for (ptrdiff_t oh = p.first; oh < p.last; oh++, x += row, y += y_row) {
             for (fc_sum s = FC_SUM; fc_next_sum(o->filter_h, len, &s);) {
                 in.runs = s.runs, in.len = s.len;

@@ -18,7 +18,7 @@
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         fc_k->square(b.n, fc_row(&io->x, b.image, work) + b.at, fc_row(&io->y, b.image, work) + b.at);
     }
 }

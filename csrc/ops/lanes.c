@@ -85,7 +85,7 @@ static void deinterleave(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = fc_k->v;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         fc_k->from_lanes(fc_min(v, work->batch - b.image), b.n / v, fc_row(&io->x, b.image, work) + b.at,
                          fc_row(&io->y, b.image, work) + b.at / v, io->y.size);
     }
@@ -95,7 +95,7 @@ static void deinterleave_data(const fc_op *op, const fc_io *io, const fc_work *w
 {
     const ptrdiff_t v = fc_k->v;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         fc_k->to_lanes(fc_min(v, work->batch - b.image), b.n / v, fc_row(&io->dy, b.image, work) + b.at / v, io->dy.size,
                        fc_row(&io->dx, b.image, work) + b.at, v);
     }

@@ -20,7 +20,7 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         fc_k->merge(op->kind, &op->u.merge, b.n, fc_row(&io->x, b.image, work) + b.at, fc_row(&io->x2, b.image, work) + b.at,
                     fc_row(&io->y, b.image, work) + b.at);
     }
@@ -30,7 +30,7 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const int reads = op->kind != FC_ADD;
     for (ptrdiff_t item = work->first; item < work->last; item++) {
-        const fc_block b = fc_block_of(op, item);
+        const fc_plain b = fc_plain_of(op, item);
         const float *dy = fc_row(&io->dy, b.image, work) + b.at;
         const float *x = reads ? fc_row(&io->x, b.image, work) + b.at : dy;
         const float *x2 = reads ? fc_row(&io->x2, b.image, work) + b.at : dy;

@@ -132,13 +132,13 @@ ptrdiff_t fc_parameter_items(const fc_op *op, fc_pass pass);
 /* An item of fc_plain_items: n floats from the one at `at` on. */
 typedef struct {
     ptrdiff_t image, at, n;
-} fc_block;
+} fc_plain;
 
-static inline fc_block fc_block_of(const fc_op *op, ptrdiff_t item)
+static inline fc_plain fc_plain_of(const fc_op *op, ptrdiff_t item)
 {
     const ptrdiff_t images = op->lanes ? fc_k->v : 1, size = op->out_size * images, blocks = fc_ceil_div(size, FC_PLAIN_ITEM);
     const ptrdiff_t at = item % blocks * FC_PLAIN_ITEM;
-    return (fc_block){item / blocks * images, at, fc_min(FC_PLAIN_ITEM, size - at)};
+    return (fc_plain){item / blocks * images, at, fc_min(FC_PLAIN_ITEM, size - at)};
 }
 
 /* For classes whose ops need no more than the flag (op_table.c). */

@@ -179,10 +179,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while part is not None:
-            self.wfile.write(b"%x\r\n%b%b\r\n" % (len(part) + 4, struct.pack("<I", len(part)), part))
-            part = next(parts, None)
-        self.wfile.write(b"0\r\n\r\n")
+        try:
+            while part is not None:
+                self.wfile.write(b"%x\r\n%b%b\r\n" % (len(part) + 4, struct.pack("<I", len(part)), part))
+                part = next(parts, None)
+            self.wfile.write(b"0\r\n\r\n")
+        except Exception:  # too late to say so within this answer: it is cut off, and the next one says it
+            self.close_connection = True
 
     def end_headers(self):
         """With what browsers are to heed."""
