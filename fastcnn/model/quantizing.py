@@ -65,7 +65,7 @@ def checked(model, ranges):
     names = {name for name, _ in model._named_layers()}
     for name, (low, high) in ranges.items():
         if name not in names:
-            raise ValueError(f"quantized must name layers of the model. Received: {name!r}")
+            raise ValueError(f"quantized must name layers of the model. Received: {arguments.shown(name)}")
         if arguments.number(f"quantized[{name!r}]", low) > arguments.number(f"quantized[{name!r}]", high):
             raise ValueError(f"quantized[{name!r}] must go from low to high. Received: {arguments.shown([low, high])}")
     return {name: tuple(map(float, pair)) for name, pair in ranges.items()}
