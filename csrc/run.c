@@ -58,7 +58,7 @@ static ptrdiff_t item_count(const run *r, const fc_step *step, ptrdiff_t chunk, 
 static ptrdiff_t unit_count(const run *r, const fc_step *step, ptrdiff_t chunk)
 {
     ptrdiff_t first;
-    return fc_min(item_count(r, step, chunk, &first), (ptrdiff_t)r->threads * UNITS_PER_THREAD);
+    return fc_min(item_count(r, step, chunk, &first), r->threads == 1 ? 1 : (ptrdiff_t)r->threads * UNITS_PER_THREAD);
 }
 
 /* Moves on to the next interval; 0 at the end of the program. */

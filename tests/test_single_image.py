@@ -86,6 +86,32 @@ def test_whose_filters_are_transformed_on_the_way():
     assert packed(7, 32) == packed(64, 128) == packed(8, 128, 5) == packed(7, 128, 1) == 1
 
 
+@pytest.mark.parametrize("inputs, units", [(300, 1000), (257, 1100), (2500, 130), (700, 4500), (256, 1200), (70_000, 4)])
+def test_threads_share_rows_of_many_weights(isa, inputs, units):
+    """A single image has them by rows, as they lie, and sums of all blocks of rows are added in order: the same bits as by
+    columns (one thread), and as packed (many images)."""
+    model = fastcnn.Sequential([L.Dense(units, "relu", bias_initializer="normal", input_shape=(inputs,))], seed=1)
+    x = normal(np.random.default_rng(0), (13, inputs))
+    expected = model.predict_on_batch(x)
+    for threads in 1, 2, 3, 7, 16:
+        with fastcnn.num_threads(threads):
+            for i in 0, 5, 5:
+                assert_same(model.predict_on_batch(x[i:i + 1]), expected[i:i + 1])
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel * 2, bias * 2])
+    assert_same(model.predict_on_batch(x[3:4]), expected[3:4] * 2)
+
+
+def test_who_reads_rows_of_many_weights():
+    """Threads, of layers of more than 262,144 weights and more than one block of 256 rows."""
+    def sums(inputs, units, threads):
+        model = fastcnn.Sequential([L.Dense(units, input_shape=(inputs,))])
+        return model.layers[0].op.shared_by(threads).alone().packed_size
+
+    assert sums(1000, 300, 2) == 4 * 300 + 16
+    assert sums(1000, 300, 1) == sums(200, 2000, 2) == sums(100, 300, 2) == 0
+
+
 @pytest.mark.parametrize("units", [1, 5, 8, 21])
 def test_a_step_on_one_image(isa, threads, units):
     """Dense layers neither pack nor transpose for one image; what they learn is the reference's."""

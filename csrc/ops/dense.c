@@ -5,6 +5,8 @@
  * x [in], w [in][out], y [out]. Small weights are packed once per change and a chunk of images passes them (by image); a
  * single image takes them as they lie, DATA too where they were not packed (packed_t NULL).
  * Large weights (*wide*) are read once per call for the whole batch, block by block, each block packed on the way.
+ * A single image shared by threads takes them *by rows*, in the order in which they lie: by columns, a thread would read a part
+ * of each page of memory, and look up each page for it.
  * They may be stored in fewer bits (panels.h): restored in registers for a few images, else block by block where they would be
  * packed. The order of operations is the same.
  * dw is cut into blocks of rows and columns that each sum over the batch. With an optimizer at hand (io->update), a block of
@@ -13,10 +15,12 @@
 #include "correlate.h"
 #include "in_lanes.h"
 #include "panels.h"
+#include <stdatomic.h>
 
 #define WIDE 262144    /* floats of weights (1 MiB): beyond it a chunk would evict them from L2 */
 #define WIDE_N 256     /* columns of a wide block: whole cache lines and pages of w, 256 KiB packed */
 #define WIDE_K FC_HALF_ROWS /* rows of a wide block: 256 */
+#define WIDE_SUMS 4096 /* columns that a single image takes at once, at most: 16 KiB of sums */
 #define DATA_M 512     /* rows of w that a block of DATA reads, and images it serves: the products' transpose is 256 KiB */
 #define DATA_IMAGES 128
 #define DATA_LEAST 64  /* rows where threads want small blocks */
@@ -54,6 +58,25 @@ fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     return FC_OK;
 }
 
+static int by_rows(const fc_op *op) { return op->wide && op->packed_size && op->format == FC_FLOAT32; }
+
+/* Blocks of rows of a wide FORWARD. */
+static ptrdiff_t blocks(const fc_op *op) { return fc_ceil_div(op->in_c, WIDE_K); }
+
+/* Columns of an item that goes by rows: all, or fewer where threads would be idle. */
+static ptrdiff_t columns(const fc_op *op)
+{
+    ptrdiff_t n = op->out_c;
+    while (n > WIDE_N && !fc_is_shared(op, blocks(op) * fc_ceil_div(op->out_c, n))) n = fc_round_up(fc_ceil_div(n, 2), FC_LINE);
+    return n;
+}
+
+/* How many items of a single image are done, behind their sums: packed [blocks][out]. */
+static atomic_ptrdiff_t *counter(const fc_op *op, const fc_io *io)
+{
+    return (atomic_ptrdiff_t *)(void *)(io->packed + op->packed_size - FC_LINE);
+}
+
 /* Rows of w that an item of DATA reads: fewer where threads would be idle. */
 static ptrdiff_t data_rows(const fc_op *op)
 {
@@ -81,6 +104,10 @@ fc_status fc_dense_set_format(fc_op *op, fc_format format)
 static void pack(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t nr = fc_k->nr, tiles = fc_ceil_div(op->out_c, nr), in = op->in_c, out = op->out_c;
+    if (by_rows(op)) {
+        atomic_init(counter(op, io), 0);
+        return;
+    }
     for (ptrdiff_t item = work->first; item < work->last; item++) {
         const ptrdiff_t j = (item < tiles ? item : item - tiles) * nr;
         if (item < tiles) {
@@ -123,6 +150,29 @@ static void forward_one(const fc_op *op, const fc_io *io, const float *x, float 
         fc_k->gemv(fc_min(piece, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, scratch);
         fc_k->add(n, scratch, y + j);
     }
+}
+
+/* Items of the product of one image, in the same order of operations as forward_one. Who is the last adds up all of them. */
+static void forward_by_rows(const fc_op *op, const fc_io *io, const fc_work *work)
+{
+    const float *x = fc_row(&io->x, work->from, work);
+    float *y = fc_row(&io->y, work->from, work);
+    const ptrdiff_t width = columns(op), across = fc_ceil_div(op->out_c, width), all = blocks(op) * across;
+    for (ptrdiff_t item = work->first; item < work->last; item++) {
+        const ptrdiff_t k = item / across * WIDE_K, from = item % across * width, to = fc_min(from + width, op->out_c);
+        float *sums = io->packed + item / across * op->out_c;
+        for (ptrdiff_t j = from; j < to; j += WIDE_SUMS) {
+            const ptrdiff_t n = fc_min(WIDE_SUMS, to - j);
+            start(sums + j, io->b && k == 0 ? io->b + j : NULL, n);
+            fc_k->gemv(fc_min(WIDE_K, op->in_c - k), n, x + k, io->w + k * op->out_c + j, op->out_c, sums + j);
+        }
+    }
+    const ptrdiff_t done = work->last - work->first;
+    if (atomic_fetch_add(counter(op, io), done) + done < all) return;
+    atomic_store(counter(op, io), 0);
+    memcpy(y, io->packed, (size_t)op->out_c * sizeof *y);
+    for (ptrdiff_t block = 1; block < blocks(op); block++) fc_k->add(op->out_c, io->packed + block * op->out_c, y);
+    finish(op, io, work->from, 0, op->out_c, y);
 }
 
 /* A few images against stored weights, which are read once. */
@@ -224,8 +274,12 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
         finish(op, io, work->first, 0, images * op->out_c, y);
         return;
     }
+    if (by_rows(op)) {
+        forward_by_rows(op, io, work);
+        return;
+    }
     const ptrdiff_t images = work->to - work->from;
-    const ptrdiff_t stride = images == 1 ? fc_min(work->last - work->first, WIDE_K) : 1; /* long rows are soon read */
+    const ptrdiff_t stride = images == 1 ? fc_min(work->last - work->first, WIDE_SUMS / WIDE_N) : 1; /* long rows are soon read */
     for (ptrdiff_t item = work->first; item < work->last; item += stride) {
         const ptrdiff_t j = item * WIDE_N, n = fc_min(stride * WIDE_N, op->out_c - j);
         if (images < fc_k->mr && op->format != FC_FLOAT32)
@@ -350,8 +404,10 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
     const ptrdiff_t nr = fc_k->nr;
     if (op->lanes && pass != FC_MASK) return fc_dense_lanes_items(op, pass);
     switch (pass) {
-    case FC_PACK: return op->wide ? 0 : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
-    case FC_FORWARD: return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
+    case FC_PACK: return op->wide ? by_rows(op) : fc_ceil_div(op->out_c, nr) + fc_ceil_div(op->in_c, nr);
+    case FC_FORWARD:
+        if (by_rows(op)) return blocks(op) * fc_ceil_div(op->out_c, columns(op));
+        return op->wide ? fc_ceil_div(op->out_c, WIDE_N) : 1;
     case FC_DATA: return op->wide ? fc_ceil_div(op->in_c, data_rows(op)) : 1;
     case FC_WEIGHTS: return fc_ceil_div(op->in_c, GRADIENT_M) * fc_ceil_div(op->out_c, GRADIENT_N);
     default: return op->dropped ? 1 : fc_plain_items(op, pass);
@@ -361,7 +417,8 @@ static ptrdiff_t items(const fc_op *op, fc_pass pass)
 /* A single image takes weights as they lie, and so does DATA where they were not packed; an optimizer at hand takes dw. */
 static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t batch, unsigned needs)
 {
-    if (pass == FC_FORWARD && (op->wide || batch == 1)) needs &= ~(unsigned)FC_PACKED;
+    if (pass == FC_PACK && op->wide) needs = FC_PACKED;
+    if (pass == FC_FORWARD && (op->wide || batch == 1) && !by_rows(op)) needs &= ~(unsigned)FC_PACKED;
     if (pass == FC_DATA && !io->packed_t) needs = (needs & ~(unsigned)FC_PACKED_T) | FC_W;
     if (pass == FC_WEIGHTS && io->update)
         needs = (needs | fc_needs(io->update, io, FC_UPDATE, batch)) & ~(unsigned)(FC_DW | FC_PARTIAL);
@@ -370,7 +427,9 @@ static unsigned correct(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_
 
 static fc_status set_alone(fc_op *op)
 {
-    op->packed_size = op->packed_t_size = 0; /* as they lie */
+    const int rows = op->wide && op->format == FC_FLOAT32 && op->threads > 1 && blocks(op) > 1;
+    op->packed_size = rows ? fc_round_up(blocks(op) * op->out_c, FC_LINE) + FC_LINE : 0; /* weights as they lie */
+    op->packed_t_size = 0;
     return FC_OK;
 }
 

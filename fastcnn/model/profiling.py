@@ -118,7 +118,7 @@ def _bytes(plan, i, name, n):
     fields = set(op.needs(name))
     if name == "pack":
         fields |= {"packed", "packed_t"} if plan.backward else {"packed"}
-    elif fields & {"packed", "packed_t"}:
+    elif fields & {"packed", "packed_t"} and not op.wide:
         fields.discard("w")  # it is read as it was packed
     total = sum(_size(plan, op, field, n) * (1 + (field in _TWICE.get(name, ()))) for field in fields)
     if name == "weights" and i in plan.inside:  # the optimizer's step is taken on the way, the gradient not kept
