@@ -15,17 +15,21 @@ import fastcnn
 from fastcnn import _ops, arguments, ops
 from fastcnn.layers import Conv2D
 
-THREE, WIDER, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(4×4, 5×5)"
+THREE, WIDER, FOUR, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(4×4, 4×4)", "F(4×4, 5×5)"
 ALEXNET = [case for case in CONV2D if case.name.startswith("alexnet")]
 CASES = [*ALEXNET, *[case for case in CONV2D if case.name in ("cifar.conv2", "odd.prime_channels", "odd.heavy_groups")],
          Conv2DCase("wino.valid", (9, 10, 16), 16, (3, 3)),
          Conv2DCase("wino.asymmetric", (12, 17, 20), 19, (3, 3), padding=((2, 0), (1, 2))),
          Conv2DCase("wino.tails", (29, 8, 35), 37, (3, 3), padding="same"),
          Conv2DCase("wino.groups", (15, 14, 57), 60, (3, 3), padding="same", groups=3),
+         Conv2DCase("wino.four", (14, 19, 17), 26, (4, 4), padding="same"),
+         Conv2DCase("wino.four_asymmetric", (16, 11, 36), 40, (4, 4), padding=((1, 3), (3, 0)), groups=2),
          Conv2DCase("wino.five", (13, 19, 17), 26, (5, 5), padding="same"),
          Conv2DCase("wino.five_asymmetric", (16, 12, 36), 40, (5, 5), padding=((1, 4), (3, 0)), groups=2),
          Conv2DCase("wino.wide", (8, 301, 16), 16, (3, 3), padding="same"),
          Conv2DCase("wino.space_to_depth", (33, 30, 5), 19, (9, 9), strides=(3, 3), padding="same"),
+         Conv2DCase("wino.first_of_resnet", (61, 45, 3), 20, (7, 7), strides=(2, 2), padding=((3, 3), (3, 3))),
+         Conv2DCase("wino.space_to_depth_four", (40, 37, 7), 18, (8, 8), strides=(2, 2), padding=((3, 1), (0, 5))),
          Conv2DCase("wino.space_to_depth_five", (40, 37, 4), 18, (10, 10), strides=(2, 2), padding=((3, 1), (0, 5)))]
 
 
@@ -122,7 +126,8 @@ def test_activation_behind_it(activation):
 
 CHOSEN = {"alexnet.conv1": ("space to depth, " + WIDER, "direct", "space to depth, " + WIDER),
           "alexnet.conv2": (FIVE,) * 3, "alexnet.conv3": (WIDER,) * 3, "alexnet.conv4": (WIDER,) * 3,
-          "alexnet.conv5": (WIDER,) * 3, "cifar.conv2": (THREE,) * 3, "wino.five": (FIVE,) * 3,
+          "alexnet.conv5": (WIDER,) * 3, "cifar.conv2": (THREE,) * 3, "wino.four": (FOUR,) * 3, "wino.five": (FIVE,) * 3,
+          "wino.first_of_resnet": ("space to depth, " + FOUR, "direct", "space to depth, " + FOUR),
           "lenet5.conv1": ("direct",) * 3, "lenet5.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
           "odd.strided_many_channels": ("direct",) * 3, "cifar.conv1": ("direct",) * 3}
 

@@ -5,6 +5,7 @@
 #include "conv2d_tiles.h"
 
 #define TILES 72          /* of a block, at most: rows of the products (eight images of 13×13) */
+#define FEW_CHANNELS 32   /* input channels, whose products take less time than to bring M from beyond L2: blocks are half as large */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 
 /* 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. */
@@ -32,7 +33,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
     k.y_c = pass == FC_FORWARD ? fc_y_c(op) : k.out_c, k.y_at = pass == FC_FORWARD ? op->y_at : 0;
     k.m = best_tile(k.taps, k.out_h, k.out_w), k.t = k.m + k.taps - 1;
     k.tiles_h = fc_ceil_div(k.out_h, k.m), k.tiles_w = fc_ceil_div(k.out_w, k.m);
-    k.rows = fc_balanced(k.tiles_h, TILES / k.tiles_w);
+    k.rows = fc_balanced(k.tiles_h, fc_max(1, (k.c / k.groups < FEW_CHANNELS ? TILES / 2 : TILES) / k.tiles_w));
     k.images = k.rows < k.tiles_h || fc_is_spread(op) ? 1 : fc_max(1, TILES / (k.tiles_h * k.tiles_w));
     const ptrdiff_t columns = k.out_c / k.groups, items = k.groups * fc_ceil_div(k.tiles_h, k.rows);
     k.columns = fc_min(COLUMNS, fc_ceil_div(columns, fc_ceil_div(op->alone ? fc_max(2 * FC_ITEMS, op->threads) : FC_ITEMS, items)));

@@ -1,4 +1,5 @@
-/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3) and F(4×4, 5×5), forward and data; weights: conv2d_winograd_weights.c.
+/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3), F(4×4, 4×4) and F(4×4, 5×5), forward and data; weights:
+ * conv2d_winograd_weights.c.
  *
  *     y tile = Aᵀ [ Σ_ic U[ic][oc] ⊙ V[ic] ] A,   U = G w Gᵀ (packed), V = Bᵀ x B           (kernels/winograd.h)
  *
@@ -19,6 +20,7 @@
 #define DEPTH 96          /* conv2's data gradient has half the error that it had with sums of 256 */
 #define WORTH 0.6         /* products, as a part of direct's, from which it is not worth while */
 #define LEAST 16          /* channels on either side */
+#define LEAST_SPREAD 12   /* of space to depth: the first layers of ResNets and GoogLeNet, 7×7 of RGB in steps of 2 */
 #define CACHED 131072     /* floats of U that stay near a core: 512 KiB */
 #define FEW 3             /* times as many tiles as the kernel takes at once, for which U is then made each time */
 
@@ -27,7 +29,7 @@ static int suits(const fc_op *op, const fc_tiling *k)
     const fc_conv2d *o = &op->u.conv2d;
     const double products = (double)(k->t * k->t * k->tiles_h * k->tiles_w) * (double)k->c;
     const double direct = (double)(o->filter_h * o->filter_w) * (double)(op->out_h * op->out_w) * (double)op->in_c;
-    return k->c / k->groups >= LEAST && k->out_c / k->groups >= LEAST && products < WORTH * direct;
+    return k->c / k->groups >= (fc_is_spread(op) ? LEAST_SPREAD : LEAST) && k->out_c / k->groups >= LEAST && products < WORTH * direct;
 }
 
 static int fits(const fc_op *op, fc_pass pass)
@@ -36,7 +38,7 @@ static int fits(const fc_op *op, fc_pass pass)
     if (o->exact || o->dilation_h > 1 || o->dilation_w > 1 || o->stride_h != o->stride_w || o->filter_h != o->filter_w) return 0;
     if (fc_is_spread(op) && (o->groups > 1 || pass == FC_DATA)) return 0;
     const ptrdiff_t taps = fc_ceil_div(o->filter_h, o->stride_h);
-    if ((taps != 3 && taps != 5) || (double)op->in_size + (double)op->out_size > 1e8) return 0;
+    if (taps < 3 || taps > 5 || (double)op->in_size + (double)op->out_size > 1e8) return 0;
     const fc_tiling k = fc_get_tiling(op, pass);
     return (pass != FC_DATA || (k.pad_h >= 0 && k.pad_w >= 0)) && suits(op, &k);
 }
@@ -77,10 +79,12 @@ static fc_status size(fc_op *op, fc_pass pass)
 
 static const char *variant(const fc_op *op, fc_pass pass)
 {
-    static const char *const names[] = {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)", "F(5×5, 3×3)",
-                                        "space to depth, F(5×5, 3×3)", "F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"};
+    static const char *const names[][2] = {{"F(5×5, 3×3)", "space to depth, F(5×5, 3×3)"},
+                                           {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)"},
+                                           {"F(4×4, 4×4)", "space to depth, F(4×4, 4×4)"},
+                                           {"F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"}};
     const fc_tiling k = fc_get_tiling(op, pass);
-    return names[(k.taps == 5 ? 4 : k.m == 5 ? 2 : 0) + fc_is_spread(op)];
+    return names[k.m == 5 ? 0 : k.taps - 2][fc_is_spread(op)];
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
