@@ -15,7 +15,7 @@ import fastcnn
 from fastcnn import _ops, arguments, ops
 from fastcnn.layers import Conv2D
 
-THREE, WIDER, FOUR, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(4×4, 4×4)", "F(4×4, 5×5)"
+THREE, WIDER, FOUR, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(3×3, 4×4)", "F(4×4, 5×5)"
 ALEXNET = [case for case in CONV2D if case.name.startswith("alexnet")]
 CASES = [*ALEXNET, *[case for case in CONV2D if case.name in ("cifar.conv2", "odd.prime_channels", "odd.heavy_groups")],
          Conv2DCase("wino.valid", (9, 10, 16), 16, (3, 3)),

@@ -283,7 +283,6 @@ static void winograd_filter(ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const floa
     if (t == 6 && taps == 3) wino_filter_tile(6, 3, n, w, u, step);
     if (t == 6 && taps == 4) wino_filter_tile(6, 4, n, w, u, step);
     if (t == 7 && taps == 3) wino_filter_tile(7, 3, n, w, u, step);
-    if (t == 7 && taps == 4) wino_filter_tile(7, 4, n, w, u, step);
     if (t == 7 && taps == 5) wino_filter_tile(7, 5, n, w, u, step);
     if (t == 8 && taps == 4) wino_filter_tile(8, 4, n, w, u, step);
     if (t == 8 && taps == 5) wino_filter_tile(8, 5, n, w, u, step);
@@ -295,7 +294,6 @@ static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float
     if (t == 6 && out == 3) wino_output_tile(6, 3, n, p, step, bias, relu, y);
     if (t == 6 && out == 4) wino_output_tile(6, 4, n, p, step, bias, relu, y);
     if (t == 7 && out == 3) wino_output_tile(7, 3, n, p, step, bias, relu, y);
-    if (t == 7 && out == 4) wino_output_tile(7, 4, n, p, step, bias, relu, y);
     if (t == 7 && out == 5) wino_output_tile(7, 5, n, p, step, bias, relu, y);
     if (t == 8 && out == 4) wino_output_tile(8, 4, n, p, step, bias, relu, y);
     if (t == 8 && out == 5) wino_output_tile(8, 5, n, p, step, bias, relu, y);

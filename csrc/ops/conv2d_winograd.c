@@ -1,4 +1,4 @@
-/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3), F(4×4, 4×4) and F(4×4, 5×5), forward and data; weights:
+/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3), F(3×3, 4×4) and F(4×4, 5×5), forward and data; weights:
  * conv2d_winograd_weights.c.
  *
  *     y tile = Aᵀ [ Σ_ic U[ic][oc] ⊙ V[ic] ] A,   U = G w Gᵀ (packed), V = Bᵀ x B           (kernels/winograd.h)
@@ -81,7 +81,7 @@ static const char *variant(const fc_op *op, fc_pass pass)
 {
     static const char *const names[][2] = {{"F(5×5, 3×3)", "space to depth, F(5×5, 3×3)"},
                                            {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)"},
-                                           {"F(4×4, 4×4)", "space to depth, F(4×4, 4×4)"},
+                                           {"F(3×3, 4×4)", "space to depth, F(3×3, 4×4)"},
                                            {"F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"}};
     const fc_tiling k = fc_get_tiling(op, pass);
     return names[k.m == 5 ? 0 : k.taps - 2][fc_is_spread(op)];
