@@ -42,11 +42,14 @@ class Settable:
         _marking(cls)
 
     def __setattr__(self, name: str, value: NoReturn) -> None:  # type checkers: nothing can be set that no class declares
+        if name[0] == "_":
+            object.__setattr__(self, name, value)
+            return
         own, found = vars(self), getattr(type(self), name, None)
         if isinstance(found, property) and found.fset is None:
             raise AttributeError(f"{name} of a {type(self).__name__} cannot be set{self._instead(name)}. "
                                  f"Received: {arguments.shown(value)}")
-        if name[0] == "_" or "_made" not in own or hasattr(found, "__set__"):
+        if "_made" not in own or hasattr(found, "__set__"):
             object.__setattr__(self, name, value)
         elif name in _native(type(self)).config:
             self.reset(**{name: value})

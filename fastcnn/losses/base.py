@@ -196,7 +196,10 @@ def labels(name, y, output_size, ignored=None):
     if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
         odd = np.flatnonzero(y != np.floor(y))[0]
         raise TypeError(f"y must hold integer labels. Received: {y[odd]:g} at y[{odd}]")
-    with np.errstate(invalid="ignore"):  # of such as 1e20 become labels that are refused, too
+    if y.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # of such as 1e20 become labels that are refused, too
+            numbers = y.astype(np.int64)
+    else:
         numbers = y.astype(np.int64, copy=False)
     counted = numbers if ignored is None else numbers[numbers != ignored]
     if counted.size and counted.view(np.uint64).max() >= output_size[0]:  # negative ones are large there

@@ -177,10 +177,6 @@ class BaseModel(Layer):
             raise ValueError("the model has no input shape yet: start it with Input(shape) or input_shape=, or call "
                              "build(shape)")
 
-    def _need_float32(self, what):
-        for parameter in self.parameters:
-            parameter.need_float32(what)
-
     # Being a layer
 
     def _left_out(self, method):

@@ -83,10 +83,10 @@ def prepared(model, x, y, sample_weight=None, learn=False):
     if not model.built and np.ndim(x) and np.ndim(y):  # before shapes are for good
         data.same_length(x, y, sample_weight)
     xs = samples(model, "x", x)
-    names, heads = model.output_names, model._heads
+    heads = model._heads
     single = len(heads) == 1
-    ys = [y[names[0]] if isinstance(y, dict) and list(y) == names else y] if single else _targets(model, y)
-    given = [sample_weight] if single else _weights(sample_weight, names)
+    ys = [y[heads[0].name] if isinstance(y, dict) and list(y) == model.output_names else y] if single else _targets(model, y)
+    given = [sample_weight] if single else _weights(sample_weight, model.output_names)
     targets, weights, sparse = [], [], []
     for head, target, weight in zip(heads, ys, given):
         if head.loss is None:

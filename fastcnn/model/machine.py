@@ -112,10 +112,17 @@ class Machine(BaseModel):
             if self._half is not None:
                 self._half.version = None
 
+    def _need_float32(self, what):
+        settled = self._flat_arrays is not None and self._settled == moves()
+        for parameter, *_, stored in self._places if settled else [(p, p.stored) for p in self.parameters]:
+            if stored is not None:
+                parameter.need_float32(what)
+
     @property
     def version(self) -> int:
         """Changes whenever the parameters do."""
-        return max((flat.version for flat in self._flats), default=0)
+        flats = self._flats
+        return flats[0].version if len(flats) == 1 else max((flat.version for flat in flats), default=0)
 
     def _prepare_training(self):
         """Makes gradients and the optimizer's arrays, if they are not there."""
