@@ -52,6 +52,8 @@ WORD float v_max_across(vf a)
     for (int i = 1; i < V; i++) most = a[i] > most ? a[i] : most;
     return most;
 }
+#define V_PICK
+WORD vf v_pick(vf a, vf at) { EACH(a[(int)at[i]]); }
 WORD void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
 {
     for (int i = 0; i < V; i++)

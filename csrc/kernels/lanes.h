@@ -33,8 +33,38 @@ static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t st
     }
 }
 
+#ifdef V_PICK
+/* y[l·n + i] = x[i][l]: vector k of y has channel (k·V + j) mod n of image (k·V + j) / n at place j. */
+static inline __attribute__((always_inline)) void interleave(const int n, const float *x, float *y)
+{
+    static const float first[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const vf half = v_set1(0.5f), part = v_set1(1.0f / (float)n);
+    vf at = v_load(first), channel = at;
+    vm is[V / 2]; /* at which places of the first vector channel i is; of vector k channel i + k·V */
+    channel = v_fnma(v_set1((float)n), v_round(v_sub(v_mul(v_add(at, half), part), half)), at);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) is[i] = v_eq(channel, v_set1((float)i));
+#pragma GCC unroll 8
+    for (int k = 0; k < n; k++, at = v_add(at, v_set1((float)V))) {
+        const vf image = v_round(v_sub(v_mul(v_add(at, half), part), half));
+        vf r = v_pick(v_load(x), image);
+#pragma GCC unroll 8
+        for (int i = 1; i < n; i++) r = v_select(is[(i + k * (n - V % n)) % n], v_pick(v_load(x + i * V), image), r);
+        v_store(y + k * V, r);
+    }
+}
+#endif
+
 static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, ptrdiff_t step)
 {
+#ifdef V_PICK
+    if (images == V && step == n)
+        switch (n) { /* one behind the other, and few of them, which the transpose would fill up with zeros */
+#define OF(N) case N: if (N <= V / 2) { interleave(N, x, y); return; } break;
+            OF(1) OF(2) OF(3) OF(4) OF(5) OF(6) OF(7) OF(8)
+#undef OF
+        }
+#endif
     vf r[V];
     for (ptrdiff_t i = 0; i < n; i += V) {
         const ptrdiff_t left = n - i;

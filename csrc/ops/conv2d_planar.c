@@ -3,6 +3,8 @@
 #include "conv2d_direct.h"
 #include "correlate.h"
 
+#define PAIRED 6 /* filters whose sums over two vectors that overlap stay in registers (kernels/lanes.h: LANES_M) */
+
 static int fits(const fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
@@ -24,19 +26,20 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t v = fc_k->v, n = op->out_c, span_h = (o->filter_h - 1) * o->dilation_h + 1;
     const ptrdiff_t span_w = (o->filter_w - 1) * o->dilation_w + 1;
+    const ptrdiff_t apart = op->out_w >= 2 * v ? v : n <= PAIRED ? op->out_w - v : 0; /* of two vectors; 0: of one */
+    const ptrdiff_t width = v + apart;
     float tile[2 * FC_MAX_NR * FC_MAX_NR];
     ptrdiff_t step;
     const float *src = fc_conv2d_padded(x, op->in_h, op->in_w, 1, row * o->stride_h - o->pad_top,
                                         (rows - 1) * o->stride_h + span_h, -o->pad_left, op->out_w - 1 + span_w, scratch,
                                         &step);
     const fc_lanes in = {.runs = o->filter_h, .len = o->filter_w, .a_run = o->filter_w * n, .a_step = n, .a_row = 1,
-                         .b_run = o->dilation_h * step, .b_step = o->dilation_w, .b_pixel = v, .c_pixel = n * v};
-    const ptrdiff_t width = op->out_w < 2 * v ? v : 2 * v; /* the last vectors of a row overlap others */
+                         .b_run = o->dilation_h * step, .b_step = o->dilation_w, .b_pixel = apart, .c_pixel = n * v};
     for (ptrdiff_t r = 0; r < rows; r++, src += o->stride_h * step, y += op->out_w * n) {
         for (ptrdiff_t p = 0; p < op->out_w; p += width) {
             const ptrdiff_t at = fc_min(p, op->out_w - width);
-            fc_k->lanes_gemm(n, width / v, &in, io->w, src + at, io->b, tile);
-            for (ptrdiff_t i = 0; i < width / v; i++) fc_k->from_lanes(v, n, tile + i * n * v, y + (at + i * v) * n, n);
+            fc_k->lanes_gemm(n, apart ? 2 : 1, &in, io->w, src + at, io->b, tile);
+            for (ptrdiff_t i = 0; i <= (apart > 0); i++) fc_k->from_lanes(v, n, tile + i * n * v, y + (at + i * apart) * n, n);
         }
     }
 }
