@@ -5,8 +5,8 @@
  *
  * A product whose rows are (tap, ic), whose columns are oc, and whose runs are the rows of output pixels of a block:
  * weights_h rows of an image, or weights_n whole images. Both sides are packed per block so that a tile of each stays in L1: dy as [column tile][pixel][NR], x with
- * its zero edge as panels [pixel][MR] of MR channels, or, with few channels, as it lies (*flat*: the row of the tile runs
- * over (fw, ic), which is contiguous).
+ * its zero edge as panels [pixel][MR] of MR channels, or, with few channels, as it lies (*flat*: the rows of the tile run
+ * over (fh, fw, ic), as dw does).
  * Threads: by (group, panels). */
 #include "conv2d_direct.h"
 
@@ -116,21 +116,23 @@ static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrd
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, icg = op->in_c / o->groups, ocg = op->out_c / o->groups;
-    const ptrdiff_t taps_w = fc_conv2d_flat(op) ? 1 : o->filter_w, pixels = k->in.runs * k->in.len;
+    const int flat = fc_conv2d_flat(op);
+    const ptrdiff_t taps_h = flat ? 1 : o->filter_h, taps_w = flat ? 1 : o->filter_w, line = o->filter_w * op->in_c;
+    const ptrdiff_t pixels = k->in.runs * k->in.len;
     for (ptrdiff_t j = 0; j < ocg; j += nr)
-        for (ptrdiff_t fh = 0; fh < o->filter_h; fh++)
+        for (ptrdiff_t fh = 0; fh < taps_h; fh++)
             for (ptrdiff_t fw = 0; fw < taps_w; fw++)
                 for (ptrdiff_t p = p0; p < p1; p++) {
                     const float *a = k->x + (p - p0) * k->panel + fh * o->dilation_h * k->step +
                                      fw * o->dilation_w * panel_width(op);
-                    const ptrdiff_t valid = fc_conv2d_flat(op) ? o->filter_w * op->in_c : fc_min(mr, icg - p * mr);
+                    const ptrdiff_t valid = flat ? o->filter_h * line : fc_min(mr, icg - p * mr);
                     float *c = dw + ((fh * o->filter_w + fw) * icg + p * mr) * op->out_c + g * ocg + j;
                     for (ptrdiff_t i = 0; i < valid; i += mr) {
                         const ptrdiff_t count = fc_min(mr, valid - i);
                         fc_rows rows;
                         for (ptrdiff_t t = 0; t < mr; t++) {
                             const ptrdiff_t row = i + (t < count ? t : 0);
-                            rows.a[t] = a + row;
+                            rows.a[t] = flat ? a + row / line * o->dilation_h * k->step + row % line : a + row;
                             rows.c[t] = c + row * op->out_c;
                         }
                         fc_k->gemm(count, fc_min(nr, ocg - j), &rows, &k->in, k->dy + j * pixels, NULL, add);
