@@ -133,6 +133,7 @@ typedef struct {
     ptrdiff_t data_h;      /* the same for DATA, in rows of the residue grid */
     ptrdiff_t weights_h, weights_n; /* output rows, and images, whose dy and x are packed together for WEIGHTS */
     int joined;            /* DATA: all residue classes as columns of one product */
+    ptrdiff_t beside;      /* DATA: pixels of a row that are columns of one product, of few channels and no stride */
     int exact;             /* direct sums only */
     float x_scale;         /* > 0: FORWARD computes in int8, of x ≈ x_scale · (a byte − x_zero) */
     int x_zero;

@@ -5,7 +5,9 @@
  * Input rows ih = q·s + residue; for each residue, dx is a stride-1 correlation of dy with the taps whose offset
  * δ = (residue + p − f·d)/s is whole. A *class* is a range of residues in both directions; its columns are
  * (residue_h, residue_w, ic), where taps that a column lacks weigh 0 (so NaN and infinity in dy reach its neighbours within a
- * stride). Padding is a zero-edged copy of the rows of dy at hand.
+ * stride). Without a stride, few channels leave most of a vector empty: some pixels of a row, *beside* each other, then are
+ * residues, too (LeNet-5's c3: two pixels of six channels, 30 taps for both in the place of 25 for each).
+ * Padding is a zero-edged copy of the rows of dy at hand.
  * Threads: by blocks of rows. */
 #include "conv2d_direct.h"
 #include "correlate.h"
@@ -52,7 +54,10 @@ static ptrdiff_t deltas(ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t pad, ptrdiff_t str
     return count;
 }
 
-static ptrdiff_t residues(ptrdiff_t stride, ptrdiff_t in) { return fc_min(stride, in); }
+static ptrdiff_t residues(ptrdiff_t step, ptrdiff_t in) { return fc_min(step, in); }
+
+/* Pixels of dx from one column of the grid to the next. */
+static ptrdiff_t step_w(const fc_conv2d *o) { return fc_max(o->stride_w, o->beside); }
 
 static ptrdiff_t class_count(const fc_op *op)
 {
@@ -60,10 +65,25 @@ static ptrdiff_t class_count(const fc_op *op)
     return o->joined ? 1 : residues(o->stride_h, op->in_h) * residues(o->stride_w, op->in_w);
 }
 
+/* Columns of dy that a row of the grid reads. */
+static ptrdiff_t copy_w(const fc_conv2d *o, const data_class *k, ptrdiff_t cols)
+{
+    return (cols - 1) * (step_w(o) / o->stride_w) + 1 + k->right - k->left;
+}
+
+/* Pixels beside each other: as many as fit in a vector, where they have taps enough in common. */
+static ptrdiff_t pixels_beside(const fc_op *op)
+{
+    const fc_conv2d *o = &op->u.conv2d;
+    const ptrdiff_t n = fc_min(fc_k->v / op->in_c, op->in_w);
+    if (o->stride_h > 1 || o->stride_w > 1 || o->dilation_w > 1 || o->groups > 1 || n < 2) return 1;
+    return 4 * (o->filter_w + n - 1) <= 3 * n * o->filter_w ? n : 1;
+}
+
 static data_class get_class(const fc_op *op, ptrdiff_t i)
 {
     const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t rh = residues(o->stride_h, op->in_h), rw = residues(o->stride_w, op->in_w);
+    const ptrdiff_t rh = residues(o->stride_h, op->in_h), rw = residues(step_w(o), op->in_w);
     data_class k = {0, rh, 0, rw, 0, 0, 0, 0, 0, 0};
     if (!o->joined) k.h0 = i / rw, k.h1 = k.h0 + 1, k.w0 = i % rw, k.w1 = k.w0 + 1;
     k.taps = deltas(k.h0, k.h1, o->pad_top, o->stride_h, o->dilation_h, o->filter_h, &k.top, &k.bottom) *
@@ -91,9 +111,10 @@ static ptrdiff_t grid(ptrdiff_t in, ptrdiff_t residue, ptrdiff_t stride) { retur
 fc_status fc_direct_size_data(fc_op *op)
 {
     fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, o->stride_w);
+    o->beside = pixels_beside(op);
+    const ptrdiff_t icg = op->in_c / o->groups, rows = grid(op->in_h, 0, o->stride_h), cols = grid(op->in_w, 0, step_w(o));
     const double joined = (double)o->stride_h * o->stride_w * icg;
-    o->joined = (o->stride_h > 1 || o->stride_w > 1) && icg < FEW && joined <= MOST_JOINED;
+    o->joined = o->beside > 1 || ((o->stride_h > 1 || o->stride_w > 1) && icg < FEW && joined <= MOST_JOINED);
     o->data_h = fc_balanced(rows, fc_max(FC_PIXELS / cols, DATA_COPY / (cols * op->out_c)));
     ptrdiff_t run = 0;
     op->packed_t_size = 0;
@@ -101,7 +122,7 @@ fc_status fc_direct_size_data(fc_op *op)
         const data_class k = get_class(op, i);
         ptrdiff_t size = fc_round_up(k.columns, fc_k->nr), copy = o->data_h + k.bottom - k.top;
         if (!fc_grow(&size, k.taps) || !fc_grow(&size, op->out_c)) return FC_OVERFLOW;
-        if (!fc_grow(&copy, cols + k.right - k.left) || !fc_grow(&copy, op->out_c)) return FC_OVERFLOW;
+        if (!fc_grow(&copy, copy_w(o, &k, cols)) || !fc_grow(&copy, op->out_c)) return FC_OVERFLOW;
         op->packed_t_size += size;
         run = fc_max(run, k.taps);
         if (o->joined) copy += o->data_h * cols * k.columns;
@@ -157,8 +178,8 @@ static void spread(const fc_op *op, const data_class *k, const float *from, ptrd
         for (ptrdiff_t p = 0; p < cols; p++, from += k->columns)
             for (ptrdiff_t rh = 0; rh < k->h1 && q * o->stride_h + rh < op->in_h; rh++) {
                 const float *row = from + rh * k->w1 * icg;
-                float *to = dx + ((q * o->stride_h + rh) * op->in_w + p * o->stride_w) * op->in_c + g * icg;
-                const ptrdiff_t pixels = fc_min(k->w1, op->in_w - p * o->stride_w);
+                float *to = dx + ((q * o->stride_h + rh) * op->in_w + p * step_w(o)) * op->in_c + g * icg;
+                const ptrdiff_t pixels = fc_min(k->w1, op->in_w - p * step_w(o));
                 if (icg == op->in_c) { /* all channels of the class: the residues of a row lie side by side */
                     memcpy(to, row, (size_t)(pixels * icg) * sizeof *to);
                     continue;
@@ -173,31 +194,31 @@ static void data_rows(const fc_op *op, const data_class *k, const float *packed,
 {
     float biases[MOST_JOINED];
     const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups, cols = grid(op->in_w, k->w0, o->stride_w);
+    const ptrdiff_t icg = op->in_c / o->groups, ocg = op->out_c / o->groups, cols = grid(op->in_w, k->w0, step_w(o));
     ptrdiff_t *run = (ptrdiff_t *)scratch, runs = 0, step;
     float *copy = scratch + fc_round_up(2 * k->taps, FC_LINE);
-    const ptrdiff_t copy_w = cols + k->right - k->left, copy_h = rows + k->bottom - k->top;
-    const float *src = fc_conv2d_padded(dy, op->out_h, op->out_w, op->out_c, q0 + k->top, copy_h, k->left, copy_w, copy,
-                                        &step);
-    float *joined = copy + copy_h * copy_w * op->out_c;
+    const ptrdiff_t width = copy_w(o, k, cols), height = rows + k->bottom - k->top;
+    const float *src = fc_conv2d_padded(dy, op->out_h, op->out_w, op->out_c, q0 + k->top, height, k->left, width, copy, &step);
+    float *joined = copy + height * width * op->out_c;
+    const int spreads = o->joined && !(o->beside > 1 && op->in_w % o->beside == 0); /* else dx has the columns as they are */
     for (ptrdiff_t dh = k->top; dh <= k->bottom; dh++)
         for (ptrdiff_t dw = k->left; dw <= k->right; dw++)
             if (is_valid(o, k, dh, dw)) run[runs++] = (dh - k->top) * step + (dw - k->left) * op->out_c;
     for (ptrdiff_t g = 0; g < o->groups; g++) {
         fc_correlation c = {
-            .src = src + g * ocg, .src_row = step, .src_col = op->out_c,
+            .src = src + g * ocg, .src_row = step, .src_col = step_w(o) / o->stride_w * op->out_c,
             .dst = dx + ((q0 * o->stride_h + k->h0) * op->in_w + k->w0) * op->in_c + g * icg,
-            .dst_row = o->stride_h * op->in_w * op->in_c, .dst_col = o->stride_w * op->in_c,
+            .dst_row = o->stride_h * op->in_w * op->in_c, .dst_col = step_w(o) * op->in_c,
             .rows = rows, .cols = cols, .run = run, .runs = runs, .len = ocg,
             .packed = packed + g * class_size(op, k), .n = k->columns, .bias = bias ? bias + g * icg : NULL,
         };
+        if (spreads) c.dst = joined, c.dst_row = cols * k->columns, c.dst_col = k->columns;
         if (o->joined) {
-            c.dst = joined, c.dst_row = cols * k->columns, c.dst_col = k->columns;
             for (ptrdiff_t j = 0; j < k->columns && bias; j++) biases[j] = bias[g * icg + j % icg];
             if (bias) c.bias = biases;
         }
         fc_correlate(&c);
-        if (o->joined) spread(op, k, joined, q0, rows, cols, g, dx);
+        if (spreads) spread(op, k, joined, q0, rows, cols, g, dx);
     }
 }
 
