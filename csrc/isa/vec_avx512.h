@@ -77,6 +77,10 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 static inline float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
 static inline float v_max_across(vf a) { return _mm512_reduce_max_ps(a); }
 #define V_PICK
+static inline vf v_places(void) /* 0, 1, 2 … */
+{
+    return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
 static inline vf v_pick(vf a, vf at) { return _mm512_permutexvar_ps(_mm512_cvtps_epi32(at), a); } /* a[at[i]] */
 static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
 {

@@ -53,6 +53,7 @@ WORD float v_max_across(vf a)
     return most;
 }
 #define V_PICK
+WORD vf v_places(void) { EACH((float)i); } /* 0, 1, 2 … */
 WORD vf v_pick(vf a, vf at) { EACH(a[(int)at[i]]); }
 WORD void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
 {

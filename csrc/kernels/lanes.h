@@ -16,6 +16,10 @@
 #define LANES_M 6   /* rows of a tile of NRV pixels: gemm's on AVX2 and NEON; wider is no faster with AVX-512's two loads */
 #define LANES_M1 12 /* rows of a tile of one pixel: its 12 chains hide the latency of a multiply-add */
 
+#define EACH_ROWS6(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#define EACH_ROWS8(TILE) EACH_ROWS6(TILE) TILE(7) TILE(8)
+#define EACH_ROWS12(TILE) EACH_ROWS8(TILE) TILE(9) TILE(10) TILE(11) TILE(12)
+
 static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t step, float *y, ptrdiff_t y_step)
 {
     vf r[V];
@@ -37,11 +41,10 @@ static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t st
 /* y[l·n + i] = x[i][l]: vector k of y has channel (k·V + j) mod n of image (k·V + j) / n at place j. */
 static inline __attribute__((always_inline)) void interleave(const int n, const float *x, float *y)
 {
-    static const float first[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const vf half = v_set1(0.5f), part = v_set1(1.0f / (float)n);
-    vf at = v_load(first), channel = at;
+    vf at = v_places();
+    const vf channel = v_fnma(v_set1((float)n), v_round(v_sub(v_mul(v_add(at, half), part), half)), at);
     vm is[V / 2]; /* at which places of the first vector channel i is; of vector k channel i + k·V */
-    channel = v_fnma(v_set1((float)n), v_round(v_sub(v_mul(v_add(at, half), part), half)), at);
 #pragma GCC unroll 8
     for (int i = 0; i < n; i++) is[i] = v_eq(channel, v_set1((float)i));
 #pragma GCC unroll 8
@@ -61,7 +64,7 @@ static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, 
     if (images == V && step == n)
         switch (n) { /* one behind the other, and few of them, which the transpose would fill up with zeros */
 #define OF(N) case N: if (N <= V / 2) { interleave(N, x, y); return; } break;
-            OF(1) OF(2) OF(3) OF(4) OF(5) OF(6) OF(7) OF(8)
+            EACH_ROWS8(OF)
 #undef OF
         }
 #endif
@@ -111,9 +114,6 @@ static inline __attribute__((always_inline)) void lanes_tile(const int m, const 
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) v_store(c + p * in->c_pixel + i * V, acc[i][p]);
 }
-
-#define EACH_ROWS6(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#define EACH_ROWS12(TILE) EACH_ROWS6(TILE) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
 /* All rows for the NRV pixels at b, or for one. */
 static void lanes_rows(ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b, const float *bias, float *c)
