@@ -532,6 +532,6 @@ def test_convolutions_write_into_a_concatenation(shape, groups, bend, isa):
         found = model.predict(images, batch_size=n)[0]
         expected = np.concatenate(apart.predict(images, batch_size=n), axis=-1)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-        if n == 5 and shape[-1] > 1:  # those of one plane have algorithms of their own
+        if n == 1 and shape[-1] > 1:  # those of one plane, or in lanes, have algorithms of their own
             names = [op.name for op in model._plans["predict"].ops]
             assert names.count("join") == 2, names

@@ -169,6 +169,15 @@ def ended_in_the_midst(folder, number):
     return process, said
 
 
+@pytest.mark.parametrize("said", ["", '{"network": "lenet5"'], ids=["nothing", "half a line"])
+def test_a_trial_ends_with_a_search_that_ends_before_it(said):
+    """A search that is killed while a process of its starts has not told it what to train."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", "from fastcnn.search.worker import main; main()"], input=said, env=environment,
+                          capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_search_goes_on(tmp_path, number, monkeypatch, capsys):

@@ -19,7 +19,10 @@ def _train(lines, tell):
     from fastcnn.callbacks import LambdaCallback
     from fastcnn.search.spaces import recipe
 
-    job = json.loads(lines.readline())
+    line = lines.readline()
+    if not line.endswith("\n"):  # the search has ended before it could say what to train
+        return
+    job = json.loads(line)
     threading.Thread(target=_end_with, args=(lines,), daemon=True).start()
     warnings.showwarning = lambda message, *_, **__: tell(warning=" ".join(str(message).split()))
     watcher = LambdaCallback(on_epoch_end=lambda epoch, logs: tell(epoch=epoch, value=logs["val_accuracy"]))
