@@ -30,6 +30,7 @@ BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 64}
 NODES, GBITS, THREADS = (2, 4, 8, 16, 32, 64), (1, 10, 100), (2, 4, 8, 16, 32, 64)
 LATENCY = {1: 50e-6, 10: 20e-6, 100: 3e-6}  # seconds per message
 CORES, PER_NODE = 8, 128  # of a machine of the model; its images per step
+BUSY, MOST_IMAGES = 0.9, 4096  # an efficiency that is asked for, and images of a machine up to which it is looked for
 
 
 def jobs(settings):
@@ -156,14 +157,27 @@ def predicted(costs, batch, size, mode, cores, images, latency, bandwidth):
     return (own + costs["constant"]) / cores + rest * floats / bandwidth - hidden + messages
 
 
+def efficiency(costs, mode, nodes, gbit, images=PER_NODE):
+    """The speed of so many machines, each with so many images, in parts of their number times that of one."""
+    one = predicted(costs, images, 1, mode, CORES, images, 0, 1)
+    return one / predicted(costs, images * nodes, nodes, mode, CORES, images, LATENCY[gbit], gbit * 1.25e8)
+
+
+def images_needed(costs, mode, nodes, gbit):
+    """The fewest images of a machine with which machines are as busy as is asked for, in steps of 32; None: too many."""
+    return next((images for images in range(32, MOST_IMAGES + 1, 32)
+                 if efficiency(costs, mode, nodes, gbit, images) >= BUSY), None)
+
+
 def _modelled(work, mode, settings):
     found = in_child("distributed", "costs", work, BATCHES[work])
-    one = predicted(found, PER_NODE, 1, mode, CORES, PER_NODE, 0, 1)
-    table = {f"{gbit} Gbit/s": {nodes: one / predicted(found, PER_NODE * nodes, nodes, mode, CORES, PER_NODE, LATENCY[gbit],
-                                                       gbit * 1.25e8) for nodes in NODES} for gbit in GBITS}
-    return {"unit": "efficiency", "ours": table["10 Gbit/s"][64], "table": table,
-            "note": "; ".join(f"{net}: " + ", ".join(f"{nodes} {100 * part:.0f} %" for nodes, part in row.items())
-                              for net, row in table.items())}
+    table = {f"{gbit} Gbit/s": {nodes: efficiency(found, mode, nodes, gbit) for nodes in NODES} for gbit in GBITS}
+    needed = {gbit: images_needed(found, mode, NODES[-1], gbit) for gbit in GBITS}
+    notes = [f"{net}: " + ", ".join(f"{nodes} {100 * part:.0f} %" for nodes, part in row.items())
+             for net, row in table.items()]
+    told = ", ".join(f"{images or f'over {MOST_IMAGES}'} at {gbit} Gbit/s" for gbit, images in needed.items())
+    return {"unit": "efficiency", "ours": table["10 Gbit/s"][64], "table": table, "needed": needed,
+            "note": "; ".join([*notes, f"images of each for {100 * BUSY:.0f} % at {NODES[-1]}: {told}"])}
 
 
 # Simulated

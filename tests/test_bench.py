@@ -24,6 +24,7 @@ if not (ROOT / "benchmarks" / "suite.py").exists():
 suite = bench.load_suite(str(ROOT / "benchmarks"))
 from benchmarks import (  # noqa: E402
     baseline,
+    distributed,
     jobs,
     kernels,
     loaded,
@@ -339,6 +340,16 @@ def test_a_peer_prints_nothing_where_rows_may_be(package):
             "assert build(model, networks.batch_of(model, 1)[0])().shape == (1, 10)")
     run = subprocess.run([sys.executable, "-c", code, package], cwd=ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (0, ""), run.stderr
+
+
+def test_images_that_keep_machines_busy():
+    """The model of many machines: fewer images would do no longer; exact mode computes dense gradients of all images."""
+    costs = {"total": 0.02, "dense": 0.004, "before": 0.008, "constant": 0.1, "gathered": 18_000, "normalized": 0, "chunk": 8,
+             "added": 3e6, "weights": 58e6, "meetings": 20}
+    needed = distributed.images_needed(costs, "fast", 64, 10)
+    enough, fewer = (distributed.efficiency(costs, "fast", 64, 10, images) for images in (needed, needed - 32))
+    assert enough >= 0.9 > fewer
+    assert distributed.images_needed(costs, "exact", 64, 10) is None
 
 
 def test_a_peer_without_batches(beside):

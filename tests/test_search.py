@@ -173,8 +173,8 @@ def ended_in_the_midst(folder, number):
 def test_a_trial_ends_with_a_search_that_ends_before_it(said):
     """A search that is killed while a process of its starts has not told it what to train."""
     environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", "from fastcnn.search.worker import main; main()"], input=said, env=environment,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", "from fastcnn.search.worker import main; main()"], input=said,
+                          env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
