@@ -344,7 +344,7 @@ def test_a_peer_prints_nothing_where_rows_may_be(package):
 
 def test_images_that_keep_machines_busy():
     """The model of many machines: fewer images would do no longer; exact mode computes dense gradients of all images."""
-    costs = {"total": 0.02, "dense": 0.004, "before": 0.008, "constant": 0.1, "gathered": 18_000, "normalized": 0, "chunk": 8,
+    costs = {"total": 0.02, "dense": 0.004, "before": 0.008, "constant": 0.1, "gathered": 18000, "normalized": 0, "chunk": 8,
              "added": 3e6, "weights": 58e6, "meetings": 20}
     needed = distributed.images_needed(costs, "fast", 64, 10)
     enough, fewer = (distributed.efficiency(costs, "fast", 64, 10, images) for images in (needed, needed - 32))
