@@ -1,4 +1,5 @@
-/* AVX-512's intrinsics by SIMDe 0.8.2, for the avx512 words on a CPU that lacks them; those that it has not are written by hand. */
+/* AVX-512's intrinsics by SIMDe 0.8.2, for the avx512 words on a CPU that lacks them. Those that it has not are written by hand, and
+ * so are its masked loads and stores, which read what is masked, and write zeros there. */
 #ifndef FC_VEC_SIMDE_H
 #define FC_VEC_SIMDE_H
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -9,6 +10,21 @@
 
 #define _MM_FROUND_NO_EXC SIMDE_MM_FROUND_NO_EXC
 
+#undef _mm512_maskz_loadu_ps
+static inline __m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
+{
+    float r[16];
+    for (int i = 0; i < 16; i++) r[i] = mask >> i & 1 ? p[i] : 0.0f;
+    return _mm512_loadu_ps(r);
+}
+#undef _mm512_mask_storeu_ps
+static inline void _mm512_mask_storeu_ps(float *p, __mmask16 mask, __m512 a)
+{
+    float r[16];
+    _mm512_storeu_ps(r, a);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1) p[i] = r[i];
+}
 static inline __m512i _mm512_cvtepu8_epi32(__m128i a)
 {
     uint8_t bytes[16];
