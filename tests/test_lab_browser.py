@@ -122,7 +122,9 @@ def test_numbers_of_other_maps(page, lab, kind):
     if kind == "filter_gradients":
         page.click("#kinds label:nth-child(4) input")
         page.until(places[place].is_displayed, "more maps")
-    page.click(places[place].find_element(By.TAG_NAME, "canvas"))
+    canvas = places[place].find_element(By.TAG_NAME, "canvas")
+    page.until(lambda: canvas.is_displayed() and canvas.size["height"], "maps are painted")  # by a frame
+    page.click(canvas)
     page.until(lambda: page.text("#lens .sum b"), "a number")
     page.find("#lens canvas").send_keys(Keys.ARROW_UP * 30, Keys.ARROW_LEFT * 30, Keys.ARROW_RIGHT * 3, Keys.ARROW_DOWN * 2)
     page.until(lambda: "row 2, column 3" in page.text("#lens .note"), "the number chosen")
