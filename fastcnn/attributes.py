@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from contextlib import contextmanager
 from functools import lru_cache, wraps
@@ -176,8 +175,7 @@ def _marking(cls):
     @wraps(init)
     def __init__(self, *positions, **named):
         own = vars(self)
-        inner = "_making" in own or "_made" in own
-        if inner:
+        if "_making" in own or "_made" in own:  # by a subclass' one
             init(self, *positions, **named)
             return
         own["_making"] = True
@@ -187,5 +185,8 @@ def _marking(cls):
             del own["_making"]
         own["_made"] = True
 
-    __init__.__wrapped__ = inspect.unwrap(init)
+    inner = init
+    while hasattr(inner, "__wrapped__"):  # inspect.unwrap, whose module takes long to import
+        inner = inner.__wrapped__
+    __init__.__wrapped__ = inner
     cls.__init__ = __init__

@@ -30,8 +30,8 @@ def picture(seed):
 
 def content(seed, form="JPEG"):
     """The bytes of a file."""
-    file = io.BytesIO()
-    picture(seed).save(file, form)
+    file, image = io.BytesIO(), picture(seed)
+    image.save(file, form, **({"sizes": [image.size]} if form == "ICO" else {}))  # else ≥ 16 × 16
     return file.getvalue()
 
 
