@@ -515,7 +515,7 @@ def test_rows_on_standard_output_are_nothing_but_json(main, monkeypatch):
 ])
 def test_wrong_options(words, error, main, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fastcnn, "__file__", str(ROOT / "fastcnn" / "__init__.py"))  # a wheel's package has no suite beside it
+    monkeypatch.setattr(fastcnn, "__file__", str(ROOT / "fastcnn" / "__init__.py"))  # a wheel has none beside it
     code, _, err = main("bench", *words)
     assert code == 1 and error in err and len(err.splitlines()) == 1
 
