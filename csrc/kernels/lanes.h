@@ -39,7 +39,7 @@ static void to_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, ptrdiff_t st
 
 #ifdef V_PICK
 /* y[l·n + i] = x[i][l]: vector k of y has channel (k·V + j) mod n of image (k·V + j) / n at place j. */
-static inline __attribute__((always_inline)) void interleave(const int n, const float *x, float *y)
+static inline __attribute__((always_inline)) void pick_channels(const int n, const float *x, float *y)
 {
     const vf half = v_set1(0.5f), part = v_set1(1.0f / (float)n);
     vf at = v_places();
@@ -63,7 +63,7 @@ static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, 
 #ifdef V_PICK
     if (images == V && step == n)
         switch (n) { /* one behind the other, and few of them, which the transpose would fill up with zeros */
-#define OF(N) case N: if (N <= V / 2) { interleave(N, x, y); return; } break;
+#define OF(N) case N: if (N <= V / 2) { pick_channels(N, x, y); return; } break;
             EACH_ROWS8(OF)
 #undef OF
         }
