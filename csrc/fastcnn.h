@@ -273,6 +273,7 @@ typedef struct {
     double cost;                        /* multiply-adds of a forward pass, about */
     ptrdiff_t images;                   /* that a chunk should hold, at least, for FORWARD and DATA to be fast */
     int alone;   /* conv2d for single images: weights are packed as suits these */
+    int trained; /* conv2d with a backward pass behind it: FORWARD rounds less where layers behind it would enlarge that */
     int threads; /* that will share a batch, for which items are cut finely enough; 0, 1: no matter. Results do not depend on it */
     int wide;      /* dense: weights too large to pack; cut by columns, over the whole batch */
     fc_format format;             /* of the weights that a wide dense op's FORWARD reads; what half_weights makes */
@@ -439,6 +440,8 @@ fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
 /* For single images, whose weights are read once; FC_INVALID for an op that has no such form. */
 fc_status fc_set_alone(fc_op *op);
+/* For a plan with a backward pass; FC_INVALID for an op that has no such form. */
+fc_status fc_set_trained(fc_op *op);
 /* Lets a convolution of many weights add its units of the batch by halves, as REDUCE adds chunks; FC_INVALID for an op that has no
  * such form. partial: [halvings][w_size + b_size]; 2^halvings units at most. */
 fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings);

@@ -5,7 +5,8 @@
 
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
-#define FC_LINE 16 /* floats of a line of the cache */
+#define FC_LINE 16  /* floats of a line of the cache */
+#define FC_CHAIN 96 /* multiply-adds of a chain, at most (kernels/chains.h) */
 
 /* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
  * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).
@@ -18,6 +19,7 @@ typedef struct {
 typedef struct {
     const ptrdiff_t *run;
     ptrdiff_t runs, len, a_step, b_step;
+    ptrdiff_t chain; /* multiply-adds of a chain, at most (kernels/chains.h); 0: FC_CHAIN */
 } fc_inner;
 
 /* Rows of bytes, as in fc_rows. */

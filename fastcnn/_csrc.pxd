@@ -65,6 +65,7 @@ cdef extern from "fastcnn.h" nogil:
     int fc_op_passes_on(const fc_op *op, int number)
     const char *fc_op_algorithm(const fc_op *op, fc_pass pass_)
     fc_status fc_set_alone(fc_op *op)
+    fc_status fc_set_trained(fc_op *op)
     fc_status fc_set_curvature(fc_op *op)
     fc_status fc_dense_set_dropout(fc_op *op, const fc_op *dropout)
     fc_status fc_dense_set_format(fc_op *op, fc_format format)

@@ -158,6 +158,11 @@ cdef class Op:
         cdef Op other = self.copy()
         return other if fc_set_alone(&other.op) == FC_OK else self
 
+    def trained(self):
+        """The same op for a plan with a backward pass; itself where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_set_trained(&other.op) == FC_OK else self
+
     def shared_by(self, int threads):
         """The same op, cut into items enough to keep so many threads busy; its results are the same."""
         cdef Op other = self.copy()

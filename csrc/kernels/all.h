@@ -1,5 +1,6 @@
 /* All kernels and the table that exports them; included once by each isa/<isa>.c after its words. */
 #include <math.h>
+#include <string.h>
 
 #include "../kernels.h"
 
@@ -8,11 +9,12 @@ _Static_assert(MR <= FC_MAX_MR && NRV <= 4 && NRV * V <= FC_MAX_NR, "kernels.h a
 #include "vmath.h"
 #include "tail.h"
 #include "sums.h"
+#include "chains.h"
+#include "eltwise.h"
 #include "gemm.h"
 #include "half.h"
 #include "int8.h"
 #include "winograd.h"
-#include "eltwise.h"
 #include "depthwise.h"
 #include "merge.h"
 #include "pool.h"

@@ -2,16 +2,19 @@
  *
  *     C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j]
  *
- * A is read through row pointers, one broadcast per element; B through whole vectors. Every C[i][j] is one chain
- * of multiply-adds in order of (r, k), whatever the tile, so results do not depend on how a caller cuts its rows and
- * columns. Accumulating adds the finished tile to C, so long sums are taken in two levels.
+ * A is read through row pointers, one broadcast per element; B through whole vectors. Every C[i][j] is a sum of chains of
+ * up to FC_CHAIN multiply-adds in order of (r, k), whatever the tile, so results do not depend on how a caller cuts its rows and
+ * columns. Accumulating adds the finished tile to C, so long sums are taken in three levels.
  * Assumes: see kernels.h. */
 
 static inline __attribute__((always_inline)) void gemm_tile(const int height, const int nv, ptrdiff_t m,
                                                             ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
                                                             const float *restrict b, const float *bias, int accumulate)
 {
-    vf acc[MR][NRV];
+    vf acc[MR][NRV], sum[MR][NRV];
+    chains c = chains_of(in->runs * in->len, in->chain);
+    const int many = c.rest > 0;
+    BEGIN_SUM(c, height, nv, NRV, sum);
     const float *a[MR];
     const ptrdiff_t len = in->len, a_step = in->a_step, b_step = in->b_step;
 #pragma GCC unroll 16
@@ -31,29 +34,33 @@ static inline __attribute__((always_inline)) void gemm_tile(const int height, co
         }
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         ptrdiff_t at = in->run[r];
-        for (ptrdiff_t k = 0; k < len; k++, at += a_step, b += b_step) {
-            vf bk[NRV];
+        for (ptrdiff_t k = 0; k < len;) {
+            for (const ptrdiff_t end = k + take(&c, len - k); k < end; k++, at += a_step, b += b_step) {
+                vf bk[NRV];
 #pragma GCC unroll 4
-            for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
+                for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
 #pragma GCC unroll 16
-            for (int i = 0; i < height; i++) {
-                vf ak = v_set1(a[i][at]);
+                for (int i = 0; i < height; i++) {
+                    vf ak = v_set1(a[i][at]);
 #pragma GCC unroll 4
-                for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
+                    for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
+                }
             }
+            if (next_chain(&c)) end_chain(height, nv, NRV, acc[0], sum[0]);
         }
     }
+    if (many) add_sum(height, nv, NRV, sum[0], acc[0]);
 #pragma GCC unroll 16
     for (int i = 0; i < height; i++) {
         if (i >= m) break;
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++) {
             const ptrdiff_t left = n - j * V;
-            float *c = rows->c[i] + j * V;
+            float *to = rows->c[i] + j * V;
             if (left >= V)
-                v_store(c, accumulate ? v_add(v_load(c), acc[i][j]) : acc[i][j]);
+                v_store(to, accumulate ? v_add(v_load(to), acc[i][j]) : acc[i][j]);
             else
-                v_store_tail(c, left, accumulate ? v_add(v_load_tail(c, left), acc[i][j]) : acc[i][j]);
+                v_store_tail(to, left, accumulate ? v_add(v_load_tail(to, left), acc[i][j]) : acc[i][j]);
         }
     }
 }
@@ -91,8 +98,8 @@ static void pack(ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, f
         }
 }
 
-/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
-static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
+/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n, a chain. */
+static void gemv_chain(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
 {
     ptrdiff_t i = 0;
     for (; i + 4 <= k; i += 4, w += 4 * ldw) {
@@ -115,6 +122,24 @@ static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdi
         ptrdiff_t j = 0;
         for (; j + V <= n; j += V) v_store(y + j, v_fma(x0, v_load(w + j), v_load(y + j)));
         if (j < n) v_store_tail(y + j, n - j, v_fma(x0, v_load_tail(w + j, n - j), v_load_tail(y + j, n - j)));
+    }
+}
+
+#define GEMV_N 2048 /* columns taken together: two rows of sums stay in L1 */
+
+/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
+static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
+{
+    const ptrdiff_t length = chains_of(k, 0).length;
+    float sum[GEMV_N];
+    for (ptrdiff_t j = 0; j < n; j += GEMV_N) {
+        const ptrdiff_t columns = n - j < GEMV_N ? n - j : GEMV_N;
+        gemv_chain(length, columns, x, w + j, ldw, y + j);
+        for (ptrdiff_t i = length; i < k; i += length) {
+            memset(sum, 0, (size_t)columns * sizeof *sum);
+            gemv_chain(k - i < length ? k - i : length, columns, x + i, w + i * ldw + j, ldw, sum);
+            add(columns, sum, y + j);
+        }
     }
 }
 

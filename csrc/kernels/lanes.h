@@ -9,7 +9,7 @@
  *
  * b_step is V where lanes are images. With 1 they are neighbouring pixels of one plane (conv2d.c).
  * lanes_gemm is gemm's tile with its sides exchanged: weights are broadcast, pixels times images are the columns. Every
- * element is one chain of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
+ * element is a sum of chains of multiply-adds in order of (r, k), as in gemm. Tiles have exactly as many rows as are left, so
  * nothing beyond an array is read.
  * Assumes: images ≤ V; a_row is 1 where pixels > 1. */
 
@@ -87,9 +87,12 @@ static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, 
 
 static inline __attribute__((always_inline)) void lanes_tile(const int m, const int nv, const int unit, const fc_lanes *in,
                                                              const float *restrict a, const float *restrict b,
-                                                             const float *bias, float *restrict c)
+                                                             const float *bias, float *restrict to)
 {
-    vf acc[LANES_M1][NRV];
+    vf acc[LANES_M1][NRV], sum[LANES_M1][NRV];
+    chains c = chains_of(in->runs * in->len, 0);
+    const int many = c.rest > 0;
+    BEGIN_SUM(c, m, nv, NRV, sum);
     const ptrdiff_t a_row = unit ? 1 : in->a_row, a_step = in->a_step, b_step = in->b_step, b_pixel = in->b_pixel, len = in->len;
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
@@ -97,22 +100,26 @@ static inline __attribute__((always_inline)) void lanes_tile(const int m, const 
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
     for (ptrdiff_t r = 0; r < in->runs; r++) {
         const float *ar = a + r * in->a_run, *br = b + r * in->b_run;
-        for (ptrdiff_t k = 0; k < len; k++, ar += a_step, br += b_step) {
-            vf bk[NRV];
+        for (ptrdiff_t k = 0; k < len;) {
+            for (const ptrdiff_t end = k + take(&c, len - k); k < end; k++, ar += a_step, br += b_step) {
+                vf bk[NRV];
 #pragma GCC unroll 4
-            for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
+                for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
 #pragma GCC unroll 16
-            for (int i = 0; i < m; i++) {
-                vf ak = v_set1(ar[i * a_row]);
+                for (int i = 0; i < m; i++) {
+                    vf ak = v_set1(ar[i * a_row]);
 #pragma GCC unroll 4
-                for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
+                    for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
+                }
             }
+            if (next_chain(&c)) end_chain(m, nv, NRV, acc[0], sum[0]);
         }
     }
+    if (many) add_sum(m, nv, NRV, sum[0], acc[0]);
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
-        for (int p = 0; p < nv; p++) v_store(c + p * in->c_pixel + i * V, acc[i][p]);
+        for (int p = 0; p < nv; p++) v_store(to + p * in->c_pixel + i * V, acc[i][p]);
 }
 
 /* All rows for the NRV pixels at b, or for one. */

@@ -198,6 +198,12 @@ static fc_status set_alone(fc_op *op)
     return choose(op);
 }
 
+static fc_status set_trained(fc_op *op)
+{
+    op->trained = 1;
+    return choose(op);
+}
+
 fc_status fc_conv2d_set_int8(fc_op *op, float x_scale, int x_zero)
 {
     fc_conv2d *o = &op->u.conv2d;
@@ -228,5 +234,5 @@ const fc_op_class fc_conv2d_class = {
               [FC_DATA] = FC_DX | FC_DY | FC_PACKED_T | FC_TABLE,
               [FC_WEIGHTS] = FC_X | FC_DY | FC_PARTIAL | FC_DW | FC_DB | FC_TABLE, [FC_REDUCE] = FC_PARTIAL | FC_DW | FC_DB},
     .correct = correct, .algorithm = algorithm, .set_lanes = set_lanes, .set_curvature = set_curvature,
-    .set_sum = set_sum, .set_join = set_join, .set_alone = set_alone, .folds = 1,
+    .set_sum = set_sum, .set_join = set_join, .set_alone = set_alone, .set_trained = set_trained, .folds = 1,
 };

@@ -8,13 +8,13 @@
 #define FEW_CHANNELS 32   /* input channels, whose products take less time than to bring M from beyond L2: blocks are half as large */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 
-/* 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. Of four taps 3, whose error is a third
- * of that of 4: GoogLeNet's layers make the first one's error twenty times as large. */
+/* Of three taps 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. Of more taps 3: tiles of
+ * 8 × 8 err three times as much. */
 static ptrdiff_t best_tile(ptrdiff_t taps, ptrdiff_t h, ptrdiff_t w)
 {
     const double four = 36.0 * (double)(fc_ceil_div(h, 4) * fc_ceil_div(w, 4));
     const double five = 49.0 * (double)(fc_ceil_div(h, 5) * fc_ceil_div(w, 5));
-    return taps == 4 ? 3 : taps == 3 && five < four ? 5 : 4;
+    return taps >= 4 ? 3 : taps == 3 && five < four ? 5 : 4;
 }
 
 fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
@@ -80,7 +80,7 @@ static void space_to_depth(const fc_op *op, const fc_tiling *k, const float *x, 
 void fc_input_tiles(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *s, const fc_buf *from, const fc_work *work,
                     const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n)
 {
-    const float *at[64];
+    const float *at[49];
     float *v = s->v;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++) {
         const float *x = fc_row(from, image, work);

@@ -9,7 +9,7 @@
 #include "ops.h"
 
 #define FC_PIXELS 180  /* pixels per block, at most; conv3 of AlexNet (169) is one block */
-#define FC_DEPTH 256   /* products per pass over a block, at most: a chain that rounds little, 32 KiB of weights with AVX-512 */
+#define FC_DEPTH 256   /* products per pass over a block, at most: 32 KiB of weights with AVX-512 */
 
 typedef struct {
     const float *src;
@@ -24,7 +24,7 @@ typedef struct {
     const float *bias;
 } fc_correlation;
 
-/* A part of a sum of runs of len products, which is a chain of its own: [at, at + len) of runs [run, run + runs). */
+/* A part of a sum of runs of len products, which is summed on its own: [at, at + len) of runs [run, run + runs). */
 typedef struct {
     ptrdiff_t run, runs, at, len;
     int more; /* is it not the first? */

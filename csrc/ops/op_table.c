@@ -121,6 +121,12 @@ fc_status fc_set_alone(fc_op *op)
     return set && !op->lanes ? set(op) : FC_INVALID;
 }
 
+fc_status fc_set_trained(fc_op *op)
+{
+    fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_trained;
+    return set && !op->lanes ? set(op) : FC_INVALID;
+}
+
 fc_status fc_set_curvature(fc_op *op)
 {
     fc_status (*set)(fc_op *) = fc_op_classes[op->kind]->set_curvature;

@@ -51,6 +51,7 @@ typedef struct {
     fc_status (*set_curvature)(fc_op *op); /* into one of curvature (curvature.c) */
     fc_status (*set_sum)(fc_op *op);       /* into one that adds a second input */
     fc_status (*set_join)(fc_op *op);      /* into one whose FORWARD writes some channels of a wider image */
+    fc_status (*set_trained)(fc_op *op);   /* into one that has a backward pass behind it */
     fc_status (*set_alone)(fc_op *op);     /* into one for single images, that packs weights otherwise or not at all */
     int cheap;                 /* FORWARD takes less time than keeping its result takes memory: rather do it again */
     int folds;                 /* weights [rows][out_c], into which a normalization that follows can be folded (fold.c) */

@@ -84,9 +84,12 @@ class Plan:
         self._bind(schedule, states, seed)
 
     def _suited(self, op):
-        """The same op for this batch and so many threads; None is a node's that computes in Python."""
-        op = op and op.shared_by(self.threads)
-        return op.alone() if op and self.batch == 1 else op
+        """The same op for this batch, so many threads, a backward pass or none; None is a node's that computes in Python."""
+        if op is None:
+            return None
+        op = op.shared_by(self.threads)
+        op = op.trained() if self.backward else op
+        return op.alone() if self.batch == 1 else op
 
     def _schedule(self, wanted, learn):
         """Ops, and the order of their steps."""
