@@ -24,23 +24,27 @@ import numpy as np
 import fastcnn
 from benchmarks import steps
 from benchmarks.jobs import ROOT, Job, WrongResult, in_child
+from benchmarks.link import Link
 from benchmarks.networks import batch_of, compiled, network
 
 BATCHES = {"lenet5": 128, "alexnet": 64, "resnet18": 64}
 NODES, GBITS, THREADS = (2, 4, 8, 16, 32, 64), (1, 10, 100), (2, 4, 8, 16, 32, 64)
-LATENCY = {1: 50e-6, 10: 20e-6, 100: 3e-6}  # seconds per message
+LINKS = 1, 5  # Gbit/s of links that are measured: one machine's two cores move little more
+LATENCY = {1: 50e-6, 5: 50e-6, 10: 20e-6, 100: 3e-6}  # seconds per message
 CORES, PER_NODE = 8, 128  # of a machine of the model; its images per step
 BUSY, MOST_IMAGES = 0.9, 4096  # an efficiency that is asked for, and images of a machine up to which it is looked for
 
 
 def jobs(settings):
-    """Measured at 1, 2 and 4 ranks; modelled; simulated."""
+    """Measured at 1, 2 and 4 ranks, and at 2 with a slow link between them; modelled; simulated."""
     found = []
     for work, batch in BATCHES.items():
         if settings.quick and work != "lenet5":
             continue
         size = (settings.batches or [batch])[0]
         found += [Job("distributed", work, partial(_measured, work, size, mode), mode, size) for mode in ("exact", "fast")]
+        found += [Job("distributed", work, partial(_linked, work, size, mode, gbit), f"link-{mode}-{gbit}", size)
+                  for mode in ("exact", "fast") for gbit in LINKS]
         found += [Job("distributed", work, partial(_modelled, work, mode), f"model-{mode}", PER_NODE)
                   for mode in ("exact", "fast")]
         found.append(Job("distributed", work, partial(_simulated, work, size), "threads", size))
@@ -75,14 +79,16 @@ def rank_step(work, batch, mode, seconds=3.0):
         print(json.dumps({"seconds": float(np.median(found)), "loss": loss, "weights": weights}))
 
 
-def _ranks(work, batch, mode, size):
+def _ranks(work, batch, mode, size, link=None):
     mpiexec = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
     if mpiexec is None:
         raise RuntimeError("no mpiexec: pip install 'fastcnn[mpi]'")
     code = f"from benchmarks.distributed import rank_step; rank_step({work!r}, {batch}, {mode!r})"
     place = os.pathsep.join([str(ROOT), os.path.dirname(os.path.dirname(os.path.abspath(fastcnn.__file__)))])
-    run = subprocess.run([mpiexec, "-n", str(size), sys.executable, "-c", code], capture_output=True, text=True, timeout=900,
-                         env={**os.environ, "PYTHONPATH": place})
+    program = [sys.executable, "-c", code]
+    command, more = link.command(mpiexec, *program) if link else ([mpiexec, "-n", str(size), *program], {})
+    more["PYTHONPATH"] = place
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, env={**os.environ, **more})
     if run.returncode:
         raise RuntimeError((run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1])
     return json.loads(run.stdout.splitlines()[-1])
@@ -108,6 +114,21 @@ def _measured(work, batch, mode, settings):
     return {"unit": "images/s", "ours": batch / found[2], "seconds": found,
             "note": "; ".join(f"{size} ranks {batch / s:,.4g}" for size, s in found.items())
             + f"; model at 2: {100 * error:+.0f} %"}
+
+
+def _linked(work, batch, mode, gbit, settings):
+    """Two ranks that speak over a link of so many Gbit/s, and what the model says of them."""
+    one = _ranks(work, batch, mode, 1)
+    with Link(gbit) as link:
+        two = _ranks(work, batch, mode, 2, link)
+    check(one, two, 2, mode)
+    costs = in_child("distributed", "costs", work, batch)
+    threads = fastcnn.get_num_threads()
+    here = [predicted(costs, batch, size, mode, max(1, threads // size), batch // size, LATENCY[gbit], gbit * 1.25e8)
+            for size in (1, 2)]
+    error = here[1] / here[0] / (two["seconds"] / one["seconds"]) - 1
+    return {"unit": "images/s", "ours": batch / two["seconds"], "seconds": {1: one["seconds"], 2: two["seconds"]},
+            "note": f"2 ranks over {gbit} Gbit/s; {batch / one['seconds']:,.4g} in one process; model {100 * error:+.0f} %"}
 
 
 # Modelled

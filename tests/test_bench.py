@@ -27,6 +27,7 @@ from benchmarks import (  # noqa: E402
     distributed,
     jobs,
     kernels,
+    link,
     loaded,
     mnist,
     networks,
@@ -350,6 +351,12 @@ def test_images_that_keep_machines_busy():
     enough, fewer = (distributed.efficiency(costs, "fast", 64, 10, images) for images in (needed, needed - 32))
     assert enough >= 0.9 > fewer
     assert distributed.images_needed(costs, "exact", 64, 10) is None
+
+
+def test_a_link_needs_iproute2(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(link.Unavailable, match="no ip: a shaped link needs iproute2"), link.Link(1):
+        pass
 
 
 def test_a_peer_without_batches(beside):
