@@ -1,51 +1,39 @@
 /* Long sums of products in registers: chains of up to FC_CHAIN multiply-adds, and their sum.
  *
- *     Σ_k a_k·b_k = (chain 0 + chain 1) + chain 2 + …     of n products ⌈n / FC_CHAIN⌉ chains, all but the last equally long
+ *     Σ_k a_k·b_k = (chain 0 + chain 1) + chain 2 + …
  *
- * A chain's rounding errors grow with the root of its length. The sum of those that are full waits in memory, which a tile of
- * registers touches once a chain. Whoever sums as many products in these chains gets the same bits. */
+ * A chain's rounding errors grow with the root of its length. Chains end where runs of products do, or cut a long run into pieces; as
+ * few of them as there can be, all but the last equally long. Whoever sums as many runs of as many products gets the same bits. */
 
 #define CHAINS static inline __attribute__((always_inline))
 
-/* How long chains are, what is left of the one at hand, and of all behind it. */
+/* How runs of products are cut into chains: `runs` whole ones make a chain, or one is cut into pieces of `length`. */
 typedef struct {
-    ptrdiff_t length, left, rest;
+    ptrdiff_t runs, length;
+    int many; /* is there more than one chain? */
 } chains;
 
-/* Of n products, chains of up to `most`; 0: FC_CHAIN. */
-CHAINS chains chains_of(ptrdiff_t n, ptrdiff_t most)
+/* The smallest equal parts of n that are at most `most`. */
+CHAINS ptrdiff_t equal_parts(ptrdiff_t n, ptrdiff_t most)
+{
+    const ptrdiff_t count = (n + most - 1) / most;
+    return n > most ? (n + count - 1) / count : n;
+}
+
+/* Of runs of len products, chains of up to `most`; 0: FC_CHAIN. */
+CHAINS chains chains_of(ptrdiff_t runs, ptrdiff_t len, ptrdiff_t most)
 {
     if (!most) most = FC_CHAIN;
-    const ptrdiff_t count = (n + most - 1) / most, length = n > most ? (n + count - 1) / count : n;
-    return (chains){length, length, n - length};
-}
-
-/* How many of the next n products the chain at hand takes. */
-CHAINS ptrdiff_t take(chains *c, ptrdiff_t n)
-{
-    const ptrdiff_t taken = n < c->left ? n : c->left;
-    c->left -= taken;
-    return taken;
-}
-
-/* Is the chain at hand full, and does another begin? */
-CHAINS int next_chain(chains *c)
-{
-    if (c->left || !c->rest) return 0;
-    c->left = c->length < c->rest ? c->length : c->rest;
-    c->rest -= c->left;
-    return 1;
+    if (runs * len <= most) return (chains){runs, len, 0};
+    if (len > most) return (chains){1, equal_parts(len, most), 1};
+    const ptrdiff_t together = equal_parts(runs, most / len);
+    return (chains){together, len, together < runs};
 }
 
 /* Calls BODY for each of m × nv vectors i, `across` apart. */
 #define EACH_OF_TILE(BODY) \
     _Pragma("GCC unroll 16") for (int r = 0; r < m; r++) \
         _Pragma("GCC unroll 4") for (int s = 0; s < nv; s++) { const int i = r * across + s; BODY; }
-
-/* Zeros where there is more than one chain; without it compilers take the sum for not initialized. */
-#define BEGIN_SUM(c, m, nv, across, sum) \
-    __asm__("" : "=m"(sum)); \
-    if ((c).rest) clear_sum(m, nv, across, (vf *)(sum))
 
 CHAINS void clear_sum(const int m, const int nv, const int across, vf *sum) { EACH_OF_TILE(sum[i] = v_zero()) }
 

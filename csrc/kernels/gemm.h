@@ -7,16 +7,32 @@
  * columns. Accumulating adds the finished tile to C, so long sums are taken in three levels.
  * Assumes: see kernels.h. */
 
+/* acc += n products of a run. */
+static inline __attribute__((always_inline)) void gemm_run(const int height, const int nv, ptrdiff_t n, const float *const *a,
+                                                           ptrdiff_t at, ptrdiff_t a_step, const float *restrict b,
+                                                           ptrdiff_t b_step, vf (*acc)[NRV])
+{
+    for (ptrdiff_t k = 0; k < n; k++, at += a_step, b += b_step) {
+        vf bk[NRV];
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
+#pragma GCC unroll 16
+        for (int i = 0; i < height; i++) {
+            vf ak = v_set1(a[i][at]);
+#pragma GCC unroll 4
+            for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void gemm_tile(const int height, const int nv, ptrdiff_t m,
                                                             ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
                                                             const float *restrict b, const float *bias, int accumulate)
 {
     vf acc[MR][NRV], sum[MR][NRV];
-    chains c = chains_of(in->runs * in->len, in->chain);
-    const int many = c.rest > 0;
-    BEGIN_SUM(c, height, nv, NRV, sum);
+    const chains c = chains_of(in->runs, in->len, in->chain);
     const float *a[MR];
-    const ptrdiff_t len = in->len, a_step = in->a_step, b_step = in->b_step;
+    const ptrdiff_t len = in->len, b_step = in->b_step;
 #pragma GCC unroll 16
     for (int i = 0; i < height; i++) {
         a[i] = rows->a[i];
@@ -32,24 +48,20 @@ static inline __attribute__((always_inline)) void gemm_tile(const int height, co
             __builtin_prefetch(rows->c[i], 1);
             __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
         }
-    for (ptrdiff_t r = 0; r < in->runs; r++) {
-        ptrdiff_t at = in->run[r];
-        for (ptrdiff_t k = 0; k < len;) {
-            for (const ptrdiff_t end = k + take(&c, len - k); k < end; k++, at += a_step, b += b_step) {
-                vf bk[NRV];
-#pragma GCC unroll 4
-                for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
-#pragma GCC unroll 16
-                for (int i = 0; i < height; i++) {
-                    vf ak = v_set1(a[i][at]);
-#pragma GCC unroll 4
-                    for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
-                }
+    if (c.many) {
+        clear_sum(height, nv, NRV, sum[0]);
+        for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
+            for (ptrdiff_t k = 0, n; k < len; k += n) {
+                n = len - k < c.length ? len - k : c.length;
+                if (r0 + k) end_chain(height, nv, NRV, acc[0], sum[0]);
+                for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++, b += n * b_step)
+                    gemm_run(height, nv, n, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc);
             }
-            if (next_chain(&c)) end_chain(height, nv, NRV, acc[0], sum[0]);
-        }
+        add_sum(height, nv, NRV, sum[0], acc[0]);
+    } else {
+        for (ptrdiff_t r = 0; r < in->runs; r++, b += len * b_step)
+            gemm_run(height, nv, len, a, in->run[r], in->a_step, b, b_step, acc);
     }
-    if (many) add_sum(height, nv, NRV, sum[0], acc[0]);
 #pragma GCC unroll 16
     for (int i = 0; i < height; i++) {
         if (i >= m) break;
@@ -125,12 +137,12 @@ static void gemv_chain(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w,
     }
 }
 
-#define GEMV_N 2048 /* columns taken together: two rows of sums stay in L1 */
+#define GEMV_N 4096 /* columns taken together: two rows of sums stay in L1 */
 
 /* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
 static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
 {
-    const ptrdiff_t length = chains_of(k, 0).length;
+    const ptrdiff_t length = chains_of(1, k, 0).length;
     float sum[GEMV_N];
     for (ptrdiff_t j = 0; j < n; j += GEMV_N) {
         const ptrdiff_t columns = n - j < GEMV_N ? n - j : GEMV_N;

@@ -80,21 +80,20 @@ static inline __attribute__((always_inline)) void half_panel(const fc_format for
                                                              float *restrict y)
 {
     vf acc[FC_PANEL / V], sum[FC_PANEL / V];
-    chains c = chains_of(k, 0);
-    const int many = c.rest > 0;
-    BEGIN_SUM(c, 1, nv, nv, sum);
+    const ptrdiff_t length = chains_of(1, k, 0).length;
+    clear_sum(1, nv, nv, sum);
 #pragma GCC unroll 16
     for (int j = 0; j < nv; j++) acc[j] = bias ? half_source(bias + j * V, n - j * V) : v_zero();
     for (ptrdiff_t i = 0, at = 0; i < k;) {
-        for (const ptrdiff_t end = i + take(&c, k - i); i < end; i++, at += step) {
+        if (i) end_chain(1, nv, nv, acc, sum);
+        for (const ptrdiff_t end = k - i < length ? k : i + length; i < end; i++, at += step) {
             const vf xi = v_set1(x[i]);
 #pragma GCC unroll 16
             for (int j = 0; j < nv; j++)
                 acc[j] = v_fma(xi, half_load(format, half, at + j * V, format == FC_INT8 ? v_load(scales + j * V) : xi), acc[j]);
         }
-        if (next_chain(&c)) end_chain(1, nv, nv, acc, sum);
     }
-    if (many) add_sum(1, nv, nv, sum, acc);
+    if (length < k) add_sum(1, nv, nv, sum, acc);
 #pragma GCC unroll 16
     for (int j = 0; j < nv; j++) {
         const ptrdiff_t left = n - j * V;

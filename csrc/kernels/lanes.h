@@ -85,37 +85,50 @@ static void from_lanes(ptrdiff_t images, ptrdiff_t n, const float *x, float *y, 
     }
 }
 
+/* acc += n products of a run. */
+static inline __attribute__((always_inline)) void lanes_run(const int m, const int nv, ptrdiff_t n, const fc_lanes *in,
+                                                            ptrdiff_t a_row, const float *restrict a, const float *restrict b,
+                                                            vf (*acc)[NRV])
+{
+    const ptrdiff_t a_step = in->a_step, b_step = in->b_step, b_pixel = in->b_pixel;
+    for (ptrdiff_t k = 0; k < n; k++, a += a_step, b += b_step) {
+        vf bk[NRV];
+#pragma GCC unroll 4
+        for (int p = 0; p < nv; p++) bk[p] = v_load(b + p * b_pixel);
+#pragma GCC unroll 16
+        for (int i = 0; i < m; i++) {
+            vf ak = v_set1(a[i * a_row]);
+#pragma GCC unroll 4
+            for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void lanes_tile(const int m, const int nv, const int unit, const fc_lanes *in,
                                                              const float *restrict a, const float *restrict b,
                                                              const float *bias, float *restrict to)
 {
     vf acc[LANES_M1][NRV], sum[LANES_M1][NRV];
-    chains c = chains_of(in->runs * in->len, 0);
-    const int many = c.rest > 0;
-    BEGIN_SUM(c, m, nv, NRV, sum);
-    const ptrdiff_t a_row = unit ? 1 : in->a_row, a_step = in->a_step, b_step = in->b_step, b_pixel = in->b_pixel, len = in->len;
+    const chains c = chains_of(in->runs, in->len, 0);
+    const ptrdiff_t a_row = unit ? 1 : in->a_row;
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
-    for (ptrdiff_t r = 0; r < in->runs; r++) {
-        const float *ar = a + r * in->a_run, *br = b + r * in->b_run;
-        for (ptrdiff_t k = 0; k < len;) {
-            for (const ptrdiff_t end = k + take(&c, len - k); k < end; k++, ar += a_step, br += b_step) {
-                vf bk[NRV];
-#pragma GCC unroll 4
-                for (int p = 0; p < nv; p++) bk[p] = v_load(br + p * b_pixel);
-#pragma GCC unroll 16
-                for (int i = 0; i < m; i++) {
-                    vf ak = v_set1(ar[i * a_row]);
-#pragma GCC unroll 4
-                    for (int p = 0; p < nv; p++) acc[i][p] = v_fma(ak, bk[p], acc[i][p]);
-                }
+    if (c.many) {
+        clear_sum(m, nv, NRV, sum[0]);
+        for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
+            for (ptrdiff_t k = 0; k < in->len; k += c.length) {
+                const ptrdiff_t n = in->len - k < c.length ? in->len - k : c.length;
+                if (r0 + k) end_chain(m, nv, NRV, acc[0], sum[0]);
+                for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++)
+                    lanes_run(m, nv, n, in, a_row, a + r * in->a_run + k * in->a_step, b + r * in->b_run + k * in->b_step, acc);
             }
-            if (next_chain(&c)) end_chain(m, nv, NRV, acc[0], sum[0]);
-        }
+        add_sum(m, nv, NRV, sum[0], acc[0]);
+    } else {
+        for (ptrdiff_t r = 0; r < in->runs; r++)
+            lanes_run(m, nv, in->len, in, a_row, a + r * in->a_run, b + r * in->b_run, acc);
     }
-    if (many) add_sum(m, nv, NRV, sum[0], acc[0]);
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
