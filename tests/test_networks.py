@@ -330,7 +330,8 @@ def test_training_and_files(name, tmp_path):
 
 
 def test_towers_are_the_chain_in_groups():
-    """With windows of normalization that end at a tower's edge; weights side by side."""
+    """With windows of normalization that end at a tower's edge; weights side by side. Each layer rounds in its own way: products of
+    a group's channels lie in shorter runs than those of a tower's, and chains of sums end with runs."""
     towers = narrow_towers(seed=1, initializer="lecun_normal")
     config = alexnet(7, "paper", (67, 71, 3)).get_config()
     for entry in config["layers"]:
@@ -348,12 +349,12 @@ def test_towers_are_the_chain_in_groups():
             layer.set_weights([np.concatenate(pair, -1) for pair in zip(*halves)])
     chain.get_layer("fc8").set_weights(towers.get_layer("fc8").get_weights())
     x = 60 * np.random.default_rng(0).standard_normal((5, 67, 71, 3)).astype(np.float32)
-    close(towers.predict(x), chain.predict(x), 1e-6)
+    close(towers.predict(x), chain.predict(x), 5e-6)
     for name in ("lrn1", "lrn2", "conv3", "pool5", "fc7"):
         whole = fastcnn.Model(chain.input, chain.get_layer(name).output).predict(x)
         parts = [fastcnn.Model(towers.input, towers.get_layer(f"{name}{tower}").output).predict(x) for tower in "ab"]
         assert whole.std() > 0
-        close(np.concatenate(parts, -1), whole, 1e-6)
+        close(np.concatenate(parts, -1), whole, 5e-6)
 
 
 # GoogLeNet's heads
