@@ -330,8 +330,8 @@ def test_training_and_files(name, tmp_path):
 
 
 def test_towers_are_the_chain_in_groups():
-    """With windows of normalization that end at a tower's edge; weights side by side. Each layer rounds in its own way: products of
-    a group's channels lie in shorter runs than those of a tower's, and chains of sums end with runs."""
+    """With windows of normalization that end at a tower's edge; weights side by side. Each layer rounds in its own way:
+    products of a group's channels lie in shorter runs than those of a tower's, and chains of sums end with runs."""
     towers = narrow_towers(seed=1, initializer="lecun_normal")
     config = alexnet(7, "paper", (67, 71, 3)).get_config()
     for entry in config["layers"]:
