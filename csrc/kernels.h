@@ -6,7 +6,9 @@
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
 #define FC_LINE 16  /* floats of a line of the cache */
-#define FC_CHAIN 96 /* multiply-adds of a chain, at most (kernels/chains.h) */
+#define FC_CHAIN 96 /* multiply-adds of a chain, at most, of several (kernels/chains.h) */
+#define FC_ONE_CHAIN 150 /* that one takes alone, of up to FC_FEW_RUNS: LeNet-5's third layer, 5 × 5 on 6 channels */
+#define FC_FEW_RUNS 5    /* 7 × 7 on RGB are two chains: what those layers round GoogLeNet's others enlarge */
 
 /* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
  * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).

@@ -110,7 +110,7 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct fc_inner:
         const Py_ssize_t *run
-        Py_ssize_t runs, len, a_step, b_step
+        Py_ssize_t runs, len, a_step, b_step, chain
 
     ctypedef struct fc_lrn:
         Py_ssize_t below, above

@@ -91,7 +91,7 @@ TILES = r"(?<![\w.])(?<!p-)(?<!<< )(?<!>> )(?:6|8|12|16|24|32|48)(?![\w.])"
 NAMED = r"^\s*#\s*define (?!(?:\w*_)?(?:V|MR|NR|NRV)\b(?<!FC_MAX_MR)(?<!FC_MAX_NR))\w+ .*"
 OTHER_NUMBERS = [
     (r"csrc/kernels/winograd\.h", r".*"),                                  # tiles of pixels
-    (r"csrc/ops/conv2d_winograd\.c", r"k->t == 6 \? DEPTH_6 : DEPTH"),
+    (r"csrc/ops/conv2d_(?:winograd\.c|tiles\.h)", r"k(?:->|\.)t == [68]"),
     (r"csrc/kernels/lanes\.h", r".*EACH_ROWS.*|.*\bstep\[LANES_M1\] = .*"),  # one to twelve, and multiples
     (r"csrc/kernels/eltwise\.h", r"1\.0f / 6"),
     (r"csrc/kernels/\w+\.h", r"#pragma GCC unroll \d+"),

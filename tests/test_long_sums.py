@@ -45,7 +45,8 @@ def units(actual, expected, squares):
     ("conv2d", (6, 7, 512), (3, 3, 512, 20)), ("conv2d", (14, 9, 97), (5, 5, 97, 40)),
     ("conv2d", (20, 23, 24), (1, 1, 24, 30)), ("dense", (1000,), (1000, 30)), ("dense", (4100,), (4100, 300))], ids=str)
 def test_products_are_summed_in_short_chains(op, image, kernel, isa):
-    """Of 96 multiply-adds: tests/long.py has the 99th percentile of 5,000 convolutions below 8."""
+    """Of 96 to 150 multiply-adds: tests/long.py shows the 99th percentile of 5,000 convolutions. Most of these cases fail
+    with chains of 256."""
     rng = np.random.default_rng([*image, *kernel])
     x, w = (rng.standard_normal(shape, np.float32) for shape in ((13, *image), kernel))
     expected = getattr(reference, op)(x, w)
@@ -56,7 +57,7 @@ def test_products_are_summed_in_short_chains(op, image, kernel, isa):
     sizes = getattr(reference, op)(x2, w2), *getattr(reference, f"{op}_backward")(dy2, x2, w2)[:2]
     right = expected, *getattr(reference, f"{op}_backward")(dy, x, w)[:2]
     for name, *three in zip(("y", "dx", "dkernel"), found, right, sizes):
-        assert units(*three) < 8, name
+        assert units(*three) < 10, name
 
 
 def test_the_mean_of_ones_is_one(isa):

@@ -149,7 +149,7 @@ def test_any_encoding(encoding, rule, times, monkeypatch):
     model.summary(algorithms=True)
     lines = screen.text().splitlines()
     assert lines == [line.replace("─", rule).replace("×", times) for line in lines_of(model, algorithms=True)]
-    assert set(lines[1]) == {rule} and any(f"F(5{times}5, " in line for line in lines)
+    assert set(lines[1]) == {rule} and any(f"F(4{times}4, " in line for line in lines)
 
 
 def test_other_letters_of_names(monkeypatch):

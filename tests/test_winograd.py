@@ -1,6 +1,6 @@
 """Convolutions by Winograd's algorithm: close to the reference, the same bits whatever the cut, and only where chosen.
 
-Bounds: 1e-5 of the largest |y| (|dx|, |dw|), 2e-6 in the 2-norm.
+Bounds: 1e-5 of the largest |y| (|dx|, |dw|), 2e-6 in the 2-norm, 2.5e-6 of F(4×4, 5×5).
 """
 
 from functools import lru_cache
@@ -15,7 +15,8 @@ import fastcnn
 from fastcnn import _ops, arguments, ops
 from fastcnn.layers import Conv2D
 
-THREE, WIDER, FOUR, FIVE = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(3×3, 4×4)", "F(3×3, 5×5)"
+THREE, WIDER, FOUR = "F(4×4, 3×3)", "F(5×5, 3×3)", "F(3×3, 4×4)"
+FIVE, MANY = "F(3×3, 5×5)", "F(4×4, 5×5)"  # of few channels, of many
 ALEXNET = [case for case in CONV2D if case.name.startswith("alexnet")]
 CASES = [*ALEXNET, *[case for case in CONV2D if case.name in ("cifar.conv2", "odd.prime_channels", "odd.heavy_groups")],
          Conv2DCase("wino.valid", (9, 10, 16), 16, (3, 3)),
@@ -53,9 +54,9 @@ def problem(case):
     return x, kernel, bias, dy, y, reference.conv2d_backward(dy, x, kernel, bias, **case.options)
 
 
-def assert_close(actual, expected):
+def assert_close(actual, expected, algorithm):
     assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
-    assert np.linalg.norm(actual - expected) <= 2e-6 * np.linalg.norm(expected)
+    assert np.linalg.norm(actual - expected) <= (2.5e-6 if MANY in algorithm else 2e-6) * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -63,9 +64,10 @@ def test_close_to_the_reference(case, isa):
     x, kernel, bias, dy, y, gradients = problem(case)
     out = poisoned(y.shape)
     ops.conv2d(x, kernel, bias, **case.options, out=out)
-    assert_close(out, y)
+    op = descriptor(case)
+    assert_close(out, y, op.algorithm("forward"))
     for actual, expected in zip(ops.conv2d_backward(dy, x, kernel, bias, **case.options), gradients, strict=True):
-        assert_close(actual, expected)
+        assert_close(actual, expected, op.algorithm("weights"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -126,7 +128,7 @@ def test_activation_behind_it(activation):
 
 
 CHOSEN = {"alexnet.conv1": ("space to depth, " + WIDER, "direct", "space to depth, " + WIDER),
-          "alexnet.conv2": (FIVE,) * 3, "alexnet.conv3": (WIDER,) * 3, "alexnet.conv4": (WIDER,) * 3,
+          "alexnet.conv2": (MANY,) * 3, "alexnet.conv3": (WIDER,) * 3, "alexnet.conv4": (WIDER,) * 3,
           "alexnet.conv5": (WIDER,) * 3, "cifar.conv2": (THREE,) * 3, "wino.four": (FOUR,) * 3, "wino.five": (FIVE,) * 3,
           "wino.first_of_resnet": ("space to depth, " + FOUR, "direct", "space to depth, " + FOUR),
           "lenet5.conv1": ("direct",) * 3, "lenet5.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
@@ -186,7 +188,7 @@ def test_summary_says_the_algorithms():
     fastcnn.networks.alexnet().summary(lines.append, algorithms=True)
     conv1, conv2 = (next(line for line in lines if line.startswith(name)) for name in ("conv1 ", "conv2 "))
     assert conv1.endswith(f"space to depth, {WIDER}, data direct")
-    assert conv2.endswith(FIVE)
+    assert conv2.endswith(MANY)
     assert not any("F(" in line for line in lines if line.startswith(("fc6", "pool1", "lrn1")))
     plain = []
     fastcnn.networks.alexnet().summary(plain.append)

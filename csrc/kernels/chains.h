@@ -23,7 +23,7 @@ CHAINS ptrdiff_t equal_parts(ptrdiff_t n, ptrdiff_t most)
 /* Of runs of len products, chains of up to `most`; 0: FC_CHAIN. */
 CHAINS chains chains_of(ptrdiff_t runs, ptrdiff_t len, ptrdiff_t most)
 {
-    if (!most) most = FC_CHAIN;
+    if (!most) most = runs <= FC_FEW_RUNS && runs * len <= FC_ONE_CHAIN ? FC_ONE_CHAIN : FC_CHAIN;
     if (runs * len <= most) return (chains){runs, len, 0};
     if (len > most) return (chains){1, equal_parts(len, most), 1};
     const ptrdiff_t together = equal_parts(runs, most / len);

@@ -25,12 +25,11 @@ static inline __attribute__((always_inline)) void gemm_run(const int height, con
     }
 }
 
-static inline __attribute__((always_inline)) void gemm_tile(const int height, const int nv, ptrdiff_t m,
+static inline __attribute__((always_inline)) void gemm_tile(const int many, const int height, const int nv, ptrdiff_t m,
                                                             ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
                                                             const float *restrict b, const float *bias, int accumulate)
 {
     vf acc[MR][NRV], sum[MR][NRV];
-    const chains c = chains_of(in->runs, in->len, in->chain);
     const float *a[MR];
     const ptrdiff_t len = in->len, b_step = in->b_step;
 #pragma GCC unroll 16
@@ -48,7 +47,8 @@ static inline __attribute__((always_inline)) void gemm_tile(const int height, co
             __builtin_prefetch(rows->c[i], 1);
             __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
         }
-    if (c.many) {
+    if (many) {
+        const chains c = chains_of(in->runs, in->len, in->chain);
         clear_sum(height, nv, NRV, sum[0]);
         for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
             for (ptrdiff_t k = 0, n; k < len; k += n) {
@@ -80,13 +80,13 @@ static inline __attribute__((always_inline)) void gemm_tile(const int height, co
 /* Few rows take a tile of FEW: its eight or more sums hide the latency of a multiply-add as well. */
 #define FEW 4
 
-static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
-                 int accumulate)
+static inline __attribute__((always_inline)) void gemm_by(const int many, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
+                                                          const fc_inner *in, const float *b, const float *bias, int accumulate)
 {
     switch ((n + V - 1) / V + (m <= FEW && FEW < MR ? 10 : 0)) {
 #define TILE(NV) \
-    case NV: gemm_tile(MR, NV, m, n, rows, in, b, bias, accumulate); break; \
-    case 10 + NV: gemm_tile(FEW, NV, m, n, rows, in, b, bias, accumulate); break;
+    case NV: gemm_tile(many, MR, NV, m, n, rows, in, b, bias, accumulate); break; \
+    case 10 + NV: gemm_tile(many, FEW, NV, m, n, rows, in, b, bias, accumulate); break;
         TILE(1)
         TILE(2)
 #if NRV > 2
@@ -97,6 +97,26 @@ static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *
 #endif
 #undef TILE
     }
+}
+
+/* Sums of one chain. */
+static __attribute__((noinline)) void gemm_chain(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
+                                                 const float *bias, int accumulate)
+{
+    gemm_by(0, m, n, rows, in, b, bias, accumulate);
+}
+
+/* Sums of several. */
+static __attribute__((noinline)) void gemm_chains(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
+                                                  const float *bias, int accumulate)
+{
+    gemm_by(1, m, n, rows, in, b, bias, accumulate);
+}
+
+static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
+                 int accumulate)
+{
+    (chains_of(in->runs, in->len, in->chain).many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
 }
 
 /* dst[k][j] = src[k·k_step + j] for j < n, 0 from n to NR: a column tile of B. */
@@ -110,31 +130,38 @@ static void pack(ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, f
         }
 }
 
+#define GEMV_K 8 /* rows of w taken together */
+
+/* y[j] += Σ_k x[k]·w[k·ldw + j], j < n, for so many k: y is read and written once for all of them. */
+static inline __attribute__((always_inline)) void gemv_rows(const int rows, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw,
+                                                            float *restrict y)
+{
+    vf xk[GEMV_K];
+#pragma GCC unroll 8
+    for (int k = 0; k < rows; k++) xk[k] = v_set1(x[k]);
+    ptrdiff_t j = 0;
+    for (; j + V <= n; j += V) {
+        vf t = v_load(y + j);
+#pragma GCC unroll 8
+        for (int k = 0; k < rows; k++) t = v_fma(xk[k], v_load(w + k * ldw + j), t);
+        v_store(y + j, t);
+    }
+    if (j < n) {
+        const ptrdiff_t left = n - j;
+        vf t = v_load_tail(y + j, left);
+#pragma GCC unroll 8
+        for (int k = 0; k < rows; k++) t = v_fma(xk[k], v_load_tail(w + k * ldw + j, left), t);
+        v_store_tail(y + j, left, t);
+    }
+}
+
 /* y[j] += Σ_k x[k]·w[k·ldw + j], j < n, a chain. */
 static void gemv_chain(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
 {
     ptrdiff_t i = 0;
-    for (; i + 4 <= k; i += 4, w += 4 * ldw) {
-        vf x0 = v_set1(x[i]), x1 = v_set1(x[i + 1]), x2 = v_set1(x[i + 2]), x3 = v_set1(x[i + 3]);
-        ptrdiff_t j = 0;
-        for (; j + V <= n; j += V) {
-            vf t = v_fma(x1, v_load(w + ldw + j), v_fma(x0, v_load(w + j), v_load(y + j)));
-            v_store(y + j, v_fma(x3, v_load(w + 3 * ldw + j), v_fma(x2, v_load(w + 2 * ldw + j), t)));
-        }
-        if (j < n) {
-            ptrdiff_t left = n - j;
-            vf t = v_fma(x0, v_load_tail(w + j, left), v_load_tail(y + j, left));
-            t = v_fma(x1, v_load_tail(w + ldw + j, left), t);
-            t = v_fma(x2, v_load_tail(w + 2 * ldw + j, left), t);
-            v_store_tail(y + j, left, v_fma(x3, v_load_tail(w + 3 * ldw + j, left), t));
-        }
-    }
-    for (; i < k; i++, w += ldw) {
-        vf x0 = v_set1(x[i]);
-        ptrdiff_t j = 0;
-        for (; j + V <= n; j += V) v_store(y + j, v_fma(x0, v_load(w + j), v_load(y + j)));
-        if (j < n) v_store_tail(y + j, n - j, v_fma(x0, v_load_tail(w + j, n - j), v_load_tail(y + j, n - j)));
-    }
+    for (; i + GEMV_K <= k; i += GEMV_K) gemv_rows(GEMV_K, n, x + i, w + i * ldw, ldw, y);
+    for (; i + 4 <= k; i += 4) gemv_rows(4, n, x + i, w + i * ldw, ldw, y);
+    for (; i < k; i++) gemv_rows(1, n, x + i, w + i * ldw, ldw, y);
 }
 
 #define GEMV_N 4096 /* columns taken together: two rows of sums stay in L1 */

@@ -104,18 +104,18 @@ static inline __attribute__((always_inline)) void lanes_run(const int m, const i
     }
 }
 
-static inline __attribute__((always_inline)) void lanes_tile(const int m, const int nv, const int unit, const fc_lanes *in,
+static inline __attribute__((always_inline)) void lanes_tile(const int many, const int m, const int nv, const int unit, const fc_lanes *in,
                                                              const float *restrict a, const float *restrict b,
                                                              const float *bias, float *restrict to)
 {
     vf acc[LANES_M1][NRV], sum[LANES_M1][NRV];
-    const chains c = chains_of(in->runs, in->len, 0);
     const ptrdiff_t a_row = unit ? 1 : in->a_row;
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
-    if (c.many) {
+    if (many) {
+        const chains c = chains_of(in->runs, in->len, 0);
         clear_sum(m, nv, NRV, sum[0]);
         for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
             for (ptrdiff_t k = 0; k < in->len; k += c.length) {
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) void lanes_tile(const int m, const 
 }
 
 /* All rows for the NRV pixels at b, or for one. */
-static void lanes_rows(ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b, const float *bias, float *c)
+static inline __attribute__((always_inline)) void lanes_rows(const int many, ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b, const float *bias, float *c)
 {
     const ptrdiff_t most = one ? LANES_M1 : LANES_M, block = (m + (m + most - 1) / most - 1) / ((m + most - 1) / most);
     for (ptrdiff_t i = 0; i < m; i += block) {
@@ -144,26 +144,42 @@ static void lanes_rows(ptrdiff_t m, int one, const fc_lanes *in, const float *a,
         const float *ai = a + i * in->a_row, *start = bias ? bias + i : NULL;
         float *ci = c + i * V;
         switch (!one ? rows : in->a_row == 1 ? 100 + rows : 200 + rows) {
-#define TILE(M) case M: lanes_tile(M, NRV, 1, in, ai, b, start, ci); break;
+#define TILE(M) case M: lanes_tile(many, M, NRV, 1, in, ai, b, start, ci); break;
             EACH_ROWS6(TILE)
 #undef TILE
-#define TILE(M) case 100 + M: lanes_tile(M, 1, 1, in, ai, b, start, ci); break;
+#define TILE(M) case 100 + M: lanes_tile(many, M, 1, 1, in, ai, b, start, ci); break;
             EACH_ROWS12(TILE)
 #undef TILE
-#define TILE(M) case 200 + M: lanes_tile(M, 1, 0, in, ai, b, start, ci); break;
+#define TILE(M) case 200 + M: lanes_tile(many, M, 1, 0, in, ai, b, start, ci); break;
             EACH_ROWS12(TILE)
 #undef TILE
         }
     }
 }
 
+/* Sums of one chain. */
+static __attribute__((noinline)) void lanes_chain(ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b,
+                                                  const float *bias, float *c)
+{
+    lanes_rows(0, m, one, in, a, b, bias, c);
+}
+
+/* Sums of several. */
+static __attribute__((noinline)) void lanes_chains(ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b,
+                                                   const float *bias, float *c)
+{
+    lanes_rows(1, m, one, in, a, b, bias, c);
+}
+
 static void lanes_gemm(ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const float *a, const float *b, const float *bias,
                        float *c)
 {
+    void (*rows)(ptrdiff_t, int, const fc_lanes *, const float *, const float *, const float *, float *) =
+        chains_of(in->runs, in->len, 0).many ? lanes_chains : lanes_chain;
     ptrdiff_t p = 0;
     for (; NRV > 1 && p + NRV <= pixels; p += NRV)
-        lanes_rows(m, 0, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
-    for (; p < pixels; p++) lanes_rows(m, 1, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
+        rows(m, 0, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
+    for (; p < pixels; p++) rows(m, 1, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);
 }
 
 static inline __attribute__((always_inline)) void outer_tile(const int m, const int n, ptrdiff_t rows, ptrdiff_t cols,

@@ -14,6 +14,7 @@
  * of one tile on normal data, 64 channels, of that of y:
  *     t = 6   0, ±⅝, ±1½, ∞          0.8e-6  (0, ±1, ±2, ∞: 1.8e-6)
  *     t = 7   0, ±9/16, ±9/8, ±2     2.0e-6
+ *     t = 8   0, ±1, ±2, ±½, ∞       2.3e-6
  * each the best of all pairs or triples of a dozen dyadic numbers. G's numbers are rounded once, from double.
  * A tile is given by t·t (m·m, r·r) pointers to pixels of n channels, an output's NULL being left out. Products lie `step`
  * floats apart. Assumes: results of input and filter have room for whole vectors. */
@@ -24,7 +25,8 @@
 WINO float wino_point(const int t, const int k)
 {
     if (t == 6) return k ? 1.5f : 0.625f;
-    return k == 0 ? 0.5625f : k == 1 ? 1.125f : 2.0f;
+    if (t == 7) return k == 0 ? 0.5625f : k == 1 ? 1.125f : 2.0f;
+    return k == 0 ? 1.0f : k == 1 ? 2.0f : 0.5f;
 }
 WINO float wino_square(const int t, const int k) { return wino_point(t, k) * wino_point(t, k); }
 
@@ -47,6 +49,7 @@ WINO void wino_input(const int t, const vf *d, vf *o, const int s)
     const float q0 = wino_square(t, 0), q1 = wino_square(t, 1), q2 = wino_square(t, 2);
     const vf sum = v_set1(q0 + q1 + q2), pairs = v_set1(q0 * q1 + q0 * q2 + q1 * q2), product = v_set1(q0 * q1 * q2);
     o[0] = v_fnma(product, d[0], v_fma(pairs, d[2 * s], v_fnma(sum, d[4 * s], d[6 * s])));
+    if (t == 8) o[7 * s] = v_fnma(product, d[s], v_fma(pairs, d[3 * s], v_fnma(sum, d[5 * s], d[7 * s])));
 #pragma GCC unroll 3
     for (int k = 0; k < 3; k++) {
         const float p = wino_square(t, (k + 1) % 3), q = wino_square(t, (k + 2) % 3);
@@ -135,20 +138,20 @@ WINO vf wino_load(const int whole, const float *p, ptrdiff_t left) { return whol
 WINO void wino_input_vector(const int t, const int whole, ptrdiff_t c, ptrdiff_t left, const float *const *x, float *v,
                             ptrdiff_t step)
 {
-    vf d[49], o[7];
-#pragma GCC unroll 7
+    vf d[64], o[8];
+#pragma GCC unroll 8
     for (int j = 0; j < t; j++) {
-        vf column[7];
-#pragma GCC unroll 7
+        vf column[8];
+#pragma GCC unroll 8
         for (int i = 0; i < t; i++) column[i] = wino_load(whole, x[i * t + j] + c, left);
         wino_input(t, column, o, 1);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int i = 0; i < t; i++) d[i * t + j] = o[i];
     }
-#pragma GCC unroll 7
+#pragma GCC unroll 8
     for (int i = 0; i < t; i++) {
         wino_input(t, d + i * t, o, 1);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int j = 0; j < t; j++) v_store(v + (i * t + j) * step + c, o[j]);
     }
 }
@@ -163,20 +166,20 @@ WINO void wino_input_tile(const int t, ptrdiff_t n, const float *const *x, float
 WINO void wino_filter_vector(const int t, const int taps, const int whole, ptrdiff_t c, ptrdiff_t left,
                              const float *const *w, float *u, ptrdiff_t step)
 {
-    vf d[35], o[7];
+    vf d[40], o[8];
 #pragma GCC unroll 5
     for (int j = 0; j < taps; j++) {
         vf column[5];
 #pragma GCC unroll 5
         for (int i = 0; i < taps; i++) column[i] = wino_load(whole, w[i * taps + j] + c, left);
         wino_filter(t, taps, 0, NULL, column, o, 1);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int i = 0; i < t; i++) d[i * taps + j] = o[i];
     }
-#pragma GCC unroll 7
+#pragma GCC unroll 8
     for (int i = 0; i < t; i++) {
         wino_filter(t, taps, 0, NULL, d + i * taps, o, 1);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int j = 0; j < t; j++) v_store(u + (i * t + j) * step + c, o[j]);
     }
 }
@@ -199,12 +202,12 @@ WINO void wino_row(const int t, const int i, const fc_products *q, const float *
     ptrdiff_t tile[most];
     vf sum[7][most];
     wino_numbers(t, 3, numbers);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
     for (int k = 0; k < MOST(t); k++) tile[k] = k < q->tiles ? k * q->v_row : 0;
-#pragma GCC unroll 7
+#pragma GCC unroll 8
     for (int p = 0; p < t; p++) {
         v[p] = q->v + (i * t + p) * q->v_step;
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int k = 0; k < MOST(t); k++) sum[p][k] = v_zero();
     }
     const float *at = numbers;
@@ -220,15 +223,15 @@ WINO void wino_row(const int t, const int i, const fc_products *q, const float *
         }
         for (int l = 0; l <= 9 * V / t; l += FC_LINE) __builtin_prefetch(next + l, 0, 2);
         wino_filter(t, 3, 1, at, row, u, 1);
-#pragma GCC unroll 7
+#pragma GCC unroll 8
         for (int p = 0; p < t; p++)
-#pragma GCC unroll 7
+#pragma GCC unroll 8
             for (int k = 0; k < MOST(t); k++) sum[p][k] = v_fma(v_set1(v[p][tile[k] + c]), u[p], sum[p][k]);
     }
-#pragma GCC unroll 7
+#pragma GCC unroll 8
     for (int k = 0; k < MOST(t); k++)
         if (k < q->tiles)
-#pragma GCC unroll 7
+#pragma GCC unroll 8
             for (int p = 0; p < t; p++) {
                 float *m = q->m + (i * t + p) * q->m_step + k * q->m_row;
                 v_store(m, q->accumulate ? v_add(v_load(m), sum[p][k]) : sum[p][k]);
@@ -240,11 +243,11 @@ WINO void wino_output_tile(const int t, const int out, ptrdiff_t n, const float 
 {
     for (ptrdiff_t c = 0; c < n; c += V) {
         const ptrdiff_t left = n - c;
-        vf d[35], o[7];
+        vf d[40], o[8];
         const vf b = !bias ? v_zero() : left >= V ? v_load(bias + c) : v_load_tail(bias + c, left);
         for (int j = 0; j < t; j++) { /* not unrolled: its code would be larger, and up to 40 % slower */
-            vf column[7];
-#pragma GCC unroll 7
+            vf column[8];
+#pragma GCC unroll 8
             for (int i = 0; i < t; i++) column[i] = v_load(p + (i * t + j) * step + c);
             wino_output(t, out, column, 1, o, 1);
 #pragma GCC unroll 5
@@ -272,6 +275,7 @@ static void winograd_input(ptrdiff_t t, ptrdiff_t n, const float *const *x, floa
 {
     if (t == 6) wino_input_tile(6, n, x, v, step);
     if (t == 7) wino_input_tile(7, n, x, v, step);
+    if (t == 8) wino_input_tile(8, n, x, v, step);
 }
 
 static void winograd_filter(ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u, ptrdiff_t step)
@@ -280,6 +284,8 @@ static void winograd_filter(ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const floa
     if (t == 6 && taps == 4) wino_filter_tile(6, 4, n, w, u, step);
     if (t == 7 && taps == 3) wino_filter_tile(7, 3, n, w, u, step);
     if (t == 7 && taps == 5) wino_filter_tile(7, 5, n, w, u, step);
+    if (t == 8 && taps == 4) wino_filter_tile(8, 4, n, w, u, step);
+    if (t == 8 && taps == 5) wino_filter_tile(8, 5, n, w, u, step);
 }
 
 static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
@@ -289,6 +295,8 @@ static void winograd_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float
     if (t == 6 && out == 4) wino_output_tile(6, 4, n, p, step, bias, relu, y);
     if (t == 7 && out == 3) wino_output_tile(7, 3, n, p, step, bias, relu, y);
     if (t == 7 && out == 5) wino_output_tile(7, 5, n, p, step, bias, relu, y);
+    if (t == 8 && out == 4) wino_output_tile(8, 4, n, p, step, bias, relu, y);
+    if (t == 8 && out == 5) wino_output_tile(8, 5, n, p, step, bias, relu, y);
 }
 
 static void winograd_products(ptrdiff_t t, const fc_products *q, const float *w, const float *next)

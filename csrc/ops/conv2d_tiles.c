@@ -6,15 +6,17 @@
 
 #define TILES 72          /* of a block, at most: rows of the products (eight images of 13×13) */
 #define FEW_CHANNELS 32   /* input channels, whose products take less time than to bring M from beyond L2: blocks are half as large */
+#define MANY_CHANNELS 48  /* on both sides */
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 
-/* Of three taps 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. Of more taps 3: tiles of
- * 8 × 8 err three times as much. */
-static ptrdiff_t best_tile(ptrdiff_t taps, ptrdiff_t h, ptrdiff_t w)
+/* Of three taps 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. Of more taps 3, as tiles of
+ * 8 × 8 round more; but 4 where five taps meet many channels: 3 would cost AlexNet, whose second layer has them, 4 to 5 %. */
+static ptrdiff_t best_tile(const fc_tiling *k)
 {
-    const double four = 36.0 * (double)(fc_ceil_div(h, 4) * fc_ceil_div(w, 4));
-    const double five = 49.0 * (double)(fc_ceil_div(h, 5) * fc_ceil_div(w, 5));
-    return taps >= 4 ? 3 : taps == 3 && five < four ? 5 : 4;
+    const double four = 36.0 * (double)(fc_ceil_div(k->out_h, 4) * fc_ceil_div(k->out_w, 4));
+    const double five = 49.0 * (double)(fc_ceil_div(k->out_h, 5) * fc_ceil_div(k->out_w, 5));
+    if (k->taps == 3) return five < four ? 5 : 4;
+    return k->taps == 5 && fc_min(k->c, k->out_c) / k->groups >= MANY_CHANNELS ? 4 : 3;
 }
 
 fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
@@ -32,7 +34,7 @@ fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass)
         if (fc_is_spread(op)) k.h = k.out_h + k.taps - 1, k.w = k.out_w + k.taps - 1, k.c *= sh * sw, k.pad_h = k.pad_w = 0;
     }
     k.y_c = pass == FC_FORWARD ? fc_y_c(op) : k.out_c, k.y_at = pass == FC_FORWARD ? op->y_at : 0;
-    k.m = best_tile(k.taps, k.out_h, k.out_w), k.t = k.m + k.taps - 1;
+    k.m = best_tile(&k), k.t = k.m + k.taps - 1;
     k.tiles_h = fc_ceil_div(k.out_h, k.m), k.tiles_w = fc_ceil_div(k.out_w, k.m);
     k.rows = fc_balanced(k.tiles_h, fc_max(1, (k.c / k.groups < FEW_CHANNELS ? TILES / 2 : TILES) / k.tiles_w));
     k.images = k.rows < k.tiles_h || fc_is_spread(op) ? 1 : fc_max(1, TILES / (k.tiles_h * k.tiles_w));
@@ -80,7 +82,7 @@ static void space_to_depth(const fc_op *op, const fc_tiling *k, const float *x, 
 void fc_input_tiles(const fc_op *op, const fc_tiling *k, const fc_tile_scratch *s, const fc_buf *from, const fc_work *work,
                     const fc_tile_block *b, ptrdiff_t c, ptrdiff_t n)
 {
-    const float *at[49];
+    const float *at[64];
     float *v = s->v;
     for (ptrdiff_t image = b->image; image < b->image + b->images; image++) {
         const float *x = fc_row(from, image, work);

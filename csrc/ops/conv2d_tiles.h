@@ -4,7 +4,6 @@
 #include "conv2d.h"
 
 #define FC_MOST_OUT 5 /* outputs of a tile, each way */
-#define FC_CHAIN_7 32  /* products of a chain where tiles are 7 × 7, which enlarge what sums round */
 
 /* A stride-1 convolution in tiles: FORWARD's, or DATA's with the roles exchanged. */
 typedef struct {
@@ -21,8 +20,8 @@ typedef struct {
 
 fc_tiling fc_get_tiling(const fc_op *op, fc_pass pass);
 
-/* Products of a chain, at most (fc_inner). */
-static inline ptrdiff_t fc_tile_chain(const fc_tiling *k) { return k->t == 7 ? FC_CHAIN_7 : FC_CHAIN; }
+/* Products of a chain, at most (fc_inner): larger tiles enlarge what sums round. */
+static inline ptrdiff_t fc_tile_chain(const fc_tiling *k) { return k->t == 6 ? FC_CHAIN : k->t == 7 ? FC_CHAIN / 3 : FC_CHAIN / 4; }
 
 /* Does the convolution stride, so that it takes space to depth? */
 static inline int fc_is_spread(const fc_op *op) { return op->u.conv2d.stride_h > 1 || op->u.conv2d.stride_w > 1; }

@@ -1,17 +1,19 @@
-/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3), F(3×3, 4×4) and F(3×3, 5×5), forward and data; weights:
- * conv2d_winograd_weights.c.
+/* Convolution by Winograd's algorithm: F(4×4, 3×3), F(5×5, 3×3), F(3×3, 4×4), F(3×3, 5×5) and F(4×4, 5×5), forward and data;
+ * weights: conv2d_winograd_weights.c.
  *
  *     y tile = Aᵀ [ Σ_ic U[ic][oc] ⊙ V[ic] ] A,   U = G w Gᵀ (packed), V = Bᵀ x B           (kernels/winograd.h)
  *
  * For each of the t² products p, the tiles of a block are the rows of one matrix product: V[p] [tiles][ic] × U[p] [ic][oc]
  * → M[p] [tiles][oc], with t² multiply-adds for m² outputs: 36 for 16 or 49 for 25 (3×3: direct takes 9 each), 36 for 9 (4×4: 16
- * each), 49 for 9 (5×5: 25 each). DATA is the same with dy for x and the taps turned round. Strided convolutions: conv2d_tiles.c.
+ * each), 49 for 9 or 64 for 16 (5×5: 25 each). DATA is the same with dy for x and the taps turned round. Strided
+ * convolutions: conv2d_tiles.c.
  *
  * A single image of few tiles needs U once. Where all of U would be read from memory, t² / 9 times the weights, an op for single
  * images (fc_set_alone) packs them as they are, and each row of U is made in registers, where it is needed. The sums are the same.
  *
- * Error against float64 on 5,000 random layers (tests/long.py): below 1e-5 of max|y|, 2e-6 in the 2-norm. For that tiles of 7 × 7,
- * which enlarge what sums round, are summed in chains of a third (direct: 1e-6, 3e-7). NaN and infinity in an image reach all of the m × m tiles whose window holds them.
+ * Error against float64 on 5,000 random layers (tests/long.py): below 1e-5 of max|y|, 2e-6 in the 2-norm (F(4×4, 5×5): 2.5e-6). For
+ * that tiles of 7 × 7 and 8 × 8, which enlarge what sums round, are summed in shorter chains (direct: 1e-6, 3e-7).
+ * NaN and infinity in an image reach all of the m × m tiles whose window holds them.
  * Threads: by (image, rows of tiles, columns); an item's result does not depend on the others in its range. */
 #include "conv2d_tiles.h"
 
@@ -78,9 +80,10 @@ static const char *variant(const fc_op *op, fc_pass pass)
     static const char *const names[][2] = {{"F(5×5, 3×3)", "space to depth, F(5×5, 3×3)"},
                                            {"F(4×4, 3×3)", "space to depth, F(4×4, 3×3)"},
                                            {"F(3×3, 4×4)", "space to depth, F(3×3, 4×4)"},
-                                           {"F(3×3, 5×5)", "space to depth, F(3×3, 5×5)"}};
+                                           {"F(3×3, 5×5)", "space to depth, F(3×3, 5×5)"},
+                                           {"F(4×4, 5×5)", "space to depth, F(4×4, 5×5)"}};
     const fc_tiling k = fc_get_tiling(op, pass);
-    return names[k.m == 5 ? 0 : k.taps - 2][fc_is_spread(op)];
+    return names[k.m == 5 ? 0 : k.t == 8 ? 4 : k.taps - 2][fc_is_spread(op)];
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)

@@ -58,13 +58,16 @@ static void gradient_tiles(const fc_tiling *k, const fc_tile_scratch *s, const f
             }
 }
 
+/* Products of a chain: they may be more where three taps come out of a tile. */
+static ptrdiff_t chain_of(const fc_tiling *k) { return fc_max(k->taps == 3 ? FC_CHAIN / 2 : 0, fc_tile_chain(k)); }
+
 /* sum[p] (+)= V[p]ᵀ × Z[p] */
 static void accumulate(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t tiles, ptrdiff_t in, ptrdiff_t out, float *sum,
                        ptrdiff_t sum_step, int add)
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
-    const fc_inner inner = {run, 1, tiles, s->v_row, s->m_row, fc_tile_chain(k)};
+    const fc_inner inner = {run, 1, tiles, s->v_row, s->m_row, chain_of(k)};
     for (ptrdiff_t p = 0; p < k->t * k->t; p++)
         for (ptrdiff_t j = 0; j < out; j += nr)
             for (ptrdiff_t i = 0; i < in; i += mr) {
