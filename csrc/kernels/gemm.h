@@ -51,11 +51,11 @@ static inline __attribute__((always_inline)) void gemm_tile(const int many, cons
         const chains c = chains_of(in->runs, in->len, in->chain);
         clear_sum(height, nv, NRV, sum[0]);
         for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
-            for (ptrdiff_t k = 0, n; k < len; k += n) {
-                n = len - k < c.length ? len - k : c.length;
+            for (ptrdiff_t k = 0, count; k < len; k += count) {
+                count = len - k < c.length ? len - k : c.length;
                 if (r0 + k) end_chain(height, nv, NRV, acc[0], sum[0]);
-                for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++, b += n * b_step)
-                    gemm_run(height, nv, n, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc);
+                for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++, b += count * b_step)
+                    gemm_run(height, nv, count, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc);
             }
         add_sum(height, nv, NRV, sum[0], acc[0]);
     } else {

@@ -107,7 +107,7 @@ static packed_block pack_block(const fc_op *op, const fc_io *io, const fc_work *
         }
         for (ptrdiff_t r = 0; r < rows; r++) run[i * rows + r] = at - k.x + r * o->stride_h * k.step;
     }
-    k.in = (fc_inner){run, images * rows, op->out_w, o->stride_w * panel_width(op), nr};
+    k.in = (fc_inner){run, images * rows, op->out_w, o->stride_w * panel_width(op), nr, 0};
     return k;
 }
 

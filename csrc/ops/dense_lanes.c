@@ -74,7 +74,7 @@ void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wor
         const float *x = fc_row(&io->x, chunk * v, work);
         pack_dy(op, io, work, chunk, chunks, work->scratch);
         for (ptrdiff_t c = 0; c < chunks; c++) run[c] = fc_row(&io->x, (chunk + c) * v, work) - x;
-        const fc_inner in = {run, chunks, v, 1, nr};
+        const fc_inner in = {run, chunks, v, 1, nr, 0};
         for (ptrdiff_t j = 0; j < n; j += nr) {
             const float *dy = work->scratch + j * chunks * v;
             for (ptrdiff_t i = from; i < to; i += mr) {
