@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import planted
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,6 +129,11 @@ def test_no_tile_size_stands_outside_isa():
 ])
 def test_a_tile_size_is_found(line):
     assert list(tile_numbers("csrc/ops/conv2d_direct_weights.c", line))
+
+
+def test_faults_can_be_planted():
+    """Each changes a text that stands once in its file (planted.py): who changes that text changes the fault."""
+    assert [(what, file) for what, file, right, *_ in planted.FAULTS if (CSRC / file).read_text().count(right) != 1] == []
 
 
 ALLOWED_INCLUDES = [

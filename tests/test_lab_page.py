@@ -132,6 +132,7 @@ def test_pictures_and_code_as_files(open_page, browser, tmp_path):
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.click("step")
     page.until(lambda: page.lab.trainer.step == 1, "a step")
+    page.until(lambda: page.find(".maps canvas").size["height"] > 0, "maps are painted")  # by a frame
     for button, name in (("curves-png", "curves.png"), ("#kinds > button", "layers.png")):
         page.click(button)
         page.until((tmp_path / name).exists, name)
