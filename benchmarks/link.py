@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-BURST, QUEUE = "256kb", "50ms"  # of the token bucket that shapes the rate: bytes that pass at once, the longest wait
+BURST, QUEUE = "32kb", "50ms"  # of the token bucket that shapes the rate: bytes that pass at once, the longest wait
 TCP = {"MPIR_CVAR_NOLOCAL": "1", "UCX_TLS": "tcp,self", "FI_PROVIDER": "tcp"}  # two ranks do not share memory
 
 
