@@ -37,6 +37,9 @@ class Link:
         except subprocess.CalledProcessError as error:
             self.__exit__()
             raise Unavailable(f"{' '.join(error.cmd)}: {error.stderr.strip()}") from None
+        except BaseException:  # Ctrl-C: no namespace stays
+            self.__exit__()
+            raise
         return self
 
     def _make(self):

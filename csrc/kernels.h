@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     const ptrdiff_t *run;
     ptrdiff_t runs, len, a_step, b_step;
-    ptrdiff_t chain; /* multiply-adds of a chain, at most (kernels/chains.h); 0: FC_CHAIN */
+    ptrdiff_t chain; /* multiply-adds of a chain, at most (kernels/chains.h); 0: FC_CHAIN, or FC_ONE_CHAIN */
 } fc_inner;
 
 /* Rows of bytes, as in fc_rows. */

@@ -20,7 +20,7 @@ CHAINS ptrdiff_t equal_parts(ptrdiff_t n, ptrdiff_t most)
     return n > most ? (n + count - 1) / count : n;
 }
 
-/* Of runs of len products, chains of up to `most`; 0: FC_CHAIN. */
+/* Of runs of len products, chains of up to `most`; 0: FC_CHAIN, or FC_ONE_CHAIN where one chain of few runs is enough. */
 CHAINS chains chains_of(ptrdiff_t runs, ptrdiff_t len, ptrdiff_t most)
 {
     if (!most) most = runs <= FC_FEW_RUNS && runs * len <= FC_ONE_CHAIN ? FC_ONE_CHAIN : FC_CHAIN;

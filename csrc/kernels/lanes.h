@@ -104,8 +104,8 @@ static inline __attribute__((always_inline)) void lanes_run(const int m, const i
     }
 }
 
-static inline __attribute__((always_inline)) void lanes_tile(const int many, const int m, const int nv, const int unit, const fc_lanes *in,
-                                                             const float *restrict a, const float *restrict b,
+static inline __attribute__((always_inline)) void lanes_tile(const int many, const int m, const int nv, const int unit,
+                                                             const fc_lanes *in, const float *restrict a, const float *restrict b,
                                                              const float *bias, float *restrict to)
 {
     vf acc[LANES_M1][NRV], sum[LANES_M1][NRV];
@@ -136,7 +136,8 @@ static inline __attribute__((always_inline)) void lanes_tile(const int many, con
 }
 
 /* All rows for the NRV pixels at b, or for one. */
-static inline __attribute__((always_inline)) void lanes_rows(const int many, ptrdiff_t m, int one, const fc_lanes *in, const float *a, const float *b, const float *bias, float *c)
+static inline __attribute__((always_inline)) void lanes_rows(const int many, ptrdiff_t m, int one, const fc_lanes *in,
+                                                             const float *a, const float *b, const float *bias, float *c)
 {
     const ptrdiff_t most = one ? LANES_M1 : LANES_M, block = (m + (m + most - 1) / most - 1) / ((m + most - 1) / most);
     for (ptrdiff_t i = 0; i < m; i += block) {

@@ -10,7 +10,7 @@
 #define COLUMNS 96        /* output channels taken together: M[p] in L2 */
 
 /* Of three taps 4, or 5 where that takes fewer products: 13×13 outputs are 3×3 tiles of 49 or 4×4 of 36. Of more taps 3, as tiles of
- * 8 × 8 round more; but 4 where five taps meet many channels: 3 would cost AlexNet, whose second layer has them, 4 to 5 %. */
+ * 8 × 8 round more; but 4 where five taps meet many channels: 3 would cost AlexNet, whose second layer has them, 3 to 5 %. */
 static ptrdiff_t best_tile(const fc_tiling *k)
 {
     const double four = 36.0 * (double)(fc_ceil_div(k->out_h, 4) * fc_ceil_div(k->out_w, 4));
