@@ -24,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 FLAGS = ["-std=c11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden",
          "-ffp-contract=off"]  # a product is added in one rounding where v_fma says so, whatever the compiler
 WARNINGS = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+KERNEL_FLAGS = ["-falign-loops=64"]  # a line of the cache: GoogLeNet 1 to 2 % faster on Zen 4
 ISA_FLAGS = {  # worst first
     "scalar": [],
     "neon": [],
@@ -111,7 +112,7 @@ class BuildExt(build_ext):
         flags = FLAGS + (WARNINGS if os.environ.get("FASTCNN_WERROR") == "1" else [])
         threads = ["-pthread", *(["-fopenmp"] if self.openmp else [])]
         headers = ["csrc/*.h", "csrc/kernels/*.h", "csrc/isa/*.h"]
-        kernels = [(f"csrc/isa/{isa}.c", flags + ISA_FLAGS.get(isa, TEST_ISA_FLAGS), headers, macros, [])
+        kernels = [(f"csrc/isa/{isa}.c", flags + KERNEL_FLAGS + ISA_FLAGS.get(isa, TEST_ISA_FLAGS), headers, macros, [])
                    for isa in reversed(levels)]
         files = sorted(glob("csrc/*.c") + glob("csrc/ops/*.c"))
         return kernels, [(path, flags + threads, ["csrc/*.h", "csrc/ops/*.h"], macros, []) for path in files]

@@ -2,13 +2,35 @@
 #ifndef FC_KERNELS_H
 #define FC_KERNELS_H
 #include "fastcnn.h"
+#include "sizes.h"
 
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
 #define FC_LINE 16  /* floats of a line of the cache */
-#define FC_CHAIN 96 /* multiply-adds of a chain, at most, of several (kernels/chains.h) */
+#define FC_CHAIN 96 /* multiply-adds of a chain, at most, of several */
 #define FC_ONE_CHAIN 150 /* that one takes alone, of up to FC_FEW_RUNS: LeNet-5's third layer, 5 × 5 on 6 channels */
 #define FC_FEW_RUNS 5    /* 7 × 7 on RGB are two chains: what those layers round GoogLeNet's others enlarge */
+
+/* How runs of products are summed, in chains of multiply-adds that are added up:
+ *
+ *     Σ_k a_k·b_k = (chain 0 + chain 1) + chain 2 + …
+ *
+ * A chain's rounding errors grow with the root of its length. Chains end where runs of products do, or cut a long run into pieces; as
+ * few of them as there can be, all but the last equally long. Whoever sums as many runs of as many products gets the same bits. */
+typedef struct {
+    ptrdiff_t runs, length; /* so many whole runs make a chain, or one is cut into pieces of `length` */
+    int many;               /* is there more than one chain? */
+} fc_chains;
+
+/* Of runs of len products, chains of up to `most`; 0: FC_CHAIN, or FC_ONE_CHAIN where one chain of few runs is enough. */
+static inline fc_chains fc_chains_of(ptrdiff_t runs, ptrdiff_t len, ptrdiff_t most)
+{
+    if (!most) most = runs <= FC_FEW_RUNS && runs * len <= FC_ONE_CHAIN ? FC_ONE_CHAIN : FC_CHAIN;
+    if (runs * len <= most) return (fc_chains){runs, len, 0};
+    if (len > most) return (fc_chains){1, fc_balanced(len, most), 1};
+    const ptrdiff_t together = fc_balanced(runs, most / len);
+    return (fc_chains){together, len, together < runs};
+}
 
 /* C[i][j] (+)= Σ_r Σ_k A_i[run[r] + k·a_step] · B[(r·len + k)·b_step + j],  i < m ≤ MR, j < n ≤ NR.
  * Rows a[m…MR) must be readable (repeat a[0]); B rows must hold a whole number of vectors (zero filled).
@@ -21,7 +43,7 @@ typedef struct {
 typedef struct {
     const ptrdiff_t *run;
     ptrdiff_t runs, len, a_step, b_step;
-    ptrdiff_t chain; /* multiply-adds of a chain, at most (kernels/chains.h); 0: FC_CHAIN, or FC_ONE_CHAIN */
+    fc_chains chains;
 } fc_inner;
 
 /* Rows of bytes, as in fc_rows. */
@@ -45,6 +67,7 @@ typedef struct {
  * run, from k to k (a vector, where lanes are images), from pixel to pixel; of C from pixel to pixel. */
 typedef struct {
     ptrdiff_t runs, len;
+    fc_chains chains;
     ptrdiff_t a_run, a_step, a_row, b_run, b_step, b_pixel, c_pixel;
 } fc_lanes;
 

@@ -108,9 +108,15 @@ cdef extern from "kernels.h" nogil:
         const float *a[12]
         float *c[12]
 
+    ctypedef struct fc_chains:
+        pass
+
+    fc_chains fc_chains_of(Py_ssize_t runs, Py_ssize_t length, Py_ssize_t most)
+
     ctypedef struct fc_inner:
         const Py_ssize_t *run
-        Py_ssize_t runs, len, a_step, b_step, chain
+        Py_ssize_t runs, len, a_step, b_step
+        fc_chains chains
 
     ctypedef struct fc_lrn:
         Py_ssize_t below, above

@@ -39,7 +39,8 @@ def gemm(str isa, cnp.ndarray a, cnp.ndarray b, cnp.ndarray c, Py_ssize_t repeat
         raise ValueError("not a tile")
     for i in range(k.mr):
         rows.a[i], rows.c[i] = pa + i * depth, pc + i * k.nr
-    inner.run, inner.runs, inner.len, inner.a_step, inner.b_step, inner.chain = &run, 1, depth, 1, k.nr, depth
+    inner.run, inner.runs, inner.len, inner.a_step, inner.b_step = &run, 1, depth, 1, k.nr
+    inner.chains = fc_chains_of(1, depth, depth)
     with nogil:
         for i in range(repeat):
             k.gemm(k.mr, k.nr, &rows, &inner, pb, NULL, False)

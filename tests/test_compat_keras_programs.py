@@ -1,5 +1,6 @@
 """Programs from Keras tutorials of any age run on fastcnn.compat.keras, unmodified but for their imports."""
 
+import importlib.util
 import re
 import runpy
 import sys
@@ -14,6 +15,7 @@ import fastcnn
 from fastcnn.compat.keras import backend
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
+H5PY = importlib.util.find_spec("h5py")  # without it a file of Keras' name is fastcnn's, which warns
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def test_cifar10_cnn(run, few_photographs, pyplot, capsys):
     assert pyplot.calls[-1] == ("savefig", "accuracy.png")
     assert "Saved trained model at" in capsys.readouterr().out
     assert [form.split("(")[0].split("[")[0] for form in old] == [
-        "to_categorical", "to_categorical", "rmsprop", "rmsprop", "rmsprop", "save", "history", "history"]
+        "to_categorical", "to_categorical", "rmsprop", "rmsprop", "rmsprop", *["save"] * (not H5PY), "history", "history"]
 
 
 def test_cifar10_maxnorm(run, few_photographs, capsys):
@@ -151,7 +153,7 @@ def test_digits_functional(run, few_digits, capsys):
     assert history["learning_rate"] == [0.003, 0.003, 0.0015], "what decay starts from"
     assert names["accuracy"] > 0.85 and sorted(path.name for path in Path().iterdir()) == ["digits.csv", "digits.keras"]
     assert {"LeakyReLU(alpha=0.1)", "RMSprop(lr=0.003)", "RMSprop(decay=0.0001)", "history['lr'] or logs['lr']",
-            "save('digits.keras')"} == set(old)
+            *["save('digits.keras')"] * (not H5PY)} == set(old)
     assert "rates: [0.003, 0.003, 0.0015]" in capsys.readouterr().out
 
 

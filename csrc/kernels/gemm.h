@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) void gemm_tile(const int many, cons
             __builtin_prefetch(rows->c[i] + nv * V - 1, 1);
         }
     if (many) {
-        const chains c = chains_of(in->runs, in->len, in->chain);
+        const fc_chains c = in->chains;
         clear_sum(height, nv, NRV, sum[0]);
         for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
             for (ptrdiff_t k = 0, count; k < len; k += count) {
@@ -116,7 +116,7 @@ static __attribute__((noinline)) void gemm_chains(ptrdiff_t m, ptrdiff_t n, cons
 static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
                  int accumulate)
 {
-    (chains_of(in->runs, in->len, in->chain).many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
+    (in->chains.many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
 }
 
 /* dst[k][j] = src[k·k_step + j] for j < n, 0 from n to NR: a column tile of B. */
@@ -169,7 +169,7 @@ static void gemv_chain(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w,
 /* y[j] += Σ_k x[k]·w[k·ldw + j], j < n: one row, weights as they lie. Same order of operations as gemm. */
 static void gemv(ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *restrict y)
 {
-    const ptrdiff_t length = chains_of(1, k, 0).length;
+    const ptrdiff_t length = fc_chains_of(1, k, 0).length;
     float sum[GEMV_N];
     for (ptrdiff_t j = 0; j < n; j += GEMV_N) {
         const ptrdiff_t columns = n - j < GEMV_N ? n - j : GEMV_N;

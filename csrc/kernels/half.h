@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) void half_panel(const fc_format for
                                                              float *restrict y)
 {
     vf acc[FC_PANEL / V], sum[FC_PANEL / V];
-    const ptrdiff_t length = chains_of(1, k, 0).length;
+    const ptrdiff_t length = fc_chains_of(1, k, 0).length;
     clear_sum(1, nv, nv, sum);
 #pragma GCC unroll 16
     for (int j = 0; j < nv; j++) acc[j] = bias ? half_source(bias + j * V, n - j * V) : v_zero();

@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) void lanes_tile(const int many, con
 #pragma GCC unroll 4
         for (int p = 0; p < nv; p++) acc[i][p] = bias ? v_set1(bias[i]) : v_zero();
     if (many) {
-        const chains c = chains_of(in->runs, in->len, 0);
+        const fc_chains c = in->chains;
         clear_sum(m, nv, NRV, sum[0]);
         for (ptrdiff_t r0 = 0; r0 < in->runs; r0 += c.runs)
             for (ptrdiff_t k = 0; k < in->len; k += c.length) {
@@ -176,7 +176,7 @@ static void lanes_gemm(ptrdiff_t m, ptrdiff_t pixels, const fc_lanes *in, const 
                        float *c)
 {
     void (*rows)(ptrdiff_t, int, const fc_lanes *, const float *, const float *, const float *, float *) =
-        chains_of(in->runs, in->len, 0).many ? lanes_chains : lanes_chain;
+        in->chains.many ? lanes_chains : lanes_chain;
     ptrdiff_t p = 0;
     for (; NRV > 1 && p + NRV <= pixels; p += NRV)
         rows(m, 0, in, a, b + p * in->b_pixel, bias, c + p * in->c_pixel);

@@ -107,7 +107,8 @@ static packed_block pack_block(const fc_op *op, const fc_io *io, const fc_work *
         }
         for (ptrdiff_t r = 0; r < rows; r++) run[i * rows + r] = at - k.x + r * o->stride_h * k.step;
     }
-    k.in = (fc_inner){run, images * rows, op->out_w, o->stride_w * panel_width(op), nr, 0};
+    const fc_chains chains = fc_chains_of(images * rows, op->out_w, 0);
+    k.in = (fc_inner){run, images * rows, op->out_w, o->stride_w * panel_width(op), nr, chains};
     return k;
 }
 

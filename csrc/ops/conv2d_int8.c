@@ -103,7 +103,8 @@ static void on_floats(ptrdiff_t m, ptrdiff_t n, const fc_rows *to, const fc_inne
     for (ptrdiff_t t = 0; t < fc_k->mr; t++) rows.c[t] = part + t * nr;
     for (ptrdiff_t r = 0; r < in->runs; r += runs)
         for (ptrdiff_t k = 0; k < in->len; k += EXACT) {
-            const fc_inner some = {in->run + r, fc_min(runs, in->runs - r), fc_min(EXACT, in->len - k), 1, nr, 0};
+            const ptrdiff_t count = fc_min(runs, in->runs - r), len = fc_min(EXACT, in->len - k);
+            const fc_inner some = {in->run + r, count, len, 1, nr, fc_chains_of(count, len, 0)};
             for (ptrdiff_t t = 0; t < fc_k->mr; t++) rows.a[t] = to->a[t] + k;
             fc_k->gemm(m, nr, &rows, &some, u + (r * in->len + k) * nr, NULL, 0);
             for (ptrdiff_t i = 0; i < m * nr; i++) sum[i] += (int32_t)part[i];
@@ -148,7 +149,7 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     ptrdiff_t *run = (ptrdiff_t *)scratch, src[FC_PIXELS], dst[FC_PIXELS];
     void *copy = scratch + fc_round_up(2 * o->filter_h, FC_LINE);
     for (ptrdiff_t r = 0; r < o->filter_h; r++) run[r] = r * o->dilation_h * cols * icg;
-    const fc_inner in = {run, o->filter_h, o->filter_w * icg, 1, fc_k->nr, 0};
+    const fc_inner in = {run, o->filter_h, o->filter_w * icg, 1, fc_k->nr, fc_chains_of(o->filter_h, o->filter_w * icg, 0)};
     for (ptrdiff_t c = channel, g = c / ocg, end; c < channel + channels; c = end, g++) {
         end = fc_min((g + 1) * ocg, channel + channels);
         quantized(op, x, g, row * o->stride_h - o->pad_top, tall, -o->pad_left, cols, copy);

@@ -95,7 +95,7 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
                        .b_pixel = op->in_c * v, .c_pixel = op->out_c * v};
         for (ptrdiff_t oh = p.first; oh < p.last; oh++, x += row, y += y_row) {
             for (fc_sum s = FC_SUM; fc_next_sum(o->filter_h, len, &s);) {
-                in.runs = s.runs, in.len = s.len;
+                in.runs = s.runs, in.len = s.len, in.chains = fc_chains_of(s.runs, s.len, 0);
                 fc_k->lanes_gemm(op->out_c, op->out_w, &in, io->w + (s.run * len + s.at) * op->out_c, x + s.run * row + s.at * v,
                                  s.more ? NULL : io->b, s.more ? rest : y);
                 if (s.more) fc_k->add(y_row, rest, y);
@@ -128,8 +128,9 @@ static void data_region(const fc_op *op, const float *packed, const float *dy, f
     const ptrdiff_t v = fc_k->v, dy_row = op->out_w * op->out_c * v, dx_row = op->in_w * op->in_c * v;
     const ptrdiff_t down = w->count == 1; /* pixels of a call lie below each other */
     const ptrdiff_t lines = down ? 1 : h->count, pixels = down ? h->count : w->count;
-    const fc_lanes in = {.runs = h->taps, .len = w->taps * op->out_c, .a_run = o->filter_w * op->out_c * op->in_c,
-                         .a_step = op->in_c, .a_row = 1, .b_run = dy_row, .b_step = v, .b_pixel = down ? dy_row : op->out_c * v,
+    const fc_lanes in = {.runs = h->taps, .len = w->taps * op->out_c, .chains = fc_chains_of(h->taps, w->taps * op->out_c, 0),
+                         .a_run = o->filter_w * op->out_c * op->in_c, .a_step = op->in_c, .a_row = 1, .b_run = dy_row,
+                         .b_step = v, .b_pixel = down ? dy_row : op->out_c * v,
                          .c_pixel = down ? dx_row : op->in_c * v};
     const float *a = packed + (h->tap * o->filter_w + w->tap) * op->out_c * op->in_c;
     for (ptrdiff_t i = 0; i < lines; i++)

@@ -33,8 +33,9 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     const float *src = fc_conv2d_padded(x, op->in_h, op->in_w, 1, row * o->stride_h - o->pad_top,
                                         (rows - 1) * o->stride_h + span_h, -o->pad_left, op->out_w - 1 + span_w, scratch,
                                         &step);
-    const fc_lanes in = {.runs = o->filter_h, .len = o->filter_w, .a_run = o->filter_w * n, .a_step = n, .a_row = 1,
-                         .b_run = o->dilation_h * step, .b_step = o->dilation_w, .b_pixel = apart, .c_pixel = n * v};
+    const fc_lanes in = {.runs = o->filter_h, .len = o->filter_w, .chains = fc_chains_of(o->filter_h, o->filter_w, 0),
+                         .a_run = o->filter_w * n, .a_step = n, .a_row = 1, .b_run = o->dilation_h * step, .b_step = o->dilation_w,
+                         .b_pixel = apart, .c_pixel = n * v};
     for (ptrdiff_t r = 0; r < rows; r++, src += o->stride_h * step, y += op->out_w * n) {
         for (ptrdiff_t p = 0; p < op->out_w; p += width) {
             const ptrdiff_t at = fc_min(p, op->out_w - width);

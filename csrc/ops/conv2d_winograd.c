@@ -151,7 +151,7 @@ static void multiply(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t til
 {
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr, products = k->t * k->t;
     static const ptrdiff_t run[1] = {0};
-    const fc_inner inner = {run, 1, in, 1, nr, fc_tile_chain(k)};
+    const fc_inner inner = {run, 1, in, 1, nr, fc_chains_of(1, in, fc_tile_chain(k))};
     for (ptrdiff_t p = 0; p < products; p++)
         for (ptrdiff_t t = 0; t < n; t += nr) {
             const float *u = packed + ((j + t) / nr * products + p) * in * nr;

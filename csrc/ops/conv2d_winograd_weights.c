@@ -67,7 +67,7 @@ static void accumulate(const fc_tiling *k, const fc_tile_scratch *s, ptrdiff_t t
 {
     static const ptrdiff_t run[1] = {0};
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
-    const fc_inner inner = {run, 1, tiles, s->v_row, s->m_row, chain_of(k)};
+    const fc_inner inner = {run, 1, tiles, s->v_row, s->m_row, fc_chains_of(1, tiles, chain_of(k))};
     for (ptrdiff_t p = 0; p < k->t * k->t; p++)
         for (ptrdiff_t j = 0; j < out; j += nr)
             for (ptrdiff_t i = 0; i < in; i += mr) {

@@ -62,7 +62,7 @@ static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t 
     for (ptrdiff_t i = count; i < count + mr; i++) src[i] = src[0], dst[i] = dst[0];
     for (fc_sum s = FC_SUM; fc_next_sum(c->runs, c->len, &s);) {
         const ptrdiff_t part = s.at ? c->run[s.run] + s.at : 0;
-        const fc_inner in = {s.at ? &part : c->run + s.run, s.runs, s.len, 1, nr, 0};
+        const fc_inner in = {s.at ? &part : c->run + s.run, s.runs, s.len, 1, nr, fc_chains_of(s.runs, s.len, 0)};
         for (ptrdiff_t j = 0; j < c->n; j += nr) {
             const float *b = c->packed + (j * c->runs + s.run * nr) * c->len + s.at * nr;
             const float *bias = c->bias && !s.more ? c->bias + j : NULL;

@@ -210,7 +210,7 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
     for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
         const ptrdiff_t depth = fc_min(WIDE_K, op->in_c - k);
-        const fc_inner in = {run, 1, depth, 1, nr, 0};
+        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0)};
         for (ptrdiff_t t = 0; t < n; t += nr)
             pack_tile(op, io, k, depth, j + t, fc_min(nr, n - t), work->scratch + t * depth);
         for (ptrdiff_t t = 0; t < n; t += nr)
@@ -237,7 +237,7 @@ static void data_block(const fc_op *op, const fc_io *io, ptrdiff_t i0, ptrdiff_t
     float *dx = work->scratch, *dy = dx + DATA_M * DATA_IMAGES;
     for (ptrdiff_t k = 0; k < op->out_c; k += WIDE_K) {
         const ptrdiff_t depth = fc_min(WIDE_K, op->out_c - k);
-        const fc_inner in = {run, 1, depth, 1, nr, 0};
+        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0)};
         for (ptrdiff_t t = 0; t < count; t += nr)
             fc_pack_transposed(depth, fc_min(nr, count - t), fc_row(&io->dy, b0 + t, work) + k, io->dy.size, dy + t * depth);
         for (ptrdiff_t i = 0; i < m; i += mr)
@@ -352,7 +352,7 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                 const float *from = fc_row(&io->x, k + b, work) + i0 + t;
                 for (ptrdiff_t r = 0; r < fc_min(mr, m - t); r++) x[t * images + b * mr + r] = from[r];
             }
-        const fc_inner in = {run, 1, images, mr, nr, 0};
+        const fc_inner in = {run, 1, images, mr, nr, fc_chains_of(1, images, 0)};
         for (ptrdiff_t t = 0; t < n; t += nr)
             for (ptrdiff_t i = 0; i < m; i += mr) {
                 const ptrdiff_t count = fc_min(mr, m - i);

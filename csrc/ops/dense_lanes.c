@@ -31,7 +31,7 @@ void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *wor
         const float *x = fc_row(&io->x, p.chunk * v, work);
         float *y = fc_row(&io->y, p.chunk * v, work) + from * v;
         for (fc_sum s = FC_SUM; fc_next_sum(1, op->in_c, &s);) {
-            in.len = s.len;
+            in.len = s.len, in.chains = fc_chains_of(1, s.len, 0);
             fc_k->lanes_gemm(n, 1, &in, io->w + s.at * op->out_c + from, x + s.at * v, io->b && !s.more ? io->b + from : NULL,
                              s.more ? work->scratch : y);
             if (s.more) fc_k->add(n * v, work->scratch, y);
@@ -43,7 +43,8 @@ void fc_dense_lanes_forward(const fc_op *op, const fc_io *io, const fc_work *wor
 void fc_dense_lanes_data(const fc_op *op, const fc_io *io, const fc_work *work)
 {
     const ptrdiff_t v = fc_k->v;
-    const fc_lanes in = {.runs = 1, .len = op->out_c, .a_step = 1, .a_row = op->out_c, .b_step = v};
+    const fc_lanes in = {.runs = 1, .len = op->out_c, .chains = fc_chains_of(1, op->out_c, 0),
+                         .a_step = 1, .a_row = op->out_c, .b_step = v};
     for (fc_part p = {0}; fc_next_part(work, fc_dense_lanes_items(op, FC_DATA), &p);) {
         const ptrdiff_t from = p.first * PART, n = fc_min(p.last * PART, op->in_c) - from;
         fc_k->lanes_gemm(n, 1, &in, io->w + from * op->out_c, fc_row(&io->dy, p.chunk * v, work), NULL,
@@ -74,7 +75,7 @@ void fc_dense_lanes_weights(const fc_op *op, const fc_io *io, const fc_work *wor
         const float *x = fc_row(&io->x, chunk * v, work);
         pack_dy(op, io, work, chunk, chunks, work->scratch);
         for (ptrdiff_t c = 0; c < chunks; c++) run[c] = fc_row(&io->x, (chunk + c) * v, work) - x;
-        const fc_inner in = {run, chunks, v, 1, nr, 0};
+        const fc_inner in = {run, chunks, v, 1, nr, fc_chains_of(chunks, v, 0)};
         for (ptrdiff_t j = 0; j < n; j += nr) {
             const float *dy = work->scratch + j * chunks * v;
             for (ptrdiff_t i = from; i < to; i += mr) {

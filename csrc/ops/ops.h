@@ -70,13 +70,6 @@ static inline float *fc_row(const fc_buf *buf, ptrdiff_t image, const fc_work *w
     return buf->p + work->slot * buf->stride + buf->offset + (image - work->image0) * buf->size;
 }
 
-static inline ptrdiff_t fc_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t fc_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static inline ptrdiff_t fc_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a / b + (a % b > 0); }
-static inline ptrdiff_t fc_floor_div(ptrdiff_t a, ptrdiff_t b) { return a / b - (a % b < 0); }
-static inline ptrdiff_t fc_round_up(ptrdiff_t a, ptrdiff_t b) { return fc_ceil_div(a, b) * b; }
-static inline ptrdiff_t fc_round_down(ptrdiff_t a, ptrdiff_t b) { return a / b * b; }
-
 /* Of a pass cut by chunk, or by image, into so many items each: those of one chunk after the other. */
 typedef struct {
     ptrdiff_t chunk, first, last; /* items [first, last) of the chunk's */
@@ -90,12 +83,6 @@ static inline int fc_next_part(const fc_work *work, ptrdiff_t each, fc_part *p)
     p->chunk = item / each, p->first = item % each;
     p->last = fc_min(each, p->first + work->last - item);
     return 1;
-}
-
-/* The largest block ≤ limit (at least 1) that cuts n into blocks of about equal size. */
-static inline ptrdiff_t fc_balanced(ptrdiff_t n, ptrdiff_t limit)
-{
-    return fc_ceil_div(n, fc_ceil_div(n, fc_max(1, fc_min(limit, n))));
 }
 
 /* Do so many equal items keep an op's threads busy, but for an eighth of the time? */
