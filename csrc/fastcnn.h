@@ -494,7 +494,7 @@ int fc_openmp_threads(void);           /* omp_get_max_threads(): OMP_NUM_THREADS
 int fc_openmp_limit(void);             /* omp_get_thread_limit(): OMP_THREAD_LIMIT */
 int fc_openmp_processors(void);        /* omp_get_num_procs(): those of all places, even if this thread is bound to one */
 void fc_init_threads(void);            /* registers the fork handler; call once */
-void fc_end_threads(int most);         /* ends the waiting threads if there are more, with the caller, than `most` */
+void fc_keep_threads(int most);        /* from now on threads that wait, with the caller, end if they are more than `most` */
 const char *fc_compiler(void);
 
 #endif

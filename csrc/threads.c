@@ -38,7 +38,7 @@ static struct {
     fc_unit_fn *run;
     const void *job;
     _Atomic int size;           /* threads asked for when the workers were started, the caller among them; 1: no workers */
-    _Atomic int too_many;       /* are the workers to end after this job? */
+    _Atomic int kept;           /* threads that may wait for jobs, with the caller: if there are more, workers end */
     pthread_mutex_t busy;       /* held for a job */
     pthread_mutex_t mutex;      /* of those who sleep */
     pthread_cond_t started, finished;
@@ -48,7 +48,7 @@ static struct {
         _Alignas(64) _Atomic ptrdiff_t next; /* unit of a thread's part, if not behind it */
     } parts[MOST];
 } team = {
-    .ticket = CLOSED, .size = 1, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .ticket = CLOSED, .size = 1, .kept = MOST, .busy = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER,
     .started = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER,
 };
 
@@ -190,16 +190,25 @@ static void resize(int threads)
     atomic_store(&team.threads, threads);
     if (threads > 1) fc_start_workers(threads - 1, work);
     atomic_store(&team.size, threads);
-    atomic_store(&team.too_many, 0);
 }
 
-void fc_end_threads(int most)
+static int too_many(void) { return atomic_load(&team.size) > atomic_load(&team.kept); }
+
+/* Leaves the team to others. Who wants fewer to be kept may have come before, and found it busy. */
+static void leave(void)
 {
-    if (atomic_load(&team.size) <= most) return;
-    atomic_store(&team.too_many, 1);
-    if (pthread_mutex_trylock(&team.busy)) return;
-    resize(1);
-    pthread_mutex_unlock(&team.busy);
+    do {
+        if (too_many()) resize(1);
+        PAUSE;
+        pthread_mutex_unlock(&team.busy);
+        PAUSE;
+    } while (too_many() && !pthread_mutex_trylock(&team.busy));
+}
+
+void fc_keep_threads(int most)
+{
+    atomic_store(&team.kept, most);
+    if (too_many() && !pthread_mutex_trylock(&team.busy)) leave();
 }
 
 void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
@@ -217,8 +226,7 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
     take_units(next, 0);
     wait_until_done(units);
     atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
-    if (atomic_load(&team.too_many)) resize(1);
-    pthread_mutex_unlock(&team.busy);
+    leave();
 }
 
 #ifdef _WIN32 /* has no fork */

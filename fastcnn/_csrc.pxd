@@ -98,7 +98,7 @@ cdef extern from "fastcnn.h" nogil:
     int fc_openmp_threads()
     int fc_openmp_limit()
     int fc_openmp_processors()
-    void fc_end_threads(int most)
+    void fc_keep_threads(int most)
     void fc_init_threads()
     const char *fc_compiler()
 

@@ -454,10 +454,10 @@ def kernel_table(str isa):
     return PyCapsule_New(<void *>fc_isa_table(built_isas().index(isa)), "fastcnn.kernels", NULL)
 
 
-def end_threads(int most):
-    """Ends the waiting threads if there are more, with the calling one, than `most`."""
+def keep_threads(int most):
+    """From now on threads that wait for work, with the calling one, end if they are more than `most`."""
     with nogil:
-        fc_end_threads(most)
+        fc_keep_threads(most)
 
 
 def built_isas(): return [fc_isa_name(i).decode() for i in range(fc_isa_count())]

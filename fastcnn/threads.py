@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from fastcnn import _ops, arguments
+from fastcnn.locks import Lock
 
 _MOST = 1024
 _block = ContextVar("fastcnn_num_threads", default=None)
@@ -56,6 +57,13 @@ def _default():
 
 _openmp_start, _openmp_limit = _ops.openmp_threads(), _ops.openmp_limit()
 _count = _default()
+_blocks: list[int] = []  # of all blocks that have begun, in any thread
+_changing = Lock()
+
+
+def _keep():
+    """Waiting threads end beyond the most that anything running asks for; an operation may still bring more, for its time."""
+    _ops.keep_threads(max(_count, *_blocks, 1))
 
 
 def get_num_threads() -> int:
@@ -88,8 +96,10 @@ def set_num_threads(count: int) -> None:
         >>> fastcnn.set_num_threads(2)
     """
     global _count
-    _count = arguments.integer("count", count, 1, _MOST)
-    _ops.end_threads(_count)
+    count = arguments.integer("count", count, 1, _MOST)
+    with _changing.now:
+        _count = count
+        _keep()
 
 
 def share_threads(processes: int) -> None:
@@ -107,7 +117,7 @@ def share_threads(processes: int) -> None:
 def num_threads(count: int) -> Iterator[None]:
     """A block in which operations of this Python thread use `count` threads.
 
-    At its end, threads beyond the number outside end, too.
+    At its end, threads beyond the number outside, and those of other blocks, end, too.
 
     Example:
         >>> import fastcnn
@@ -115,9 +125,15 @@ def num_threads(count: int) -> Iterator[None]:
         ...     fastcnn.get_num_threads()
         1
     """
-    token = _block.set(arguments.integer("count", count, 1, _MOST))
+    count = arguments.integer("count", count, 1, _MOST)
+    token = _block.set(count)
+    with _changing.now:
+        _blocks.append(count)
+        _keep()
     try:
         yield
     finally:
         _block.reset(token)
-        _ops.end_threads(get_num_threads())
+        with _changing.now:
+            _blocks.remove(count)
+            _keep()

@@ -192,8 +192,19 @@ fastcnn.set_num_threads(1)  # most likely during a job
 stop.set()
 thread.join()
 print(others(0))
+
+with fastcnn.num_threads(3):
+    work(3)
+    thread = threading.Thread(target=work, args=(2,))  # whose block ends
+    thread.start()
+    thread.join()
+    print(tasks() - before)
+print(others(0))
+
+fastcnn.ops.shared.get_num_threads = lambda: 5  # as it was, for a call that asked before the number changed
+print(fastcnn.ops.conv2d(x, kernel).shape[-1] > 0, others(0))
 """
-    expected = f"True {4 + OPENER}\n0\nTrue {2 + OPENER}\nTrue {3 + OPENER}\n0\n0\n"
+    expected = f"True {4 + OPENER}\n0\nTrue {2 + OPENER}\nTrue {3 + OPENER}\n0\n0\n{2 + OPENER}\n0\nTrue 0\n"
     assert run(f"OPENER = {OPENER}\n" + code) == expected
 
 

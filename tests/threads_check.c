@@ -3,6 +3,7 @@
  * claimed in ranges, most of which have fewer units than there are parts, or one more.
  * Usage: threads_check FORKS; ThreadSanitizer bears none. */
 #define _DEFAULT_SOURCE
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -83,10 +84,49 @@ static void *share_often(void *jobs)
 {
     for (int i = 0; i < *(int *)jobs; i++) {
         share(1 + i % THREADS, i % (THREADS + 2));
-        if (i % 17 == 16) fc_end_threads(1 + i % 3);
+        if (i % 17 == 16) fc_keep_threads(1 + i % 3);
     }
     return NULL;
 }
+
+#ifdef __linux__
+static int tasks(void)
+{
+    int count = -2; /* . and .. */
+    DIR *folder = opendir("/proc/self/task");
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count;
+}
+
+static void *share_once(void *unused)
+{
+    (void)unused;
+    share(THREADS, THREADS);
+    return NULL;
+}
+
+/* Whenever somebody wants fewer threads to be kept, before, during or behind a job that has more, no more are left. */
+static void check_none_waits(int jobs)
+{
+    fc_keep_threads(1);
+    share(THREADS, 0); /* with what tools start */
+    usleep(10000);
+    const int own = tasks();
+    for (int i = 0; i < jobs; i++) {
+        pthread_t other;
+        fc_keep_threads(THREADS);
+        check(!pthread_create(&other, NULL, share_once, NULL), "pthread_create");
+        usleep(50 * (unsigned)(i % 100));
+        fc_keep_threads(1);
+        pthread_join(other, NULL);
+        for (int t = 0; t < 30000 && tasks() > own; t++) usleep(1000);
+        check(tasks() == own, "no thread waits for jobs");
+    }
+}
+#else
+static void check_none_waits(int jobs) { (void)jobs; }
+#endif
 
 static void share_by_eight(int jobs)
 {
@@ -120,7 +160,8 @@ int main(int count, char **arguments)
     if (forks) in_a_child(jobs); /* before its parent has threads */
     for (int threads = 2; threads <= THREADS; threads++) share_by_all(threads);
     share_often(&jobs);
-    fc_end_threads(1);
+    check_none_waits(jobs);
+    fc_keep_threads(THREADS);
     share_by_all(2);
     if (forks) in_a_child(jobs);
     share_by_eight(jobs);
