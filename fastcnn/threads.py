@@ -62,7 +62,7 @@ _changing = Lock()
 
 
 def _keep():
-    """Waiting threads end beyond the most that anything running asks for; an operation may still bring more, for its time."""
+    """Waiting threads end beyond the most that anybody asks for; an operation may still bring more, for its time."""
     _ops.keep_threads(max(_count, *_blocks, 1))
 
 
