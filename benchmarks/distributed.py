@@ -109,7 +109,7 @@ def _measured(work, batch, mode, settings):
     found = {size: each["seconds"] for size, each in made.items()}
     costs = in_child("distributed", "costs", work, batch)
     here = {size: predicted(costs, batch, size, mode, cores=max(1, fastcnn.get_num_threads() // size), images=batch // size,
-                            latency=5e-6, bandwidth=2e9) for size in (1, 2)}
+                            latency=5e-6, bandwidth=2e9, beside=False) for size in (1, 2)}
     error = here[2] / here[1] / (found[2] / found[1]) - 1
     return {"unit": "images/s", "ours": batch / found[2], "seconds": found,
             "note": "; ".join(f"{size} ranks {batch / s:,.4g}" for size, s in found.items())
@@ -162,8 +162,9 @@ def costs(work, batch):
             "meetings": 2 * len(whole) + 2 * sum(n.op.name == "batch_norm" for n in nodes) + 2}
 
 
-def predicted(costs, batch, size, mode, cores, images, latency, bandwidth):
-    """Seconds of a step of `size` machines, of `images` each; bandwidth in bytes per second."""
+def predicted(costs, batch, size, mode, cores, images, latency, bandwidth, beside=True):
+    """Seconds of a step of `size` machines, of `images` each; bandwidth in bytes per second. beside: does a thread exchange
+    in fast mode?"""
     rest, share = 4 * (size - 1) / size, math.ceil(math.log2(size)) if size > 1 else 0
     own = costs["total"] * images
     statistics = costs["normalized"] * images * size / costs["chunk"]
@@ -173,7 +174,7 @@ def predicted(costs, batch, size, mode, cores, images, latency, bandwidth):
         hidden = 0.0
     else:
         floats = 2 * (costs["added"] + costs["weights"]) + statistics
-        hidden = min(rest * 2 * costs["weights"] / bandwidth, costs["before"] * images / cores)
+        hidden = beside * min(rest * 2 * costs["weights"] / bandwidth, costs["before"] * images / cores)
     messages = latency * share * (costs["meetings"] + 2)
     return (own + costs["constant"]) / cores + rest * floats / bandwidth - hidden + messages
 

@@ -26,9 +26,11 @@ def begun(model):
     return MPI(), model
 
 
-def bits(mode, folder=None):
-    """The weights of each network after training, as digests; with a folder, gradients in files."""
+def bits(mode, folder=None, beside=""):
+    """The weights of each network after training, as digests; with a folder, gradients in files. beside: as if a processor
+    were free for a thread that exchanges; else as if none were."""
     group = MPI(mode)
+    group._processors = 1000 if beside else 0
     found = {}
     for name in ("lenet5", "alexnet", "resnet"):
         model, history = ranks.trained(name, group)
@@ -36,6 +38,8 @@ def bits(mode, folder=None):
         gradient = None if folder is None else ranks.gradient(name, group)
         if folder is not None and group.rank == 0:
             np.save(os.path.join(folder, f"{name}.npy"), gradient)
+    if bool(beside) != any("mpi" in thread.name for thread in threading.enumerate()):
+        raise RuntimeError("a thread exchanges, or none does")
     say(group, found)
 
 

@@ -318,10 +318,11 @@ def test_mpi_exact(size, alone):
 
 
 @needs_mpi
-@pytest.mark.parametrize("size", [2, 4])
-def test_mpi_fast(size, tmp_path):
-    """The same bits on all ranks; gradients of one process but for rounding."""
-    code, out, err = mpi(size, "bits", "fast", tmp_path)
+@pytest.mark.parametrize("size, beside", [(2, ""), (2, "beside"), (4, "beside")])
+def test_mpi_fast(size, beside, tmp_path):
+    """The same bits on all ranks; gradients of one process but for rounding. A thread exchanges beside the computation where
+    a processor is free."""
+    code, out, err = mpi(size, "bits", "fast", tmp_path, *[beside] * bool(beside))
     assert code == 0, err
     lines = json.loads(out)
     for name in lines[0]:

@@ -30,8 +30,8 @@ class MPI:
 
     Args:
         mode: "exact": weights, logs and files are, to the bit, those of one process, whatever the number of processes.
-            "fast": gradients are added by `Allreduce`, while the backward pass goes on if MPI may be called by several
-            threads; all processes have the same bits, which differ from those of one process by rounding.
+            "fast": gradients are added by `Allreduce`, while the backward pass goes on if a thread is free for it; all
+            processes have the same bits, which differ from those of one process by rounding.
         comm: an mpi4py communicator; None: all processes of the job.
 
     Raises:
@@ -77,8 +77,15 @@ class MPI:
     def _share_threads(self):
         """The threads of the machine, or of those of its processors that the launcher has left this process, are shared with
         the processes that have the same ones."""
-        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-        share_threads(self._node.allgather(own).count(own))
+        own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        self._processors, self._sharing = len(own), self._node.allgather(own).count(own)
+        share_threads(self._sharing)
+
+    def _is_free(self):
+        """May a thread exchange while others compute? Within one machine it takes a processor from them, as there is no
+        network to wait for; where all of them compute, nothing is won."""
+        return (self._mpi.Query_thread() >= self._mpi.THREAD_MULTIPLE
+                and (self._node.Get_size() < self.size or get_num_threads() * self._sharing < self._processors))
 
     # What a plan asks for
 
@@ -105,8 +112,8 @@ class MPI:
             first += array.size
 
     def begin(self, arrays: Sequence[Array]) -> None:
-        """Lets a thread add such arrays, in any order of the processes; adds them now where only one thread may call MPI."""
-        if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
+        """Lets a thread add such arrays, in any order of the processes; adds them now where none may, or none is free."""
+        if not self._is_free():
             self._sum(arrays)
             return
         if self._executor is None:
