@@ -14,6 +14,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 from buffers import normal
@@ -101,7 +103,8 @@ def main(argv=None):
     parser.add_argument("--kills", type=int, default=1000)
     options = parser.parse_args(argv)
     convolutions(options.seeds, options.convolutions)
-    crashes = sum(bad(kind, options.files) for kind in FORMATS)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as processes:
+        crashes = sum(processes.map(partial(bad, count=options.files), FORMATS))
     lost = kills(options.kills)
     print(f"crashes: {crashes}, lost: {lost}")
     return int(bool(crashes or lost))

@@ -325,13 +325,13 @@ def beside(tiny, monkeypatch):
 
 @pytest.mark.parametrize("package, stage, batch", [("torch", "forward", 16), ("torch", "training", 16),
                                                    ("onnxruntime", "forward", 16), ("ncnn", "forward", 1),
-                                                   ("mnn", "forward", 16)])
+                                                   ("mnn", "forward", 16), ("litert", "forward", 16)])
 def test_peers_agree(package, stage, batch, beside):
     row = beside(package, stage, batch)
     assert "error" not in row["peers"][package] and row["peer"] == package and row["ratio"] > 0
 
 
-@pytest.mark.parametrize("package", ["onnxruntime", "openvino", "ncnn", "mnn"])
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino", "ncnn", "mnn", "litert"])
 def test_a_peer_prints_nothing_where_rows_may_be(package):
     """That is, to standard output, whatever it prints in C."""
     if package not in peers.installed((package,))[0]:
