@@ -17,7 +17,7 @@ from benchmarks.targets import TARGETS
 from fastcnn import processor
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("torch", "onnxruntime", "openvino", "keras", "ncnn", "mnn", "litert", "convnetjs")
+PEERS = ("torch", "onnxruntime", "openvino", "keras", "ncnn", "mnn", "litert", "dlib", "convnetjs")
 DIGITS = 5  # of what is written
 
 

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {"fastcnn": "#d1495b", "torch": "#3d5a80", "torch channels_last": "#6a8caf", "torch.compile": "#98b6d4",
            "onnxruntime": "#66a182", "openvino": "#a2c5ac", "keras": "#edae49", "ncnn": "#8b6fa8", "mnn": "#c4a7d7",
-           "litert": "#b5651d", "numpy": "#8d96a3"}
+           "litert": "#b5651d", "dlib": "#5b8e7d", "numpy": "#8d96a3"}
 NAMES = {"lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 

@@ -9,14 +9,15 @@ import re
 from functools import partial
 
 _MODULES = {"torch": "pytorch", "onnxruntime": "onnx_runtime", "openvino": "intel_openvino", "keras": "keras_network",
-            "ncnn": "tencent_ncnn", "mnn": "alibaba_mnn", "litert": "google_litert", "convnetjs": "convnetjs_node"}
+            "ncnn": "tencent_ncnn", "mnn": "alibaba_mnn", "litert": "google_litert", "dlib": "dlib_lenet5",
+            "convnetjs": "convnetjs_node"}
 _FORMS = {  # name: (package, options); the first form of each package is its plain one
     "forward": {"torch": ("torch", {}), "torch channels_last": ("torch", {"form": "channels_last"}),
                 "torch.compile": ("torch", {"form": "compile"}), "onnxruntime": ("onnxruntime", {}),
                 "openvino": ("openvino", {}), "keras": ("keras", {}), "ncnn": ("ncnn", {}), "mnn": ("mnn", {}),
                 "litert": ("litert", {})},
     "training": {"torch": ("torch", {}), "torch channels_last": ("torch", {"form": "channels_last"}),
-                 "torch.compile": ("torch", {"form": "compile"}), "keras": ("keras", {})},
+                 "torch.compile": ("torch", {"form": "compile"}), "keras": ("keras", {}), "dlib": ("dlib", {})},
 }
 
 

@@ -7,7 +7,7 @@ from fastcnn.cli import options as common
 from fastcnn.cli.messages import Failure
 
 _BASELINE = "benchmarks/baseline.json"
-_PEERS = "torch,onnxruntime,openvino,keras,ncnn,mnn,litert,convnetjs"
+_PEERS = "torch,onnxruntime,openvino,keras,ncnn,mnn,litert,dlib,convnetjs"
 
 
 def add(commands):
