@@ -1,7 +1,8 @@
 """Group "loaded": how much of its speed each side keeps while one other process is busy all the time.
 
 On each round every contestant has a window beside the other process stopped, and one beside it running. What is kept is the
-ratio of the two, over the rounds in which no third process took part.
+ratio of the two, over the rounds in which no third process took part. A peer's ratio says how many times as long it takes
+beside the running process as we do there.
 """
 
 import os
@@ -14,10 +15,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from benchmarks import timing
-from benchmarks.jobs import Job
+from benchmarks.jobs import Job, timed
 from benchmarks.networks import contestants
 
-WORKS = (("lenet5", "training", 128), ("lenet5", "forward", 16))
+WORKS = (("lenet5", "training", 128), ("lenet5", "forward", 16), ("lenet5", "forward", 1024))
 
 
 def jobs(settings):
@@ -56,15 +57,16 @@ def _measure(work, stage, batch, settings):
                 busy, third = timing.window_of(call, *counts[name])
                 end()
                 # the neighbour has one CPU at most
-                samples[name].append((idle / busy, max(others, third - 1 / (os.cpu_count() or 1))))
-    kept = {name: [found[i][0] for i in timing.quiet(share for _, share in found)] for name, found in samples.items()}
-    own = kept.pop("fastcnn")
-    peers = {name: {"value": statistics.median(values), "quartiles": timing.quartiles(values)}
-             for name, values in kept.items()}
-    return {"unit": "of idle", "ours": statistics.median(own), "quartiles": timing.quartiles(own),
-            "windows": sum(share < timing.QUIET for _, share in samples["fastcnn"]), "rounds": len(samples["fastcnn"]),
-            "peers": {**peers, **missing}}
+                samples[name].append((idle, busy, max(others, third - 1 / (os.cpu_count() or 1))))
+    beside = {name: timing.Timing([(busy, share) for _, busy, share in found]) for name, found in samples.items()}
+    kept = {name: [found[i][0] / found[i][1] for i in timing.quiet(share for *_, share in found)]
+            for name, found in samples.items()}
+    row, own = timed(batch, beside), kept["fastcnn"]
+    for name, peer in row["peers"].items():
+        peer["value"] = statistics.median(kept[name])
+    return {**row, "unit": "of idle", "ours": statistics.median(own), "quartiles": timing.quartiles(own),
+            "peers": {**row["peers"], **missing}}
 
 
 def _enough(samples, windows):
-    return all(sum(share < timing.QUIET for _, share in found) >= windows for found in samples.values())
+    return all(sum(share < timing.QUIET for *_, share in found) >= windows for found in samples.values())
