@@ -92,6 +92,15 @@ def raises():
               callbacks=fastcnn.callbacks.LambdaCallback(on_train_batch_end=stop))
 
 
+def shows():
+    """An exception on one rank only, where the program has a hook of its own."""
+    sys.excepthook = lambda kind, error, trace: print("a hook:", error, file=sys.stderr, flush=True)
+    groups = MPI(), MPI()
+    if groups[0].rank:
+        raise RuntimeError("out of ink")
+    groups[1].agree(1)
+
+
 def stops():
     """A callback on one rank stops training on all of them."""
     group, model = begun(ranks.lenet5())
@@ -120,4 +129,5 @@ def interrupted():
 
 
 if __name__ == "__main__":
-    {work.__name__: work for work in (bits, dies, funneled, differs, raises, stops, interrupted)}[sys.argv[1]](*sys.argv[2:])
+    works = bits, dies, funneled, differs, raises, shows, stops, interrupted
+    {work.__name__: work for work in works}[sys.argv[1]](*sys.argv[2:])

@@ -353,7 +353,8 @@ def test_mpi_is_checked(argument, error, words):
 @needs_mpi
 @pytest.mark.parametrize("what, words", [
     ("differs", "all processes must begin alike"),
-    ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper")])
+    ("raises", r"rank 1 of 2 \(.*\) ends the job: RuntimeError: out of paper"),
+    ("shows", r"a hook: out of ink\n(.|\n)*ends the job: RuntimeError: out of ink")])
 def test_mpi_failures_end_the_job(what, words):
     code, out, err = mpi(2, what)
     assert code != 0 and re.search(words, err)

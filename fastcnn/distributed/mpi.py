@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +66,8 @@ class MPI:
         self._share_threads()
         self.names: list[str] = self.agree(f"{socket.gethostname()}, process {os.getpid()}")
         if self.size > 1:
+            hook = sys.excepthook
+            self._show = getattr(getattr(hook, "__self__", None), "_show", hook)  # what was there before any of these
             sys.excepthook = self._except
 
     def __repr__(self) -> str:
@@ -152,6 +153,6 @@ class MPI:
         self._comm.Abort(1)
 
     def _except(self, kind, error, trace):
-        """An exception that nobody has caught."""
-        traceback.print_exception(kind, error, trace)
+        """An exception that nobody has caught is shown as ever."""
+        self._show(kind, error, trace)
         self.fail(error)
