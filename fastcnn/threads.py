@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -57,13 +58,24 @@ def _default():
 
 _openmp_start, _openmp_limit = _ops.openmp_threads(), _ops.openmp_limit()
 _count = _default()
-_blocks: list[int] = []  # of all blocks that have begun, in any thread
+_blocks: dict[object, tuple[int, int]] = {}  # of all that have begun: (number, the Python thread)
 _changing = Lock()
 
 
 def _keep():
     """Waiting threads end beyond the most that anybody asks for; an operation may still bring more, for its time."""
-    _ops.keep_threads(max(_count, *_blocks, 1))
+    _ops.keep_threads(max([_count, *(count for count, _ in _blocks.values())]))
+
+
+def _after_fork():
+    """Blocks of other Python threads are not in the child."""
+    for block in [block for block, (_, thread) in _blocks.items() if thread != threading.get_ident()]:
+        del _blocks[block]
+    _keep()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_num_threads() -> int:
@@ -126,14 +138,14 @@ def num_threads(count: int) -> Iterator[None]:
         1
     """
     count = arguments.integer("count", count, 1, _MOST)
-    token = _block.set(count)
-    with _changing.now:
-        _blocks.append(count)
-        _keep()
+    token, block = _block.set(count), object()
     try:
+        with _changing.now:
+            _blocks[block] = count, threading.get_ident()
+            _keep()
         yield
     finally:
         _block.reset(token)
         with _changing.now:
-            _blocks.remove(count)
+            _blocks.pop(block, None)
             _keep()

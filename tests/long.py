@@ -19,6 +19,7 @@ from functools import partial
 
 import numpy as np
 from buffers import normal
+from building import CORES
 from mutants import bad
 from sound_files import FORMATS
 from test_io import KILLER
@@ -103,7 +104,7 @@ def main(argv=None):
     parser.add_argument("--kills", type=int, default=1000)
     options = parser.parse_args(argv)
     convolutions(options.seeds, options.convolutions)
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as processes:
+    with ProcessPoolExecutor(CORES) as processes:
         crashes = sum(processes.map(partial(bad, count=options.files), FORMATS))
     lost = kills(options.kills)
     print(f"crashes: {crashes}, lost: {lost}")

@@ -2,17 +2,15 @@
 
 import importlib.util
 import pickle
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
 import fastcnn
-from benchmarks.jobs import ROOT
-from benchmarks.peers import translation
+from benchmarks.peers import converting, translation
 
+_CONVERTER = [sys.executable, str(Path(__file__).resolve().with_name("litert_converter.py"))]
 _MOST = 10**8  # weights: the converter takes eighty bytes for each, VGG-16 11 GB
 
 if importlib.util.find_spec("tensorflow") is None:
@@ -21,7 +19,11 @@ if importlib.util.find_spec("tensorflow") is None:
 
 def forward(model, x):
     """Probabilities of a batch."""
-    network = Interpreter(model_content=_converted(model, x.shape), num_threads=fastcnn.get_num_threads())
+    if model.count_params() > _MOST:
+        raise NotImplementedError(f"LiteRT's converter takes too much memory for {model.count_params():,} weights")
+    work = pickle.dumps((x.shape, [vars(step) for step in translation.steps(model)]))
+    content = converting.converted("steps", work, _CONVERTER, lambda folder: (folder / "model.tflite").read_bytes())
+    network = Interpreter(model_content=content, num_threads=fastcnn.get_num_threads())
     network.allocate_tensors()
     given, wanted = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
 
@@ -31,15 +33,3 @@ def forward(model, x):
         return network.get_tensor(wanted)
 
     return call
-
-
-def _converted(model, shape):
-    if model.count_params() > _MOST:
-        raise NotImplementedError(f"LiteRT's converter takes too much memory for {model.count_params():,} weights")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "steps").write_bytes(pickle.dumps((shape, translation.steps(model))))
-        run = subprocess.run([sys.executable, "-m", "benchmarks.peers.litert_converter", folder], cwd=ROOT,
-                             capture_output=True, text=True)
-        if run.returncode:
-            raise RuntimeError(f"the converter ended with {run.returncode}: {run.stderr.strip()[-100:]}")
-        return Path(folder, "model.tflite").read_bytes()

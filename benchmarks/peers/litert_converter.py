@@ -1,7 +1,7 @@
-"""What converts a network for LiteRT: python -m benchmarks.peers.litert_converter FOLDER.
+"""What converts a network for LiteRT: of "steps" in the folder where it runs, a pickle of (the input's shape, what
+`translation.steps` have), it makes "model.tflite", through a TensorFlow function; channels last, in float32.
 
-Of "steps" there, a pickle of (the input's shape, `translation.steps`), it makes "model.tflite", through a TensorFlow
-function; channels last, in float32. It is a process of its own, since TensorFlow and torch in one crash.
+It is a process of its own, since TensorFlow and torch in one crash.
 """
 
 import os
@@ -9,8 +9,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pickle  # noqa: E402
-import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
+from types import SimpleNamespace  # noqa: E402
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -57,10 +57,11 @@ def _value(step, *taken):
         kernel = np.ascontiguousarray(step.weights[0].transpose(2, 3, 1, 0))
         return _biased(tf.nn.conv2d(x, kernel, options["strides"], "VALID", dilations=options["dilation"]), step.weights)
     if step.kind in ("max_pool", "avg_pool"):
-        behind = [_missing(*sizes) for sizes in zip(x.shape[1:3], options["size"], options["strides"], options["padding"])]
-        if step.kind == "avg_pool" and any((*behind, *options["padding"])) and options["ceil_mode"]:
+        behind = [options["ceil_mode"] * _missing(*sizes)
+                  for sizes in zip(x.shape[1:3], options["size"], options["strides"], options["padding"])]
+        if step.kind == "avg_pool" and any((*behind, *options["padding"])):
             raise NotImplementedError("LiteRT has no average of windows that reach out of the image")
-        x = _padded(x, options["padding"], behind if options["ceil_mode"] else (0, 0), _LEAST)
+        x = _padded(x, options["padding"], behind, _LEAST)
         pool = tf.nn.max_pool2d if step.kind == "max_pool" else tf.nn.avg_pool2d
         return pool(x, options["size"], options["strides"], "VALID")
     if step.kind == "batch_norm":
@@ -89,5 +90,5 @@ def _padded(x, sides, behind, value):
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    (folder / "model.tflite").write_bytes(converted(*pickle.loads((folder / "steps").read_bytes())))
+    given, found = pickle.loads(Path("steps").read_bytes())
+    Path("model.tflite").write_bytes(converted(given, [SimpleNamespace(**step) for step in found]))

@@ -1,13 +1,9 @@
 """A fastcnn model as an ONNX model: channels first, one node a step, weights as initializers."""
 
-import subprocess
-import tempfile
-from pathlib import Path
-
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.peers import translation
+from benchmarks.peers import converting, translation
 
 _OPERATORS = {"conv": "Conv", "dense": "Gemm", "batch_norm": "BatchNormalization", "max_pool": "MaxPool",
               "avg_pool": "AveragePool", "global_pool": "GlobalAveragePool", "lrn": "LRN", "add": "Add", "concat": "Concat",
@@ -40,12 +36,7 @@ def serialized(model, batch):
 
 def converted(model, batch, command, read):
     """What `read(folder)` finds in the folder, a temporary one, in which a converter found these bytes as "model.onnx"."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "model.onnx").write_bytes(serialized(model, batch))
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if run.returncode:
-            raise RuntimeError(f"the converter ended with {run.returncode}: {(run.stderr or run.stdout).strip()[-100:]}")
-        return read(Path(folder))
+    return converting.converted("model.onnx", serialized(model, batch), command, read)
 
 
 def _attributes(step):

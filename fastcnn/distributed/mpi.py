@@ -67,7 +67,8 @@ class MPI:
         self.names: list[str] = self.agree(f"{socket.gethostname()}, process {os.getpid()}")
         if self.size > 1:
             hook = sys.excepthook
-            self._show = getattr(getattr(hook, "__self__", None), "_show", hook)  # what was there before any of these
+            owner = getattr(hook, "__self__", None)
+            self._show = owner._show if isinstance(owner, MPI) else hook  # what was there before any of these
             sys.excepthook = self._except
 
     def __repr__(self) -> str:
