@@ -68,7 +68,7 @@ def test_it_learns(page, lab):
     assert page.pixels(MAPS) != before, "the maps change"
     page.until(lambda: float(page.text("right").split()[0]) >= 97, "the page says so")
     time.sleep(0.5)
-    assert lab.trainer.step == step and page.text("epoch") == f"{lab.trainer.done + lab.trainer.seen:.0f}" or step > 0
+    assert lab.trainer.step == step, "no steps while it pauses"
     page.click("step")
     page.until(lambda: lab.trainer.step == step + 1, "one step")
 

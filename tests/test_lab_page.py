@@ -127,6 +127,11 @@ def test_a_notebook_shows_the_lab(open_page, browser):
         notebook.shutdown()
 
 
+def _ends(path, ending):
+    """Is the file there to its end? The browser makes it before it writes."""
+    return path.exists() and path.read_bytes().endswith(ending)
+
+
 def test_pictures_and_code_as_files(open_page, browser, tmp_path):
     page = open_page()
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
@@ -135,14 +140,15 @@ def test_pictures_and_code_as_files(open_page, browser, tmp_path):
     page.until(lambda: page.find(".maps canvas").size["height"] > 0, "maps are painted")  # by a frame
     for button, name in (("curves-png", "curves.png"), ("#kinds > button", "layers.png")):
         page.click(button)
-        page.until((tmp_path / name).exists, name)
+        page.until(lambda path=tmp_path / name: _ends(path, b"IEND\xaeB`\x82"), name)
         content = (tmp_path / name).read_bytes()
         assert content.startswith(b"\x89PNG") and len(content) > 2000
     page.tab("files")
     page.until(lambda: "model.fit" in page.text("#files-panel pre"), "the code")
     page.click("#files-panel section:last-child .row button:last-child")
-    page.until((tmp_path / "network.py").exists, "network.py")
-    compile((tmp_path / "network.py").read_text(), "network.py", "exec")
+    code = page.find("#files-panel pre").get_property("textContent")
+    page.until(lambda: _ends(tmp_path / "network.py", code.encode()), "network.py")
+    compile(code, "network.py", "exec")
 
 
 def test_all_of_it_by_keys(open_page, browser):

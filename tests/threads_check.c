@@ -99,6 +99,18 @@ static int tasks(void)
     return count;
 }
 
+/* Tasks when none came or went for 0.1 s: the system may keep one a while that was joined. */
+static int settled_tasks(void)
+{
+    int count = tasks();
+    for (int same = 0; same < 100; same++) {
+        usleep(1000);
+        const int now = tasks();
+        if (now != count) count = now, same = 0;
+    }
+    return count;
+}
+
 static void *share_once(void *unused)
 {
     (void)unused;
@@ -111,8 +123,7 @@ static void check_none_waits(int jobs)
 {
     fc_keep_threads(1);
     share(THREADS, 0); /* with what tools start */
-    usleep(10000);
-    const int own = tasks();
+    const int own = settled_tasks();
     for (int i = 0; i < jobs; i++) {
         pthread_t other;
         fc_keep_threads(THREADS);
@@ -121,7 +132,7 @@ static void check_none_waits(int jobs)
         fc_keep_threads(1);
         pthread_join(other, NULL);
         for (int t = 0; t < 30000 && tasks() > own; t++) usleep(1000);
-        check(tasks() == own, "no thread waits for jobs");
+        check(tasks() <= own, "no thread waits for jobs");
     }
 }
 #else
