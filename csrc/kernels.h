@@ -241,6 +241,11 @@ typedef struct {
     X(void, winograd_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,                \
                               const float *bias, int relu, float *const *y))                                          \
     X(void, winograd_products, (ptrdiff_t t, const fc_products *q, const float *w, const float *next))                \
+    X(void, winograd_row_input, (ptrdiff_t t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step))          \
+    X(void, winograd_row_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,          \
+                                  ptrdiff_t step))                                                                    \
+    X(void, winograd_row_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,            \
+                                  const float *bias, float *const *y))                                                \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \

@@ -20,7 +20,7 @@
 #define INT8_SUM 66311                       /* products of 255 · 127 below 2^31 */
 
 static const fc_conv2d_algorithm *const algorithms[] = { /* best first; the last one always fits */
-    &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_lanes, &fc_conv2d_depthwise, &fc_conv2d_winograd,
+    &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_winograd_lanes, &fc_conv2d_lanes, &fc_conv2d_depthwise, &fc_conv2d_winograd,
     &fc_conv2d_planar, &fc_conv2d_direct,
 };
 
@@ -121,7 +121,7 @@ static void add_halves(const fc_op *op, const fc_io *io, const fc_work *work, pt
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_WEIGHTS);
     const ptrdiff_t middle = op->halvings ? fc_middle(from, to, work->unit) : to;
     if (middle == to) {
-        a->weights(op, io, work, item, from, to, dw, db);
+        a->weights(op, io, work, item, item + 1, from, to, dw, db);
         return;
     }
     add_halves(op, io, work, item, from, middle, dw, db, spare);
@@ -140,7 +140,7 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
     for (fc_part p = {0}; fc_next_part(work, a->items(op, FC_WEIGHTS), &p);) {
         float *dw = io->partial + p.chunk * (op->w_size + op->b_size), *db = io->db ? dw + op->w_size : NULL;
         const ptrdiff_t from = p.chunk * work->chunk, to = fc_min(from + work->chunk, work->batch);
-        for (ptrdiff_t item = p.first; item < p.last; item++) a->weights(op, io, work, item, from, to, dw, db);
+        a->weights(op, io, work, p.first, p.last, from, to, dw, db);
     }
 }
 

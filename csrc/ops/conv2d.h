@@ -19,15 +19,15 @@ typedef struct {
     fc_pass_fn *forward;
     /* With a bias and an activation behind it: what a transposed convolution (conv2d_transpose.c) makes. */
     void (*data)(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation);
-    /* Block `item` of dw, and of db unless NULL, over images [from, to). */
-    void (*weights)(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                    float *dw, float *db);
-    /* Adds that block of other weights [w_size + b_size] to them; NULL: there is no need. */
+    /* Blocks [first, last) of dw, and of db unless NULL, over images [from, to). */
+    void (*weights)(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                    ptrdiff_t to, float *dw, float *db);
+    /* Adds block `item` of other weights [w_size + b_size] to them; NULL: there is no need. */
     void (*add)(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db);
 } fc_conv2d_algorithm;
 
-extern const fc_conv2d_algorithm fc_conv2d_table_lanes, fc_conv2d_table, fc_conv2d_lanes, fc_conv2d_depthwise,
-    fc_conv2d_winograd, fc_conv2d_planar, fc_conv2d_direct, fc_conv2d_int8;
+extern const fc_conv2d_algorithm fc_conv2d_table_lanes, fc_conv2d_table, fc_conv2d_winograd_lanes, fc_conv2d_lanes,
+    fc_conv2d_depthwise, fc_conv2d_winograd, fc_conv2d_planar, fc_conv2d_direct, fc_conv2d_int8;
 
 /* The one that computes a pass. */
 const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass);

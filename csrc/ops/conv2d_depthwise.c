@@ -240,10 +240,10 @@ static void add_products(const rectangle *all, const float *x, const float *dy, 
     }
 }
 
-static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                    float *dw, float *db)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                    ptrdiff_t to, float *dw, float *db)
 {
-    (void)item;
+    (void)first, (void)last;
     const fc_conv2d *o = &op->u.conv2d;
     const axis v = forward_axis(op->in_h, op->out_h, o->filter_h, o->stride_h, o->dilation_h, o->pad_top);
     const axis h = forward_axis(op->in_w, op->out_w, o->filter_w, o->stride_w, o->dilation_w, o->pad_left);

@@ -15,8 +15,8 @@ void fc_direct_data(const fc_op *op, const fc_io *io, const fc_work *work, const
 
 fc_status fc_direct_size_weights(fc_op *op);
 ptrdiff_t fc_direct_weight_items(const fc_op *op);
-void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                       float *dw, float *db);
+void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                       ptrdiff_t to, float *dw, float *db);
 void fc_direct_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db);
 
 #endif

@@ -142,8 +142,8 @@ static void accumulate(const fc_op *op, const packed_block *k, ptrdiff_t g, ptrd
 }
 
 /* db goes with the first panels of a group. */
-void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                       float *dw, float *db)
+static void weights_block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                          float *dw, float *db)
 {
     const fc_conv2d *o = &op->u.conv2d;
     const ptrdiff_t per_group = fc_ceil_div(panels(op), PANELS), g = item / per_group, p0 = item % per_group * PANELS;
@@ -155,6 +155,12 @@ void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, pt
             accumulate(op, &k, g, p0, p1, dw, image > from || oh > 0);
         }
     if (db && p0 == 0) fc_conv2d_bias(op, io, work, from, to, g * ocg, ocg, db);
+}
+
+void fc_direct_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                       ptrdiff_t to, float *dw, float *db)
+{
+    for (ptrdiff_t item = first; item < last; item++) weights_block(op, io, work, item, from, to, dw, db);
 }
 
 void fc_direct_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db)

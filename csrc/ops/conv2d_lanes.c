@@ -158,22 +158,22 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
     }
 }
 
-static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                    float *dw, float *db)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                    ptrdiff_t to, float *dw, float *db)
 {
     (void)to; /* a chunk */
     const ptrdiff_t v = fc_k->v, len = op->u.conv2d.filter_w * op->in_c, rows = block(op), across = fc_ceil_div(len, rows);
-    const ptrdiff_t last = fc_conv2d_lanes_edged(op) ? blocks(op) : item + 1;
+    const ptrdiff_t end = fc_conv2d_lanes_edged(op) ? blocks(op) : last;
     fc_plane x = {.pixel = op->in_c * v};
     const fc_plane dy = {fc_row(&io->dy, from, work), op->out_w * op->out_c * v, op->out_c * v};
     const float *image = fc_conv2d_lanes_padded(op, io, work, from, 0, op->out_h, work->scratch, &x.row);
-    for (ptrdiff_t b = item; b < last; b++) {
+    for (ptrdiff_t b = first; b < end; b++) {
         const ptrdiff_t fh = b / across, at = b % across * rows;
         x.p = image + fh * x.row + at * v;
         fc_k->lanes_outer(fc_min(rows, len - at), op->out_c, op->out_h, op->out_w, &x, &dy, dw + (fh * len + at) * op->out_c,
                           op->out_c);
     }
-    if (db && item == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, db);
+    if (db && first == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy.p, db);
 }
 
 const fc_conv2d_algorithm fc_conv2d_lanes = {

@@ -80,17 +80,16 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
     fc_conv2d_direct.data(&all, &all_io, work, bias, activation);
 }
 
-static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                    float *dw, float *db)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                    ptrdiff_t to, float *dw, float *db)
 {
-    (void)item;
+    (void)first, (void)last;
     const fc_op all = whole(op);
     const ptrdiff_t n = op->u.conv2d.connections;
     fc_work inner = *work;
     float *all_dw = work->scratch;
     inner.scratch = all_dw + written_out(op);
-    for (ptrdiff_t i = 0; i < fc_conv2d_direct.items(&all, FC_WEIGHTS); i++)
-        fc_conv2d_direct.weights(&all, io, &inner, i, from, to, all_dw, db);
+    fc_conv2d_direct.weights(&all, io, &inner, 0, fc_conv2d_direct.items(&all, FC_WEIGHTS), from, to, all_dw, db);
     for (ptrdiff_t t = 0; t < taps(op); t++)
         for (ptrdiff_t k = 0; k < n; k++)
             dw[t * n + k] = all_dw[(t * op->in_c + io->table[2 * k]) * op->out_c + io->table[2 * k + 1]];

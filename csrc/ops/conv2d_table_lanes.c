@@ -137,12 +137,12 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work, const fl
     }
 }
 
-static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t image, ptrdiff_t end,
-                    float *dw, float *db)
+static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t image,
+                    ptrdiff_t end, float *dw, float *db)
 {
     (void)end; /* a chunk */
     const fc_conv2d *o = &op->u.conv2d;
-    const ptrdiff_t v = fc_k->v, n = o->connections, last = fc_conv2d_lanes_edged(op) ? o->filter_h : item + 1;
+    const ptrdiff_t v = fc_k->v, n = o->connections, rows = fc_conv2d_lanes_edged(op) ? o->filter_h : last;
     const lane_space s = get_space(op, work->scratch);
     ptrdiff_t row;
     const float *x = fc_conv2d_lanes_padded(op, io, work, image, 0, op->out_h, s.copy, &row), *all = fc_row(&io->dy, image, work);
@@ -150,14 +150,14 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
         const int two = k + 1 < n && io->table[2 * k + 1] == io->table[2 * k + 3]; /* connections of one output */
         const ptrdiff_t in = io->table[2 * k] * v, apart = two ? io->table[2 * k + 2] * v - in : 0;
         const fc_plane dy = {all + io->table[2 * k + 1] * v, op->out_w * op->out_c * v, op->out_c * v};
-        for (ptrdiff_t fh = item; fh < last; fh++) {
+        for (ptrdiff_t fh = first; fh < rows; fh++) {
             const fc_plane from = {x + fh * row + in, row, op->in_c * v};
             fc_k->lanes_taps(o->filter_w, op->in_c * v, apart, op->out_h, op->out_w, &from, &dy,
                              dw + fh * o->filter_w * n + k, n);
         }
         k += two ? 2 : 1;
     }
-    if (db && item == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, all, db);
+    if (db && first == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, all, db);
 }
 
 const fc_conv2d_algorithm fc_conv2d_table_lanes = {

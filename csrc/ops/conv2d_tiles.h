@@ -63,8 +63,8 @@ void fc_output_pixels(const fc_tiling *k, float *y, ptrdiff_t th, ptrdiff_t tw, 
  * first block. */
 ptrdiff_t fc_winograd_weight_blocks(const fc_op *op, const fc_tiling *k);
 ptrdiff_t fc_winograd_weights_scratch(const fc_op *op, const fc_tiling *k);
-void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                         float *dw, float *db);
+void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                         ptrdiff_t to, float *dw, float *db);
 void fc_winograd_add(const fc_op *op, ptrdiff_t item, const float *other, float *dw, float *db);
 
 #endif

@@ -108,8 +108,8 @@ void fc_winograd_add(const fc_op *op, ptrdiff_t item, const float *other, float 
     if (db && w.first) fc_k->add(k.out_c / k.groups, other + op->w_size + w.oc, db + w.oc);
 }
 
-void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
-                         float *dw, float *db)
+static void weights_block(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t item, ptrdiff_t from, ptrdiff_t to,
+                          float *dw, float *db)
 {
     const fc_tiling k = fc_get_tiling(op, FC_WEIGHTS);
     const weight_blocks blocks = get_blocks(op, &k);
@@ -133,4 +133,10 @@ void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, 
         fc_k->winograd_output(k.t, k.taps, w.columns, sum + c * s.m_row, sum_step, NULL, 0, at);
     }
     if (db && w.first) fc_conv2d_bias(op, io, work, from, to, w.oc, k.out_c / k.groups, db);
+}
+
+void fc_winograd_weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdiff_t first, ptrdiff_t last, ptrdiff_t from,
+                         ptrdiff_t to, float *dw, float *db)
+{
+    for (ptrdiff_t item = first; item < last; item++) weights_block(op, io, work, item, from, to, dw, db);
 }
