@@ -471,6 +471,21 @@ static fc_op make_optimizer(uint32_t seed)
     return op;
 }
 
+static fc_op make_rows(uint32_t seed)
+{
+    fc_op op, other;
+    fc_status status;
+    state = seed;
+    do {
+        next(1);
+        const fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = seed % 2 ? 3 : 5, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                             .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
+        status = fc_conv2d_init(&op, 1 + draw(24), 1 + draw(24), 1 + draw(14), 1 + draw(30), &o, draw(4), draw(4), draw(2));
+        other = op;
+        if (status == FC_OK) must(fc_set_lanes(&other));
+    } while (status != FC_OK || strcmp(fc_op_algorithm(&other, FC_WEIGHTS), "direct") == 0);
+    return op;
+}
 static fc_op make_narrow(uint32_t seed)
 {
     fc_op op;
@@ -485,7 +500,7 @@ static fc_op make_narrow(uint32_t seed)
     do {
         next(1);
         const fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1, .stride_w = 1, .dilation_h = 1,
-                             .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1};
+                             .dilation_w = 1, .pad_top = draw(4), .pad_left = draw(4), .groups = 1, .exact = 1};
         status = fc_conv2d_init(&op, 1 + draw(14), 1 + draw(14), 1 + draw(14), 1 + draw(30), &o, draw(4), draw(4), draw(2));
     } while (status != FC_OK);
     return op;
@@ -524,6 +539,7 @@ int main(int argc, char **argv)
     compare(isa, "augment", run_op, make_augment, 0, 200);
     compare(isa, "activations", run_op, make_activation, 4e-6, 160);
     compare(isa, "lanes", run_lanes, make_narrow, 0, 300);
+    compare(isa, "winograd", run_lanes, make_rows, 1e-5, 80);
     compare(isa, "tables", run_lanes, make_tabled, 0, 200);
     compare(isa, "scale", run_lanes, make_scale, 0, 100);
     printf("%s agrees with scalar; largest relative difference %.1e; bits %016llx\n", isa, worst, (unsigned long long)bits);

@@ -125,7 +125,7 @@ def branched(seed=0):
     b = L.BatchNormalization()(L.Conv2D(24, 3, padding="same", name="second")(a))
     a = L.ReLU()(L.Add()([a, b]))
     both = L.Concatenate()([L.Conv2D(16, 1, name="left")(a), L.Conv2D(17, 3, padding="same", name="right")(a)])
-    few = L.Conv2D(8, 3, name="few")(both)
+    few = L.Conv2D(8, 3, exact=True, name="few")(both)
     model = fastcnn.Model(x, [L.Dense(4, activation="softmax")(L.Flatten()(few)), both], seed=seed)
     model.compile("sgd", [SPARSE, None])
     return model

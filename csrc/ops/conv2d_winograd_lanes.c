@@ -17,7 +17,7 @@
 #define FILTERS 4      /* of dw that are an item */
 #define WEIGHTS 65536  /* floats of V and Z that WEIGHTS takes at a time */
 #define WORTH 10       /* products that must be saved for each number that is transformed, … */
-#define WORTH_SUM 7    /* … and of WEIGHTS, which transforms sums back but once */
+#define WORTH_SUM 6    /* … and of WEIGHTS, which transforms sums back but once */
 #define MOST 256       /* products of a sum */
 
 /* A pass in tiles: of `from`, h × w pixels of c channels, are made out_h × out_w of out_c; the window begins pad_h, pad_w before. */
