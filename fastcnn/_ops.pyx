@@ -415,10 +415,10 @@ cdef class Program:
         with nogil:
             fc_run(&self.program, first, count, batch, threads)
 
-    def predict(self, x, tuple in_size, tuple out_size, Py_ssize_t first_op, Py_ssize_t last_op, Py_ssize_t most, int threads,
-                Py_ssize_t first):
-        """y of a batch from phase `first` on, with no more ado; None if x is not an array (1 … most, *in_size) that ops can
-        read as it lies."""
+    def predict(self, x, tuple in_size, tuple out_size, Py_ssize_t first_op, Py_ssize_t last_op, Py_ssize_t least, Py_ssize_t most,
+                int threads, Py_ssize_t first):
+        """y of a batch from phase `first` on, with no more ado; None if x is not an array (least … most, *in_size) that ops
+        can read as it lies."""
         cdef cnp.ndarray a, y
         cdef Py_ssize_t i, n, batch
         if type(x) is not np.ndarray or threads > self.scratch_threads:
@@ -430,7 +430,7 @@ cdef class Program:
             if cnp.PyArray_DIM(a, <int>i + 1) != <Py_ssize_t>in_size[i]:
                 return None
         batch = cnp.PyArray_DIM(a, 0)
-        if not 1 <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
+        if not least <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
             return None
         y = np.empty((batch, *out_size), np.float32)
         self.program.from_, self.program.to = 0, batch

@@ -45,8 +45,8 @@ def set_config(exact: bool) -> None:
     Args:
         exact: False (the default): convolutions may use Winograd's algorithm where it is faster (rounding errors of up to
             1e-5 of the largest output instead of 1e-6). True: sums of products only, so that sums of small integers
-            come out exact. Whatever is chosen, predictions fold a `BatchNormalization` into the weights before it, which
-            rounds them.
+            come out exact, and a prediction has the same bits in a batch of any size. Whatever is chosen, predictions fold a
+            `BatchNormalization` into the weights before it, which rounds them.
 
     Example:
         >>> fastcnn.set_config(exact=True)

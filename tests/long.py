@@ -24,6 +24,8 @@ from mutants import bad
 from sound_files import FORMATS
 from test_io import KILLER
 from test_ops_random import either, gradients, random_conv2d
+from test_winograd_lanes import errors as errors_of_rows
+from test_winograd_lanes import random_layer
 
 import fastcnn
 from fastcnn import ops, reference
@@ -82,6 +84,21 @@ def convolutions(seeds, count):
                   f"largest value, {norm.max():.1e} in the 2-norm", flush=True)
 
 
+def rows_in_tiles(seeds, count):
+    """Prints the errors of convolutions in lanes, of the passes that Winograd's algorithm along rows computes."""
+    found = {}
+    for seed in range(seeds):
+        for number in range(count):
+            layer = random_layer(np.random.default_rng([seed, number]))
+            for name, (algorithm, most, norm) in errors_of_rows(*layer).items():
+                found.setdefault((algorithm, name), []).append((most, norm))
+    print(f"in lanes: {seeds * count} convolutions on {seeds} seeds")
+    for (algorithm, name), passes in sorted(found.items()):
+        most, norm = np.max(passes, axis=0)
+        print(f"  {algorithm} {name}, {len(passes)}: largest error {most:.1e} of the largest, {norm:.1e} in the 2-norm",
+              flush=True)
+
+
 def kills(count):
     """Prints what became of saves that were killed; 1 if a file was lost."""
     package = os.path.dirname(os.path.dirname(fastcnn.io.__file__))
@@ -104,6 +121,7 @@ def main(argv=None):
     parser.add_argument("--kills", type=int, default=1000)
     options = parser.parse_args(argv)
     convolutions(options.seeds, options.convolutions)
+    rows_in_tiles(options.seeds, options.convolutions)
     with ProcessPoolExecutor(CORES) as processes:
         crashes = sum(processes.map(partial(bad, count=options.files), FORMATS))
     lost = kills(options.kills)

@@ -115,11 +115,26 @@ def test_predictions(exact, batch, monkeypatch):
     assert exact == np.array_equal(y, expected)
 
 
+def test_few_images_do_not_take_the_plan_of_many():
+    """What was predicted before changes no bit, and nothing is planned again where few and many come in turn."""
+    x = np.random.default_rng(0).standard_normal((3 * WIDTH, 28, 28, 1)).astype(np.float32)
+    model = fastcnn.networks.lenet5(seed=1)
+    model.compile("sgd", SPARSE)
+    few, y, kept = x[:WIDTH - 1], np.zeros(3 * WIDTH, int), set()
+    expected = [model.predict_on_batch(few), model.test_on_batch(few, y[:WIDTH - 1], return_dict=True)]
+    for _ in range(3):
+        model.predict_on_batch(x), model.test_on_batch(x, y)
+        found = [model.predict_on_batch(few), model.test_on_batch(few, y[:WIDTH - 1], return_dict=True)]
+        assert np.array_equal(found[0], expected[0]) and found[1] == expected[1]
+        kept.add(frozenset(map(id, model._plans.values())))
+    assert len(kept) == 1 and len(model._plans) == 4
+
+
 @pytest.mark.parametrize("filters, size", [(12, 5), (15, 4), (100, 3)])
 def test_long_sums_have_the_same_bits(filters, size):
     """Sums of 300, 240 and 900 products, of which a filter's row has 60, 60 and 300; 616 in the dense layer."""
-    model = chain(L.Conv2D(filters, (2, 1), activation="tanh"), L.Conv2D(11, size, padding="same"), L.Flatten(), L.Dense(9),
-                  shape=(8, 8, 1))
+    model = chain(L.Conv2D(filters, (2, 1), activation="tanh"), L.Conv2D(11, size, padding="same", exact=True), L.Flatten(),
+                  L.Dense(9), shape=(8, 8, 1))
     x = np.random.default_rng(0).standard_normal((2 * WIDTH, 8, 8, 1)).astype(np.float32)
     y = model.predict_on_batch(x)
     assert "to_lanes" in [op.name for op in model._plans["predict"].ops]

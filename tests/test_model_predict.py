@@ -5,6 +5,7 @@ import pytest
 from test_model_fit import classifier, same, samples
 
 import fastcnn
+from fastcnn import _ops
 from fastcnn import layers as L
 
 
@@ -58,14 +59,20 @@ WIDE = {
 }
 
 
+@pytest.mark.parametrize("exact", [True, False], ids=["exact", ""])
 @pytest.mark.parametrize("name", WIDE)
-def test_predictions_do_not_depend_on_the_batch(name):
-    model = WIDE[name]()
+def test_predictions_do_not_depend_on_the_batch(name, exact):
+    """By Winograd's algorithm on whether there are images for all lanes, and on nothing else."""
+    with fastcnn.config_context(exact=exact):
+        model, width = WIDE[name](), _ops.lanes_width()
     x = np.random.default_rng(0).standard_normal((43, 28, 28, 1)).astype(np.float32)
-    expected = model.predict(x, batch_size=43)
+    many, few = (model.predict(x, batch_size=batch) for batch in (43, 1))
+    np.testing.assert_allclose(few, many, rtol=0, atol=0 if exact else 1e-6)
     for batch_size in (1, 2, 5, 8, 13, 32, 100):
+        expected = many if batch_size >= width else few
         assert np.array_equal(model.predict(x, batch_size=batch_size), expected), batch_size
     for count in (1, 4, 9, 20):
+        expected = many if count >= width else few
         assert np.array_equal(model.predict(x[:count]), expected[:count]), count
 
 

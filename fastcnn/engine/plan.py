@@ -154,8 +154,9 @@ class Plan:
 
     def _cut(self):
         """How many images a chunk has: it does not depend on threads."""
+        self.least = 1  # images that should take this plan: fewer would leave lanes empty
         if any(op and op.lanes for op in self.ops):
-            self.chunk = _ops.lanes_width()
+            self.chunk = self.least = _ops.lanes_width()
             self.chunks = -(-self.batch // self.chunk)
             return
         footprint = max((op.in_size + op.out_size for op in self.ops if op and op.in_size), default=1)
@@ -186,8 +187,8 @@ class Plan:
         outside = {schedule.values[v] for v in self.network.inputs}  # the caller's arrays
         if self.mode == "predict":
             outside |= {schedule.values[v] for v in self.network.outputs}
-        lanes = any(op and op.lanes for op in self.ops)  # then the last chunk has all its rows
-        for local, rows in ((True, self.chunk), (False, self.chunk * self.chunks if lanes else self.batch)):
+        rows_in_all = self.chunk * self.chunks if self.least > 1 else self.batch  # in lanes the last chunk has all its rows
+        for local, rows in ((True, self.chunk), (False, rows_in_all)):
             group = [b for b in schedule.buffers if b.local == local and b not in outside]
             starts, total = arrange(group, rows)
             arena = _ops.aligned(max(total, 1) * (self.threads if local else 1))
@@ -423,7 +424,7 @@ class Plan:
         """Predictions for a batch that needs neither conversion nor packing; None if that is more than can be said of it."""
         if self.packed != version or self.script or self.ends is None or threads > self.threads:
             return None
-        return self.program.predict(x, in_size, out_size, *self.ends, self.batch, threads, self.pack_phases)
+        return self.program.predict(x, in_size, out_size, *self.ends, self.least, self.batch, threads, self.pack_phases)
 
     def predictions(self, output, batch):
         """What the network predicts for the images of the last run, a row each."""

@@ -79,7 +79,7 @@ def probe_of(model, n, losses, wrt, seen=(), training=False, change=None, keep=T
     key = "gradients" if losses else "outputs", tuple(wrt), tuple(seen), training, change
     probe, parameters = model._plans.get(key), trained(model._items)
     sums = bool(losses) or training  # over the batch, which the plan's size cuts: bits must not depend on former batches
-    if (probe is None or (probe.plan.batch != n if sums else probe.plan.batch < n)
+    if (probe is None or (probe.plan.batch != n if sums else not probe.plan.least <= n <= probe.plan.batch)
             or probe.plan.threads < get_num_threads() or probe.losses != losses or probe.trained != parameters):
         probe = Probe(model, n, losses, wrt, seen, training, change)
         probe.trained = parameters

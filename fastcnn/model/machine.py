@@ -21,6 +21,11 @@ _LARGE = 1 << 26  # bytes of a plan's arrays: not kept beside those of the next 
 _settling = Lock()  # whose parameters find their places; models may share some
 
 
+def _spare(mode):
+    """Where a plan of a mode waits that is for batches of another size."""
+    return f"{mode}, spare"
+
+
 class Machine(BaseModel):
     """A model that can run; `Model` says what users may ask of it.
 
@@ -173,15 +178,21 @@ class Machine(BaseModel):
         threads, fewer = get_num_threads(), mode in ("predict", "test") and not float32
         half, int8 = (self._half, self._int8) if fewer else (None, None)
         sparse = (bool(sparse),) * len(self.outputs) if isinstance(sparse, (bool, np.bool_)) else tuple(sparse)
-        plan = self._plans.get(mode)
-        fits = plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
-        fits = fits and plan.int8 is int8 and plan.ranks is ranks
-        # over the batch, which the plan's size cuts: bits must not depend on former ones
-        sums = mode in ("train", "sample") or ranks
-        if fits and (plan.batch == batch if sums else plan.batch >= batch):
+        sums = mode in ("train", "sample") or ranks  # over the batch, which the plan's size cuts
+
+        def fits(plan):  # bits must not depend on former batches
+            return (plan is not None and plan.threads >= threads and plan.given_sparse == sparse and plan.half is half
+                    and plan.int8 is int8 and plan.ranks is ranks
+                    and (plan.batch == batch if sums else plan.least <= batch <= plan.batch))
+
+        plan, spare = self._plans.get(mode), self._plans.get(_spare(mode))
+        if fits(plan):
             return plan
-        plan = self._plans[mode] = self._new_plan(mode, batch, sparse, half, int8, ranks)
-        return plan
+        found = spare if fits(spare) else self._new_plan(mode, batch, sparse, half, int8, ranks)
+        if plan is not None and not sums and plan.least != found.least:
+            self._plans[_spare(mode)] = plan  # small and large batches may come in turn
+        self._plans[mode] = found
+        return found
 
     def _new_plan(self, mode, batch, sparse=(), half=None, int8=None, ranks=None):
         """A plan as `_plan` makes it, and nobody keeps; half, int8: what it reads, if not float32."""
@@ -212,9 +223,16 @@ class Machine(BaseModel):
 
     def _leave(self, mode):
         """Gives up the plan of a phase that has ended, if it is large; the next such phase makes it anew."""
-        plan = self._plans.get(mode)
-        if plan is not None and plan.bytes > _LARGE:
-            del self._plans[mode]
+        for name in (mode, _spare(mode)):
+            plan = self._plans.get(name)
+            if plan is not None and plan.bytes > _LARGE:
+                del self._plans[name]
+
+    def _forget_predicting(self):
+        """Gives up the plans that read weights in fewer bits, or as they were before."""
+        for mode in ("predict", "test"):
+            for name in (mode, _spare(mode)):
+                self._plans.pop(name, None)
 
     # Running
 
@@ -331,8 +349,7 @@ class Machine(BaseModel):
         for kernel in given_up:
             kernel.parameter.keep_only(kernel)
         self._half, self._half_dtype = half, None
-        for mode in ("predict", "test"):
-            self._plans.pop(mode, None)
+        self._forget_predicting()
         if freed or given_up:
             self._flat_arrays, self._plans, self._states = None, {}, None
 
@@ -382,8 +399,7 @@ class Machine(BaseModel):
             self._int8 = calibrated(self, images)
         else:
             self._int8 = None
-        for name in ("predict", "test"):
-            self._plans.pop(name, None)
+        self._forget_predicting()
 
     def _move_without(self, parameters):
         """Gives up the flat arrays that hold some parameters, and moves the others elsewhere: nothing keeps their memory."""
