@@ -284,6 +284,7 @@ def test_folded(name):
     compare()
     model.set_weights([np.abs(w) + 0.1 for w in model.get_weights()])
     compare()
+    model.predict(x)
     names = [op.name for op in model._plans["predict"].ops]
     assert names[: len(ops_)] == ops_ and names.count("fold") == 1
     assert "fixed_norm" not in forwards(model)

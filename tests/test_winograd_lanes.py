@@ -65,8 +65,8 @@ def test_close_to_the_reference(seed, isa):
         for name, (algorithm, most, norm) in errors(*layer).items():
             what = f"{name} by {algorithm} of x {layer[0].shape}, kernel {layer[1].shape}, padding {layer[3]}"
             assert most <= 1e-5 and norm <= 2e-6, what
-            seen.add((name, algorithm))
-    assert {(name, "F(5, 5)") for name in PASSES} <= seen
+            seen.add(algorithm)
+    assert {"F(5, 5)", "F(4, 3)"} <= seen
 
 
 @pytest.mark.parametrize("kernel", [(3, 3), (4, 3), (2, 5), (5, 5)])
