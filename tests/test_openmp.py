@@ -234,10 +234,8 @@ print(len(dict(results)), all(dict(results).values()))
     assert run(REGION + code) == "3 True\n"
 
 
-@openmp
 @proc
 @fork
-@proc
 def test_a_child_forgets_blocks_of_threads_that_it_lacks(run):
     if _ops.openmp() and _ops.compiler().startswith("clang"):
         pytest.skip("LLVM's OpenMP keeps its threads for later regions")
@@ -269,6 +267,8 @@ print(status, fastcnn.get_num_threads())
 """) == "0 1\n"
 
 
+@openmp
+@proc
 @fork
 @pytest.mark.parametrize("variables", [{}, {"OMP_PROC_BIND": "true", "OMP_WAIT_POLICY": "active"}], ids=["", "bound"])
 def test_fork_after_a_region_of_the_program(variables, run):
