@@ -18,7 +18,7 @@
  * and of tiles of one row, 30 products:
  *     t = 6                          2.5e-7  (direct: 2.1e-7)
  *     t = 9   0, ±½, ±⅞, ±1½, ±3     8.7e-7
- * each the best of all pairs or triples of a dozen dyadic numbers. G's numbers are rounded once, from double.
+ * each the best of all pairs or triples of a dozen dyadic numbers, or as good as the best of all four. G's numbers are rounded once, from double.
  * A tile is given by t·t (m·m, r·r) pointers to pixels of n channels, an output's NULL being left out. Products lie `step`
  * floats apart. Assumes: results of input and filter have room for whole vectors. */
 

@@ -20,8 +20,8 @@
 #define INT8_SUM 66311                       /* products of 255 · 127 below 2^31 */
 
 static const fc_conv2d_algorithm *const algorithms[] = { /* best first; the last one always fits */
-    &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_winograd_lanes, &fc_conv2d_lanes, &fc_conv2d_depthwise, &fc_conv2d_winograd,
-    &fc_conv2d_planar, &fc_conv2d_direct,
+    &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_winograd_lanes, &fc_conv2d_lanes,
+    &fc_conv2d_depthwise, &fc_conv2d_winograd, &fc_conv2d_planar, &fc_conv2d_direct,
 };
 
 const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass) { return algorithms[op->u.conv2d.algorithm[pass]]; }
