@@ -169,13 +169,30 @@ def ended_in_the_midst(folder, number):
     return process, said
 
 
+def worker(**streams):
+    environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
+    return subprocess.Popen([sys.executable, "-c", "from fastcnn.search.worker import main; main()"], env=environment,
+                            text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
+
+
 @pytest.mark.parametrize("said", ["", '{"network": "lenet5"'], ids=["nothing", "half a line"])
 def test_a_trial_ends_with_a_search_that_ends_before_it(said):
     """A search that is killed while a process of its starts has not told it what to train."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(fastcnn.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", "from fastcnn.search.worker import main; main()"], input=said,
-                          env=environment, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    process = worker(stdout=subprocess.PIPE)
+    assert (*process.communicate(said, timeout=120), process.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize("arguments", [FEW, {"limit": -1}], ids=["an epoch", "an error"])
+def test_a_trial_ends_without_a_word_when_nobody_listens(arguments):
+    """A search that is killed may lose its answers' pipe before the trial sees its standard input end."""
+    reads, writes = os.pipe()
+    with worker(stdout=writes) as process:
+        os.close(writes)
+        os.close(reads)
+        job = {"network": "lenet5", "trial": 0, "save": None, "arguments": {**arguments, "validation_split": 0.2}}
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()  # and it stays open
+        assert process.wait(120) == 1 and process.stderr.read() == ""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")

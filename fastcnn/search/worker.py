@@ -12,7 +12,14 @@ def main():
     """Trains. Standard input is a line of JSON, and ends when the process that searches has ended, however it did."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else prints, prints on standard error
-    _train(sys.stdin, lambda **told: print(json.dumps(told), file=answers, flush=True))
+
+    def tell(**told):
+        try:
+            print(json.dumps(told), file=answers, flush=True)
+        except OSError:  # a broken pipe: the search has been killed
+            _end()
+
+    _train(sys.stdin, tell)
 
 
 def _train(lines, tell):
@@ -38,7 +45,11 @@ def _train(lines, tell):
 
 
 def _end_with(lines):
-    """Nobody wants the result any more."""
     while os.read(lines.fileno(), 1):
         pass
+    _end()
+
+
+def _end():
+    """Nobody wants the result any more: ends without a word, whatever the other threads do."""
     os._exit(1)
