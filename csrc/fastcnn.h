@@ -283,6 +283,7 @@ typedef struct {
     ptrdiff_t y_c, y_at; /* FORWARD writes channels y_at … of pixels of y_c in all: of several joined; y_c 0: out_c */
     int sums;      /* FORWARD adds x2 before the activation */
     int dropped;   /* dense: dropout is fused behind relu */
+    fc_kind pooled; /* conv2d: FORWARD pools windows of 2 × 2 behind the activation, FC_MAX_POOL2D or FC_AVG_POOL2D; 0: it does not */
     int lanes;     /* x, y and their gradients are in lanes (ops/lanes.c), but for to_lanes' x and from_lanes' y */
     int curvature; /* the backward passes take and give second derivatives (ops/curvature.c) */
     int from_logits, sparse;            /* losses: target is int32 labels when sparse */
@@ -438,6 +439,8 @@ fc_status fc_merge_init(fc_op *op, fc_kind kind, ptrdiff_t size, float first, fl
 /* Lets FORWARD add a second input to what it makes; FC_INVALID for an op that has no such form. */
 fc_status fc_set_sum(fc_op *op);
 fc_status fc_set_join(fc_op *op, const fc_op *join);
+/* Lets a convolution's FORWARD pool what it makes, which then is nowhere; FC_INVALID where it has no such form. */
+fc_status fc_conv2d_set_pool(fc_op *op, const fc_op *pool);
 /* For single images, whose weights are read once; FC_INVALID for an op that has no such form. */
 fc_status fc_set_alone(fc_op *op);
 /* For a plan with a backward pass; FC_INVALID for an op that has no such form. */

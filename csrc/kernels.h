@@ -188,6 +188,7 @@ typedef struct {
     X(void, max_pool, (const fc_window *win, const float *x, float *y))                                               \
     X(void, max_pool_backward, (const fc_window *win, const float *x, const float *dy, float *dx))                    \
     X(void, avg_pool, (const fc_window *win, float scale, const float *x, float *y))                                  \
+    X(void, pool_planes, (int most, ptrdiff_t n, const float *x, const float *below, ptrdiff_t next, float *y))       \
     X(void, avg_pool_backward, (const fc_window *win, float scale, const float *dy, float *dx))                       \
     X(void, max_pool_row, (const fc_row_windows *r, const float *x, float *y))                                        \
     X(void, max_pool_row_backward, (const fc_row_windows *r, const float *x, const float *y, float *dy, float *dx))   \
@@ -245,7 +246,7 @@ typedef struct {
     X(void, winograd_row_filter, (ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const float *const *w, float *u,          \
                                   ptrdiff_t step))                                                                    \
     X(void, winograd_row_output, (ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step,            \
-                                  const float *bias, float *const *y))                                                \
+                                  const float *bias, int lanes, float *const *y))                                     \
     X(double, sum_squares, (const fc_optimizer *o, ptrdiff_t n, const float *w, const float *dw))                     \
     X(double, penalty, (float l1, float l2, ptrdiff_t n, const float *w))                                             \
     X(void, convert_pixels, (ptrdiff_t n, const uint8_t *x, const float *mean, const float *scale, const float *shift, \

@@ -26,6 +26,7 @@ cdef extern from "fastcnn.h" nogil:
         Py_ssize_t scratch
         double cost
         Py_ssize_t images
+        fc_kind pooled
         int wide, dropped, lanes, from_logits, sparse, threads
         Py_ssize_t partial, halvings
         fc_format format
@@ -73,6 +74,7 @@ cdef extern from "fastcnn.h" nogil:
     fc_status fc_set_lanes(fc_op *op)
     fc_status fc_set_sum(fc_op *op)
     fc_status fc_set_join(fc_op *op, const fc_op *join)
+    fc_status fc_conv2d_set_pool(fc_op *op, const fc_op *pool)
     fc_status fc_set_halvings(fc_op *op, Py_ssize_t halvings)
     const char *fc_op_name(fc_kind kind)
     const char *fc_activation_name(fc_activation activation)

@@ -68,6 +68,10 @@ cdef class Op:
     @property
     def alpha(self): return self.op.alpha
     @property
+    def pooled(self):
+        """The pooling that is fused behind it; None: there is none."""
+        return fc_op_name(self.op.pooled).decode() if self.op.pooled else None
+    @property
     def activation(self): return fc_activation_name(self.op.activation).decode()
 
     @property
@@ -152,6 +156,11 @@ cdef class Op:
         """The same op, whose FORWARD writes where this join behind it would; None where it has no such form."""
         cdef Op other = self.copy()
         return other if fc_set_join(&other.op, &join.op) == FC_OK else None
+
+    def with_pool(self, Op pool):
+        """The same convolution, whose FORWARD pools what it makes as this op behind it would; None where it has no such form."""
+        cdef Op other = self.copy()
+        return other if fc_conv2d_set_pool(&other.op, &pool.op) == FC_OK else None
 
     def alone(self):
         """The same op for single images, which packs weights as suits these or not at all; itself where it has no such form."""
@@ -421,6 +430,7 @@ cdef class Program:
         can read as it lies."""
         cdef cnp.ndarray a, y
         cdef Py_ssize_t i, n, batch
+        cdef cnp.npy_intp size[8]
         if type(x) is not np.ndarray or threads > self.scratch_threads:
             return None
         a, n = x, len(in_size)
@@ -430,9 +440,12 @@ cdef class Program:
             if cnp.PyArray_DIM(a, <int>i + 1) != <Py_ssize_t>in_size[i]:
                 return None
         batch = cnp.PyArray_DIM(a, 0)
-        if not least <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
+        if len(out_size) > 7 or not least <= batch <= most or not 0 <= first_op < self.op_count or not 0 <= last_op < self.op_count:
             return None
-        y = np.empty((batch, *out_size), np.float32)
+        size[0] = batch
+        for i in range(len(out_size)):
+            size[i + 1] = out_size[i]
+        y = cnp.PyArray_EMPTY(<int>len(out_size) + 1, size, cnp.NPY_FLOAT32, 0)
         self.program.from_, self.program.to = 0, batch
         self.io[first_op].x.p, self.io[last_op].y.p = <float *>cnp.PyArray_DATA(a), <float *>cnp.PyArray_DATA(y)
         self.check(first, self.phase_count - first, batch)

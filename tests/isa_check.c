@@ -122,6 +122,32 @@ static ptrdiff_t run_lanes(const char *isa, fc_op (*make)(uint32_t), uint32_t se
     return total;
 }
 
+/* A convolution, and pooling behind it, as one op where it can be fused: y. */
+static ptrdiff_t run_pooled(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
+{
+    if (fc_select_isa(isa) != FC_OK) {
+        printf("%s cannot run here\n", isa);
+        exit(2);
+    }
+    fc_op ops[2] = {make(seed)};
+    const fc_pool2d o = {.pool_h = 2, .pool_w = 2, .stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1, .p = 1};
+    const ptrdiff_t batch = 3, middle = ops[0].out_size;
+    must(fc_pool2d_init(&ops[1], seed % 2 ? FC_MAX_POOL2D : FC_AVG_POOL2D, ops[0].out_h, ops[0].out_w, ops[0].out_c, &o, 0));
+    const int apart = fc_conv2d_set_pool(&ops[0], &ops[1]) != FC_OK;
+    state = seed * 77u + 5u;
+    float *x = array(batch * ops[0].in_size, integers), *w = array(ops[0].w_size + ops[0].b_size, integers);
+    const fc_buf y = {.p = *out = calloc((size_t)(batch * ops[1].out_size) + 64, sizeof *x), .size = ops[1].out_size};
+    const fc_buf between = {.p = array(batch * middle, 1), .size = middle};
+    fc_io io[2] = {{.x = {.p = x, .size = ops[0].in_size}, .y = apart ? between : y, .w = w}, {.x = between, .y = y}};
+    io[0].b = ops[0].b_size ? w + ops[0].w_size : NULL, io[0].packed = array(ops[0].packed_size, 1);
+    const fc_step steps[] = {{0, FC_PACK}, {0, FC_FORWARD}, {1, FC_FORWARD}};
+    const fc_phase phases[] = {{0, 1, 1, 1}, {1, 1 + apart, 1, 0}};
+    fc_program program = {.ops = ops, .io = io, .steps = steps, .phases = phases, .scratch_size = ops[0].scratch};
+    program.scratch = calloc((size_t)ops[0].scratch + 64, sizeof(float));
+    fc_run(&program, 0, 2, batch, 1);
+    return batch * ops[1].out_size;
+}
+
 /* A kernel in fewer bits, and a wide dense op that reads it (make's op): the weights restored, of numbers of all magnitudes
  * unless there is a dense op; y. */
 static ptrdiff_t run_half(const char *isa, fc_op (*make)(uint32_t), uint32_t seed, int integers, float **out)
@@ -213,7 +239,7 @@ static fc_op make_conv2d(uint32_t seed)
         const ptrdiff_t g = 1 + draw(3);
         const fc_conv2d o = {.filter_h = 1 + draw(4), .filter_w = 1 + draw(4), .stride_h = 1 + draw(3), .stride_w = 1 + draw(3),
                              .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(3), .pad_left = draw(3),
-                             .groups = g};
+                             .groups = g, .exact = 1};
         status = fc_conv2d_init(&op, 3 + draw(14), 3 + draw(14), g * (1 + draw(14)), g * (1 + draw(40)), &o, draw(3),
                                 draw(3), draw(2));
     } while (status != FC_OK);
@@ -486,6 +512,21 @@ static fc_op make_rows(uint32_t seed)
     } while (status != FC_OK || strcmp(fc_op_algorithm(&other, FC_WEIGHTS), "direct") == 0);
     return op;
 }
+static fc_op make_planes(uint32_t seed)
+{
+    fc_op op;
+    fc_status status;
+    state = seed;
+    do {
+        next(1);
+        const fc_conv2d o = {.filter_h = 1 + draw(5), .filter_w = 1 + draw(5), .stride_h = 1 + draw(2), .stride_w = 1,
+                             .dilation_h = 1 + draw(2), .dilation_w = 1 + draw(2), .pad_top = draw(4), .pad_left = draw(4),
+                             .groups = 1};
+        status = fc_conv2d_init(&op, 2 + draw(30), 16 + draw(40), 1, 1 + draw(8), &o, draw(4), draw(4), draw(2));
+    } while (status != FC_OK || op.out_h < 2);
+    op.activation = seed % 3 ? FC_LINEAR : FC_RELU;
+    return op;
+}
 static fc_op make_narrow(uint32_t seed)
 {
     fc_op op;
@@ -519,6 +560,8 @@ int main(int argc, char **argv)
     compare(isa, "rbf", run_op, make_rbf, 0, 100);
     compare(isa, "distort", run_op, make_distort, 1e-6, 50);
     compare(isa, "winograd", run_op, make_winograd, 1e-5, 40);
+    compare(isa, "winograd rows", run_op, make_rows, 1e-5, 80);
+    compare(isa, "pooled planes", run_pooled, make_planes, 0, 200);
     compare(isa, "optimizers", run_update, make_optimizer, 4e-6, 200);
     compare(isa, "max_pool2d", run_op, make_pool, 0, 100);
     compare(isa, "smooth pool", run_op, make_smooth_pool, 4e-6, 80);

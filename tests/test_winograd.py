@@ -131,7 +131,7 @@ CHOSEN = {"alexnet.conv1": ("space to depth, " + WIDER, "direct", "space to dept
           "alexnet.conv2": (MANY,) * 3, "alexnet.conv3": (WIDER,) * 3, "alexnet.conv4": (WIDER,) * 3,
           "alexnet.conv5": (WIDER,) * 3, "cifar.conv2": (THREE,) * 3, "wino.four": (FOUR,) * 3, "wino.five": (FIVE,) * 3,
           "wino.first_of_resnet": ("space to depth, " + FOUR, "direct", "space to depth, " + FOUR),
-          "lenet5.conv1": ("direct",) * 3, "lenet5.conv2": ("direct",) * 3, "odd.dilated": ("direct",) * 3,
+          "lenet5.conv1": ("direct",) * 3, "lenet5.conv2": ("F(5, 5)", "direct", "direct"), "odd.dilated": ("direct",) * 3,
           "odd.strided_many_channels": ("direct",) * 3, "cifar.conv1": ("direct",) * 3}
 
 

@@ -97,6 +97,12 @@ static inline float v_max_across(vf a)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+static inline vf v_in_order(vf r) /* quarters 0, 2, 1, 3 of what shuffles by halves leave */
+{
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(r), 0xd8));
+}
+static inline vf v_evens(vf a, vf b) { return v_in_order(_mm256_shuffle_ps(a, b, 0x88)); } /* every other number of a, then of b */
+static inline vf v_odds(vf a, vf b) { return v_in_order(_mm256_shuffle_ps(a, b, 0xdd)); }
 static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
 {
     vf t[V], u[V];

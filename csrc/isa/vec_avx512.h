@@ -76,6 +76,16 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 }
 static inline float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
 static inline float v_max_across(vf a) { return _mm512_reduce_max_ps(a); }
+static inline vf v_evens(vf a, vf b) /* every other number of a, then of b */
+{
+    const __m512i at = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, at, b);
+}
+static inline vf v_odds(vf a, vf b)
+{
+    const __m512i at = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(a, at, b);
+}
 #define V_PICK
 static inline vf v_places(void) /* 0, 1, 2 … */
 {

@@ -81,6 +81,8 @@ static inline vf v_mantissa(vf a) /* a / 2^exponent, in [1, 2) */
 }
 static inline float v_sum(vf a) { return vaddvq_f32(a); }
 static inline float v_max_across(vf a) { return vmaxvq_f32(a); }
+static inline vf v_evens(vf a, vf b) { return vuzp1q_f32(a, b); } /* every other number of a, then of b */
+static inline vf v_odds(vf a, vf b) { return vuzp2q_f32(a, b); }
 static inline void v_transpose(vf r[V]) /* r[i][j] ↔ r[j][i] */
 {
     float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);

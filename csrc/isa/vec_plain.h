@@ -52,6 +52,8 @@ WORD float v_max_across(vf a)
     for (int i = 1; i < V; i++) most = a[i] > most ? a[i] : most;
     return most;
 }
+WORD vf v_evens(vf a, vf b) { EACH(i < V / 2 ? a[2 * i] : b[2 * i - V]); } /* every other number of a, then of b */
+WORD vf v_odds(vf a, vf b) { EACH(i < V / 2 ? a[2 * i + 1] : b[2 * i + 1 - V]); }
 #define V_PICK
 WORD vf v_places(void) { EACH((float)i); } /* 0, 1, 2 … */
 WORD vf v_pick(vf a, vf at) { EACH(a[(int)at[i]]); }

@@ -20,6 +20,8 @@ static inline vf v_load_u8(const uint8_t *p) { return (float)*p; } /* V bytes, n
 static inline vf v_load_i8(const int8_t *p) { return (float)*p; }
 static inline vf v_load_f16(const uint16_t *p) { return one_load_f16(p); }
 static inline void v_store_f16(uint16_t *p, vf a) { one_store_f16(p, a); } /* to nearest even */
+static inline vf v_evens(vf a, vf b) { (void)b; return a; } /* every other number of a, then of b: from the first on … */
+static inline vf v_odds(vf a, vf b) { (void)a; return b; }   /* … from the second on */
 static inline vf v_add(vf a, vf b) { return a + b; }
 static inline vf v_sub(vf a, vf b) { return a - b; }
 static inline vf v_mul(vf a, vf b) { return a * b; }

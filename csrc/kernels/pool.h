@@ -2,6 +2,7 @@
  *
  *     max   y[c] = max x[p][c]          dx[p*][c] += dy[c], p* the first maximum (or the first NaN)
  *     avg   y[c] = scale · Σ x[p][c]    dx[p][c] += scale · dy[c]
+ *     pool_planes   of n planes, numbers side by side: y[i][l] = max or mean of columns 2l and 2l + 1 of x[i] and below[i]
  * A fresh window sets dx. Windows of 2 × 2 have code of their own: three times as fast. Of many pixels sums are long (sums.h).
  * Assumes: at least one pixel for max. Channels are contiguous; the tail of a vector is masked. */
 
@@ -97,6 +98,19 @@ static void avg_pool(const fc_window *win, float scale, const float *x, float *y
         avg_pool_many(win, scale, x, y);
     else
         avg_pool_of(win->h, win->w, win, scale, x, y);
+}
+
+/* A vector of y are V / 2 windows of x and as many of what lies `next` behind it. */
+static void pool_planes(int most, ptrdiff_t n, const float *x, const float *below, ptrdiff_t next, float *y)
+{
+    for (ptrdiff_t i = 0; i < n * V; i += V) {
+        const vf a = v_load(x + i), b = v_load(x + next + i), c = v_load(below + i), d = v_load(below + next + i);
+        const vf pixels[4] = {v_evens(a, b), v_odds(a, b), v_evens(c, d), v_odds(c, d)};
+        vf r = most ? pixels[0] : v_zero();
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; p++) r = most ? larger(r, pixels[p]) : v_add(r, pixels[p]);
+        v_store(y + i, most ? r : v_mul(v_set1(0.25f), r));
+    }
 }
 
 static inline __attribute__((always_inline)) void avg_pool_backward_of(ptrdiff_t height, ptrdiff_t width, int fresh,

@@ -332,13 +332,14 @@ static void winograd_products(ptrdiff_t t, const fc_products *q, const float *w,
 #undef ROW
 }
 
-/* One-dimensional tiles: of n floats each, `step` apart; NULL is a zero. */
+/* One-dimensional tiles: of n floats each, `step` apart; NULL is a zero. v may be written up to a whole number of vectors. */
 WINO void wino_row_input(const int t, ptrdiff_t n, const float *const *x, float *v, ptrdiff_t step)
 {
     for (ptrdiff_t c = 0; c < n; c += V) {
+        const ptrdiff_t left = n - c;
         vf d[9], o[9];
 #pragma GCC unroll 9
-        for (int i = 0; i < t; i++) d[i] = x[i] ? v_load(x[i] + c) : v_zero();
+        for (int i = 0; i < t; i++) d[i] = !x[i] ? v_zero() : left >= V ? v_load(x[i] + c) : v_load_tail(x[i] + c, left);
         wino_input(t, d, o, 1);
 #pragma GCC unroll 9
         for (int i = 0; i < t; i++) v_store(v + i * step + c, o[i]);
@@ -363,12 +364,13 @@ WINO void wino_row_filter(const int t, const int taps, ptrdiff_t n, const float 
     }
 }
 
-WINO void wino_row_output(const int t, const int out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
+/* In lanes a vector has one bias. */
+WINO void wino_row_output(const int t, const int out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias, int lanes,
                           float *const *y)
 {
     for (ptrdiff_t c = 0; c < n; c += V) {
         const ptrdiff_t left = n - c;
-        const vf b = bias ? v_set1(bias[c / V]) : v_zero();
+        const vf b = !bias ? v_zero() : lanes ? v_set1(bias[c / V]) : left >= V ? v_load(bias + c) : v_load_tail(bias + c, left);
         vf d[9], o[5];
 #pragma GCC unroll 9
         for (int i = 0; i < t; i++) d[i] = left >= V ? v_load(p + i * step + c) : v_load_tail(p + i * step + c, left);
@@ -398,11 +400,11 @@ static void winograd_row_filter(ptrdiff_t t, ptrdiff_t taps, ptrdiff_t n, const 
 }
 
 static void winograd_row_output(ptrdiff_t t, ptrdiff_t out, ptrdiff_t n, const float *p, ptrdiff_t step, const float *bias,
-                                float *const *y)
+                                int lanes, float *const *y)
 {
-    if (t == 6 && out == 3) wino_row_output(6, 3, n, p, step, bias, y);
-    if (t == 6 && out == 4) wino_row_output(6, 4, n, p, step, bias, y);
-    if (t == 9) wino_row_output(9, 5, n, p, step, bias, y);
+    if (t == 6 && out == 3) wino_row_output(6, 3, n, p, step, bias, lanes, y);
+    if (t == 6 && out == 4) wino_row_output(6, 4, n, p, step, bias, lanes, y);
+    if (t == 9) wino_row_output(9, 5, n, p, step, bias, lanes, y);
 }
 
 #undef MOST

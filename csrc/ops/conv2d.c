@@ -21,7 +21,7 @@
 
 static const fc_conv2d_algorithm *const algorithms[] = { /* best first; the last one always fits */
     &fc_conv2d_int8, &fc_conv2d_table_lanes, &fc_conv2d_table, &fc_conv2d_winograd_lanes, &fc_conv2d_lanes,
-    &fc_conv2d_depthwise, &fc_conv2d_winograd, &fc_conv2d_planar, &fc_conv2d_direct,
+    &fc_conv2d_depthwise, &fc_conv2d_winograd, &fc_conv2d_winograd_rows, &fc_conv2d_planar, &fc_conv2d_direct,
 };
 
 const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass) { return algorithms[op->u.conv2d.algorithm[pass]]; }
@@ -177,12 +177,29 @@ static fc_status set_lanes(fc_op *op)
     return choose(op);
 }
 
-static fc_status set_sum(fc_op *op) { return op->u.conv2d.connections ? FC_INVALID : fc_with_sum(op); }
+static fc_status set_sum(fc_op *op) { return op->u.conv2d.connections || op->pooled ? FC_INVALID : fc_with_sum(op); }
 
 static fc_status set_join(fc_op *op)
 {
     const fc_conv2d_algorithm *a = fc_conv2d_by(op, FC_FORWARD);
-    return a == &fc_conv2d_direct || a == &fc_conv2d_winograd || a == &fc_conv2d_int8 ? FC_OK : FC_INVALID;
+    const int can = a == &fc_conv2d_direct || a == &fc_conv2d_winograd || a == &fc_conv2d_winograd_rows || a == &fc_conv2d_int8;
+    return can ? FC_OK : FC_INVALID;
+}
+
+fc_status fc_conv2d_set_pool(fc_op *op, const fc_op *pool)
+{
+    const fc_pool2d *p = &pool->u.pool2d;
+    if (op->kind != FC_CONV2D || fc_conv2d_by(op, FC_FORWARD) != &fc_conv2d_planar || op->sums || op->y_c || op->pooled)
+        return FC_INVALID;
+    if ((pool->kind != FC_MAX_POOL2D && pool->kind != FC_AVG_POOL2D) || pool->in_size != op->out_size || pool->in_w != op->out_w ||
+        pool->in_c != op->out_c || pool->lanes || p->adaptive)
+        return FC_INVALID;
+    if (p->pool_h != 2 || p->pool_w != 2 || p->stride_h != 2 || p->stride_w != 2 || p->dilation_h > 1 || p->dilation_w > 1 ||
+        p->pad_top || p->pad_left || 2 * pool->out_h > op->out_h || 2 * pool->out_w > op->out_w)
+        return FC_INVALID;
+    op->pooled = pool->kind;
+    op->out_h = pool->out_h, op->out_w = pool->out_w, op->out_size = pool->out_size;
+    return fc_conv2d_planar.size(op, FC_FORWARD);
 }
 
 fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
@@ -194,6 +211,7 @@ fc_status fc_set_halvings(fc_op *op, ptrdiff_t halvings)
 
 static fc_status set_alone(fc_op *op)
 {
+    if (op->pooled) return FC_INVALID; /* its window has the sizes of what it pools no more */
     op->alone = 1;
     return choose(op);
 }

@@ -27,7 +27,7 @@ typedef struct {
 } fc_conv2d_algorithm;
 
 extern const fc_conv2d_algorithm fc_conv2d_table_lanes, fc_conv2d_table, fc_conv2d_winograd_lanes, fc_conv2d_lanes,
-    fc_conv2d_depthwise, fc_conv2d_winograd, fc_conv2d_planar, fc_conv2d_direct, fc_conv2d_int8;
+    fc_conv2d_depthwise, fc_conv2d_winograd, fc_conv2d_winograd_rows, fc_conv2d_planar, fc_conv2d_direct, fc_conv2d_int8;
 
 /* The one that computes a pass. */
 const fc_conv2d_algorithm *fc_conv2d_by(const fc_op *op, fc_pass pass);

@@ -11,44 +11,28 @@
  * Error against float64 on random layers (tests/long.py): below 1e-5 of max|y|, 2e-6 in the 2-norm.
  * NaN and infinity in an image reach all outputs of a tile whose window holds them.
  * Threads: by blocks of rows of a column of tiles of a chunk; WEIGHTS by blocks of filters, one partial a chunk. */
-#include "conv2d.h"
+#include "conv2d_rows.h"
 
 #define ROWS 8         /* of outputs that are an item: the rows of its window stay in L1 */
 #define FILTERS 4      /* of dw that are an item */
 #define WEIGHTS 65536  /* floats of V and Z that WEIGHTS takes at a time */
-#define WORTH 10       /* products that must be saved for each number that is transformed, … */
-#define WORTH_SUM 6    /* … and of WEIGHTS, which transforms sums back but once */
-#define MOST 256       /* products of a sum */
+#define WORTH_SUM 6    /* what FC_ROW_WORTH is to WEIGHTS, which transforms sums back but once */
 
-/* A pass in tiles: of `from`, h × w pixels of c channels, are made out_h × out_w of out_c; the window begins pad_h, pad_w before. */
+/* Output rows of an item, and how many such blocks there are. */
 typedef struct {
-    ptrdiff_t taps, m, t;
-    ptrdiff_t h, w, c, pad_h, pad_w, out_h, out_w, out_c;
-    ptrdiff_t tiles, rows, blocks; /* tiles of a row; output rows of an item, and how many such blocks there are */
-} tiling;
+    ptrdiff_t rows, count;
+} row_blocks;
 
-static tiling get_tiling(const fc_op *op, fc_pass pass)
+static row_blocks blocks_of(const fc_row_tiling *k)
 {
-    const fc_conv2d *o = &op->u.conv2d;
-    tiling k = {.taps = o->filter_w, .m = o->filter_w == 5 ? 5 : 4, .h = op->in_h, .w = op->in_w, .c = op->in_c, .pad_h = o->pad_top,
-                .pad_w = o->pad_left, .out_h = op->out_h, .out_w = op->out_w, .out_c = op->out_c};
-    if (pass == FC_DATA) {
-        k.h = op->out_h, k.w = op->out_w, k.c = op->out_c, k.out_h = op->in_h, k.out_w = op->in_w, k.out_c = op->in_c;
-        k.pad_h = o->filter_h - 1 - k.pad_h, k.pad_w = o->filter_w - 1 - k.pad_w;
-    }
-    k.t = k.m + k.taps - 1, k.tiles = fc_ceil_div(k.out_w, k.m);
-    k.rows = fc_balanced(k.out_h, ROWS), k.blocks = fc_ceil_div(k.out_h, k.rows);
-    return k;
+    const ptrdiff_t rows = fc_balanced(k->out_h, ROWS);
+    return (row_blocks){rows, fc_ceil_div(k->out_h, rows)};
 }
 
 static int fits(const fc_op *op, fc_pass pass)
 {
-    const fc_conv2d *o = &op->u.conv2d;
-    if (!op->lanes || o->exact || o->connections || (o->filter_w != 5 && o->filter_w != 3)) return 0;
-    const tiling k = get_tiling(op, pass);
-    if (k.c * o->filter_h > MOST) return 0;
-    const ptrdiff_t transformed = k.t * k.tiles * (k.c + k.out_c), saved = k.taps * op->out_w - k.t * k.tiles;
-    return saved * o->filter_h * k.c * k.out_c >= (pass == FC_WEIGHTS ? WORTH_SUM : WORTH) * transformed;
+    const fc_row_tiling k = fc_get_row_tiling(op, pass);
+    return op->lanes && fc_rows_fit(op, &k, 1, pass == FC_WEIGHTS ? WORTH_SUM : FC_ROW_WORTH);
 }
 
 /* Floats from one product to the next: of V for `rows` rows of `tiles` tiles; of what `rows` rows of n channels make. One line more
@@ -59,7 +43,7 @@ static ptrdiff_t step_of(ptrdiff_t tiles, ptrdiff_t rows, ptrdiff_t n) { return 
 static ptrdiff_t together(void) { return fc_k->nr / fc_k->v; }
 
 /* Output rows that WEIGHTS takes at a time. */
-static ptrdiff_t weight_rows(const fc_op *op, const tiling *k)
+static ptrdiff_t weight_rows(const fc_op *op, const fc_row_tiling *k)
 {
     const ptrdiff_t row = k->t * k->tiles * (k->c + k->out_c) * fc_k->v;
     return fc_balanced(k->out_h, fc_max(1, WEIGHTS / row - op->u.conv2d.filter_h + 1));
@@ -70,7 +54,7 @@ static ptrdiff_t block(const fc_op *op) { return fc_balanced(op->out_c, FILTERS)
 static fc_status size(fc_op *op, fc_pass pass)
 {
     const fc_conv2d *o = &op->u.conv2d;
-    const tiling k = get_tiling(op, pass);
+    const fc_row_tiling k = fc_get_row_tiling(op, pass);
     const ptrdiff_t around = o->filter_h - 1;
     ptrdiff_t scratch = k.t * (step_of(1, ROWS + around, k.c) + step_of(1, together(), k.out_c));
     if (pass == FC_WEIGHTS) {
@@ -88,14 +72,14 @@ static fc_status size(fc_op *op, fc_pass pass)
 
 static const char *variant(const fc_op *op, fc_pass pass)
 {
-    const tiling k = get_tiling(op, pass);
+    const fc_row_tiling k = fc_get_row_tiling(op, pass);
     return k.taps == 3 ? "F(4, 3)" : "F(5, 5)";
 }
 
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
-    const tiling k = get_tiling(op, pass);
-    return pass == FC_WEIGHTS ? fc_ceil_div(op->out_c, block(op)) : k.tiles * k.blocks;
+    const fc_row_tiling k = fc_get_row_tiling(op, pass);
+    return pass == FC_WEIGHTS ? fc_ceil_div(op->out_c, block(op)) : k.tiles * blocks_of(&k).count;
 }
 
 static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
@@ -108,9 +92,9 @@ static ptrdiff_t pack_items(const fc_op *op, fc_pass pass)
 static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item, float *packed, float *scratch)
 {
     (void)scratch;
-    const tiling k = get_tiling(op, pass);
+    const fc_row_tiling k = fc_get_row_tiling(op, pass);
     const ptrdiff_t n = k.c * k.out_c, filter_h = op->u.conv2d.filter_h, step = filter_h * n;
-    const float *w[5];
+    const float *w[FC_ROW_M];
     if (pass == FC_FORWARD) {
         for (ptrdiff_t i = 0; i < k.taps; i++) w[i] = io->w + (item * k.taps + i) * n;
         fc_k->winograd_row_filter(k.t, k.taps, n, w, packed + item * n, step);
@@ -131,25 +115,19 @@ static void pack(const fc_op *op, const fc_io *io, fc_pass pass, ptrdiff_t item,
         }
 }
 
-/* The pixels of a tile, `m` or `t` from column `first` on, in a row of w pixels of n floats; NULL outside. */
-static void find_pixels(const float *row, ptrdiff_t w, ptrdiff_t n, ptrdiff_t first, ptrdiff_t count, const float **at)
-{
-    for (ptrdiff_t i = 0; i < count; i++) at[i] = first + i >= 0 && first + i < w ? row + (first + i) * n : NULL;
-}
-
 /* What FORWARD and DATA share: item (block of rows, column of tiles) of a chunk. */
-static void run_item(const fc_op *op, const tiling *k, ptrdiff_t item, const float *from, const float *packed, const float *bias,
+static void run_item(const fc_op *op, const fc_row_tiling *k, ptrdiff_t item, const float *from, const float *packed, const float *bias,
                      fc_activation activation, float *to, float *scratch)
 {
     const ptrdiff_t filter_h = op->u.conv2d.filter_h, n = k->c * fc_k->v, out_n = k->out_c * fc_k->v;
-    const ptrdiff_t row = item / k->tiles * k->rows, last = fc_min(row + k->rows, k->out_h), col = item % k->tiles * k->m;
+    const ptrdiff_t each = blocks_of(k).rows, row = item / k->tiles * each, last = fc_min(row + each, k->out_h), col = item % k->tiles * k->m;
     const ptrdiff_t columns = fc_min(k->m, k->out_w - col);
     const ptrdiff_t top = fc_min(fc_max(0, row - k->pad_h), k->h), bottom = fc_min(k->h, last - 1 - k->pad_h + filter_h);
-    const ptrdiff_t v_step = step_of(1, k->rows + filter_h - 1, k->c), m_step = step_of(1, together(), k->out_c);
-    float *v = scratch, *m = v + fc_round_up(k->t * v_step, FC_LINE), *y[5];
-    const float *x[9];
+    const ptrdiff_t v_step = step_of(1, each + filter_h - 1, k->c), m_step = step_of(1, together(), k->out_c);
+    float *v = scratch, *m = v + fc_round_up(k->t * v_step, FC_LINE), *y[FC_ROW_M];
+    const float *x[FC_ROW_T];
     for (ptrdiff_t h = top; h < bottom; h++) {
-        find_pixels(from + h * k->w * n, k->w, n, col - k->pad_w, k->t, x);
+        fc_row_pixels(from + h * k->w * n, k->w, n, col - k->pad_w, k->t, x);
         fc_k->winograd_row_input(k->t, n, x, v + (h - top) * n, v_step);
     }
     for (ptrdiff_t oh = row, rows; oh < last; oh += rows) {
@@ -165,7 +143,7 @@ static void run_item(const fc_op *op, const tiling *k, ptrdiff_t item, const flo
         for (ptrdiff_t r = 0; r < rows; r++) {
             float *first = to + ((oh + r) * k->out_w + col) * out_n;
             for (ptrdiff_t i = 0; i < k->m; i++) y[i] = i < columns ? first + i * out_n : NULL;
-            fc_k->winograd_row_output(k->t, k->m, out_n, m + r * out_n, m_step, bias, y);
+            fc_k->winograd_row_output(k->t, k->m, out_n, m + r * out_n, m_step, bias, 1, y);
             if (activation != FC_LINEAR) fc_k->activate(activation, op->alpha, columns * out_n, first, first);
         }
     }
@@ -173,8 +151,8 @@ static void run_item(const fc_op *op, const tiling *k, ptrdiff_t item, const flo
 
 static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 {
-    const tiling k = get_tiling(op, FC_FORWARD);
-    for (fc_part p = {0}; fc_next_part(work, k.tiles * k.blocks, &p);)
+    const fc_row_tiling k = fc_get_row_tiling(op, FC_FORWARD);
+    for (fc_part p = {0}; fc_next_part(work, k.tiles * blocks_of(&k).count, &p);)
         for (ptrdiff_t item = p.first; item < p.last; item++)
             run_item(op, &k, item, fc_row(&io->x, p.chunk * fc_k->v, work), io->packed, io->b, op->activation,
                      fc_row(&io->y, p.chunk * fc_k->v, work), work->scratch);
@@ -182,8 +160,8 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 
 static void data(const fc_op *op, const fc_io *io, const fc_work *work, const float *bias, fc_activation activation)
 {
-    const tiling k = get_tiling(op, FC_DATA);
-    for (fc_part p = {0}; fc_next_part(work, k.tiles * k.blocks, &p);)
+    const fc_row_tiling k = fc_get_row_tiling(op, FC_DATA);
+    for (fc_part p = {0}; fc_next_part(work, k.tiles * blocks_of(&k).count, &p);)
         for (ptrdiff_t item = p.first; item < p.last; item++)
             run_item(op, &k, item, fc_row(&io->dy, p.chunk * fc_k->v, work), io->packed_t, bias, activation,
                      fc_row(&io->dx, p.chunk * fc_k->v, work), work->scratch);
@@ -193,23 +171,23 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
                     ptrdiff_t to, float *dw, float *db)
 {
     (void)to; /* a chunk */
-    const tiling k = get_tiling(op, FC_WEIGHTS);
+    const fc_row_tiling k = fc_get_row_tiling(op, FC_WEIGHTS);
     const ptrdiff_t filter_h = op->u.conv2d.filter_h, n = k.c * fc_k->v, all = k.out_c * fc_k->v, rows = weight_rows(op, &k);
     const ptrdiff_t oc = first * block(op), filters = fc_min(last * block(op), k.out_c) - oc, out_n = filters * fc_k->v;
     const ptrdiff_t v_rows = rows + filter_h - 1, v_step = step_of(k.tiles, v_rows, k.c), z_step = step_of(k.tiles, rows, filters);
     const ptrdiff_t sums = filter_h * k.c * filters;
     float *v = work->scratch, *z = v + fc_round_up(k.t * v_step, FC_LINE), *sum = z + fc_round_up(k.t * z_step, FC_LINE);
-    const float *x = fc_row(&io->x, from, work), *dy = fc_row(&io->dy, from, work), *at[9];
+    const float *x = fc_row(&io->x, from, work), *dy = fc_row(&io->dy, from, work), *at[FC_ROW_T];
     for (ptrdiff_t row = 0; row < k.out_h; row += rows) {
         const ptrdiff_t count = fc_min(rows, k.out_h - row);
         for (ptrdiff_t tile = 0; tile < k.tiles; tile++) {
             for (ptrdiff_t r = 0; r < count + filter_h - 1; r++) {
                 const ptrdiff_t h = row - k.pad_h + r, inside = h >= 0 && h < k.h;
-                find_pixels(x + (inside ? h : 0) * k.w * n, inside ? k.w : 0, n, tile * k.m - k.pad_w, k.t, at);
+                fc_row_pixels(x + (inside ? h : 0) * k.w * n, inside ? k.w : 0, n, tile * k.m - k.pad_w, k.t, at);
                 fc_k->winograd_row_input(k.t, n, at, v + (tile * v_rows + r) * n, v_step);
             }
             for (ptrdiff_t r = 0; r < count; r++) {
-                find_pixels(dy + (row + r) * k.out_w * all + oc * fc_k->v, k.out_w, all, tile * k.m, k.m, at);
+                fc_row_pixels(dy + (row + r) * k.out_w * all + oc * fc_k->v, k.out_w, all, tile * k.m, k.m, at);
                 fc_k->winograd_row_filter(k.t, k.m, out_n, at, z + (tile * rows + r) * out_n, z_step);
             }
         }
@@ -220,11 +198,11 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
             if (row) fc_k->add(sums, products, sum + p * sums);
         }
     }
-    float *taps[5];
+    float *taps[FC_ROW_M];
     for (ptrdiff_t i = 0; i < filter_h * k.c; i++) {
         const ptrdiff_t fh = i / k.c, c = i % k.c;
         for (ptrdiff_t fw = 0; fw < k.taps; fw++) taps[fw] = dw + ((fh * k.taps + fw) * k.c + c) * k.out_c + oc;
-        fc_k->winograd_row_output(k.t, k.taps, filters, sum + i * filters, sums, NULL, taps);
+        fc_k->winograd_row_output(k.t, k.taps, filters, sum + i * filters, sums, NULL, 1, taps);
     }
     if (db && first == 0) fc_k->lanes_sum(op->out_h * op->out_w, op->out_c, dy, db);
 }

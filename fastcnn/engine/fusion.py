@@ -69,6 +69,15 @@ def _summed(network):
     return _without(network, nodes, gone)
 
 
+def fuse_pools(network):
+    """A network of which only the forward pass is wanted, with the pooling behind convolutions of planes fused into them."""
+    def pooled(before, node):
+        op = before.op.with_pool(node.op)
+        return None if op is None else before.with_op(op)
+
+    return _each(network, pooled)
+
+
 def fuse_joins(network):
     """A network of which only the forward pass is wanted, with convolutions that write into concatenations themselves."""
     wiring, nodes, gone = network.wiring(), list(network.nodes), set()

@@ -13,7 +13,7 @@ import numpy as np
 from fastcnn import _ops
 from fastcnn.engine import python_calls, sharing
 from fastcnn.engine.buffers import arrange
-from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes
+from fastcnn.engine.fusion import fuse, fuse_joins, fuse_passes, fuse_pools
 from fastcnn.engine.lanes import in_lanes
 from fastcnn.engine.network import attach
 from fastcnn.engine.parameters import runs, trained
@@ -73,7 +73,7 @@ class Plan:
             network = curved(network)
         else:
             network = fuse_passes(in_lanes(network, batch))
-        network = network if self.backward else fuse_joins(network)
+        network = network if self.backward else fuse_joins(fuse_pools(network))
         self.network = network = network.with_nodes([node.with_op(self._suited(node.op)) for node in network.nodes])
         self.nodes = network.nodes
         self.loss_shapes = [shape for shape, loss in zip(shapes, losses) if loss is not None]

@@ -158,7 +158,7 @@ def _words(op):
     """An op's name, and what is fused into it."""
     own = op.activation if op.name in ("activation", "activation_of_x") else op.name
     behind = op.activation if own == op.name and op.activation != "linear" else None
-    return " + ".join(filter(None, (own, behind, "dropout" if op.dropped else None)))
+    return " + ".join(filter(None, (own, behind, "dropout" if op.dropped else None, op.pooled)))
 
 
 def _algorithm(op, name):
