@@ -160,7 +160,7 @@ void fc_run(const fc_program *program, ptrdiff_t first, ptrdiff_t count, ptrdiff
 {
     run r = {.program = program, .first = first, .last = first + count, .batch = batch, .threads = threads};
     r.from = program->to ? program->from : 0, r.to = program->to ? program->to : batch;
-    if (threads < 1 || cost(program, r.first, r.last, r.to - r.from) < SERIAL_COST) r.threads = 1;
+    r.threads = threads < 1 || cost(program, r.first, r.last, r.to - r.from) < SERIAL_COST ? 1 : fc_threads_now(threads);
     interval v = {.phase = first};
     ptrdiff_t units = 0;
     while (next_interval(&r, &v)) units += v.units;

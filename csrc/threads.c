@@ -6,6 +6,9 @@
  * (number of the job, next unit), and who increments it owns the unit and may look at the job; who comes late finds
  * another number, or no unit left, and touches nothing. Waiting is by spinning for a bounded time, then by sleeping; never
  * by yielding, for which Linux since 6.18 charges a whole time slice.
+ * Where another process has the CPU of a thread that owns a unit, the job waits for a time slice, some milliseconds. A shorter one is
+ * done sooner on one thread, for which there is a CPU. So behind a job that took longer than its threads' work takes one of them,
+ * the next ones run on one thread for a while, which is the longer the more often it turns out so (fc_threads_now).
  * One job at a time has the team; other threads' jobs run on their own thread meanwhile. The workers (workers.c) wait for
  * jobs until one asks for more of them, or somebody has them ended. A forked child starts a team of its own. */
 #define _GNU_SOURCE
@@ -25,6 +28,11 @@
 #define SPINS_CROWDED 2500      /* … or 30, beside other busy processes: 200 µs would cost a fifth of the speed there */
 #define LOOK 256                /* spins between two looks at the clock, 3 µs; if it took 100, another process ran meanwhile */
 #define JOBS_CROWDED 256        /* that waiting stays short after one was seen */
+#define LATE 300                /* microseconds that a job takes, at least, if one of its threads has had to wait for its CPU */
+#define SLICE 3000              /* microseconds, about a time slice; what takes one thread longer gains by several even then */
+#define PATIENCE 8              /* times as long as was lost, jobs run on one thread; if it is lost anew then, twice that, … */
+#define MOST_PATIENCE 128       /* … at most … */
+#define LONGEST 100000          /* … so many microseconds */
 #define CLOSED UINT32_MAX       /* as next unit: none to be had */
 #ifndef PAUSE                   /* between two writes of a job: tests let other threads go on there */
 #define PAUSE
@@ -44,6 +52,8 @@ static struct {
     pthread_cond_t started, finished;
     _Atomic int asleep, waiting;
     _Atomic int crowded;        /* jobs for which waiting stays short */
+    _Atomic int64_t alone;      /* until then jobs run on one thread; microseconds */
+    int64_t span, patience;     /* how long it was so the last time, and how many times as long as was lost */
     struct {
         _Alignas(64) _Atomic ptrdiff_t next; /* unit of a thread's part, if not behind it */
     } parts[MOST];
@@ -64,6 +74,13 @@ static inline void pause_briefly(void)
 }
 
 static uint32_t number(uint64_t ticket) { return (uint32_t)(ticket >> 32); }
+
+static int64_t microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
 
 static void wait_until_done(ptrdiff_t count)
 {
@@ -115,13 +132,6 @@ static void take_units(uint32_t job, int slot)
         ticket = atomic_load(&team.ticket);
     }
     shares = 0;
-}
-
-static int64_t microseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 /* Spins until there is another job than `seen`: long, unless other processes turn out to want this CPU. */
@@ -211,6 +221,25 @@ void fc_keep_threads(int most)
     if (too_many() && !pthread_mutex_trylock(&team.busy)) leave();
 }
 
+int fc_threads_now(int threads)
+{
+    return threads > 1 && threads <= atomic_load(&team.size) && microseconds() < atomic_load(&team.alone) ? 1 : threads;
+}
+
+/* Decides about the next jobs behind one that began at `start`, when the caller had worked so many seconds. One thread would have
+ * taken no more than `threads` times what the caller has worked for it. */
+static void weigh(int threads, int64_t start, double worked)
+{
+    const int64_t now = microseconds();
+    if (now - start < LATE) return;
+    const int64_t alone = (int64_t)(1e6 * threads * (fc_thread_seconds() - worked)), lost = now - start - alone;
+    if (lost <= 0 || alone > SLICE) return;
+    const int again = now - atomic_load(&team.alone) < team.span;
+    team.patience = !again ? PATIENCE : team.patience < MOST_PATIENCE ? 2 * team.patience : MOST_PATIENCE;
+    team.span = team.patience * lost < LONGEST ? team.patience * lost : LONGEST;
+    atomic_store(&team.alone, now + team.span);
+}
+
 void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
 {
     if (threads > MOST) threads = MOST;
@@ -222,10 +251,13 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
     if (threads > atomic_load(&team.size)) resize(threads);
     if (atomic_load(&team.crowded) > 0) atomic_fetch_sub(&team.crowded, 1);
     team.run = run, team.job = job;
+    const int64_t start = microseconds();
+    const double worked = fc_thread_seconds();
     const uint32_t next = call(threads, units);
     take_units(next, 0);
     wait_until_done(units);
     atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
+    weigh(threads, start, worked);
     leave();
 }
 

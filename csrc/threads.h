@@ -15,6 +15,9 @@ typedef void fc_unit_fn(const void *job, ptrdiff_t unit, int slot, fc_cursor *cu
  * as far as the calls' beginning goes. Returns when all are done. */
 void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job);
 
+/* So many threads, or 1, if other processes have just made jobs slower on several than on one. For a caller who cuts his job for them. */
+int fc_threads_now(int threads);
+
 /* Called by a unit: waits until `count` units of its job are done. They must be units of smaller numbers. */
 void fc_wait_for(ptrdiff_t count);
 

@@ -79,6 +79,33 @@ static void share_by_all(int threads)
     fc_share(threads, threads, meet, &missing);
 }
 
+static void be_late(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor)
+{
+    meet(job, unit, slot, cursor);
+    usleep(20000);
+}
+
+static void compute(const void *job, ptrdiff_t unit, int slot, fc_cursor *cursor)
+{
+    (void)job, (void)unit, (void)slot, (void)cursor;
+    const double start = fc_thread_seconds();
+    while (fc_thread_seconds() - start < 0.005) continue;
+}
+
+/* Behind a job that takes longer than its threads work, others are told to take one thread for a while; not behind long work. */
+static void check_who_is_late(void)
+{
+    _Atomic int missing = 2;
+    usleep(200000); /* whatever was before */
+    fc_share(2, 2, compute, NULL);
+    check(fc_threads_now(2) == 2, "long work is shared");
+    fc_share(2, 2, be_late, &missing);
+    check(fc_threads_now(2) == 1 && fc_threads_now(1) == 1, "one thread after a late job");
+    check(fc_threads_now(THREADS + 1) == THREADS + 1, "a team grows when it is asked to");
+    usleep(200000);
+    check(fc_threads_now(2) == 2, "the threads are tried again");
+}
+
 /* Jobs of ever other numbers of threads, which now and then are ended. */
 static void *share_often(void *jobs)
 {
@@ -173,6 +200,7 @@ int main(int count, char **arguments)
     share_often(&jobs);
     check_none_waits(jobs);
     fc_keep_threads(THREADS);
+    check_who_is_late();
     share_by_all(2);
     if (forks) in_a_child(jobs);
     share_by_eight(jobs);
