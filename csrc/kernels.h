@@ -6,6 +6,7 @@
 
 #define FC_MAX_MR 12
 #define FC_MAX_NR 32
+#define FC_FEW 4 /* rows of gemm's smallest tile; where MR is larger than twice as many, there is one of these, too */
 #define FC_LINE 16  /* floats of a line of the cache */
 #define FC_CHAIN 96 /* multiply-adds of a chain, at most, of several */
 #define FC_ONE_CHAIN 150 /* that one takes alone, of up to FC_FEW_RUNS: LeNet-5's third layer, 5 × 5 on 6 channels */
@@ -40,10 +41,17 @@ typedef struct {
     float *c[FC_MAX_MR];
 } fc_rows;
 
+/* What is wanted next and may come to L2 meanwhile: `lines` lines of the cache, `each` with a product, of_row of a row. */
+typedef struct {
+    const float *p;
+    ptrdiff_t lines, each, of_row, row; /* floats from row to row */
+} fc_ahead;
+
 typedef struct {
     const ptrdiff_t *run;
     ptrdiff_t runs, len, a_step, b_step;
     fc_chains chains;
+    const fc_ahead *next; /* NULL: nothing */
 } fc_inner;
 
 /* Rows of bytes, as in fc_rows. */

@@ -7,8 +7,8 @@
  * another number, or no unit left, and touches nothing. Waiting is by spinning for a bounded time, then by sleeping; never
  * by yielding, for which Linux since 6.18 charges a whole time slice.
  * Where another process has the CPU of a thread that owns a unit, the job waits for a time slice, some milliseconds. A shorter one is
- * done sooner on one thread, for which there is a CPU. So behind a job that took longer than its threads' work takes one of them,
- * the next ones run on one thread for a while, which is the longer the more often it turns out so (fc_threads_now).
+ * done sooner on one thread, for which there is a CPU. So behind a short job that took longer than its threads' work takes one of
+ * them, the next ones run on one thread for a while, which is the longer the more often it turns out so (fc_threads_now).
  * One job at a time has the team; other threads' jobs run on their own thread meanwhile. The workers (workers.c) wait for
  * jobs until one asks for more of them, or somebody has them ended. A forked child starts a team of its own. */
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@
 #define LOOK 256                /* spins between two looks at the clock, 3 µs; if it took 100, another process ran meanwhile */
 #define JOBS_CROWDED 256        /* that waiting stays short after one was seen */
 #define LATE 300                /* microseconds that a job takes, at least, if one of its threads has had to wait for its CPU */
-#define SLICE 3000              /* microseconds, about a time slice; what takes one thread longer gains by several even then */
+#define SHORT 700               /* microseconds; what takes one thread longer is as soon done on several even then */
 #define PATIENCE 8              /* times as long as was lost, jobs run on one thread; if it is lost anew then, twice that, … */
 #define MOST_PATIENCE 128       /* … at most … */
 #define LONGEST 100000          /* … so many microseconds */
@@ -233,7 +233,7 @@ static void weigh(int threads, int64_t start, double worked)
     const int64_t now = microseconds();
     if (now - start < LATE) return;
     const int64_t alone = (int64_t)(1e6 * threads * (fc_thread_seconds() - worked)), lost = now - start - alone;
-    if (lost <= 0 || alone > SLICE) return;
+    if (lost <= 0 || alone > SHORT) return;
     const int again = now - atomic_load(&team.alone) < team.span;
     team.patience = !again ? PATIENCE : team.patience < MOST_PATIENCE ? 2 * team.patience : MOST_PATIENCE;
     team.span = team.patience * lost < LONGEST ? team.patience * lost : LONGEST;
@@ -251,13 +251,14 @@ void fc_share(int threads, ptrdiff_t units, fc_unit_fn *run, const void *job)
     if (threads > atomic_load(&team.size)) resize(threads);
     if (atomic_load(&team.crowded) > 0) atomic_fetch_sub(&team.crowded, 1);
     team.run = run, team.job = job;
+    const int woken = atomic_load(&team.asleep) > atomic_load(&team.size) - threads; /* of those who take part: half a millisecond */
     const int64_t start = microseconds();
     const double worked = fc_thread_seconds();
     const uint32_t next = call(threads, units);
     take_units(next, 0);
     wait_until_done(units);
     atomic_store(&team.ticket, (uint64_t)next << 32 | CLOSED); /* before the job's fields may change */
-    weigh(threads, start, worked);
+    if (!woken) weigh(threads, start, worked);
     leave();
 }
 

@@ -7,29 +7,49 @@
  * columns. Accumulating adds the finished tile to C, so long sums are taken in three levels.
  * Assumes: see kernels.h. */
 
-/* acc += n products of a run. */
-static inline __attribute__((always_inline)) void gemm_run(const int height, const int nv, ptrdiff_t n, const float *const *a,
-                                                           ptrdiff_t at, ptrdiff_t a_step, const float *restrict b,
-                                                           ptrdiff_t b_step, vf (*acc)[NRV])
+#define GEMM static inline __attribute__((always_inline))
+
+/* acc += one product of a run. */
+GEMM void gemm_step(const int height, const int nv, const float *const *a, ptrdiff_t at, const float *restrict b, vf (*acc)[NRV])
 {
-    for (ptrdiff_t k = 0; k < n; k++, at += a_step, b += b_step) {
-        vf bk[NRV];
+    vf bk[NRV];
 #pragma GCC unroll 4
-        for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
+    for (int j = 0; j < nv; j++) bk[j] = v_load(b + j * V);
 #pragma GCC unroll 16
-        for (int i = 0; i < height; i++) {
-            vf ak = v_set1(a[i][at]);
+    for (int i = 0; i < height; i++) {
+        vf ak = v_set1(a[i][at]);
 #pragma GCC unroll 4
-            for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
-        }
+        for (int j = 0; j < nv; j++) acc[i][j] = v_fma(ak, bk[j], acc[i][j]);
     }
 }
 
-static inline __attribute__((always_inline)) void gemm_tile(const int many, const int height, const int nv, ptrdiff_t m,
-                                                            ptrdiff_t n, const fc_rows *rows, const fc_inner *in,
-                                                            const float *restrict b, const float *bias, int accumulate)
+/* Asks for some lines of what is wanted next, `left` of them in its row. */
+GEMM void ask_for_lines(fc_ahead *next, ptrdiff_t *left)
+{
+    for (ptrdiff_t i = 0; i < next->each && next->lines > 0; i++, next->lines--, next->p += FC_LINE) {
+        __builtin_prefetch(next->p, 0, 2);
+        if (--*left == 0) *left = next->of_row, next->p += next->row - next->of_row * FC_LINE;
+    }
+}
+
+/* acc += n products of a run. */
+GEMM void gemm_run(const int height, const int nv, ptrdiff_t n, const float *const *a, ptrdiff_t at, ptrdiff_t a_step,
+                   const float *restrict b, ptrdiff_t b_step, vf (*acc)[NRV], const int ahead, fc_ahead *next, ptrdiff_t *left)
+{
+    ptrdiff_t k = 0;
+    for (; ahead && k < n && next->lines > 0; k++, at += a_step, b += b_step) {
+        ask_for_lines(next, left);
+        gemm_step(height, nv, a, at, b, acc);
+    }
+    for (; k < n; k++, at += a_step, b += b_step) gemm_step(height, nv, a, at, b, acc);
+}
+
+GEMM void gemm_tile(const int many, const int ahead, const int height, const int nv, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
+                    const fc_inner *in, const float *restrict b, const float *bias, int accumulate)
 {
     vf acc[MR][NRV], sum[MR][NRV];
+    fc_ahead next = ahead ? *in->next : (fc_ahead){0};
+    ptrdiff_t left = next.of_row;
     const float *a[MR];
     const ptrdiff_t len = in->len, b_step = in->b_step;
 #pragma GCC unroll 16
@@ -55,12 +75,12 @@ static inline __attribute__((always_inline)) void gemm_tile(const int many, cons
                 count = len - k < c.length ? len - k : c.length;
                 if (r0 + k) end_chain(height, nv, NRV, acc[0], sum[0]);
                 for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++, b += count * b_step)
-                    gemm_run(height, nv, count, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc);
+                    gemm_run(height, nv, count, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc, ahead, &next, &left);
             }
         add_sum(height, nv, NRV, sum[0], acc[0]);
     } else {
         for (ptrdiff_t r = 0; r < in->runs; r++, b += len * b_step)
-            gemm_run(height, nv, len, a, in->run[r], in->a_step, b, b_step, acc);
+            gemm_run(height, nv, len, a, in->run[r], in->a_step, b, b_step, acc, ahead, &next, &left);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < height; i++) {
@@ -77,16 +97,22 @@ static inline __attribute__((always_inline)) void gemm_tile(const int many, cons
     }
 }
 
-/* Few rows take a tile of FEW: its eight or more sums hide the latency of a multiply-add as well. */
-#define FEW 4
+/* Few rows take a tile of FEW, or of twice as many: its eight or more sums hide the latency of a multiply-add as well. */
+#define FEW FC_FEW
+#if MR > 2 * FEW
+#define TWICE_FEW (2 * FEW)
+#else
+#define TWICE_FEW MR
+#endif
 
-static inline __attribute__((always_inline)) void gemm_by(const int many, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
-                                                          const fc_inner *in, const float *b, const float *bias, int accumulate)
+GEMM void gemm_by(const int many, const int ahead, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
+                  const float *bias, int accumulate)
 {
-    switch ((n + V - 1) / V + (m <= FEW && FEW < MR ? 10 : 0)) {
+    switch ((n + V - 1) / V + (FEW < MR && m <= FEW ? 100 : TWICE_FEW < MR && m <= TWICE_FEW ? 200 : 0)) {
 #define TILE(NV) \
-    case NV: gemm_tile(many, MR, NV, m, n, rows, in, b, bias, accumulate); break; \
-    case 10 + NV: gemm_tile(many, FEW, NV, m, n, rows, in, b, bias, accumulate); break;
+    case NV: gemm_tile(many, ahead, MR, NV, m, n, rows, in, b, bias, accumulate); break; \
+    case 100 + NV: gemm_tile(many, ahead, FEW, NV, m, n, rows, in, b, bias, accumulate); break; \
+    case 200 + NV: gemm_tile(many, ahead, TWICE_FEW, NV, m, n, rows, in, b, bias, accumulate); break;
         TILE(1)
         TILE(2)
 #if NRV > 2
@@ -103,20 +129,27 @@ static inline __attribute__((always_inline)) void gemm_by(const int many, ptrdif
 static __attribute__((noinline)) void gemm_chain(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
                                                  const float *bias, int accumulate)
 {
-    gemm_by(0, m, n, rows, in, b, bias, accumulate);
+    gemm_by(0, 0, m, n, rows, in, b, bias, accumulate);
 }
 
 /* Sums of several. */
 static __attribute__((noinline)) void gemm_chains(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
                                                   const float *bias, int accumulate)
 {
-    gemm_by(1, m, n, rows, in, b, bias, accumulate);
+    gemm_by(1, 0, m, n, rows, in, b, bias, accumulate);
+}
+
+/* The same, with something that is wanted next. */
+static __attribute__((noinline)) void gemm_ahead(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
+                                                 const float *bias, int accumulate)
+{
+    gemm_by(1, 1, m, n, rows, in, b, bias, accumulate);
 }
 
 static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
                  int accumulate)
 {
-    (in->chains.many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
+    (in->next ? gemm_ahead : in->chains.many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
 }
 
 /* dst[k][j] = src[k·k_step + j] for j < n, 0 from n to NR: a column tile of B. */

@@ -99,7 +99,7 @@ static void multiply(const fc_op *op, const fc_row_tiling *k, const float *packe
                      ptrdiff_t m_p)
 {
     const ptrdiff_t len = op->u.conv2d.filter_h * k->c, all = rows + op->u.conv2d.filter_h - 1, row = width(k);
-    const ptrdiff_t pixels = rows * k->tiles, height = fc_balanced(pixels, fc_k->mr);
+    const ptrdiff_t pixels = rows * k->tiles, height = fc_tile_rows(pixels);
     for (ptrdiff_t first = 0; first < pixels; first += height) {
         const ptrdiff_t count = fc_min(height, pixels - first);
         fc_rows at;

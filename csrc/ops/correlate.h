@@ -51,7 +51,7 @@ static inline int fc_next_sum(ptrdiff_t runs, ptrdiff_t len, fc_sum *s)
 static void correlate_block(const fc_correlation *c, ptrdiff_t first, ptrdiff_t count)
 {
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
-    const ptrdiff_t height = fc_balanced(count, mr); /* 8 rows are 4 + 4 rather than 6 + 2 */
+    const ptrdiff_t height = fc_tile_rows(count);
     const float *src[FC_PIXELS + FC_MAX_MR];
     float *dst[FC_PIXELS + FC_MAX_MR];
     for (ptrdiff_t i = 0, row = first / c->cols, col = first % c->cols; i < count; i++) {

@@ -210,12 +210,18 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
     const ptrdiff_t nr = fc_k->nr, mr = fc_k->mr;
     for (ptrdiff_t k = 0; k < op->in_c; k += WIDE_K) {
         const ptrdiff_t depth = fc_min(WIDE_K, op->in_c - k);
-        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0)};
+        const ptrdiff_t tiles = fc_ceil_div(n, nr) * fc_ceil_div(work->to - work->from, mr), of_row = fc_ceil_div(n, FC_LINE);
+        const ptrdiff_t rows_next = op->format == FC_FLOAT32 ? fc_max(0, fc_min(WIDE_K, op->in_c - k - WIDE_K)) : 0;
+        fc_ahead next = {.of_row = of_row, .row = op->out_c};
+        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0), rows_next ? &next : NULL};
         for (ptrdiff_t t = 0; t < n; t += nr)
             pack_tile(op, io, k, depth, j + t, fc_min(nr, n - t), work->scratch + t * depth);
-        for (ptrdiff_t t = 0; t < n; t += nr)
+        for (ptrdiff_t t = 0, at = 0; t < n; t += nr)
             for (ptrdiff_t i = work->from; i < work->to; i += mr) {
                 fc_rows rows;
+                const ptrdiff_t row = at * rows_next / tiles, behind = ++at * rows_next / tiles; /* packed next */
+                next.p = io->w + (k + WIDE_K + row) * op->out_c + j, next.lines = (behind - row) * of_row;
+                next.each = fc_ceil_div(next.lines, depth);
                 for (ptrdiff_t r = 0; r < mr; r++) {
                     const ptrdiff_t image = fc_min(i + r, work->to - 1);
                     rows.a[r] = fc_row(&io->x, image, work) + k;

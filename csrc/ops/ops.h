@@ -85,6 +85,13 @@ static inline int fc_next_part(const fc_work *work, ptrdiff_t each, fc_part *p)
     return 1;
 }
 
+/* Rows that gemm is to take at a time, of `count`: MR where smaller tiles take what is left, else equal parts, as 8 rows are 4 + 4
+ * rather than 6 + 2. */
+static inline ptrdiff_t fc_tile_rows(ptrdiff_t count)
+{
+    return fc_k->mr % FC_FEW ? fc_balanced(count, fc_k->mr) : fc_k->mr;
+}
+
 /* Do so many equal items keep an op's threads busy, but for an eighth of the time? */
 static inline int fc_is_shared(const fc_op *op, ptrdiff_t items)
 {
