@@ -41,18 +41,17 @@ typedef struct {
     float *c[FC_MAX_MR];
 } fc_rows;
 
+typedef struct {
+    const ptrdiff_t *run;
+    ptrdiff_t runs, len, a_step, b_step;
+    fc_chains chains;
+} fc_inner;
+
 /* What is wanted next and may come to L2 meanwhile: `lines` lines of the cache, `each` with a product, of_row of a row. */
 typedef struct {
     const float *p;
     ptrdiff_t lines, each, of_row, row; /* floats from row to row */
 } fc_ahead;
-
-typedef struct {
-    const ptrdiff_t *run;
-    ptrdiff_t runs, len, a_step, b_step;
-    fc_chains chains;
-    const fc_ahead *next; /* NULL: nothing */
-} fc_inner;
 
 /* Rows of bytes, as in fc_rows. */
 typedef struct {
@@ -144,6 +143,8 @@ typedef struct {
 #define FC_KERNEL_LIST(X)                                                                                             \
     X(void, gemm, (ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,                 \
                    const float *bias, int accumulate))                                                                \
+    X(void, gemm_ahead, (ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,           \
+                         const float *bias, int accumulate, const fc_ahead *next))                                    \
     X(void, pack, (ptrdiff_t k, ptrdiff_t n, const float *src, ptrdiff_t k_step, float *dst))                         \
     X(void, gemv, (ptrdiff_t k, ptrdiff_t n, const float *x, const float *w, ptrdiff_t ldw, float *y))                \
     X(void, dots, (ptrdiff_t rows, ptrdiff_t n, const float *w, ptrdiff_t ldw, const float *x, float *y))             \

@@ -23,33 +23,32 @@ GEMM void gemm_step(const int height, const int nv, const float *const *a, ptrdi
     }
 }
 
-/* Asks for some lines of what is wanted next, `left` of them in its row. */
-GEMM void ask_for_lines(fc_ahead *next, ptrdiff_t *left)
+/* Asks for some lines of what is wanted next, which has in_row left in its row. */
+GEMM void ask_for_lines(fc_ahead *next, ptrdiff_t *in_row)
 {
     for (ptrdiff_t i = 0; i < next->each && next->lines > 0; i++, next->lines--, next->p += FC_LINE) {
         __builtin_prefetch(next->p, 0, 2);
-        if (--*left == 0) *left = next->of_row, next->p += next->row - next->of_row * FC_LINE;
+        if (--*in_row == 0) *in_row = next->of_row, next->p += next->row - next->of_row * FC_LINE;
     }
 }
 
 /* acc += n products of a run. */
 GEMM void gemm_run(const int height, const int nv, ptrdiff_t n, const float *const *a, ptrdiff_t at, ptrdiff_t a_step,
-                   const float *restrict b, ptrdiff_t b_step, vf (*acc)[NRV], const int ahead, fc_ahead *next, ptrdiff_t *left)
+                   const float *restrict b, ptrdiff_t b_step, vf (*acc)[NRV], const int ahead, fc_ahead *next, ptrdiff_t *in_row)
 {
     ptrdiff_t k = 0;
     for (; ahead && k < n && next->lines > 0; k++, at += a_step, b += b_step) {
-        ask_for_lines(next, left);
+        ask_for_lines(next, in_row);
         gemm_step(height, nv, a, at, b, acc);
     }
     for (; k < n; k++, at += a_step, b += b_step) gemm_step(height, nv, a, at, b, acc);
 }
 
 GEMM void gemm_tile(const int many, const int ahead, const int height, const int nv, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows,
-                    const fc_inner *in, const float *restrict b, const float *bias, int accumulate)
+                    const fc_inner *in, const float *restrict b, const float *bias, int accumulate, fc_ahead next)
 {
     vf acc[MR][NRV], sum[MR][NRV];
-    fc_ahead next = ahead ? *in->next : (fc_ahead){0};
-    ptrdiff_t left = next.of_row;
+    ptrdiff_t in_row = next.of_row;
     const float *a[MR];
     const ptrdiff_t len = in->len, b_step = in->b_step;
 #pragma GCC unroll 16
@@ -75,12 +74,12 @@ GEMM void gemm_tile(const int many, const int ahead, const int height, const int
                 count = len - k < c.length ? len - k : c.length;
                 if (r0 + k) end_chain(height, nv, NRV, acc[0], sum[0]);
                 for (ptrdiff_t r = r0; r < r0 + c.runs && r < in->runs; r++, b += count * b_step)
-                    gemm_run(height, nv, count, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc, ahead, &next, &left);
+                    gemm_run(height, nv, count, a, in->run[r] + k * in->a_step, in->a_step, b, b_step, acc, ahead, &next, &in_row);
             }
         add_sum(height, nv, NRV, sum[0], acc[0]);
     } else {
         for (ptrdiff_t r = 0; r < in->runs; r++, b += len * b_step)
-            gemm_run(height, nv, len, a, in->run[r], in->a_step, b, b_step, acc, ahead, &next, &left);
+            gemm_run(height, nv, len, a, in->run[r], in->a_step, b, b_step, acc, ahead, &next, &in_row);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < height; i++) {
@@ -106,13 +105,13 @@ GEMM void gemm_tile(const int many, const int ahead, const int height, const int
 #endif
 
 GEMM void gemm_by(const int many, const int ahead, ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
-                  const float *bias, int accumulate)
+                  const float *bias, int accumulate, fc_ahead next)
 {
     switch ((n + V - 1) / V + (FEW < MR && m <= FEW ? 100 : TWICE_FEW < MR && m <= TWICE_FEW ? 200 : 0)) {
 #define TILE(NV) \
-    case NV: gemm_tile(many, ahead, MR, NV, m, n, rows, in, b, bias, accumulate); break; \
-    case 100 + NV: gemm_tile(many, ahead, FEW, NV, m, n, rows, in, b, bias, accumulate); break; \
-    case 200 + NV: gemm_tile(many, ahead, TWICE_FEW, NV, m, n, rows, in, b, bias, accumulate); break;
+    case NV: gemm_tile(many, ahead, MR, NV, m, n, rows, in, b, bias, accumulate, next); break; \
+    case 100 + NV: gemm_tile(many, ahead, FEW, NV, m, n, rows, in, b, bias, accumulate, next); break; \
+    case 200 + NV: gemm_tile(many, ahead, TWICE_FEW, NV, m, n, rows, in, b, bias, accumulate, next); break;
         TILE(1)
         TILE(2)
 #if NRV > 2
@@ -129,27 +128,27 @@ GEMM void gemm_by(const int many, const int ahead, ptrdiff_t m, ptrdiff_t n, con
 static __attribute__((noinline)) void gemm_chain(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
                                                  const float *bias, int accumulate)
 {
-    gemm_by(0, 0, m, n, rows, in, b, bias, accumulate);
+    gemm_by(0, 0, m, n, rows, in, b, bias, accumulate, (fc_ahead){0});
 }
 
 /* Sums of several. */
 static __attribute__((noinline)) void gemm_chains(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
                                                   const float *bias, int accumulate)
 {
-    gemm_by(1, 0, m, n, rows, in, b, bias, accumulate);
-}
-
-/* The same, with something that is wanted next. */
-static __attribute__((noinline)) void gemm_ahead(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b,
-                                                 const float *bias, int accumulate)
-{
-    gemm_by(1, 1, m, n, rows, in, b, bias, accumulate);
+    gemm_by(1, 0, m, n, rows, in, b, bias, accumulate, (fc_ahead){0});
 }
 
 static void gemm(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
                  int accumulate)
 {
-    (in->next ? gemm_ahead : in->chains.many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
+    (in->chains.many ? gemm_chains : gemm_chain)(m, n, rows, in, b, bias, accumulate);
+}
+
+/* The same, with something that is wanted next. */
+static void gemm_ahead(ptrdiff_t m, ptrdiff_t n, const fc_rows *rows, const fc_inner *in, const float *b, const float *bias,
+                       int accumulate, const fc_ahead *next)
+{
+    gemm_by(1, 1, m, n, rows, in, b, bias, accumulate, *next);
 }
 
 /* dst[k][j] = src[k·k_step + j] for j < n, 0 from n to NR: a column tile of B. */

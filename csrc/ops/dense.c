@@ -213,7 +213,7 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
         const ptrdiff_t tiles = fc_ceil_div(n, nr) * fc_ceil_div(work->to - work->from, mr), of_row = fc_ceil_div(n, FC_LINE);
         const ptrdiff_t rows_next = op->format == FC_FLOAT32 ? fc_max(0, fc_min(WIDE_K, op->in_c - k - WIDE_K)) : 0;
         fc_ahead next = {.of_row = of_row, .row = op->out_c};
-        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0), rows_next ? &next : NULL};
+        const fc_inner in = {run, 1, depth, 1, nr, fc_chains_of(1, depth, 0)};
         for (ptrdiff_t t = 0; t < n; t += nr)
             pack_tile(op, io, k, depth, j + t, fc_min(nr, n - t), work->scratch + t * depth);
         for (ptrdiff_t t = 0, at = 0; t < n; t += nr)
@@ -227,8 +227,11 @@ static void forward_block(const fc_op *op, const fc_io *io, ptrdiff_t j, ptrdiff
                     rows.a[r] = fc_row(&io->x, image, work) + k;
                     rows.c[r] = fc_row(&io->y, image, work) + j + t;
                 }
-                fc_k->gemm(fc_min(mr, work->to - i), fc_min(nr, n - t), &rows, &in, work->scratch + t * depth,
-                           io->b && k == 0 ? io->b + j + t : NULL, k > 0);
+                const float *b = work->scratch + t * depth, *bias = io->b && k == 0 ? io->b + j + t : NULL;
+                if (rows_next)
+                    fc_k->gemm_ahead(fc_min(mr, work->to - i), fc_min(nr, n - t), &rows, &in, b, bias, k > 0, &next);
+                else
+                    fc_k->gemm(fc_min(mr, work->to - i), fc_min(nr, n - t), &rows, &in, b, bias, k > 0);
             }
     }
 }
