@@ -1,8 +1,13 @@
-"""Keras, with whatever backend it is set to (KERAS_BACKEND). It has neither local response normalization
-nor poolings that round sizes up or are padded by numbers: LeNet-5 and VGG."""
+"""Keras on torch, or on another backend that KERAS_BACKEND names. It has neither local response normalization
+nor poolings that round sizes up or are padded by numbers: LeNet-5 and VGG.
+
+Unless told so it would take TensorFlow, if that is installed, as it is for LiteRT; and torch.compile crashes in a process
+that has imported TensorFlow first.
+"""
 
 import os
 
+os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402

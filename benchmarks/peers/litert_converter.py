@@ -1,11 +1,13 @@
 """What converts a network for LiteRT: of "steps" in the folder where it runs, a pickle of (the input's shape, what
 `translation.steps` have), it makes "model.tflite", through a TensorFlow function; channels last, in float32.
 
-It is a process of its own, since TensorFlow and torch in one crash.
+It is a process of its own, since TensorFlow and torch in one crash; so Keras, which TensorFlow imports, must be on
+TensorFlow here.
 """
 
 import os
 
+os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pickle  # noqa: E402
