@@ -25,7 +25,7 @@ def jobs(settings):
             for work in WORKS for batch in settings.batches or BATCHES]
 
 
-def contestants(work, batch, names):
+def contestants(work, batch, settings):
     """({name: callable} of ours and of those peers that run ONNX files, {name: {"error": why not}} of the others)."""
     original = networks.network(work)
     x, _ = networks.batch_of(original, batch)
@@ -36,8 +36,9 @@ def contestants(work, batch, names):
         predictions = model.predict_on_batch(x)
         expected.check_predictions(predictions, original.predict_on_batch(x), f"{work}, read back", 2e-5)
         found, missing = {"fastcnn": partial(model.predict_on_batch, x)}, {}
-        if "onnxruntime" in names:
+        if "onnxruntime" in settings.peers:
             try:
+                settings.at("onnxruntime")
                 from benchmarks.peers import onnx_runtime
 
                 call = onnx_runtime.imported(path, x)
@@ -45,8 +46,9 @@ def contestants(work, batch, names):
                 found["onnxruntime"] = call
             except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
                 missing["onnxruntime"] = {"error": peers.reason(error)}
+            settings.at(None)
     return found, missing
 
 
 def _measure(work, batch, settings):
-    return networks.in_turn(batch, settings, *contestants(work, batch, settings.peers))
+    return networks.in_turn(batch, settings, *contestants(work, batch, settings))

@@ -3,10 +3,11 @@
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Callable
@@ -23,6 +24,10 @@ DIGITS = 5  # of what is written
 
 class WrongResult(Exception):
     """What was to be timed computes something else."""
+
+
+class Crashed(Exception):
+    """A process has ended as none should: by a signal, or with an exit code."""
 
 
 @dataclass
@@ -52,10 +57,22 @@ class Settings:
     photographs: str | None = None
     known: dict = field(default_factory=dict)  # what jobs leave for others: ceilings
 
-    def in_turn(self, contestants, **more):
+    def at(self, name):
+        """Called with a contestant's name before it is built, checked or timed, and with None behind the last. It may refuse
+        one, by an exception."""
+
+    def in_turn(self, contestants, before=None, **more):
         """`timing.in_turn` as these settings say."""
         options = {"windows": self.windows, "window": self.window, "most": self.most, "longest": self.longest}
-        return timing.in_turn(contestants, **{**options, **more})
+        told = {name: partial(self._before, name, (before or {}).get(name, int)) for name in contestants}
+        try:
+            return timing.in_turn(contestants, before=told, **{**options, **more})
+        finally:
+            self.at(None)
+
+    def _before(self, name, call):
+        self.at(name)
+        call()
 
 
 @dataclass
@@ -174,17 +191,39 @@ folder, place, module, function, arguments = json.loads(sys.argv[1])
 sys.path.insert(0, place)
 spec = spec_from_file_location("benchmarks", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["benchmarks"] = module_from_spec(spec)
-print(json.dumps(getattr(importlib.import_module("benchmarks." + module), function)(*arguments)))
+found = getattr(importlib.import_module("benchmarks." + module), function)(*arguments)
 """
 
 
-def in_child(module, function, *arguments):
-    """What benchmarks.<module>.<function> returns in a new process, with this process' fastcnn to import."""
+def child(module, function, *arguments, then=""):
+    """What `subprocess` takes to call benchmarks.<module>.<function> in a new process, with this process' fastcnn to import;
+    `then` is done with what it has `found`."""
     folder, place = str(Path(__file__).parent), str(Path(fastcnn.__file__).resolve().parents[1])
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as an installed package is
     environment["FASTCNN_NUM_THREADS"] = str(fastcnn.get_num_threads())
-    run = subprocess.run([sys.executable, "-c", CHILD, json.dumps([folder, place, module, function, arguments])],
-                         capture_output=True, text=True, env=environment)
+    work = json.dumps([folder, place, module, function, arguments])
+    return {"args": [sys.executable, "-c", CHILD + then, work], "env": environment, "text": True}
+
+
+def in_child(module, function, *arguments):
+    """What benchmarks.<module>.<function> returns in a process of its own."""
+    run = subprocess.run(**child(module, function, *arguments, then="print(json.dumps(found))"), capture_output=True)
+    if run.returncode < 0:
+        raise crashed(run.returncode)
     if run.returncode:
         raise RuntimeError((run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1])
     return json.loads(run.stdout.splitlines()[-1])
+
+
+def describe(error, most=300):
+    """An exception in one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:most]}" if words else type(error).__name__
+
+
+def crashed(code):
+    """The exception that tells how a process ended, by its exit code."""
+    try:
+        return Crashed(signal.Signals(-code).name)
+    except ValueError:
+        return Crashed(f"exit code {code}")

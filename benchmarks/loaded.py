@@ -45,19 +45,24 @@ def _measure(work, stage, batch, settings):
     if not hasattr(signal, "SIGSTOP"):
         raise RuntimeError("a process cannot be stopped and continued on this system")
     sides, missing = contestants(work, stage, batch, settings)
-    counts = {name: timing.calls(call, settings.window) for name, call in sides.items()}
-    samples, start = {name: [] for name in sides}, time.perf_counter()
+    counts, samples = {}, {name: [] for name in sides}
+    for name, call in sides.items():
+        settings.at(name)
+        counts[name] = timing.calls(call, settings.window)
+    start = time.perf_counter()
     with neighbour() as (begin, end):
         while not _enough(samples, settings.windows) and len(samples["fastcnn"]) < settings.most:
             if len(samples["fastcnn"]) >= timing.LEAST and time.perf_counter() - start > settings.longest:
                 break
             for name, call in sides.items():
+                settings.at(name)
                 idle, others = timing.window_of(call, *counts[name])
                 begin()
                 busy, third = timing.window_of(call, *counts[name])
                 end()
                 # the neighbour has one CPU at most
                 samples[name].append((idle, busy, max(others, third - 1 / (os.cpu_count() or 1))))
+    settings.at(None)
     beside = {name: timing.Timing([(busy, share) for _, busy, share in found]) for name, found in samples.items()}
     kept = {name: [found[i][0] / found[i][1] for i in timing.quiet(share for *_, share in found)]
             for name, found in samples.items()}

@@ -46,6 +46,7 @@ def _to_goal(settings):
         for name, side in list(sides.items()):
             before, start = timing.busy(), perf_counter()
             try:
+                settings.at(name)
                 epochs = side(seed, settings.epochs, digits)
             except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
                 if name == "fastcnn":
@@ -55,6 +56,7 @@ def _to_goal(settings):
                 continue
             share = timing.others_share(before, timing.busy(), perf_counter() - start)
             runs[name].append({"seed": seed, "epochs": epochs, "seconds": _seconds_to_goal(epochs), "others": share})
+    settings.at(None)
     found = {name: [run["seconds"] for run in side] for name, side in runs.items() if name in sides}
     reached = {name: sum(value is not None for value in values) for name, values in found.items()}
     others = {}

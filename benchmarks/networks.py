@@ -159,9 +159,11 @@ def _rivals(stage, settings, build):
     found, missing = {}, {}
     for name, builder in peers.contestants(stage, settings.peers) if settings.peers else ():
         try:
+            settings.at(name)
             found[name] = build(name, builder)
         except Exception as error:  # noqa: BLE001  a peer that cannot is no reason to stop
             missing[name] = {"error": peers.reason(error)}
+    settings.at(None)
     return found, missing
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fastcnn
 from benchmarks import (
+    apart,
     baseline,
     convnetjs,
     distributed,
@@ -59,25 +60,24 @@ def measure(found, settings, each=None, begin=None):
     and its id. What goes wrong is a row's "error"."""
     rows = []
     for number, job in enumerate(found, 1):
-        start = time.perf_counter()
         if begin is not None:
             begin(number, len(found), job.id)
-        try:
-            with no_warnings():
-                row = jobs.row(job, settings, **job.run(settings))
-        except Exception as error:  # noqa: BLE001  one row must not cost the others
-            row = jobs.row(job, settings, error=describe(error))
-        row["took"] = round(time.perf_counter() - start, 1)
-        rows.append(row)
+        rows.append(measured(job, settings))
         if each is not None:
-            each(row)
+            each(rows[-1])
     return rows
 
 
-def describe(error):
-    """An exception in one line."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:300]}" if words else type(error).__name__
+def measured(job, settings):
+    """The row of a job."""
+    start = time.perf_counter()
+    try:
+        with no_warnings():
+            row = jobs.row(job, settings, **job.run(settings))
+    except Exception as error:  # noqa: BLE001  one row must not cost the others
+        row = jobs.row(job, settings, error=jobs.describe(error))
+    row["took"] = round(time.perf_counter() - start, 1)
+    return row
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _measured(found, settings, output, out, kept):
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
 
-        return measure(found, settings, each, printer.begin)
+        return (apart.measure if settings.peers else measure)(found, settings, each, printer.begin)
 
 
 def _compare(rows, expected, out):

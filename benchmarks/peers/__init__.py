@@ -5,8 +5,9 @@ A peer is a module with functions that build contestants: `forward(model, x)` re
 """
 
 import importlib
-import re
 from functools import partial
+
+from benchmarks import jobs
 
 _MODULES = {"torch": "pytorch", "onnxruntime": "onnx_runtime", "openvino": "intel_openvino", "keras": "keras_network",
             "ncnn": "tencent_ncnn", "mnn": "alibaba_mnn", "litert": "google_litert", "dlib": "dlib_lenet5",
@@ -27,16 +28,30 @@ def contestants(stage, packages):
             if package in packages]
 
 
+def is_peer(name):
+    """Is a contestant of this name, a form's or a package's, another library?"""
+    return name in _MODULES or any(name in forms for forms in _FORMS.values())
+
+
 def installed(packages):
-    """Those that can be imported, and {name: why not} of the others."""
-    able, unable = [], {}
-    for name in packages:
-        try:
-            importlib.import_module(f"benchmarks.peers.{_MODULES[name]}")
-            able.append(name)
-        except Exception as error:  # noqa: BLE001  a broken installation is none
-            unable[name] = reason(error)
-    return tuple(able), unable
+    """Those that can be imported, each in a process of its own, and {name: why not} of the others."""
+    unable = {name: why for name in packages if (why := _tried(name))}
+    return tuple(name for name in packages if name not in unable), unable
+
+
+def _tried(package):
+    try:
+        return jobs.in_child("peers", "why_not", package)
+    except Exception as error:  # noqa: BLE001  what crashes its process is not there, either
+        return reason(error)
+
+
+def why_not(package):
+    """Why a package cannot be imported; None: it can."""
+    try:
+        importlib.import_module(f"benchmarks.peers.{_MODULES[package]}")
+    except Exception as error:  # noqa: BLE001  a broken installation is none
+        return reason(error)
 
 
 def _build(package, stage, options, *arguments):
@@ -48,5 +63,4 @@ def reason(error):
     """Why a peer cannot, in a few words."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed"
-    words = re.sub(r"\s+", " ", str(error)).strip()
-    return f"{type(error).__name__}: {words[:160]}" if words else type(error).__name__
+    return jobs.describe(error, 160)
