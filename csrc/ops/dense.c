@@ -24,7 +24,7 @@
 #define DATA_M 512     /* rows of w that a block of DATA reads, and images it serves: the products' transpose is 256 KiB */
 #define DATA_IMAGES 128
 #define DATA_LEAST 64  /* rows where threads want small blocks */
-#define GRADIENT_M 192 /* rows of a dw block */
+#define GRADIENT_M 96  /* rows of a dw block */
 #define GRADIENT_N 512 /* columns of a dw block */
 
 fc_status fc_dense_init(fc_op *op, ptrdiff_t in, ptrdiff_t out, int bias)
@@ -339,9 +339,31 @@ static void data(const fc_op *op, const fc_io *io, const fc_work *work)
     }
 }
 
+/* The arrays that the optimizer changes behind a block of dw, from the block's first element on. */
+typedef struct {
+    const float *p[1 + FC_STATES];
+    ptrdiff_t count, row;
+} updated;
+
+static updated arrays_of(const fc_op *op, const fc_io *io, ptrdiff_t at)
+{
+    updated u = {.p = {io->w + at}, .count = 1, .row = op->out_c};
+    for (int i = 0; i < FC_STATES; i++)
+        if (io->state[i]) u.p[u.count++] = io->state[i] + at;
+    return u;
+}
+
+/* The rows of one of them that are asked for in a turn, of so many for each array, while so many products are made. */
+static fc_ahead rows_ahead(const updated *u, ptrdiff_t turn, ptrdiff_t turns, ptrdiff_t m, ptrdiff_t n, ptrdiff_t products)
+{
+    const ptrdiff_t first = turn / u->count * m / turns, last = (turn / u->count + 1) * m / turns, of_row = fc_ceil_div(n, FC_LINE);
+    const ptrdiff_t lines = (last - first) * of_row;
+    return (fc_ahead){u->p[turn % u->count] + first * u->row, lines, fc_ceil_div(lines, products), of_row, u->row};
+}
+
 /* dw rows [i0, i0 + m), columns [j0, j0 + n), into rows of `step` floats, over images in steps that fit the scratch. */
 static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0, ptrdiff_t n,
-                           float *dw, ptrdiff_t step)
+                           float *dw, ptrdiff_t step, const updated *behind)
 {
     static const ptrdiff_t run[1] = {0};
     if (work->to - work->from == 1) {
@@ -362,8 +384,9 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                 for (ptrdiff_t r = 0; r < fc_min(mr, m - t); r++) x[t * images + b * mr + r] = from[r];
             }
         const fc_inner in = {run, 1, images, mr, nr, fc_chains_of(1, images, 0)};
-        for (ptrdiff_t t = 0; t < n; t += nr)
-            for (ptrdiff_t i = 0; i < m; i += mr) {
+        const ptrdiff_t turns = behind && k + images == work->to ? m_up / mr * (n_up / nr) / behind->count : 0;
+        for (ptrdiff_t t = 0, turn = 0; t < n; t += nr)
+            for (ptrdiff_t i = 0; i < m; i += mr, turn++) {
                 const ptrdiff_t count = fc_min(mr, m - i);
                 fc_rows rows;
                 for (ptrdiff_t r = 0; r < mr; r++) {
@@ -371,7 +394,12 @@ static void gradient_block(const fc_io *io, const fc_work *work, ptrdiff_t i0, p
                     rows.a[r] = x + i * images + row;
                     rows.c[r] = dw + (i + row) * step + t;
                 }
-                fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > work->from);
+                if (turn < turns * (behind ? behind->count : 0)) {
+                    const fc_ahead next = rows_ahead(behind, turn, turns, m, n, images);
+                    fc_k->gemm_ahead(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > work->from, &next);
+                } else {
+                    fc_k->gemm(count, fc_min(nr, n - t), &rows, &in, dy + t * images, NULL, k > work->from);
+                }
             }
     }
 }
@@ -388,11 +416,12 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work)
         const ptrdiff_t n = fc_min(GRADIENT_N, op->out_c - j), m = fc_min(GRADIENT_M, op->in_c - i), at = i * op->out_c + j;
         if (io->update) {
             float *dw = work->scratch + WIDE_N * WIDE_K;
-            gradient_block(io, work, i, m, j, n, dw, n);
+            const updated behind = arrays_of(op, io, at);
+            gradient_block(io, work, i, m, j, n, dw, n, &behind);
             for (ptrdiff_t r = 0, w = at; r < m; r++, w += op->out_c)
                 fc_update(io->update, io, 1, w, n, dw + r * n);
         } else {
-            gradient_block(io, work, i, m, j, n, io->dw + at, op->out_c);
+            gradient_block(io, work, i, m, j, n, io->dw + at, op->out_c, NULL);
         }
         if (i == 0 && io->db) {
             memset(io->db + j, 0, (size_t)n * sizeof(float));
