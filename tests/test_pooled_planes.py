@@ -57,6 +57,17 @@ def test_pooled_planes_stay_within_their_arrays(isa):
         assert_same(model.predict_on_batch(guard(x)), expected)
 
 
+@pytest.mark.parametrize("pool", [L.AveragePooling2D, L.MaxPooling2D])
+def test_pooled_planes_with_a_normalization_folded_in(pool, isa):
+    rng = np.random.default_rng(0)
+    conv = L.Conv2D(6, 5, padding="same", input_shape=(28, 28, 1))
+    model = fastcnn.Sequential([conv, L.BatchNormalization(), L.Activation("relu"), pool(2)], seed=1)
+    model.set_weights([rng.random(w.shape) + 0.1 for w in model.get_weights()])
+    y, expected, fused = pooled_and_apart(model, normal(rng, (2, 28, 28, 1)))
+    assert (fused[0] is None) == (_ops.lanes_width() < 6)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
 def test_which_pooling_is_fused():
     width = lanes()
 

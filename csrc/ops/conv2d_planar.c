@@ -80,7 +80,7 @@ static void forward_rows(const fc_op *op, const fc_io *io, const float *x, float
     }
 }
 
-/* Of a pair of rows of sums at x, the first `step` floats apart from pixel row to pixel row, the pooled row y. */
+/* The pooled row y, of the two rows of sums whose windows begin at x and `down` floats behind it. */
 static void pool_row(const fc_op *op, const fc_io *io, const planar_row *k, const fc_lanes *in, const float *x, ptrdiff_t down, float *y)
 {
     const ptrdiff_t v = fc_k->v, n = op->out_c, all = k->vectors * n * v, half = v / 2 * n;

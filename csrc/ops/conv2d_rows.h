@@ -38,6 +38,13 @@ static inline int fc_rows_fit(const fc_op *op, const fc_row_tiling *k, ptrdiff_t
     return saved * o->filter_h * k->c * out_c >= worth * k->t * k->tiles * (fc_round_up(k->c, v) + out_c);
 }
 
+/* The `variant` of both forms' algorithms. */
+static inline const char *fc_row_variant(const fc_op *op, fc_pass pass)
+{
+    (void)pass;
+    return op->u.conv2d.filter_w == 3 ? "F(4, 3)" : "F(5, 5)";
+}
+
 /* The pixels of a tile, `count` from column `first` on, in a row of w pixels of n floats; NULL outside. */
 static inline void fc_row_pixels(const float *row, ptrdiff_t w, ptrdiff_t n, ptrdiff_t first, ptrdiff_t count, const float **at)
 {

@@ -70,12 +70,6 @@ static fc_status size(fc_op *op, fc_pass pass)
     return FC_OK;
 }
 
-static const char *variant(const fc_op *op, fc_pass pass)
-{
-    const fc_row_tiling k = fc_get_row_tiling(op, pass);
-    return k.taps == 3 ? "F(4, 3)" : "F(5, 5)";
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     const fc_row_tiling k = fc_get_row_tiling(op, pass);
@@ -208,6 +202,6 @@ static void weights(const fc_op *op, const fc_io *io, const fc_work *work, ptrdi
 }
 
 const fc_conv2d_algorithm fc_conv2d_winograd_lanes = {
-    .variant = variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
+    .variant = fc_row_variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
     .data = data, .weights = weights,
 };

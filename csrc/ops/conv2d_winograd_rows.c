@@ -47,12 +47,6 @@ static fc_status size(fc_op *op, fc_pass pass)
     return FC_OK;
 }
 
-static const char *variant(const fc_op *op, fc_pass pass)
-{
-    (void)pass;
-    return op->u.conv2d.filter_w == 3 ? "F(4, 3)" : "F(5, 5)";
-}
-
 static ptrdiff_t items(const fc_op *op, fc_pass pass)
 {
     (void)pass;
@@ -147,5 +141,5 @@ static void forward(const fc_op *op, const fc_io *io, const fc_work *work)
 }
 
 const fc_conv2d_algorithm fc_conv2d_winograd_rows = {
-    .variant = variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
+    .variant = fc_row_variant, .fits = fits, .size = size, .items = items, .pack_items = pack_items, .pack = pack, .forward = forward,
 };
